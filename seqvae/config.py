@@ -1,0 +1,258 @@
+"""Configuration: frozen dataclasses to and from TOML, JSON and `key=value` overrides.
+
+Keys are written `section.name`. The sections `objective` and `train` are the same for all modalities; `data` and
+`model` are declared by each modality. An unknown key is refused and the nearest known one is named.
+"""
+
+import difflib
+import json
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class SequenceModel:
+    """Sizes and wiring of the LSTM encoder and decoder. The published models differ in each of these."""
+
+    latent: int = field(default=32, metadata={"help": "latent units Z; 0 trains a plain language model"})
+    embedding: int = field(default=256, metadata={"help": "size E of the step embeddings"})
+    encoder_hidden: int = field(default=256, metadata={"help": "hidden units of the encoder, per direction"})
+    decoder_hidden: int = field(default=256, metadata={"help": "hidden units of the decoder"})
+    encoder_layers: int = field(default=1, metadata={"help": "layers of the encoder"})
+    decoder_layers: int = field(default=1, metadata={"help": "layers of the decoder"})
+    bidirectional: bool = field(default=True, metadata={"help": "read the input in both directions"})
+    scale: Literal["exp", "softplus"] = field(
+        default="exp", metadata={"help": "posterior scale: exp of half a log-variance, or softplus"}
+    )
+    initial_state: Literal["cell", "dense"] = field(
+        default="cell", metadata={"help": "cell: c0 = W z, h0 = tanh(c0); dense: tanh of a dense layer for all states"}
+    )
+    output_bias: bool = field(default=True, metadata={"help": "bias of the output layer"})
+    tied_embeddings: bool = field(
+        default=False, metadata={"help": "share the decoder's embedding with its output layer (needs equal sizes)"}
+    )
+    input_dropout: float = field(default=0.0, metadata={"help": "dropout on the decoder's input embeddings"})
+    output_dropout: float = field(default=0.0, metadata={"help": "dropout on the decoder's outputs"})
+    encoder_dropout: float = field(default=0.0, metadata={"help": "dropout on the encoder's input embeddings"})
+    word_dropout: float = field(
+        default=0.0, metadata={"help": "share of the decoder's inputs that are blanked out whole"}
+    )
+    initial_range: float = field(
+        default=0.0, metadata={"help": "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own"}
+    )
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The training objective: -E[log p(x|z)] + beta * KL, with free bits and a schedule for beta."""
+
+    beta: float = field(default=1.0, metadata={"help": "final weight of the KL term"})
+    schedule: Literal["constant", "linear", "sigmoid", "cyclical"] = field(
+        default="linear", metadata={"help": "how beta rises to its final value"}
+    )
+    beta_start: float = field(default=0.0, metadata={"help": "weight of the KL term at the first step"})
+    anneal_epochs: float = field(default=10.0, metadata={"help": "length of the rise in epochs; fractions are fine"})
+    anneal_steps: int = field(default=0, metadata={"help": "length of the rise in optimizer steps; overrides epochs"})
+    cycles: int = field(default=4, metadata={"help": "number of cycles of the cyclical schedule"})
+    rising: float = field(default=0.5, metadata={"help": "share of each cycle in which beta rises"})
+    free_nats_per_dimension: float = field(
+        default=0.0, metadata={"help": "floor on the batch mean of each latent unit's KL, in nats"}
+    )
+    free_nats_total: float = field(
+        default=0.0, metadata={"help": "mean over examples of max(KL - free, 0), in nats"}
+    )
+
+
+@dataclass(frozen=True)
+class Train:
+    """The optimizer, its schedule, the batches and what is written when."""
+
+    epochs: int = field(default=20, metadata={"help": "passes over the training data"})
+    steps: int = field(default=0, metadata={"help": "stop after this many optimizer steps; 0: by epochs alone"})
+    batch_size: int = field(default=32, metadata={"help": "examples (or tokens) of one batch, over all processes"})
+    batch_by: Literal["examples", "tokens"] = field(
+        default="examples", metadata={"help": "what batch_size counts"}
+    )
+    accumulate: int = field(default=1, metadata={"help": "batches whose gradients are added up for one step"})
+    optimizer: Literal["adam", "adamw", "sgd"] = field(default="adam", metadata={"help": "the optimizer"})
+    learning_rate: float = field(default=1e-3, metadata={"help": "learning rate after warm-up"})
+    weight_decay: float = field(default=0.0, metadata={"help": "weight decay"})
+    momentum: float = field(default=0.0, metadata={"help": "momentum of SGD"})
+    warmup_steps: int = field(default=0, metadata={"help": "steps over which the learning rate rises from zero"})
+    clip: float = field(default=5.0, metadata={"help": "largest norm of the gradient; 0: no limit"})
+    decay: float = field(default=0.5, metadata={"help": "factor of the learning rate when validation stops improving"})
+    decay_patience: int = field(default=2, metadata={"help": "validations without improvement before a decay; 0: never"})
+    decay_from_epoch: int = field(default=0, metadata={"help": "no decay before this epoch"})
+    decay_to_best: bool = field(default=False, metadata={"help": "go back to the best weights at each decay"})
+    stop_patience: int = field(
+        default=0, metadata={"help": "validations without improvement before training stops; 0: never"}
+    )
+    validate_steps: int = field(default=0, metadata={"help": "steps between validations; 0: after each epoch"})
+    checkpoint_steps: int = field(default=500, metadata={"help": "steps between checkpoints, besides validations"})
+    log_steps: int = field(default=50, metadata={"help": "steps between lines of metrics.jsonl"})
+    seed: int = field(default=0, metadata={"help": "seed of weights, order and noise"})
+    precision: Literal["fp32", "bf16", "fp16"] = field(default="fp32", metadata={"help": "arithmetic of the network"})
+    threads: int = field(default=0, metadata={"help": "CPU threads; 0: torch's choice"})
+    tensorboard: bool = field(default=False, metadata={"help": "also write TensorBoard event files"})
+
+
+SECTIONS = ("data", "model", "objective", "train")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that a run is made from. `data` and `model` are the modality's own dataclasses."""
+
+    modality: str
+    data: Any
+    model: Any
+    objective: Objective = field(default_factory=Objective)
+    train: Train = field(default_factory=Train)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested dictionaries, ready for JSON."""
+        return asdict(self)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """" Did you mean 'x'?" when something known is near, else an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def unknown_key(key: str, known: Iterable[str]) -> ValueError:
+    """The error for a key that does not exist: the value, what is possible, the nearest."""
+    known = sorted(known)
+    return ValueError(f"no configuration key '{key}'; there are {', '.join(known)}.{nearest(key, known)}")
+
+
+def _convert(key: str, kind: Any, value: Any) -> Any:
+    """`value` as the declared type `kind`; strings from the command line are read as that type."""
+    origin = typing.get_origin(kind)
+    if origin is Literal:
+        choices = typing.get_args(kind)
+        if value not in choices:
+            raise ValueError(
+                f"{key}={value} is not possible; choose {', '.join(choices)}.{nearest(str(value), choices)}"
+            )
+        return value
+    if origin in (typing.Union, types.UnionType):
+        if value is None or value in ("", "none"):
+            return None
+        return _convert(key, next(a for a in typing.get_args(kind) if a is not type(None)), value)
+    if kind is bool:
+        words = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.lower() in words:
+            return words[value.lower()]
+    elif kind is int and not isinstance(value, bool):
+        if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+            return int(value)
+        if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
+            return int(value)
+    elif kind is float and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    elif kind is str and isinstance(value, str):
+        return value
+    raise ValueError(f"{key}={value} is not possible; it takes {_describe(kind)}")
+
+
+def _describe(kind: Any) -> str:
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(kind, str(kind))
+
+
+def from_dict(cls: type, values: Mapping[str, Any], section: str) -> Any:
+    """An instance of the dataclass `cls` from plain values, unknown keys refused.
+
+    Raises ValueError for an unknown key or a value of the wrong type.
+    """
+    hints = typing.get_type_hints(cls)
+    known = {f.name for f in fields(cls)}
+    for name in values:
+        if name not in known:
+            raise unknown_key(f"{section}.{name}", (f"{section}.{k}" for k in known))
+    return cls(**{name: _convert(f"{section}.{name}", hints[name], value) for name, value in values.items()})
+
+
+def merge(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested dictionaries, `extra` laid over `base`."""
+    merged = dict(base)
+    for key, value in extra.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """`section.name=value` strings as nested dictionaries; values stay strings until their type is known."""
+    nested: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        section, dot, name = key.strip().partition(".")
+        if not equals or not dot:
+            raise ValueError(f"--set {pair}: write section.name=value, such as model.latent=16")
+        nested.setdefault(section, {})[name] = value.strip()
+    return nested
+
+
+def build(modality: str, data_config: type, model_config: type, values: Mapping[str, Any]) -> Config:
+    """A whole Config from nested plain values; what is not given has its default.
+
+    Raises ValueError for an unknown section, an unknown key or a value that is not possible.
+    """
+    for section in values:
+        if section not in SECTIONS:
+            raise ValueError(
+                f"no configuration section '{section}'; there are {', '.join(SECTIONS)}.{nearest(section, SECTIONS)}"
+            )
+    kinds = {"data": data_config, "model": model_config, "objective": Objective, "train": Train}
+    parts = {name: from_dict(kind, values.get(name, {}), name) for name, kind in kinds.items()}
+    return Config(modality, **parts)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The nested values of a TOML recipe. Raises ValueError naming file and place when it is not TOML."""
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not valid TOML: {error}; mend that place") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The nested values of a JSON file. Raises ValueError naming file and place when it is not JSON."""
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid JSON: {error}; restore the file from a copy") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds a JSON {type(values).__name__}, not an object; restore the file from a copy")
+    return values
+
+
+def options(section: str, cls: type) -> dict[str, tuple[Any, Any, str]]:
+    """key -> (type, default, help) for every field of a configuration dataclass."""
+    if not is_dataclass(cls):
+        raise TypeError(f"{cls} is not a configuration dataclass")
+    hints = typing.get_type_hints(cls)
+    return {f"{section}.{f.name}": (hints[f.name], f.default, f.metadata.get("help", "")) for f in fields(cls)}
+
+
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The `section.name` keys whose values differ between two plain configurations."""
+    keys = {(s, n) for c in (old, new) for s in SECTIONS for n in c.get(s, {})}
+    return sorted(f"{s}.{n}" for s, n in keys if old.get(s, {}).get(n) != new.get(s, {}).get(n))
+
+
+def with_train(config: Config, **changes: Any) -> Config:
+    """The same configuration with some keys of its `train` section changed."""
+    return replace(config, train=replace(config.train, **changes))

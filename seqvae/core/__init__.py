@@ -1,0 +1,1 @@
+"""The mathematics of variational autoencoders: no file, no device, no modality."""

@@ -1,0 +1,57 @@
+"""The evidence lower bound and its variants, in nats per example."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def negative_elbo(
+    log_px: Float[Tensor, " B"],
+    kl: Float[Tensor, "B Z"],
+    beta: float = 1.0,
+    free_nats_per_dimension: float = 0.0,
+    free_nats_total: float = 0.0,
+    kl_mean: Float[Tensor, " Z"] | None = None,
+) -> Float[Tensor, ""]:
+    """-E[log p(x|z)] + beta * KL with free bits, in nats per example.
+
+    Per dimension: sum_z max(free, mean_b KL_bz). The floor acts on the batch mean of each unit, so one easy example
+    cannot switch a unit off for the whole batch (Kingma et al. 2016, section C.8). `kl_mean` is that mean over the
+    whole batch when this call sees a part of it only (several processes, accumulated gradients); the parts' means,
+    weighted by their sizes, then add up to the objective of the whole.
+
+    Total: mean_b max(sum_z KL_bz - free, 0) (Roberts et al. 2018, equation 4).
+
+    Raises ValueError when both are asked for.
+
+    >>> log_px, kl = torch.tensor([-3.0, -5.0]), torch.tensor([[0.2, 0.0], [0.0, 2.0]])
+    >>> negative_elbo(log_px, kl, free_nats_per_dimension=0.5)  # 4 + 0.5 + 1
+    tensor(5.5000)
+    >>> negative_elbo(log_px, kl, free_nats_total=0.5)  # 4 + (0 + 1.5) / 2
+    tensor(4.7500)
+    """
+    if free_nats_per_dimension and free_nats_total:
+        raise ValueError(
+            f"free_nats_per_dimension={free_nats_per_dimension} and free_nats_total={free_nats_total} exclude each "
+            "other; set one of them to 0"
+        )
+    if free_nats_per_dimension:
+        whole = kl.mean(0).detach() if kl_mean is None else kl_mean  # (Z,)
+        live = whole > free_nats_per_dimension
+        penalty = torch.where(live, kl.mean(0), free_nats_per_dimension).sum()
+    else:
+        penalty = (kl.sum(1) - free_nats_total).clamp(min=0).mean() if free_nats_total else kl.sum(1).mean()
+    return -log_px.mean() + beta * penalty
+
+
+def importance_weighted_bound(log_weights: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+    """log (1/K) sum_k p(x, z_k) / q(z_k|x), in nats: a lower bound on log p(x) that rises with K.
+
+    The mean is taken inside the logarithm (Burda, Grosse and Salakhutdinov 2016, equation 8).
+
+    >>> importance_weighted_bound(torch.tensor([[1.0, 3.0]]).log())
+    tensor([0.6931])
+    """
+    return torch.logsumexp(log_weights, dim=1) - math.log(log_weights.shape[1])

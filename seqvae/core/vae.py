@@ -1,0 +1,123 @@
+"""The variational autoencoder, and what it asks of its encoder and decoder."""
+
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
+from seqvae.noise import Noise
+from seqvae.types import Batch
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """x to features, one vector an example."""
+
+    features: int
+
+    def __call__(self, batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B H"]:
+        """Features of each example; `noise` switches dropout on."""
+        ...
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """z to the distribution of x. Decoders know nothing of importance samples and own no KL.
+
+    `has_steps` is False where x has no steps (T = 1), as with images; `start` and `step` are then not used.
+    """
+
+    has_steps: bool
+    latent: int
+
+    def step_log_prob(self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B T"]:
+        """log p(x_t | x_<t, z) of each step in nats, teacher forced, zero on padding."""
+        ...
+
+    def log_prob(self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None) -> Float[Tensor, " B"]:
+        """log p(x|z) in nats: the sum over steps."""
+        ...
+
+    def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Int[Tensor, "B T"]:
+        """The most probable outcome of each step given the true steps before it."""
+        ...
+
+    def start(self, z: Float[Tensor, "B Z"]) -> Any:
+        """The state before the first step; it has `select(rows)`."""
+        ...
+
+    def step(self, state: Any, x_prev: Tensor | None) -> tuple[Float[Tensor, "B H"], Any]:
+        """One step: the hidden state that the likelihood reads, and the next state. `x_prev` is None at the first."""
+        ...
+
+
+class Terms(NamedTuple):
+    """What the objective is made from: log p(x|z) in nats (B,), the KL of each unit (B, Z), and the posterior mean."""
+
+    log_px: Float[Tensor, " B"]
+    kl: Float[Tensor, "B Z"]
+    mean: Float[Tensor, "B Z"]
+
+
+class VAE(nn.Module):
+    """Encoder, diagonal Gaussian posterior and decoder (Kingma and Welling 2014).
+
+    Without an encoder (`encoder=None`, no latent units) it is the decoder alone: a language model. `scale` as in
+    `DiagonalGaussian.from_features`.
+    """
+
+    def __init__(
+        self, encoder: nn.Module | None, decoder: nn.Module, scale: Literal["exp", "softplus"] = "exp"
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.scale: Literal["exp", "softplus"] = scale
+        self.latent: int = decoder.latent
+        if (encoder is None) != (self.latent == 0):
+            raise ValueError(
+                f"{self.latent} latent units {'without' if encoder is None else 'with'} an encoder; "
+                "a model has both or neither"
+            )
+        self.to_posterior = None if encoder is None else nn.Linear(encoder.features, 2 * self.latent)
+
+    def posterior(self, batch: Batch, noise: Noise | None = None) -> DiagonalGaussian:
+        """q(z|x) of each example."""
+        if self.encoder is None or self.to_posterior is None:
+            empty = torch.zeros(len(batch), 0, dtype=self.dtype, device=batch.x.device)
+            return DiagonalGaussian(empty, empty)
+        features = self.to_posterior(self.encoder(batch, noise))
+        return DiagonalGaussian.from_features(features, self.scale)
+
+    def forward(self, batch: Batch, noise: Noise, dropout: bool = True) -> Terms:
+        """The terms of the evidence lower bound with one draw of z for each example.
+
+        `noise` draws z and, with `dropout`, the dropout masks.
+        """
+        masks = noise if dropout else None
+        q = self.posterior(batch, masks)
+        log_px = self.decoder.log_prob(q.rsample(noise), batch, masks)
+        return Terms(log_px, q.kl(), q.mean)
+
+    def log_weights(
+        self, batch: Batch, noise: Noise, samples: int, q: DiagonalGaussian | None = None
+    ) -> Float[Tensor, "B K"]:
+        """log p(x, z_k) - log q(z_k|x) in nats for `samples` draws of each example (Burda et al. 2016)."""
+        q = self.posterior(batch) if q is None else q
+        z = q.rsample(noise, samples)  # (B * K, Z)
+        log_px = self.decoder.log_prob(z, batch.repeat(samples))
+        spread = DiagonalGaussian(q.mean.repeat_interleave(samples, 0), q.log_scale.repeat_interleave(samples, 0))
+        log_weight: Tensor = log_px + prior_log_prob(z) - spread.log_prob(z)
+        return log_weight.unflatten(0, (len(batch), samples))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the parameters."""
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the parameters."""
+        return next(self.parameters()).device

@@ -1,0 +1,19 @@
+"""The registry of modalities: one line each, imported only when asked for."""
+
+from importlib import import_module
+
+from seqvae.config import nearest
+from seqvae.modalities.base import Modality
+
+REGISTRY = {
+    "text": "seqvae.modalities.text:Text",
+}
+
+
+def get(name: str) -> type[Modality]:
+    """The class of a modality. Raises ValueError for an unknown name, with the nearest known one."""
+    if name not in REGISTRY:
+        raise ValueError(f"no modality '{name}'; there are {', '.join(sorted(REGISTRY))}.{nearest(name, REGISTRY)}")
+    module, _, attribute = REGISTRY[name].partition(":")
+    modality: type[Modality] = getattr(import_module(module), attribute)
+    return modality

@@ -1,0 +1,92 @@
+"""What a modality is: files to items to arrays, and back."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass
+class Report:
+    """What reading a source gave: how many items, and what was dropped or changed and why."""
+
+    sources: list[str] = field(default_factory=list)
+    items: int = 0
+    counts: Counter[str] = field(default_factory=Counter)  # "longer than 64 steps, cut": 12
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {"sources": self.sources, "items": self.items, "counts": dict(sorted(self.counts.items()))}
+
+
+@runtime_checkable
+class Modality(Protocol):
+    """Files to items (`read`), items to integer arrays (`encode`), and back (`decode`, `write`).
+
+    An instance holds its data configuration and what it learned from a corpus (`fit`), such as a tokenizer.
+    """
+
+    name: ClassVar[str]
+    data_config: ClassVar[type]  # frozen dataclass behind the `data.*` keys
+    model_config: ClassVar[type]  # frozen dataclass behind the `model.*` keys
+    data: Any
+
+    @property
+    def end(self) -> int | None:
+        """The outcome that ends a sequence; None where all sequences are of one length."""
+        ...
+
+    @property
+    def max_steps(self) -> int:
+        """The longest sequence that generation may make, end included."""
+        ...
+
+    def read(self, source: Path, report: Report) -> Iterator[Any]:
+        """The items of a source in order, one at a time; drops are counted in the report."""
+        ...
+
+    def write(self, items: Sequence[Any], folder: Path) -> list[Path]:
+        """Write items as files into a folder; the paths written."""
+        ...
+
+    def fit(self, items: Callable[[], Iterable[Any]]) -> None:
+        """Learn from a corpus what encoding needs; `items()` starts a new pass over it."""
+        ...
+
+    def encode(self, item: Any, report: Report) -> np.ndarray | None:
+        """(T, ...) integers with the end of sequence; None when the item is dropped, which the report counts."""
+        ...
+
+    def decode(self, x: np.ndarray) -> Any:
+        """The item of an array without padding; an end of sequence, where there is one, is taken off."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Hex digest of everything that `encode` depends on."""
+        ...
+
+    def nets(self, model: Any) -> "tuple[nn.Module | None, nn.Module]":
+        """Encoder (None without latent units) and decoder for a model configuration."""
+        ...
+
+    def metrics(self, truth: Sequence[Any], guess: Sequence[Any]) -> dict[str, float | None]:
+        """Figures that compare items with their reconstructions: `exact_match`, `bleu`, ..."""
+        ...
+
+    def size_bytes(self, item: Any) -> int | None:
+        """Bytes of an item for bits per byte; None where that means nothing."""
+        ...
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write what was learned into a folder; the paths written."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Read back what `save` wrote. Raises ValueError when it is missing or damaged."""
+        ...

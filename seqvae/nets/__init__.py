@@ -1,0 +1,1 @@
+"""Networks between hidden states and codes, and the distribution of one step."""

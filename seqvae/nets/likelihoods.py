@@ -1,0 +1,158 @@
+"""The distribution of one step: hidden state to a normalised density, in nats.
+
+A likelihood owns its output projection, so that projection and cross-entropy are computed together and the logits of
+all steps never exist at once.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqvae.noise import Noise
+
+CHUNK_ROWS = 512  # rows of logits that exist at once; around this number the matrix products run fastest on a CPU
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How one outcome is chosen: temperature (0 is the most probable), then the top k, then the nucleus p.
+
+    top_k = 0 and top_p = 1 leave all outcomes in (top-k: Fan et al. 2018; nucleus: Holtzman et al. 2020).
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.temperature < float("inf"):
+            raise ValueError(f"a temperature of {self.temperature} is not possible; give 0 (greedy) or more")
+        if self.top_k < 0:
+            raise ValueError(f"top_k={self.top_k} is not possible; give 1 or more, or 0 for no limit")
+        if not 0.0 < self.top_p <= 1.0:
+            raise ValueError(f"top_p={self.top_p} is not possible; give a share in (0, 1]")
+
+    @property
+    def greedy(self) -> bool:
+        """True when the most probable outcome is taken."""
+        return self.temperature == 0.0 or self.top_k == 1
+
+
+class Categorical(nn.Module):
+    """One of `outcomes` exclusive outcomes: softmax of a linear layer."""
+
+    def __init__(self, hidden: int, outcomes: int, bias: bool = True) -> None:
+        super().__init__()
+        self.projection = nn.Linear(hidden, outcomes, bias=bias)
+
+    @property
+    def outcomes(self) -> int:
+        """The number of outcomes V."""
+        return self.projection.out_features
+
+    def log_prob(self, h: Float[Tensor, "N H"], x: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """log p(x|h) in nats of each row, in chunks of rows."""
+        weight, bias = self.projection.weight, self.projection.bias
+        dtype = h.dtype
+        if torch.is_autocast_enabled(h.device.type):
+            dtype = torch.get_autocast_dtype(h.device.type)
+        log_prob: Tensor = _LinearCrossEntropy.apply(h, weight, bias, x, dtype)
+        return log_prob
+
+    def scores(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N V"]:
+        """log p of every outcome, in nats."""
+        logits = self.projection(h)
+        return (logits if logits.dtype == torch.float64 else logits.float()).log_softmax(-1)
+
+    def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, " N"]:
+        """The most probable outcome of each row, in chunks of rows."""
+        return torch.cat([self.projection(rows).argmax(-1) for rows in h.split(CHUNK_ROWS)])
+
+    def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Draw) -> Int[Tensor, " N"]:
+        """One outcome of each row by the inverse of its distribution function; one random number a row."""
+        if draw.greedy:
+            return self.mode(h)
+        scores = filter_scores(self.scores(h) / draw.temperature, draw)
+        cumulative = scores.softmax(-1).double().cumsum(-1)
+        target = noise.uniform("draw", 1) * cumulative[:, -1:]
+        return torch.searchsorted(cumulative, target).squeeze(1).clamp(max=self.outcomes - 1)
+
+
+def filter_scores(scores: Float[Tensor, "N V"], draw: Draw) -> Float[Tensor, "N V"]:
+    """Scores with the outcomes outside the top k, then outside the nucleus of mass p, at minus infinity.
+
+    The nucleus is the smallest set of the most probable outcomes whose mass reaches p; it always holds one.
+    """
+    if 0 < draw.top_k < scores.shape[1]:
+        kept, outcomes = scores.topk(draw.top_k, dim=1)
+        scores = torch.full_like(scores, -torch.inf).scatter(1, outcomes, kept)  # exactly k of each row, ties or not
+    if draw.top_p < 1.0:
+        ordered, outcomes = scores.sort(dim=1, descending=True)
+        mass = ordered.softmax(-1)
+        ordered = ordered.masked_fill(mass.cumsum(-1) - mass >= draw.top_p, -torch.inf)
+        scores = torch.full_like(scores, -torch.inf).scatter(1, outcomes, ordered)
+    return scores
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """log softmax(h W' + b)[x] with the gradient formed while the chunk's logits exist.
+
+    In training every row has the same weight in the loss, so the gradient for a weight of one, formed in the forward
+    pass, only has to be scaled. Where the rows' weights differ (the importance-weighted bound), the backward pass
+    computes the chunks again.
+    """
+
+    @staticmethod
+    def forward(ctx, h, weight, bias, x, dtype):  # type: ignore[no-untyped-def]
+        need = any(ctx.needs_input_grad[:3])
+        log_prob, gradients = _cross_entropy_chunks(h.detach(), weight, bias, x, dtype, None, need)
+        ctx.dtype = dtype
+        ctx.save_for_backward(h, weight, bias, x, *gradients)
+        return log_prob
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        h, weight, bias, x, dh, dweight, dbias = ctx.saved_tensors
+        if grad.numel() and bool((grad == grad[0]).all()):
+            dh, dweight = dh * grad[0], dweight * grad[0]
+            dbias = None if dbias is None else dbias * grad[0]
+        else:
+            _, (dh, dweight, dbias) = _cross_entropy_chunks(h, weight, bias, x, ctx.dtype, grad, True)
+        return dh, dweight, dbias, None, None
+
+
+def _cross_entropy_chunks(h, weight, bias, x, dtype, grad, need_gradients):  # type: ignore[no-untyped-def]
+    """(N,) log-probabilities, and the gradients of sum(grad * log_prob); grad None stands for ones."""
+    accumulator = torch.float64 if h.dtype == torch.float64 else torch.float32
+    log_prob = torch.empty(h.shape[0], dtype=accumulator, device=h.device)
+    dh = torch.empty_like(h) if need_gradients else None
+    dweight = torch.zeros_like(weight) if need_gradients else None
+    dbias = torch.zeros_like(bias) if need_gradients and bias is not None else None
+    low = weight.to(dtype)
+    with torch.autocast(h.device.type, enabled=False):
+        for first in range(0, h.shape[0], CHUNK_ROWS):
+            rows = slice(first, first + CHUNK_ROWS)
+            states, targets = h[rows].to(dtype), x[rows].unsqueeze(1)
+            logits = (states @ low.T).to(accumulator)
+            if bias is not None:
+                logits += bias
+            chosen = logits.gather(1, targets)
+            peak = logits.amax(1, keepdim=True)
+            exponentials = logits.sub_(peak).exp_()
+            total = exponentials.sum(1, keepdim=True)
+            log_prob[rows] = (chosen - peak - total.log()).squeeze(1)
+            if dh is None or dweight is None:
+                continue
+            scale = torch.ones_like(total) if grad is None else grad[rows].unsqueeze(1).to(accumulator)
+            dlogits = exponentials.mul_(-scale / total).scatter_add_(1, targets, scale)  # scale * (onehot - softmax)
+            if dbias is not None:
+                dbias += dlogits.sum(0)
+            dlogits = dlogits.to(dtype)
+            dh[rows] = (dlogits @ low).to(dh.dtype)
+            if dtype == dweight.dtype:
+                dweight.addmm_(dlogits.T, states)
+            else:
+                dweight += dlogits.T @ states
+    return log_prob, (dh, dweight, dbias)

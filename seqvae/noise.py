@@ -1,0 +1,102 @@
+"""Random numbers that belong to examples.
+
+Every random number that training or generation uses is a pure function of (seed, step, example, place of use,
+position). So an example meets the same noise alone, in any batch, on any process, at any padding and on any
+device; nothing about randomness has to be saved to resume a run. The generator is counter based: the mixing
+function of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", figure 13)
+over a counter, in wrapping 64-bit integers.
+"""
+
+import math
+from zlib import crc32
+
+import torch
+from torch import Tensor
+
+_GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as signed 64-bit
+_MULTIPLIERS = (0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64)
+_MASK = 2**64 - 1
+
+
+def _signed(value: int) -> int:
+    value &= _MASK
+    return value - 2**64 if value >= 2**63 else value
+
+
+def _xor_shift_(x: Tensor, shift: int) -> Tensor:
+    return x.bitwise_xor_((x >> shift).bitwise_and_((1 << (64 - shift)) - 1))
+
+
+def _mix_(x: Tensor) -> Tensor:
+    """SplitMix64's finaliser, in place on int64."""
+    _xor_shift_(x, 30).mul_(_MULTIPLIERS[0])
+    _xor_shift_(x, 27).mul_(_MULTIPLIERS[1])
+    return _xor_shift_(x, 31)
+
+
+class Noise:
+    """The random numbers of a batch of examples at one step of training or generation.
+
+    `keys` is (B,) int64. `site` names the place of use, so that two uses in one step are independent.
+    """
+
+    def __init__(self, seed: int, keys: Tensor, step: int = 0) -> None:
+        self._seed = seed
+        self._keys = keys
+        self._step = step
+
+    @property
+    def keys(self) -> Tensor:
+        """(B,) int64: the example that each row belongs to."""
+        return self._keys
+
+    def at(self, step: int) -> "Noise":
+        """The noise of the same examples at another step."""
+        return Noise(self._seed, self._keys, step)
+
+    def select(self, rows: Tensor) -> "Noise":
+        """The noise of some of the rows, by index or mask."""
+        return Noise(self._seed, self._keys[rows], self._step)
+
+    def repeat(self, samples: int) -> "Noise":
+        """Independent noise for `samples` copies of each example, in the row order of `Batch.repeat`."""
+        copies = torch.arange(samples, device=self._keys.device)
+        keys = self._keys.unsqueeze(1) + _mix_((copies + 1) * _GOLDEN) * copies.sign()  # copy 0 keeps its key
+        return Noise(self._seed, keys.flatten(), self._step)
+
+    def bits(self, site: str, count: int) -> Tensor:
+        """(B, count) int64, uniform over all 64-bit patterns."""
+        origin = torch.full_like(self._keys, _signed(self._seed * 0x2545F4914F6CDD1D + crc32(site.encode())))
+        state = _mix_(_mix_(origin.add_(self._step * 0x632BE5AB)).add_(self._keys))
+        counter = torch.arange(1, count + 1, device=self._keys.device).mul_(_GOLDEN)
+        return _mix_(state.unsqueeze(1) + counter)
+
+    def uniform(self, site: str, count: int) -> Tensor:
+        """(B, count) float64 in (0, 1), both ends excluded."""
+        high_bits = (self.bits(site, count) >> 11) & (2**53 - 1)
+        return high_bits.double().add_(0.5).mul_(2.0**-53)
+
+    def normal(self, site: str, count: int) -> Tensor:
+        """(B, count) float64, standard normal, by the inverse of its distribution function."""
+        return torch.special.ndtri(self.uniform(site, count))
+
+    def keep(self, site: str, drop: float, steps: int, features: int = 1) -> Tensor:
+        """(B, steps, features) bool: True with probability 1 - drop, to a resolution of 1/65536.
+
+        A step's mask does not depend on how many steps the batch has.
+        """
+        if not 0.0 <= drop < 1.0:
+            raise ValueError(f"a dropout probability of {drop} is not possible; give one in [0, 1)")
+        words = math.ceil(features / 4)  # four 16-bit draws to a word
+        draws = self.bits(site, steps * words).view(torch.int16).unflatten(1, (steps, words * 4))
+        return draws[:, :, :features] >= round(drop * 65536) - 32768
+
+
+def dropout(x: Tensor, drop: float, noise: Noise | None, site: str) -> Tensor:
+    """(B, T, F) with elements set to zero with probability `drop` and the rest scaled by 1 / (1 - drop).
+
+    Without noise (evaluation, generation) the input is returned as it is (Srivastava et al. 2014).
+    """
+    if noise is None or drop == 0.0:
+        return x
+    return x * noise.keep(site, drop, x.shape[1], x.shape[2]).to(x.dtype).mul_(1.0 / (1.0 - drop))

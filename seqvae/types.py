@@ -1,0 +1,53 @@
+"""The legend of axes and values, and the batch that travels between them.
+
+Axes (capital letters in every shape annotation):
+    B  examples of a batch          T  steps of a sequence, end of sequence included
+    V  outcomes of one step         F  features of a flat input
+    E  embedding                    H  hidden units
+    Z  latent units                 K  importance samples
+Values:
+    x  data    h  hidden state    z  latent code    q  posterior q(z|x)
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Int, Shaped
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of sequences, padded on the right to the longest.
+
+    `x` never holds a start symbol: decoders shift their own input. An end-of-sequence step, where the modality
+    has one, is data like any other and counts in `lengths`. What stands in the padding is never read.
+    `keys` name the examples (their places in the corpus): random numbers belong to examples by these keys.
+    """
+
+    x: Shaped[Tensor, "B T ..."]
+    lengths: Int[Tensor, " B"]
+    keys: Int[Tensor, " B"]
+
+    def __len__(self) -> int:
+        return self.x.shape[0]
+
+    @property
+    def mask(self) -> Bool[Tensor, "B T"]:
+        """True on real steps, False on padding, (B, T)."""
+        steps = torch.arange(self.x.shape[1], device=self.x.device)
+        return steps < self.lengths.unsqueeze(1)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on another device."""
+        return replace(
+            self, x=self.x.to(device), lengths=self.lengths.to(device), keys=self.keys.to(device)
+        )
+
+    def repeat(self, samples: int) -> "Batch":
+        """Every example `samples` times in a row: example b stands at rows b * samples ... (b + 1) * samples - 1."""
+        return Batch(
+            x=self.x.repeat_interleave(samples, 0),
+            lengths=self.lengths.repeat_interleave(samples, 0),
+            keys=self.keys.repeat_interleave(samples, 0),
+        )
