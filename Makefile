@@ -1,0 +1,46 @@
+# make install | demo | test | check | bench | clean; each sets up what it needs. PYTHON=python3.12 make ... picks the interpreter.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench clean
+
+help:
+	@echo "make install   build $(VENV) from constraints.txt"
+	@echo "make demo      train on the generated corpus, then reconstruct, sample and interpolate"
+	@echo "make test      all tests, the slow ones and the doctests included"
+	@echo "make check     lint, format, types, fast tests"
+	@echo "make bench     every script in benchmarks/"
+	@echo "make clean     remove caches and build output; runs/ and $(VENV) stay"
+
+install: $(STAMP)
+
+# Setuptools comes first, from constraints.txt: an isolated build would fetch one that no file pins.
+$(STAMP): constraints.txt setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "%s is Python %d.%d; seqvae needs 3.11 or later: make PYTHON=python3.11 install" % (sys.executable, *sys.version_info[:2]))'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --quiet setuptools
+	$(PIP) --quiet --no-build-isolation -e '.[dev,tensorboard]'
+	@touch $@
+
+demo: install
+	$(BIN)/python scripts/demo.py
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow"
+
+bench: install
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(STAMP)
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,41 @@
+"""Settings of the whole test run: checked shapes, one thread, one seed, a cache of its own."""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Before torch is imported, and inherited by the processes that tests start: small models are slower on two threads.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import pytest
+import torch
+from jaxtyping import install_import_hook
+
+# Before seqvae is imported: a module that is already loaded would go unchecked.
+install_import_hook(["seqvae.core", "seqvae.nets", "seqvae.evaluation"], "beartype.beartype")
+
+torch.set_num_threads(1)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Point the cache at an empty folder, for doctests and started processes too."""
+    patch, folder = pytest.MonkeyPatch(), tempfile.TemporaryDirectory(prefix="seqvae-cache-")
+    patch.setenv("SEQVAE_CACHE", folder.name)
+    config.add_cleanup(folder.cleanup)
+    config.add_cleanup(patch.undo)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of corpora that are not part of the repository: $SEQVAE_SHARED, else ../shared/data."""
+    folder = Path(os.environ.get("SEQVAE_SHARED") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no corpora: {folder} is not a folder; set SEQVAE_SHARED to the folder that holds them")
+    return folder
