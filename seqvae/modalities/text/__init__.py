@@ -1,0 +1,204 @@
+"""Sentences: lines of text files to token ids and back."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from seqvae.config import SequenceModel
+from seqvae.modalities.base import Report
+from seqvae.modalities.text import lines, tokenizers
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+
+
+@dataclass(frozen=True)
+class TextData:
+    """How text files are read and turned into tokens."""
+
+    tokenizer: Literal["unigram", "bpe", "word", "character"] = field(
+        default="unigram",
+        metadata={"help": "pieces learned by sentencepiece (unigram, bpe), words between spaces, or characters"},
+    )
+    vocabulary_size: int = field(
+        default=8000, metadata={"help": "most token ids, end included; 0: no limit (word, character)"}
+    )
+    min_count: int = field(
+        default=1, metadata={"help": "rarer words or characters are unknown (word, character)"}
+    )
+    max_length: int = field(default=256, metadata={"help": "most tokens of an example, end of sequence not counted"})
+    long: Literal["cut", "skip"] = field(default="cut", metadata={"help": "what happens to longer examples"})
+    blank_line_separated: bool = field(
+        default=False, metadata={"help": "examples are paragraphs between blank lines, not lines"}
+    )
+    encoding: str = field(default="utf-8", metadata={"help": "encoding of the text files"})
+    unknown: str = field(default="<unk>", metadata={"help": "the corpus's own word for unknown words (word)"})
+
+    def __post_init__(self) -> None:
+        for name, least in (("vocabulary_size", 0), ("min_count", 1), ("max_length", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"data.{name}={getattr(self, name)} is not possible; give {least} or more")
+        if self.unknown.split() != [self.unknown]:
+            raise ValueError(f"data.unknown='{self.unknown}' is not possible; give one word without spaces")
+
+
+class Text:
+    """The text modality: an item is a str, its array the token ids with the end of sequence."""
+
+    name: ClassVar[str] = "text"
+    data_config: ClassVar[type] = TextData
+    model_config: ClassVar[type] = SequenceModel
+
+    def __init__(self, data: TextData) -> None:
+        self.data = data
+        self._tokenizer: tokenizers.Tokenizer | None = None
+
+    @property
+    def tokenizer(self) -> tokenizers.Tokenizer:
+        """The tokenizer. Raises ValueError before `fit` or `load`."""
+        if self._tokenizer is None:
+            raise ValueError("the text tokenizer is not trained yet; call fit(items) or load(folder) first")
+        return self._tokenizer
+
+    @property
+    def outcomes(self) -> int:
+        """The number of token ids V, the end of sequence included."""
+        return self.tokenizer.size
+
+    @property
+    def end(self) -> int:
+        """The id that ends a sequence."""
+        return tokenizers.END
+
+    @property
+    def max_steps(self) -> int:
+        """The longest sequence that generation may make, end included."""
+        return self.data.max_length + 1
+
+    def read(self, source: Path, report: Report) -> Iterator[str]:
+        """The examples of a text file in order; what is dropped or changed is counted in the report.
+
+        Raises ValueError when the file is missing, a folder, empty, binary or not in `data.encoding`.
+        """
+        return lines.examples(Path(source), self.data.encoding, self.data.blank_line_separated, report)
+
+    def write(self, items: Sequence[str], folder: Path) -> list[Path]:
+        """Write the items into sentences.txt, UTF-8, in the form that `read` takes; the path written."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = lines.joined(items, self.data.blank_line_separated).encode("utf-8", errors="replace")
+        return [lines.write_atomically(folder / "sentences.txt", content)]
+
+    def fit(self, items: Callable[[], Iterable[str]]) -> None:
+        """Train the tokenizer; `items()` starts a new pass over the corpus.
+
+        Raises ValueError when the corpus is too small, or too rich, for the vocabulary asked for.
+        """
+        self._tokenizer = tokenizers.train(
+            self.data.tokenizer, items, self.data.vocabulary_size, self.data.min_count, self.data.unknown
+        )
+
+    def encode(self, item: str, report: Report) -> np.ndarray | None:
+        """(T,) token ids that close with the end of sequence; None when the item is too long and is skipped."""
+        ids = self.tokenizer.encode(item)
+        longest = self.data.max_length
+        if len(ids) > longest:
+            report.counts[f"longer than {longest} tokens, {'cut' if self.data.long == 'cut' else 'skipped'}"] += 1
+            if self.data.long == "skip":
+                return None
+            del ids[longest:]
+        if self.tokenizer.unknown is not None:
+            unknown = ids.count(self.tokenizer.unknown)
+            if unknown:
+                report.counts["unknown tokens"] += unknown
+        ids.append(tokenizers.END)
+        return np.array(ids, dtype=np.int32)
+
+    def decode(self, x: np.ndarray) -> str:
+        """The text of token ids up to the end of sequence."""
+        ids: list[int] = x.tolist()
+        return self.tokenizer.decode(ids[: ids.index(tokenizers.END)] if tokenizers.END in ids else ids)
+
+    def fingerprint(self) -> str:
+        """sha256 in hex of everything that reading and encoding depend on."""
+        options = {
+            name: getattr(self.data, name) for name in ("max_length", "long", "blank_line_separated", "encoding")
+        }
+        content = json.dumps([tokenizers.fingerprint(self.tokenizer), options], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def nets(self, model: SequenceModel) -> "tuple[LSTMEncoder | None, LSTMDecoder]":
+        """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
+
+        Raises ValueError for tied embeddings of another size than the decoder's hidden state.
+        """
+        from torch import nn
+
+        from seqvae.nets.likelihoods import Categorical
+        from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+
+        if model.tied_embeddings and model.embedding != model.decoder_hidden:
+            raise ValueError(
+                f"model.tied_embeddings needs equal sizes, but model.embedding={model.embedding} and "
+                f"model.decoder_hidden={model.decoder_hidden}; make them equal, or set model.tied_embeddings=false"
+            )
+        encoder = None
+        if model.latent:
+            encoder = LSTMEncoder(
+                nn.Embedding(self.outcomes, model.embedding), model.embedding, model.encoder_hidden,
+                model.encoder_layers, model.bidirectional, model.encoder_dropout,
+            )
+        likelihood = Categorical(model.decoder_hidden, self.outcomes, model.output_bias)
+        embed = nn.Embedding(self.outcomes, model.embedding)
+        if model.tied_embeddings:
+            embed.weight = likelihood.projection.weight
+        decoder = LSTMDecoder(
+            embed, model.embedding, model.latent, model.decoder_hidden, likelihood, model.decoder_layers,
+            model.initial_state,
+        ).with_dropout(model.input_dropout, model.output_dropout, model.word_dropout)
+        if model.initial_range:
+            for net in (encoder, decoder):
+                _draw_uniform(net, model.initial_range)
+        return encoder, decoder
+
+    def metrics(self, truth: Sequence[str], guess: Sequence[str]) -> dict[str, float | None]:
+        """Share of exact reconstructions, and corpus BLEU (0 to 100) on words; None without items."""
+        import sacrebleu
+
+        if not truth:
+            return {"exact_match": None, "bleu": None}
+        canonical = self.tokenizer.canonical
+        exact = sum(canonical(a) == canonical(b) for a, b in zip(truth, guess, strict=True)) / len(truth)
+        bleu = sacrebleu.corpus_bleu(list(guess), [list(truth)], tokenize="none", force=True).score
+        return {"exact_match": exact, "bleu": bleu}
+
+    def size_bytes(self, item: str) -> int:
+        """Bytes of an item in UTF-8, and one for its line end."""
+        return len(item.encode("utf-8", errors="replace")) + 1
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write the tokenizer into a folder; the paths written."""
+        return tokenizers.save(self.tokenizer, folder)
+
+    def load(self, folder: Path) -> None:
+        """Read the tokenizer back. Raises ValueError when it is missing, damaged or of another kind."""
+        self._tokenizer = tokenizers.load(self.data.tokenizer, folder)
+
+
+def _draw_uniform(net: "nn.Module | None", width: float) -> None:
+    """All weights uniform in +-width, embeddings in +-10 width (He et al. 2019, appendix: 0.01 and 0.1)."""
+    from torch import nn
+
+    if net is None:
+        return
+    for parameter in net.parameters():
+        nn.init.uniform_(parameter, -width, width)
+    for module in net.modules():
+        if isinstance(module, nn.Embedding):
+            nn.init.uniform_(module.weight, -10 * width, 10 * width)

@@ -1,0 +1,192 @@
+"""Text files to lines, one at a time, and back; every fault is named by file, line and column."""
+
+import codecs
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from encodings.aliases import aliases
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from seqvae.config import nearest
+from seqvae.modalities.base import Report
+
+CHUNK_BYTES = 1 << 16
+BYTE_ORDER_MARK = "\ufeff"
+COMMON_ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
+
+
+def examples(source: Path, encoding: str, blank_line_separated: bool, report: Report) -> Iterator[str]:
+    r"""The examples of a text file in order: its lines, or its paragraphs with their lines joined by "\n".
+
+    Only the line end (\n or \r\n) is taken off; the characters of a line stay as they are. Lines of nothing but white
+    space are no examples: they are counted and dropped, or end a paragraph. The file is never in memory as a whole.
+
+    Raises ValueError when the file is missing, a folder, empty, binary or not in this encoding.
+    """
+    _check_encoding(encoding)
+    _check_file(source)
+    return _paragraphs(source, encoding, report) if blank_line_separated else _lines(source, encoding, report)
+
+
+def _lines(source: Path, encoding: str, report: Report) -> Iterator[str]:
+    found = dropped = 0
+    for line in _decoded_lines(source, encoding, report):
+        if line.strip():
+            found += 1
+            yield line
+        else:
+            dropped += 1
+            report.counts["empty lines dropped"] += 1
+    _check_found(source, found, dropped)
+
+
+def _paragraphs(source: Path, encoding: str, report: Report) -> Iterator[str]:
+    found = blank = 0
+    paragraph: list[str] = []
+    for line in _decoded_lines(source, encoding, report):
+        if line.strip():
+            paragraph.append(line)
+            continue
+        blank += 1
+        if paragraph:
+            found += 1
+            yield "\n".join(paragraph)
+            paragraph = []
+    if paragraph:
+        found += 1
+        yield "\n".join(paragraph)
+    _check_found(source, found, blank)
+
+
+def _decoded_lines(source: Path, encoding: str, report: Report) -> Iterator[str]:
+    """The lines of a file without their ends; what follows the last line end is a line unless it is empty."""
+    line, pending = 1, [""]  # `pending` holds the parts of the line that is not complete yet, from the left
+    with _open(source) as file:
+        for text in _decoded_chunks(file, source, encoding):
+            if line == 1 and pending == [""] and text.startswith(BYTE_ORDER_MARK):
+                text = text[1:]
+                report.counts["byte order marks dropped"] += 1
+            *complete, rest = text.split("\n")
+            if complete:
+                complete[0] = "".join(pending) + complete[0]
+                pending = []
+                line += len(complete)
+                yield from (whole.removesuffix("\r") for whole in complete)
+            pending.append(rest)
+    last = "".join(pending)
+    if last:
+        yield last.removesuffix("\r")
+
+
+def _decoded_chunks(file: BinaryIO, source: Path, encoding: str) -> Iterator[str]:
+    """The text of a file in pieces. The place of a fault is counted in the text before it."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line = column = 1  # the place of the next character
+    while True:
+        chunk = file.read(CHUNK_BYTES)
+        held = decoder.getstate()[0]  # bytes of a character whose other bytes are still to come
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            raw = held + chunk
+            if b"\0" in raw and _is_narrow(encoding):
+                before = raw[: raw.index(0)].decode(encoding, errors="replace")
+                _refuse_binary(source, *_place(line, column, before))
+            before = decoder.decode(chunk[: error.start - len(held)]) if error.start > len(held) else ""
+            _refuse_bytes(source, encoding, error, _place(line, column, before))
+        if "\0" in text:
+            _refuse_binary(source, *_place(line, column, text[: text.index("\0")]))
+        line, column = _place(line, column, text)
+        if text:
+            yield text
+        if not chunk:
+            return
+
+
+def _place(line: int, column: int, text: str) -> tuple[int, int]:
+    """Line and column, counted from 1 in characters, after `text` that starts at a line and column."""
+    newlines = text.count("\n")
+    if newlines:
+        return line + newlines, len(text) - text.rindex("\n")
+    return line, column + len(text.removeprefix(BYTE_ORDER_MARK) if (line, column) == (1, 1) else text)
+
+
+def _is_narrow(encoding: str) -> bool:
+    """True where no character but NUL itself holds a zero byte."""
+    return "\n".encode(encoding) == b"\n"
+
+
+def _refuse_binary(source: Path, line: int, column: int) -> NoReturn:
+    raise ValueError(
+        f"{source} looks like a binary file (NUL byte at line {line}, column {column}); give a plain text file, "
+        "or pass --encoding utf-16 if that is what it is."
+    )
+
+
+def _refuse_bytes(source: Path, encoding: str, error: UnicodeDecodeError, place: tuple[int, int]) -> NoReturn:
+    byte = error.object[error.start]
+    label = "UTF-8" if codecs.lookup(encoding).name.startswith("utf-8") else encoding
+    marked = place == (1, 1) and error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    raise ValueError(
+        f"{source} line {place[0]} is not {label} (byte 0x{byte:02x} at column {place[1]}); re-encode it, "
+        f"or pass --encoding {'utf-16' if marked else 'latin-1'}."
+    ) from None
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        "".encode(encoding)
+    except LookupError:
+        known = sorted({*COMMON_ENCODINGS, *(name.replace("_", "-") for name in aliases.values())})
+        raise ValueError(
+            f"no text encoding '{encoding}'; there are {', '.join(COMMON_ENCODINGS)} and the others of Python's codecs."
+            + nearest(encoding.lower(), known)
+        ) from None
+
+
+def _check_file(source: Path) -> None:
+    if source.is_dir():
+        inside = sorted(path for path in source.iterdir() if path.is_file())
+        such = f", such as {inside[0]}" if inside else ""
+        raise ValueError(f"{source} is a folder; give the text file itself{such}.")
+    if not source.exists():
+        folder = source.parent
+        beside = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        raise ValueError(f"there is no file {source}; give the path of a text file.{nearest(source.name, beside)}")
+
+
+def _open(source: Path) -> BinaryIO:
+    try:
+        return open(source, "rb")
+    except OSError as error:
+        raise ValueError(f"{source} cannot be read ({error.strerror}); mend that, or give another file.") from None
+
+
+def _check_found(source: Path, found: int, blank: int) -> None:
+    if not found:
+        state = f"holds no text in its {blank} lines" if blank else "is empty"
+        raise ValueError(f"{source} {state}; give a text file with at least one example.")
+
+
+def write_atomically(path: Path, content: bytes) -> Path:
+    """Write a whole file or nothing: a reader never meets a half-written one. Gives the path back."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return path
+
+
+def joined(items: Iterable[str], blank_line_separated: bool) -> str:
+    """Examples as the text of a file that `examples` reads back: line ends inside a line become spaces."""
+    if blank_line_separated:
+        return "\n".join("\n".join(line for line in item.split("\n") if line.strip()) + "\n" for item in items)
+    return "".join(item.replace("\n", " ") + "\n" for item in items)
