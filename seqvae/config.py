@@ -6,6 +6,8 @@ Keys are written `section.name`. The sections `objective` and `train` are the sa
 
 import difflib
 import json
+import math
+import re
 import tomllib
 import types
 import typing
@@ -63,9 +65,7 @@ class Objective:
     free_nats_per_dimension: float = field(
         default=0.0, metadata={"help": "floor on the batch mean of each latent unit's KL, in nats"}
     )
-    free_nats_total: float = field(
-        default=0.0, metadata={"help": "mean over examples of max(KL - free, 0), in nats"}
-    )
+    free_nats_total: float = field(default=0.0, metadata={"help": "mean over examples of max(KL - free, 0), in nats"})
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,7 @@ class Train:
     epochs: int = field(default=20, metadata={"help": "passes over the training data"})
     steps: int = field(default=0, metadata={"help": "stop after this many optimizer steps; 0: by epochs alone"})
     batch_size: int = field(default=32, metadata={"help": "examples (or tokens) of one batch, over all processes"})
-    batch_by: Literal["examples", "tokens"] = field(
-        default="examples", metadata={"help": "what batch_size counts"}
-    )
+    batch_by: Literal["examples", "tokens"] = field(default="examples", metadata={"help": "what batch_size counts"})
     accumulate: int = field(default=1, metadata={"help": "batches whose gradients are added up for one step"})
     optimizer: Literal["adam", "adamw", "sgd"] = field(default="adam", metadata={"help": "the optimizer"})
     learning_rate: float = field(default=1e-3, metadata={"help": "learning rate after warm-up"})
@@ -86,7 +84,9 @@ class Train:
     warmup_steps: int = field(default=0, metadata={"help": "steps over which the learning rate rises from zero"})
     clip: float = field(default=5.0, metadata={"help": "largest norm of the gradient; 0: no limit"})
     decay: float = field(default=0.5, metadata={"help": "factor of the learning rate when validation stops improving"})
-    decay_patience: int = field(default=2, metadata={"help": "validations without improvement before a decay; 0: never"})
+    decay_patience: int = field(
+        default=2, metadata={"help": "validations without improvement before a decay; 0: never"}
+    )
     decay_from_epoch: int = field(default=0, metadata={"help": "no decay before this epoch"})
     decay_to_best: bool = field(default=False, metadata={"help": "go back to the best weights at each decay"})
     stop_patience: int = field(
@@ -120,7 +120,7 @@ class Config:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """" Did you mean 'x'?" when something known is near, else an empty string."""
+    """The sentence that names the nearest of the known, after a space; empty when nothing is near."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else ""
 
@@ -154,20 +154,22 @@ def _convert(key: str, kind: Any, value: Any) -> Any:
     elif kind is int and not isinstance(value, bool):
         if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
             return int(value)
-        if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
+        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]+\s*", value):
             return int(value)
     elif kind is float and not isinstance(value, bool):
         try:
-            return float(value)
-        except (TypeError, ValueError):
-            pass
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if math.isfinite(number):
+            return number
     elif kind is str and isinstance(value, str):
         return value
     raise ValueError(f"{key}={value} is not possible; it takes {_describe(kind)}")
 
 
 def _describe(kind: Any) -> str:
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(kind, str(kind))
+    return {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}.get(kind, str(kind))
 
 
 def from_dict(cls: type, values: Mapping[str, Any], section: str) -> Any:
@@ -209,12 +211,18 @@ def build(modality: str, data_config: type, model_config: type, values: Mapping[
 
     Raises ValueError for an unknown section, an unknown key or a value that is not possible.
     """
-    for section in values:
+    kinds = {"data": data_config, "model": model_config, "objective": Objective, "train": Train}
+    homes = {f.name: f"{section}.{f.name}" for section, kind in kinds.items() for f in fields(kind)}
+    for section, keys in values.items():
         if section not in SECTIONS:
             raise ValueError(
                 f"no configuration section '{section}'; there are {', '.join(SECTIONS)}.{nearest(section, SECTIONS)}"
             )
-    kinds = {"data": data_config, "model": model_config, "objective": Objective, "train": Train}
+        if not isinstance(keys, Mapping):
+            raise ValueError(f"{section}={keys} is not possible; it is a section, so write {section}.name=value")
+        for name in set(keys) - {f.name for f in fields(kinds[section])}:
+            if name in homes:
+                raise ValueError(f"no configuration key '{section}.{name}'. Did you mean '{homes[name]}'?")
     parts = {name: from_dict(kind, values.get(name, {}), name) for name, kind in kinds.items()}
     return Config(modality, **parts)
 
@@ -224,7 +232,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             return tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid TOML: {error}; mend that place") from None
 
 

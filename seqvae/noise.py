@@ -61,7 +61,8 @@ class Noise:
     def repeat(self, samples: int) -> "Noise":
         """Independent noise for `samples` copies of each example, in the row order of `Batch.repeat`."""
         copies = torch.arange(samples, device=self._keys.device)
-        keys = self._keys.unsqueeze(1) + _mix_((copies + 1) * _GOLDEN) * copies.sign()  # copy 0 keeps its key
+        # mixed again after the sum, or copy i of copy j would be copy j of copy i
+        keys = _mix_(self._keys.unsqueeze(1) + _mix_((copies + 1) * _GOLDEN))
         return Noise(self._seed, keys.flatten(), self._step)
 
     def bits(self, site: str, count: int) -> Tensor:
@@ -73,8 +74,8 @@ class Noise:
 
     def uniform(self, site: str, count: int) -> Tensor:
         """(B, count) float64 in (0, 1), both ends excluded."""
-        high_bits = (self.bits(site, count) >> 11) & (2**53 - 1)
-        return high_bits.double().add_(0.5).mul_(2.0**-53)
+        high_bits = (self.bits(site, count) >> 12) & (2**52 - 1)  # with 53 the half would round the largest up to 1
+        return high_bits.double().add_(0.5).mul_(2.0**-52)
 
     def normal(self, site: str, count: int) -> Tensor:
         """(B, count) float64, standard normal, by the inverse of its distribution function."""
@@ -89,7 +90,7 @@ class Noise:
             raise ValueError(f"a dropout probability of {drop} is not possible; give one in [0, 1)")
         words = math.ceil(features / 4)  # four 16-bit draws to a word
         draws = self.bits(site, steps * words).view(torch.int16).unflatten(1, (steps, words * 4))
-        return draws[:, :, :features] >= round(drop * 65536) - 32768
+        return draws[:, :, :features] >= min(round(drop * 65536), 65535) - 32768
 
 
 def dropout(x: Tensor, drop: float, noise: Noise | None, site: str) -> Tensor:

@@ -40,9 +40,7 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        return replace(
-            self, x=self.x.to(device), lengths=self.lengths.to(device), keys=self.keys.to(device)
-        )
+        return replace(self, x=self.x.to(device), lengths=self.lengths.to(device), keys=self.keys.to(device))
 
     def repeat(self, samples: int) -> "Batch":
         """Every example `samples` times in a row: example b stands at rows b * samples ... (b + 1) * samples - 1."""

@@ -39,8 +39,8 @@ def negative_elbo(
         )
     if free_nats_per_dimension:
         whole = kl.mean(0).detach() if kl_mean is None else kl_mean  # (Z,)
-        live = whole > free_nats_per_dimension
-        penalty = torch.where(live, kl.mean(0), free_nats_per_dimension).sum()
+        free = whole <= free_nats_per_dimension  # false for NaN, which has to show in the result
+        penalty = torch.where(free, free_nats_per_dimension, kl.mean(0)).sum()
     else:
         penalty = (kl.sum(1) - free_nats_total).clamp(min=0).mean() if free_nats_total else kl.sum(1).mean()
     return -log_px.mean() + beta * penalty

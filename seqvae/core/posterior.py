@@ -20,15 +20,18 @@ class DiagonalGaussian:
     log_scale: Float[Tensor, "B Z"]
 
     @staticmethod
-    def from_features(features: Float[Tensor, "B 2Z"], scale: Literal["exp", "softplus"]) -> "DiagonalGaussian":
+    def from_features(features: Float[Tensor, "B F"], scale: Literal["exp", "softplus"]) -> "DiagonalGaussian":
         """Split a layer's output into the mean and the scale.
 
         `exp`: the second half is the log-variance (Kingma and Welling 2014, appendix B). `softplus`: the scale is
         softplus of the second half (MusicVAE, Roberts et al. 2018, section 3.1).
         """
-        mean, raw = features.chunk(2, dim=-1)
-        log_scale = 0.5 * raw if scale == "exp" else F.softplus(raw).log()
-        return DiagonalGaussian(mean, log_scale)
+        mean, raw = features.chunk(2, dim=-1)  # (B, Z) each
+        if scale == "exp":
+            return DiagonalGaussian(mean, 0.5 * raw)
+        # below -40 log softplus(x) is x; softplus alone would underflow to 0 there and its logarithm to -inf
+        capped = raw.clamp(min=-40.0)
+        return DiagonalGaussian(mean, F.softplus(capped).log() + (raw - capped))
 
     @property
     def scale(self) -> Float[Tensor, "B Z"]:

@@ -20,6 +20,8 @@ def kl_weight(
     cyclical: `cycles` rises to `final`, each linear over the share `rising` of its cycle and then constant
     (Fu et al. 2019, equation 6). After progress 1 the weight stays at `final`.
 
+    Raises ValueError for negative progress, an unknown schedule, and cycles or a rising share that are not possible.
+
     >>> [kl_weight(p, "linear") for p in (0.0, 0.25, 1.0, 2.0)]
     [0.0, 0.25, 1.0, 1.0]
     >>> [kl_weight(p, "cyclical", cycles=2) for p in (0.0, 0.125, 0.25, 0.5, 1.0)]
@@ -36,6 +38,8 @@ def kl_weight(
         low, high = _logistic(-steepness / 2), _logistic(steepness / 2)
         share = (_logistic(steepness * (progress - 0.5)) - low) / (high - low)
     elif schedule == "cyclical":
+        if cycles < 1 or not 0 < rising <= 1:
+            raise ValueError(f"cycles={cycles}, rising={rising} is not possible; give 1 or more and a share in (0, 1]")
         share = min((progress * cycles) % 1.0 / rising, 1.0)
     else:
         raise ValueError(f"no schedule '{schedule}'; there are constant, linear, sigmoid, cyclical")
