@@ -10,11 +10,7 @@ from torch import Tensor
 
 def lerp(a: Float[Tensor, " Z"], b: Float[Tensor, " Z"], share: float) -> Float[Tensor, " Z"]:
     """The point at `share` of the straight line from a (0) to b (1); both ends are exact."""
-    if share == 0.0:
-        return a.clone()
-    if share == 1.0:
-        return b.clone()
-    return a + (b - a) * share
+    return torch.lerp(_exact(a), _exact(b), share).to(a)
 
 
 def slerp(a: Float[Tensor, " Z"], b: Float[Tensor, " Z"], share: float) -> Float[Tensor, " Z"]:
@@ -23,14 +19,13 @@ def slerp(a: Float[Tensor, " Z"], b: Float[Tensor, " Z"], share: float) -> Float
     The direction moves along the great circle and the length changes evenly (Shoemake 1985, for vectors of any
     length; White 2016, section 2.1). Directions that are equal, or a vector of length zero, are joined by a straight
     line. Between opposite vectors, where every great circle is as short, the arc goes through the direction that is
-    perpendicular to a and nearest to a coordinate axis.
+    perpendicular to a and nearest to a coordinate axis; on one unit there is none, and the line goes through zero.
     """
     if share in (0.0, 1.0):
         return lerp(a, b, share)
-    length_a, length_b = a.double().norm(), b.double().norm()
+    (unit_a, length_a), (unit_b, length_b) = _polar(_exact(a)), _polar(_exact(b))
     if length_a == 0 or length_b == 0:
         return lerp(a, b, share)
-    unit_a, unit_b = a.double() / length_a, b.double() / length_b
     # the half-angle form keeps its precision at both ends, where the arc cosine of a scalar product loses it
     angle = 2 * torch.atan2((unit_a - unit_b).norm(), (unit_a + unit_b).norm())
     across = unit_b - unit_a * (unit_a @ unit_b)
@@ -41,7 +36,21 @@ def slerp(a: Float[Tensor, " Z"], b: Float[Tensor, " Z"], share: float) -> Float
         axis[unit_a.abs().argmin()] = 1.0
         across = axis - unit_a * (unit_a @ axis)
     direction = torch.cos(share * angle) * unit_a + torch.sin(share * angle) * across / across.norm()
-    return (direction * (length_a + (length_b - length_a) * share)).to(a.dtype)
+    return (direction * torch.lerp(length_a, length_b, share)).to(a)
+
+
+def _exact(a: Float[Tensor, " Z"]) -> Float[Tensor, " Z"]:
+    """In float64 and on the CPU: some devices have no float64."""
+    return a.to("cpu", torch.float64)
+
+
+def _polar(a: Float[Tensor, " Z"]) -> tuple[Float[Tensor, " Z"], Float[Tensor, ""]]:
+    """Direction and length. The squares are taken of shares of the largest element, so that none overflows."""
+    if not a.any():
+        return a, a.sum()
+    largest = a.abs().max()
+    shares = a / largest
+    return shares / shares.norm(), largest * shares.norm()
 
 
 def interpolate(
