@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from seqvae.noise import Noise
 
-CHUNK_ROWS = 512  # rows of logits that exist at once; around this number the matrix products run fastest on a CPU
+CHUNK_ROWS = 1024  # rows of logits that exist at once; around this number the matrix products run fastest on a CPU
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Categorical(nn.Module):
         dtype = h.dtype
         if torch.is_autocast_enabled(h.device.type):
             dtype = torch.get_autocast_dtype(h.device.type)
-        log_prob: Tensor = _LinearCrossEntropy.apply(h, weight, bias, x, dtype)
+        log_prob: Tensor = _LinearCrossEntropy.apply(h, weight, bias, x, dtype, torch.is_grad_enabled())
         return log_prob
 
     def scores(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N V"]:
@@ -105,14 +106,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, h, weight, bias, x, dtype):  # type: ignore[no-untyped-def]
-        need = any(ctx.needs_input_grad[:3])
+    def forward(ctx, h, weight, bias, x, dtype, learning):  # type: ignore[no-untyped-def]
+        need = learning and any(ctx.needs_input_grad[:3])  # needs_input_grad alone does not know about no_grad
         log_prob, gradients = _cross_entropy_chunks(h.detach(), weight, bias, x, dtype, None, need)
         ctx.dtype = dtype
         ctx.save_for_backward(h, weight, bias, x, *gradients)
         return log_prob
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
         h, weight, bias, x, dh, dweight, dbias = ctx.saved_tensors
         if grad.numel() and bool((grad == grad[0]).all()):
@@ -120,7 +122,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             dbias = None if dbias is None else dbias * grad[0]
         else:
             _, (dh, dweight, dbias) = _cross_entropy_chunks(h, weight, bias, x, ctx.dtype, grad, True)
-        return dh, dweight, dbias, None, None
+        return dh, dweight, dbias, None, None, None
 
 
 def _cross_entropy_chunks(h, weight, bias, x, dtype, grad, need_gradients):  # type: ignore[no-untyped-def]

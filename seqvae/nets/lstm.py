@@ -19,7 +19,12 @@ class LSTMEncoder(nn.Module):
     """
 
     def __init__(
-        self, embed: nn.Module, embedding: int, hidden: int, layers: int = 1, bidirectional: bool = True,
+        self,
+        embed: nn.Module,
+        embedding: int,
+        hidden: int,
+        layers: int = 1,
+        bidirectional: bool = True,
         input_dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -81,7 +86,13 @@ class LSTMDecoder(nn.Module):
     has_steps = True
 
     def __init__(
-        self, embed: nn.Module, embedding: int, latent: int, hidden: int, likelihood: Categorical, layers: int = 1,
+        self,
+        embed: nn.Module,
+        embedding: int,
+        latent: int,
+        hidden: int,
+        likelihood: Categorical,
+        layers: int = 1,
         initial_state: Literal["cell", "dense"] = "cell",
     ) -> None:
         super().__init__()

@@ -1,0 +1,305 @@
+"""The LSTM encoder and decoder against implementations of their own kind: packed sequences, cells in a loop."""
+
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from seqvae.nets.likelihoods import Categorical
+from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+from seqvae.noise import Noise
+from seqvae.types import Batch
+
+OUTCOMES, EMBEDDING, LATENT, HIDDEN = 7, 5, 3, 4
+LENGTHS = torch.tensor([4, 9, 1, 6, 9, 2])
+
+
+def batch(steps: int = 9) -> Batch:
+    """Six sequences of different lengths; what stands in the padding is a valid outcome as well."""
+    x = torch.randint(OUTCOMES, (6, steps), generator=torch.Generator().manual_seed(1))
+    return Batch(x=x, lengths=LENGTHS.clamp(max=steps), keys=torch.arange(40, 46))
+
+
+def codes(rows: int = 6) -> Tensor:
+    return torch.randn(rows, LATENT, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+
+
+def encoder(layers: int = 1, bidirectional: bool = True, input_dropout: float = 0.0) -> LSTMEncoder:
+    torch.manual_seed(3)
+    embed = nn.Embedding(OUTCOMES, EMBEDDING)
+    return LSTMEncoder(embed, EMBEDDING, HIDDEN, layers, bidirectional, input_dropout).double()
+
+
+def decoder(
+    layers: int = 1, initial_state: str = "cell", latent: int = LATENT, outcomes: int = OUTCOMES
+) -> LSTMDecoder:
+    torch.manual_seed(4)
+    likelihood = Categorical(HIDDEN, outcomes)
+    net = LSTMDecoder(
+        nn.Embedding(outcomes, EMBEDDING), EMBEDDING, latent, HIDDEN, likelihood, layers, initial_state
+    ).double()
+    with torch.no_grad():
+        net.first.normal_()
+    return net
+
+
+WIRINGS = [(1, "cell"), (3, "cell"), (1, "dense"), (2, "dense")]
+wirings = pytest.mark.parametrize(("layers", "initial_state"), WIRINGS, ids=[f"{n} {s}" for n, s in WIRINGS])
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_the_encoder_is_that_of_torch_on_packed_sequences(layers: int, bidirectional: bool) -> None:
+    net, data = encoder(layers, bidirectional), batch()
+    packed_lstm = nn.LSTM(EMBEDDING, HIDDEN, layers, batch_first=True, bidirectional=bidirectional).double()
+    state = {}
+    for i, layer in enumerate(net.layers):
+        for direction, lstm in enumerate(layer):
+            for name, value in lstm.state_dict().items():
+                state[name.replace("_l0", f"_l{i}") + "_reverse" * direction] = value
+    packed_lstm.load_state_dict(state)
+    packed = pack_padded_sequence(net.embed(data.x), data.lengths, batch_first=True, enforce_sorted=False)
+    _, (h, _) = packed_lstm(packed)
+    expected = torch.cat([h[-2], h[-1]], 1) if bidirectional else h[-1]
+    assert net.features == expected.shape[1]
+    assert torch.allclose(net(data), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_encoder_dropout_hits_the_embeddings_and_keeps_their_mean(bidirectional: bool) -> None:
+    net, data = encoder(bidirectional=bidirectional, input_dropout=0.4), batch()
+    seen: list[Tensor] = []
+    net.layers[0][0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    noise = Noise(0, data.keys)
+    net(data, noise)
+    net(data)
+    ratio = seen[0] / seen[1]
+    assert sorted({round(value, 9) for value in ratio.flatten().tolist()}) == pytest.approx([0.0, 1 / 0.6])
+    assert torch.equal(seen[1], net.embed(data.x))
+    assert torch.equal(net(data, noise), net(data, noise))
+    assert not torch.allclose(net(data, noise), net(data, noise.at(1)))
+
+
+def cells_in_a_loop(net: LSTMDecoder, z: Tensor, x: Tensor) -> Tensor:
+    """(B, T, H): the decoder's outputs by torch's single cell, example by example and step by step."""
+    cells = []
+    for layer in range(net.lstm.num_layers):
+        inputs = EMBEDDING + LATENT if layer == 0 else HIDDEN
+        cell = nn.LSTMCell(inputs, HIDDEN).double()
+        cell.load_state_dict({name: getattr(net.lstm, f"{name}_l{layer}") for name in cell.state_dict()})
+        cells.append(cell)
+    rows = []
+    for code, symbols in zip(z, x, strict=True):
+        states = net.to_state.weight @ code + net.to_state.bias
+        parts = list(states.split(HIDDEN))
+        if net.initial_state == "cell":
+            state = [(part.tanh(), part) for part in parts]
+        else:
+            half = len(cells)
+            state = [(parts[half + i].tanh(), parts[i].tanh()) for i in range(half)]
+        steps, previous = [], net.first
+        for symbol in symbols:
+            h = torch.cat([previous, code])
+            for i, cell in enumerate(cells):
+                state[i] = cell(h, state[i])
+                h = state[i][0]
+            steps.append(h)
+            previous = net.embed.weight[symbol]
+        rows.append(torch.stack(steps))
+    return torch.stack(rows)
+
+
+@wirings
+def test_the_decoder_is_that_of_single_cells_in_a_loop(layers: int, initial_state: str) -> None:
+    net, data, z = decoder(layers, initial_state), batch(), codes()
+    expected = cells_in_a_loop(net, z, data.x)
+    assert torch.allclose(net.hidden(z, data), expected, atol=1e-12)
+    scores = (expected @ net.likelihood.projection.weight.T + net.likelihood.projection.bias).log_softmax(-1)
+    log_prob = scores.gather(2, data.x.unsqueeze(2)).squeeze(2)
+    for i, length in enumerate(data.lengths.tolist()):
+        assert torch.allclose(net.step_log_prob(z, data)[i, :length], log_prob[i, :length], atol=1e-12)
+        assert net.log_prob(z, data)[i].item() == pytest.approx(log_prob[i, :length].sum().item())
+        assert torch.equal(net.predict(z, data)[i, :length], scores[i, :length].argmax(1))
+
+
+@wirings
+def test_steps_taken_one_by_one_are_the_teacher_forced_ones(layers: int, initial_state: str) -> None:
+    net, data, z = decoder(layers, initial_state), batch(), codes()
+    outputs, state = [], net.start(z)
+    for t in range(data.x.shape[1]):
+        h, state = net.step(state, data.x[:, t - 1] if t else None)
+        outputs.append(h)
+    assert torch.allclose(torch.stack(outputs, 1), net.hidden(z, data), atol=1e-12)
+
+
+def test_selected_rows_of_a_state_go_on_as_they_would_have() -> None:
+    net, z = decoder(2), codes()
+    rows, x = torch.tensor([4, 0, 4]), torch.tensor([1, 2, 3, 4, 5, 6])
+    _, state = net.step(net.start(z), None)
+    h, _ = net.step(state, x)
+    some, _ = net.step(state.select(rows), x[rows])
+    assert torch.allclose(some, h[rows], atol=1e-12)
+    masked, _ = net.step(state.select(torch.arange(6) < 2), x[:2])
+    assert torch.allclose(masked, h[:2], atol=1e-12)
+
+
+@pytest.mark.parametrize("latent", [LATENT, 0])
+def test_probabilities_of_all_sequences_of_one_length_sum_to_one(latent: int) -> None:
+    net = decoder(outcomes=3, latent=latent)
+    x = torch.tensor(list(itertools.product(range(3), repeat=4)))
+    everything = Batch(x=x, lengths=torch.full((81,), 4), keys=torch.arange(81))
+    for z in torch.randn(2, latent, dtype=torch.float64):
+        total = net.log_prob(z.expand(81, -1), everything).exp().sum().item()
+        assert total == pytest.approx(1.0, abs=1e-12)
+
+
+def test_probabilities_of_all_sequences_that_end_approach_one() -> None:
+    # outcome 0 ends a sequence: what has not ended within T steps is the only mass that is missing
+    net, z = decoder(outcomes=3), codes(1)
+    ended, unended = 0.0, 0.0
+    for length in range(1, 6):
+        bodies = torch.tensor(list(itertools.product((1, 2), repeat=length - 1)), dtype=torch.int64)
+        x = torch.cat([bodies.reshape(2 ** (length - 1), length - 1), torch.zeros(2 ** (length - 1), 1).long()], 1)
+        group = Batch(x=x, lengths=torch.full((len(x),), length), keys=torch.arange(len(x)))
+        ended += net.log_prob(z.expand(len(x), -1), group).exp().sum().item()
+    x = torch.tensor(list(itertools.product((1, 2), repeat=5)))
+    unended = net.log_prob(z.expand(32, -1), Batch(x, torch.full((32,), 5), torch.arange(32))).exp().sum().item()
+    assert ended + unended == pytest.approx(1.0, abs=1e-12)
+
+
+def test_padding_scores_zero_and_is_never_read() -> None:
+    net, data, z = decoder(), batch(), codes()
+    scored = net.step_log_prob(z, data)
+    assert (scored[~data.mask] == 0).all()
+    assert (scored[data.mask] < 0).all()
+    other = replace(data, x=torch.where(data.mask, data.x, (data.x + 3) % OUTCOMES))
+    assert torch.equal(net.step_log_prob(z, other), scored)
+    assert torch.equal(encoder(2)(other), encoder(2)(data))
+    longer = replace(data, x=torch.cat([data.x, data.x], 1))
+    assert torch.allclose(net.step_log_prob(z, longer)[:, :9], scored, atol=1e-14)
+    assert torch.allclose(encoder(2)(longer), encoder(2)(data), atol=1e-14)
+
+
+def test_a_step_does_not_see_what_it_predicts_nor_what_follows() -> None:
+    net, data, z = decoder(2), batch(), codes()
+    hidden = net.hidden(z, data)
+    for t in range(9):
+        x = data.x.clone()
+        x[:, t:] = (x[:, t:] + 1) % OUTCOMES
+        changed = net.hidden(z, replace(data, x=x))
+        assert torch.equal(changed[:, : t + 1], hidden[:, : t + 1])
+        if t < 8:
+            assert not torch.isclose(changed[:, t + 1], hidden[:, t + 1]).all(1).any()
+
+
+def test_a_decoder_without_latent_units_starts_at_zero_and_reads_no_code() -> None:
+    net = decoder(2, latent=0)
+    state = net.start(torch.zeros(5, 0, dtype=torch.float64))
+    assert net.to_state is None
+    assert net.lstm.input_size == EMBEDDING
+    assert state.h.abs().sum() == state.c.abs().sum() == 0
+    assert state.h.shape == state.c.shape == (2, 5, HIDDEN)
+
+
+def test_the_code_sets_the_initial_state_and_enters_every_step() -> None:
+    net, data, z = decoder(), batch(), codes()
+    for part in (net.to_state.weight, net.lstm.weight_ih_l0[:, EMBEDDING:]):
+        kept = part.detach().clone()
+        with torch.no_grad():
+            part.zero_()
+        # one way is closed: the code still matters through the other
+        assert not torch.isclose(net.log_prob(z, data), net.log_prob(z + 1, data)).any()
+        with torch.no_grad():
+            part.copy_(kept)
+    with torch.no_grad():
+        net.to_state.weight.zero_()
+        net.lstm.weight_ih_l0[:, EMBEDDING:].zero_()
+    assert torch.equal(net.log_prob(z, data), net.log_prob(z + 1, data))
+
+
+def inputs_of(net: LSTMDecoder, data: Batch, noise: Noise | None) -> Tensor:
+    """(B, T, E): the decoder's inputs as its LSTM gets them, without the code."""
+    seen: list[Tensor] = []
+    handle = net.lstm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    net.hidden(codes(len(data)), data, noise)
+    handle.remove()
+    assert torch.equal(seen[0][:, :, EMBEDDING:], codes(len(data)).unsqueeze(1).expand(-1, data.x.shape[1], -1))
+    return seen[0][:, :, :EMBEDDING]
+
+
+def many(rows: int = 400, steps: int = 30) -> Batch:
+    x = torch.randint(OUTCOMES, (rows, steps), generator=torch.Generator().manual_seed(5))
+    return Batch(x=x, lengths=torch.full((rows,), steps), keys=torch.arange(rows))
+
+
+def test_word_dropout_blanks_out_whole_inputs_at_its_rate_and_changes_no_other() -> None:
+    net, data = decoder().with_dropout(0.0, 0.0, 0.3), many()
+    plain, dropped = inputs_of(net, data, None), inputs_of(net, data, Noise(0, data.keys))
+    blank = (dropped == 0).all(2)
+    assert torch.equal(dropped[~blank], plain[~blank])
+    assert abs(blank.double().mean().item() - 0.3) < 5 * math.sqrt(0.21 / blank.numel())
+
+
+def test_input_dropout_hits_single_units_at_its_rate_and_scales_the_others() -> None:
+    net, data = decoder().with_dropout(0.2, 0.0, 0.0), many()
+    ratio = inputs_of(net, data, Noise(0, data.keys)) / inputs_of(net, data, None)
+    assert sorted({round(value, 9) for value in ratio.flatten().tolist()}) == pytest.approx([0.0, 1.25])
+    assert abs((ratio == 0).double().mean().item() - 0.2) < 5 * math.sqrt(0.16 / ratio.numel())
+
+
+def test_output_dropout_hits_what_the_likelihood_reads() -> None:
+    net, data = decoder().with_dropout(0.0, 0.5, 0.0), many()
+    z = codes(len(data))
+    ratio = net.hidden(z, data, Noise(0, data.keys)) / net.hidden(z, data)
+    assert sorted({round(value, 9) for value in ratio.flatten().tolist()}) == pytest.approx([0.0, 2.0])
+    assert abs((ratio == 0).double().mean().item() - 0.5) < 5 * math.sqrt(0.25 / ratio.numel())
+
+
+def test_the_targets_of_dropped_words_are_scored_all_the_same() -> None:
+    net, data, z = decoder().with_dropout(0.0, 0.0, 0.9), batch(), codes()
+    noise = Noise(0, data.keys)
+    hidden = net.hidden(z, data, noise)
+    scores = net.likelihood.scores(hidden.flatten(0, 1)).unflatten(0, data.x.shape)
+    expected = scores.gather(2, data.x.unsqueeze(2)).squeeze(2) * data.mask
+    assert torch.allclose(net.step_log_prob(z, data, noise), expected, atol=1e-12)
+
+
+def test_dropout_belongs_to_the_example_and_not_to_its_row_or_padding() -> None:
+    net, data, z = decoder().with_dropout(0.3, 0.3, 0.3), batch(), codes()
+    noise = Noise(0, data.keys)
+    together = net.log_prob(z, data, noise)
+    order = torch.tensor([5, 2, 0])
+    some = Batch(x=data.x[order, :5], lengths=data.lengths[order], keys=data.keys[order])
+    assert torch.allclose(net.log_prob(z[order], some, noise.select(order)), together[order], atol=1e-12)
+    # equal sequences at other keys meet other masks
+    assert not torch.isclose(net.log_prob(z, data, Noise(0, data.keys + 1)), together).any()
+
+
+def test_without_noise_nothing_is_dropped() -> None:
+    data, z = batch(), codes()
+    plain = decoder().log_prob(z, data)
+    assert torch.equal(decoder().with_dropout(0.5, 0.5, 0.5).log_prob(z, data), plain)
+
+
+def test_autocast_to_bfloat16_stays_close_to_single_precision_in_every_way_of_decoding() -> None:
+    net, data, z = decoder(2).float(), batch(), codes().float()
+    exact, hidden = net.log_prob(z, data), net.hidden(z, data)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.allclose(net.log_prob(z, data), exact, atol=0.02 * 9)
+        state = net.start(z)
+        for t in range(3):
+            h, state = net.step(state, data.x[:, t - 1] if t else None)
+            assert torch.allclose(h.float(), hidden[:, t], atol=0.02)
+
+
+def test_one_step_of_one_example_is_enough() -> None:
+    single = Batch(x=torch.tensor([[3]]), lengths=torch.tensor([1]), keys=torch.tensor([7]))
+    z = codes(1)
+    net = decoder()
+    h, _ = net.step(net.start(z), None)
+    assert net.log_prob(z, single).item() == pytest.approx(net.likelihood.scores(h)[0, 3].item())
+    assert encoder(2)(single).shape == (1, 2 * HIDDEN)
