@@ -11,7 +11,10 @@ import numpy as np
 
 from seqvae.config import SequenceModel
 from seqvae.modalities.base import Report
-from seqvae.modalities.text import lines, tokenizers
+from seqvae.modalities.text import lines
+from seqvae.modalities.text.pieces import SentencePieceTokenizer
+from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
+from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_description, save
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,10 +61,10 @@ class Text:
 
     def __init__(self, data: TextData) -> None:
         self.data = data
-        self._tokenizer: tokenizers.Tokenizer | None = None
+        self._tokenizer: Tokenizer | None = None
 
     @property
-    def tokenizer(self) -> tokenizers.Tokenizer:
+    def tokenizer(self) -> Tokenizer:
         """The tokenizer. Raises ValueError before `fit` or `load`."""
         if self._tokenizer is None:
             raise ValueError("the text tokenizer is not trained yet; call fit(items) or load(folder) first")
@@ -75,7 +78,7 @@ class Text:
     @property
     def end(self) -> int:
         """The id that ends a sequence."""
-        return tokenizers.END
+        return END
 
     @property
     def max_steps(self) -> int:
@@ -100,9 +103,12 @@ class Text:
 
         Raises ValueError when the corpus is too small, or too rich, for the vocabulary asked for.
         """
-        self._tokenizer = tokenizers.train(
-            self.data.tokenizer, items, self.data.vocabulary_size, self.data.min_count, self.data.unknown
-        )
+        kind, size = self.data.tokenizer, self.data.vocabulary_size
+        if kind in ("unigram", "bpe"):
+            self._tokenizer = SentencePieceTokenizer.train(kind, items(), size)
+        else:
+            unknown = self.data.unknown if kind == "word" else REPLACEMENT
+            self._tokenizer = SymbolTokenizer.train(kind, items(), size, self.data.min_count, unknown)
 
     def encode(self, item: str, report: Report) -> np.ndarray | None:
         """(T,) token ids that close with the end of sequence; None when the item is too long and is skipped."""
@@ -117,20 +123,20 @@ class Text:
             unknown = ids.count(self.tokenizer.unknown)
             if unknown:
                 report.counts["unknown tokens"] += unknown
-        ids.append(tokenizers.END)
+        ids.append(END)
         return np.array(ids, dtype=np.int32)
 
     def decode(self, x: np.ndarray) -> str:
         """The text of token ids up to the end of sequence."""
         ids: list[int] = x.tolist()
-        return self.tokenizer.decode(ids[: ids.index(tokenizers.END)] if tokenizers.END in ids else ids)
+        return self.tokenizer.decode(ids[: ids.index(END)] if END in ids else ids)
 
     def fingerprint(self) -> str:
         """sha256 in hex of everything that reading and encoding depend on."""
         options = {
             name: getattr(self.data, name) for name in ("max_length", "long", "blank_line_separated", "encoding")
         }
-        content = json.dumps([tokenizers.fingerprint(self.tokenizer), options], sort_keys=True)
+        content = json.dumps([fingerprint(self.tokenizer), options], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def nets(self, model: SequenceModel) -> "tuple[LSTMEncoder | None, LSTMDecoder]":
@@ -184,11 +190,13 @@ class Text:
 
     def save(self, folder: Path) -> list[Path]:
         """Write the tokenizer into a folder; the paths written."""
-        return tokenizers.save(self.tokenizer, folder)
+        return save(self.tokenizer, folder)
 
     def load(self, folder: Path) -> None:
         """Read the tokenizer back. Raises ValueError when it is missing, damaged or of another kind."""
-        self._tokenizer = tokenizers.load(self.data.tokenizer, folder)
+        kind = self.data.tokenizer
+        loader = SentencePieceTokenizer if kind in ("unigram", "bpe") else SymbolTokenizer
+        self._tokenizer = loader.load(kind, read_description(kind, folder), folder)
 
 
 def _draw_uniform(net: "nn.Module | None", width: float) -> None:
