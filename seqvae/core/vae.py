@@ -89,6 +89,8 @@ class VAE(nn.Module):
             empty = torch.zeros(len(batch), 0, dtype=self.dtype, device=batch.x.device)
             return DiagonalGaussian(empty, empty)
         features = self.to_posterior(self.encoder(batch, noise))
+        if features.dtype != torch.float64:
+            features = features.float()  # autocast gives 16 bits, in which the terms of a small KL cancel to nothing
         return DiagonalGaussian.from_features(features, self.scale)
 
     def forward(self, batch: Batch, noise: Noise, dropout: bool = True) -> Terms:
@@ -106,7 +108,11 @@ class VAE(nn.Module):
     ) -> Float[Tensor, "B K"]:
         """log p(x, z_k) - log q(z_k|x) in nats for `samples` draws of each example (Burda et al. 2016)."""
         q = self.posterior(batch) if q is None else q
-        z = q.rsample(noise, samples)  # (B * K, Z)
+        return self.log_weights_of(q.rsample(noise, samples), batch, q)
+
+    def log_weights_of(self, z: Float[Tensor, "BK Z"], batch: Batch, q: DiagonalGaussian) -> Float[Tensor, "B K"]:
+        """log p(x, z) - log q(z|x) in nats of given codes; rows b * K ... (b + 1) * K - 1 belong to example b."""
+        samples = z.shape[0] // len(batch)
         log_px = self.decoder.log_prob(z, batch.repeat(samples))
         spread = DiagonalGaussian(q.mean.repeat_interleave(samples, 0), q.log_scale.repeat_interleave(samples, 0))
         log_weight: Tensor = log_px + prior_log_prob(z) - spread.log_prob(z)
