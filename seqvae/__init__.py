@@ -1,0 +1,29 @@
+"""Latent spaces of sequences: train, sample, reconstruct, interpolate, evaluate."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqvae.model import Model, load
+    from seqvae.training.run import resume, train
+
+__version__ = "0.1.0"
+__all__ = ["Model", "__version__", "load", "resume", "train"]
+
+_PUBLIC = {
+    "Model": "seqvae.model",
+    "load": "seqvae.model",
+    "resume": "seqvae.training.run",
+    "train": "seqvae.training.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch only when something that needs it is used."""
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'seqvae' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

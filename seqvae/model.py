@@ -1,0 +1,199 @@
+"""A trained model: items to latent codes and back. The Python API."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqvae import config as configuration
+from seqvae import generate, modalities
+from seqvae.checkpoint import Checkpoint, Run
+from seqvae.config import Config
+from seqvae.core.posterior import DiagonalGaussian
+from seqvae.core.vae import VAE
+from seqvae.data import prepare
+from seqvae.evaluate import Settings, Watch, evaluate
+from seqvae.generate import Decoding
+from seqvae.modalities.base import Modality, Report
+
+
+def build(config: Config, modality: Modality) -> VAE:
+    """An untrained VAE of a configuration; its weights are a function of `train.seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        encoder, decoder = modality.nets(config.model)
+        return VAE(encoder, decoder, config.model.scale)
+
+
+def read_config(run: Run) -> Config:
+    """The configuration of a run. Raises ValueError when this version does not know a key of it."""
+    settings = {name: run.settings[name] for name in configuration.SECTIONS}
+    kind = modalities.get(run.settings["modality"])
+    return configuration.build(kind.name, kind.data_config, kind.model_config, settings)
+
+
+def open_run(path: Path) -> tuple[Run, Config, Modality]:
+    """A run folder with its configuration and its modality, ready to encode."""
+    run = Run(path)
+    config = read_config(run)
+    modality = modalities.get(config.modality)(config.data)
+    run.load_modality(modality)
+    return run, config, modality
+
+
+def weights_of(vae: VAE) -> dict[str, Tensor]:
+    """The parameters by name on the CPU; tied ones stand there once."""
+    return {name: parameter.detach().cpu().contiguous() for name, parameter in vae.named_parameters()}
+
+
+def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path) -> None:
+    """Put weights into a VAE. Raises ValueError when they are those of another model."""
+    own = dict(vae.named_parameters())
+    wrong = [
+        name
+        for name in sorted(own.keys() | weights.keys())
+        if name not in own or name not in weights or own[name].shape != weights[name].shape
+    ]
+    if wrong:
+        raise ValueError(
+            f"the weights in {source} do not fit its configuration ({wrong[0]} differs); restore the folder from a copy"
+        )
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(weights[name])
+
+
+class Model:
+    """A VAE with its modality: items to latent codes and back."""
+
+    def __init__(self, config: Config, modality: Modality, vae: VAE, run: Run | None = None) -> None:
+        self.config = config
+        self.modality = modality
+        self.vae = vae.requires_grad_(False)
+        self.run = run
+
+    @staticmethod
+    def load(path: Path | str, device: str = "auto") -> "Model":
+        """The model of a run folder: its best weights by the beta = 1 bound on the validation data, else the last.
+
+        Raises ValueError when the folder is not a run, is damaged, or when this machine lacks the device.
+        """
+        run, config, modality = open_run(Path(path))
+        vae = build(config, modality)
+        load_weights(vae, run.weights(run.best_step()), run.path)
+        return Model(config, modality, vae.to(pick_device(device)), run)
+
+    def save(self, folder: Path | str) -> None:
+        """Write the model into a new folder that `load` reads. Raises ValueError when the folder is in use."""
+        folder = Path(folder)
+        if folder.exists() and (folder.is_file() or any(folder.iterdir())):
+            raise ValueError(f"{folder} is in use; give a new or empty folder")
+        settings = {name: value for name, value in (self.run.settings if self.run else {}).items() if name != "format"}
+        report = self.run.report if self.run else {}
+        run = Run.create(folder, {**settings, **self.config.to_dict()}, self.modality, report)
+        step = self.run.best_step() if self.run else 0
+        run.save(step, Checkpoint(weights_of(self.vae), {}, {"step": step, "best_step": step}))
+
+    def encode(self, items: Sequence[Any]) -> DiagonalGaussian:
+        """q(z|x) of each item, (N, Z). Raises ValueError for an item that the model's limits leave out."""
+        return generate.encode(self.vae, self._arrays(items))
+
+    def decode(
+        self,
+        z: Tensor | np.ndarray,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        beam: int = 1,
+        seed: int = 0,
+    ) -> list[Any]:
+        """The item of each code (N, Z): greedy by default, drawn with a temperature, or by beam search."""
+        codes = torch.as_tensor(z)
+        return self._items(generate.decode(self.vae, codes, self._decoding(temperature, top_k, top_p, beam), seed))
+
+    def sample(
+        self, n: int, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, beam: int = 1, seed: int = 0
+    ) -> list[Any]:
+        """`n` items from the prior; item i depends on the seed and i alone."""
+        return self._items(generate.sample(self.vae, n, self._decoding(temperature, top_k, top_p, beam), seed))
+
+    def reconstruct(
+        self,
+        items: Sequence[Any],
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        beam: int = 1,
+        seed: int = 0,
+    ) -> list[Any]:
+        """Each item encoded and decoded again from its posterior mean."""
+        decoding = self._decoding(temperature, top_k, top_p, beam)
+        return self._items(generate.reconstruct(self.vae, self._arrays(items), decoding, seed))
+
+    def interpolate(
+        self,
+        a: Any,
+        b: Any,
+        steps: int = 8,
+        mode: Literal["slerp", "lerp"] = "slerp",
+        temperature: float = 0.0,
+        beam: int = 1,
+        seed: int = 0,
+    ) -> list[Any]:
+        """`steps` items between a and b, both ends counted; the ends are their plain reconstructions."""
+        first, last = self.encode([a]).mean[0], self.encode([b]).mean[0]
+        decoding = self._decoding(temperature, 0, 1.0, beam)
+        return self._items(generate.interpolate(self.vae, first, last, steps, decoding, mode, seed))
+
+    def evaluate(
+        self, sources: Sequence[Path | str], settings: Settings | None = None, watch: Watch | None = None
+    ) -> dict[str, Any]:
+        """The figures of `seqvae.evaluate.UNITS` on files. Raises ValueError when nothing can be read from them."""
+        corpus = prepare(self.modality, [Path(source) for source in sources])
+        return evaluate(self.vae, self.modality, corpus, settings or Settings(), watch or _unwatched)
+
+    def _decoding(self, temperature: float, top_k: int, top_p: float, beam: int) -> Decoding:
+        return Decoding(
+            max_steps=self.modality.max_steps,
+            end=self.modality.end,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            beam=beam,
+        )
+
+    def _arrays(self, items: Sequence[Any]) -> list[np.ndarray]:
+        arrays = []
+        for place, item in enumerate(items):
+            report = Report()
+            x = self.modality.encode(item, report)
+            if x is None:
+                raise ValueError(f"item {place} does not fit the model ({', '.join(report.counts)}); leave it out")
+            arrays.append(x)
+        return arrays
+
+    def _items(self, arrays: Sequence[np.ndarray]) -> list[Any]:
+        return [self.modality.decode(x) for x in arrays]
+
+
+def load(path: Path | str, device: str = "auto") -> Model:
+    """The model of a run folder; see `Model.load`."""
+    return Model.load(path, device)
+
+
+def pick_device(device: str) -> torch.device:
+    """`auto` is the GPU where there is one. Raises ValueError when this machine lacks the device."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = [name for name, is_there in available.items() if is_there]
+    if device == "auto":
+        return torch.device(there[0])
+    if device not in there:
+        raise ValueError(f"device '{device}' is not available here; there are {', '.join(there)}, or give auto")
+    return torch.device(device)
+
+
+def _unwatched(done: int, total: int, what: str) -> None:
+    """Nobody watches."""

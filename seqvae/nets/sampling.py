@@ -1,0 +1,153 @@
+"""From codes to sequences, step by step: greedy, by drawing, and by beam search.
+
+A row never depends on the batch that it is in: its noise belongs to its key, and rows do not meet. Sequences that are
+finished leave the computation.
+"""
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqvae.nets.likelihoods import Draw
+from seqvae.noise import Noise
+from seqvae.types import Batch
+
+
+@runtime_checkable
+class StepDecoder(Protocol):
+    """What generation asks of a decoder: a state, a step, and the likelihood of one step."""
+
+    if TYPE_CHECKING:  # isinstance, from Python 3.12 on, does not find an attribute that is a submodule
+        likelihood: Any
+
+    def start(self, z: Tensor) -> Any:
+        """The state before the first step; it has `select(rows)`."""
+        ...
+
+    def step(self, state: Any, x_prev: Tensor | None) -> tuple[Tensor, Any]:
+        """One step: the hidden state that the likelihood reads, and the next state. `x_prev` is None at the first."""
+        ...
+
+
+def generate(
+    decoder: StepDecoder, z: Float[Tensor, "B Z"], noise: Noise, draw: Draw, max_steps: int, end: int | None
+) -> Batch:
+    """One sequence for each code, each step chosen as `draw` says; greedy draws use no noise.
+
+    `lengths` include the end step; a sequence that reaches `max_steps` without one is cut there, and without an end
+    (None) all have `max_steps`. Step t of a row meets the noise of its key at t. Keys are those of the noise.
+
+    Raises ValueError when `max_steps` is below 1.
+    """
+    _check_steps(max_steps)
+    keys, rows = noise.keys, torch.arange(z.shape[0], device=z.device)  # where the unfinished sequences stand
+    lengths = torch.zeros_like(rows)
+    columns: list[Tensor] = []
+    state, x_prev = decoder.start(z), None
+    for step in range(max_steps):
+        h, state = decoder.step(state, x_prev)
+        likelihood = decoder.likelihood
+        x_prev = likelihood.mode(h) if draw.greedy else likelihood.draw(h, noise.at(step), draw)
+        lengths[rows] += 1
+        columns.append(x_prev.new_zeros(len(lengths), *x_prev.shape[1:]).index_copy_(0, rows, x_prev))
+        if end is None:
+            continue
+        live = (x_prev != end).nonzero().squeeze(1)
+        if len(live) == 0:
+            break
+        if len(live) < len(rows):
+            rows, x_prev, noise, state = rows[live], x_prev[live], noise.select(live), state.select(live)
+    return Batch(torch.stack(columns, 1), lengths, keys)
+
+
+def beam_search(
+    decoder: StepDecoder,
+    z: Float[Tensor, "B Z"],
+    beam: int,
+    max_steps: int,
+    end: int | None,
+    length_penalty: float = 0.0,
+) -> Batch:
+    """The best sequence found for each code by log p(x|z) / T^length_penalty, with `beam` hypotheses a step.
+
+    Each step keeps the `beam` most probable extensions of a row's live hypotheses. Those that end (or reach
+    `max_steps`, where they are cut) compete by the score above, the others live on; a hypothesis is given up when
+    nothing that may follow can lift it over the row's best finished one (T^penalty: Wu et al. 2016, section 7). A
+    beam of 1 is greedy decoding; one that holds all prefixes is exact. Keys are the rows' numbers.
+
+    Raises ValueError when the beam or `max_steps` is below 1, the penalty is not in [0, 10], or the likelihood cannot
+    list its outcomes.
+    """
+    _check_steps(max_steps)
+    _check_beam(decoder, beam, length_penalty)
+    keys = torch.arange(z.shape[0], device=z.device)
+    lengths = torch.zeros_like(keys)
+    total = torch.zeros(len(keys), 1, dtype=torch.float64, device=z.device)  # log p of each hypothesis, (B, N)
+    best = total.new_full((len(keys),), -torch.inf)
+    live = torch.ones_like(total, dtype=torch.bool)  # the rows of the state are the live ones, in this order
+    history = keys.new_zeros(len(keys), 1, 0)  # (B, N, T)
+    found = keys.new_zeros(len(keys), 0)  # (B, T)
+    stop = -1 if end is None else end  # outcomes are not negative
+    state, x_prev = decoder.start(z), None
+    for length in range(1, max_steps + 1):
+        h, state = decoder.step(state, x_prev)
+        state_row = live.flatten().cumsum(0).unflatten(0, live.shape) - 1
+        total, origin, x = _extend(decoder.likelihood.scores(h), total, live, beam)
+        history = history.gather(1, origin.unsqueeze(2).expand(-1, -1, length - 1))
+        history = torch.cat([history, x.unsqueeze(2)], 2)
+        possible = total > -torch.inf
+        over = possible & ((x == stop) | (length == max_steps))
+        score, place = (total * length**-length_penalty).masked_fill(~over, -torch.inf).max(1)
+        better = score > best
+        best = torch.where(better, score, best)
+        lengths = torch.where(better, length, lengths)
+        winner = history.gather(1, place.view(-1, 1, 1).expand(-1, 1, length)).squeeze(1)
+        found = torch.where(better.unsqueeze(1), winner, F.pad(found, (0, 1)))
+        # log p can only fall, so its value at the greatest length bounds every score to come
+        live = possible & ~over & (total * max_steps**-length_penalty > best.unsqueeze(1))
+        if not live.any():
+            break
+        state, x_prev = state.select(state_row.gather(1, origin)[live]), x[live]
+    return Batch(found[:, : int(lengths.max())], lengths, keys)
+
+
+def _extend(
+    scores: Float[Tensor, "M V"], total: Float[Tensor, "B N"], live: Bool[Tensor, "B N"], beam: int
+) -> tuple[Float[Tensor, "B N2"], Int[Tensor, "B N2"], Int[Tensor, "B N2"]]:
+    """The most probable extensions of each row: their log p, the hypotheses that they extend, their last outcomes.
+
+    `scores` are those of the M live hypotheses in row-major order. What fills up a row stands at minus infinity.
+    """
+    top, outcomes = scores.topk(min(beam, scores.shape[1]), dim=1)  # no row needs more of one hypothesis
+    choices = top.shape[1]
+    totals = total.new_full((*live.shape, choices), -torch.inf)
+    totals[live] = total[live].unsqueeze(1) + top
+    x = outcomes.new_zeros(totals.shape)
+    x[live] = outcomes
+    kept, place = totals.flatten(1).topk(min(beam, totals.shape[1] * choices), dim=1)
+    return kept, place // choices, x.flatten(1).gather(1, place)
+
+
+def _check_steps(max_steps: int) -> None:
+    if max_steps < 1:
+        raise ValueError(f"max_steps={max_steps} is not possible; give 1 or more")
+
+
+def _check_beam(decoder: StepDecoder, beam: int, length_penalty: float) -> None:
+    if beam < 1:
+        raise ValueError(f"beam={beam} is not possible; give 1 (greedy) or more")
+    check_length_penalty(length_penalty)
+    if not hasattr(decoder.likelihood, "scores"):
+        raise ValueError(
+            f"beam={beam} is not possible with {type(decoder.likelihood).__name__} steps, whose outcomes cannot be "
+            "listed; leave the beam out for greedy decoding, or give a temperature to draw"
+        )
+
+
+def check_length_penalty(length_penalty: float) -> None:
+    """Raise ValueError unless the penalty is in [0, 10], where the greatest power of a length is finite."""
+    if not 0.0 <= length_penalty <= 10.0:
+        raise ValueError(f"length_penalty={length_penalty} is not possible; give a number from 0 (none) to 10")

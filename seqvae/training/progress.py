@@ -1,0 +1,66 @@
+"""Where a run stands: everything about the training that a checkpoint has to hold besides tensors."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from seqvae.config import Objective, Train
+from seqvae.core.schedules import kl_weight
+
+
+@dataclass
+class Progress:
+    """Position in the data, the validation history, and the sums of metrics since the last log line."""
+
+    step: int = 0  # optimizer steps done
+    epoch: int = 0  # epochs finished
+    offset: int = 0  # batches of the current epoch that are done
+    examples: int = 0  # examples of the current epoch that are done
+    best_nats: float | None = None  # lowest negative ELBO (beta = 1) on the validation data
+    best_step: int | None = None
+    stalled: int = 0  # validations since the last improvement
+    stalled_since_decay: int = 0
+    rate_factor: float = 1.0  # product of the decays of the learning rate
+    logged_step: int = 0
+    seconds: float = 0.0
+    metrics_bytes: int = 0
+    sums: list[float] = field(default_factory=list)  # of METRICS, since the last log line
+    finished: bool = False
+    threads: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; floats survive exactly."""
+        return asdict(self)
+
+    def learning_rate(self, train: Train) -> float:
+        """The learning rate of the next step: warm-up from zero, times the decays so far."""
+        warm = min(1.0, (self.step + 1) / train.warmup_steps) if train.warmup_steps else 1.0
+        return train.learning_rate * warm * self.rate_factor
+
+    def beta(self, objective: Objective, epoch_examples: int) -> float:
+        """The weight of the KL term at the next step; progress is counted in steps, or in (fractional) epochs."""
+        if objective.anneal_steps:
+            share = self.step / objective.anneal_steps
+        elif objective.anneal_epochs:
+            share = (self.epoch + self.examples / epoch_examples) / objective.anneal_epochs
+        else:
+            share = 1.0
+        return kl_weight(
+            share, objective.schedule, objective.beta_start, objective.beta, objective.cycles, objective.rising
+        )
+
+    def judge(self, nats: float, train: Train) -> tuple[bool, bool]:
+        """Take in a validation's negative ELBO; (is it the best so far, is the learning rate to decay now)."""
+        best = self.best_nats is None or nats < self.best_nats
+        if best:
+            self.best_nats, self.best_step = nats, self.step
+            self.stalled = self.stalled_since_decay = 0
+            return True, False
+        self.stalled += 1
+        self.stalled_since_decay += 1
+        if not train.decay_patience or self.epoch + 1 < train.decay_from_epoch:
+            return False, False
+        decay = self.stalled_since_decay >= train.decay_patience
+        if decay:
+            self.rate_factor *= train.decay
+            self.stalled_since_decay = 0
+        return False, decay

@@ -1,0 +1,190 @@
+"""From files to a trained run folder."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqvae import __version__, modalities
+from seqvae import config as configuration
+from seqvae.checkpoint import Run
+from seqvae.config import Config
+from seqvae.data import Batches, Corpus, Part, prepare
+from seqvae.modalities.base import Modality, Report
+from seqvae.model import build, load_weights, open_run
+from seqvae.training.log import Reporter, Silent
+from seqvae.training.loop import accelerator_for, fit
+
+HELD_OUT_SHARE = 0.05
+CHANGEABLE_ON_RESUME = ("train.epochs",)
+
+
+def train(
+    modality: str,
+    sources: Sequence[Path | str],
+    out: Path | str,
+    values: Mapping[str, Any] | None = None,
+    valid: Sequence[Path | str] = (),
+    device: str = "auto",
+    overwrite: bool = False,
+    start_from: Path | str | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train a model on files and return its run folder.
+
+    `values` are nested configuration values (`{"model": {"latent": 16}}`) over the defaults. Without `valid`, 5 % of
+    the items are held out by the seed. `start_from` is a run whose modality and weights are the starting point.
+
+    Raises ValueError, in one sentence, for everything that the caller can mend.
+    """
+    out, paths, valid_paths = Path(out), [Path(s) for s in sources], [Path(s) for s in valid]
+    if not paths:
+        raise ValueError("no data given; name at least one file to train on")
+    _check_free(out, overwrite)
+    config, learned = _configure(modality, values or {}, start_from)
+    accelerator = accelerator_for(device, config.train.precision)
+    reporter = reporter or Silent()
+    if accelerator.is_main_process:
+        if learned is None:
+            learned = modalities.get(modality)(config.data)
+            reporter.message(f"learning the encoding of {', '.join(map(str, paths))}")
+            fit_modality(learned, paths)
+        corpora = _corpora(learned, paths, valid_paths)
+        _clear(out)
+        _create(out, config, learned, corpora, paths, valid_paths, start_from)
+    accelerator.wait_for_everyone()
+    return _continue(out, config, accelerator, reporter, start_from)
+
+
+def resume(
+    out: Path | str,
+    values: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    reporter: Reporter | None = None,
+) -> Run:
+    """Continue a run from its newest whole checkpoint; on the CPU to the same bits as without the stop.
+
+    Raises ValueError when `values` change a key other than `train.epochs`, or when the data have changed.
+    """
+    run = Run(Path(out))
+    settings = {name: run.settings[name] for name in configuration.SECTIONS}
+    kind = modalities.get(run.settings["modality"])
+    config = configuration.build(kind.name, kind.data_config, kind.model_config, _merged(settings, values or {}))
+    changed = [key for key in configuration.changed_keys(settings, config.to_dict()) if key not in CHANGEABLE_ON_RESUME]
+    if changed:
+        raise ValueError(
+            f"--resume continues with the run's own configuration, but {', '.join(changed)} would change; only "
+            f"{', '.join(CHANGEABLE_ON_RESUME)} may. Leave it out, or start a new run with --from {out}"
+        )
+    accelerator = accelerator_for(device, config.train.precision)
+    return _continue(Path(out), config, accelerator, reporter or Silent(), None)
+
+
+def _merged(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    return configuration.merge(settings, values)
+
+
+def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
+    """Let a modality learn from the items of all sources."""
+
+    def items() -> Any:
+        for source in sources:
+            yield from modality.read(source, Report())
+
+    modality.fit(items)
+
+
+def _configure(
+    modality: str, values: Mapping[str, Any], start_from: Path | str | None
+) -> tuple[Config, Modality | None]:
+    """The configuration of a new run, and the modality of the run that it starts from."""
+    kind = modalities.get(modality)
+    if start_from is None:
+        return configuration.build(modality, kind.data_config, kind.model_config, values), None
+    run, source, learned = open_run(Path(start_from))
+    if source.modality != modality:
+        raise ValueError(f"{start_from} is a {source.modality} model, not {modality}; train it with that modality")
+    base = {name: source.to_dict()[name] for name in ("data", "model")}
+    config = configuration.build(modality, kind.data_config, kind.model_config, configuration.merge(base, values))
+    changed = [
+        key
+        for key in configuration.changed_keys(base, {name: config.to_dict()[name] for name in base})
+        if not key.endswith("_dropout")
+    ]
+    if changed:
+        raise ValueError(
+            f"--from keeps the model and encoding of {start_from}, but {', '.join(changed)} would change; leave it out"
+        )
+    return config, learned
+
+
+def _check_free(out: Path, overwrite: bool) -> None:
+    """Raises ValueError when a new run may not be written to `out`."""
+    if out.is_file():
+        raise ValueError(f"{out} is a file; give --out a folder")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not (out / "config.json").exists():
+        raise ValueError(f"{out} holds files that are not a run; give --out a new or empty folder")
+    if not overwrite:
+        raise ValueError(f"{out} already holds a run; continue it with --resume, or replace it with --overwrite")
+
+
+def _clear(out: Path) -> None:
+    if (out / "config.json").exists():
+        shutil.rmtree(out)
+
+
+def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path]) -> list[Corpus]:
+    return [prepare(modality, sources)] + ([prepare(modality, valid)] if valid else [])
+
+
+def _create(
+    out: Path, config: Config, modality: Modality, corpora: Sequence[Corpus], sources: Sequence[Path],
+    valid: Sequence[Path], start_from: Path | str | None,
+) -> None:  # fmt: skip
+    settings = {
+        "version": __version__,
+        **config.to_dict(),
+        "sources": [str(path.resolve()) for path in sources],
+        "valid": [str(path.resolve()) for path in valid],
+        "from": None if start_from is None else str(Path(start_from).resolve()),
+    }
+    report = {
+        name: {"items": len(corpus), "steps": corpus.steps, "key": corpus.folder.name, **corpus.report.to_dict()}
+        for name, corpus in zip(("train", "valid"), corpora, strict=False)
+    }
+    Run.create(out, settings, modality, report)
+
+
+def _continue(out: Path, config: Config, accelerator: Any, reporter: Reporter, start_from: Path | str | None) -> Run:
+    run, _, modality = open_run(out)
+    sources, valid_sources = ([Path(path) for path in run.settings[name]] for name in ("sources", "valid"))
+    corpora = _corpora(modality, sources, valid_sources)
+    for name, corpus in zip(("train", "valid"), corpora, strict=False):
+        if corpus.folder.name != run.report[name]["key"]:
+            raise ValueError(
+                f"{', '.join(run.report[name]['sources'])} changed since the run began; restore the files, "
+                f"or start a new run with --from {out}"
+            )
+    train_part, valid_part = parts(corpora, config.train.seed)
+    size, by = config.train.batch_size, config.train.batch_by
+    vae = build(config, modality)
+    if start_from is not None:
+        source = Run(Path(start_from))
+        load_weights(vae, source.weights(source.best_step()), source.path)
+    fit(
+        vae, config, run, Batches(train_part, size, by, config.train.seed), Batches(valid_part, size, by), accelerator,
+        reporter,
+    )  # fmt: skip
+    return run
+
+
+def parts(corpora: Sequence[Corpus], seed: int) -> tuple[Part, Part]:
+    """The training and the validation part: separate corpora, or a share of one held out by the seed.
+
+    A corpus of a single item is both.
+    """
+    if len(corpora) == 2 or len(corpora[0]) == 1:
+        return Part(corpora[0]), Part(corpora[-1])
+    return Part(corpora[0], HELD_OUT_SHARE, False, seed), Part(corpora[0], HELD_OUT_SHARE, True, seed)
