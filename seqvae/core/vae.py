@@ -1,6 +1,6 @@
 """The variational autoencoder, and what it asks of its encoder and decoder."""
 
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -68,20 +68,23 @@ class VAE(nn.Module):
     `DiagonalGaussian.from_features`.
     """
 
+    encoder: Encoder | None
+    decoder: Decoder
+
     def __init__(
         self, encoder: nn.Module | None, decoder: nn.Module, scale: Literal["exp", "softplus"] = "exp"
     ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
+        self.encoder = cast(Encoder | None, encoder)
+        self.decoder = cast(Decoder, decoder)
         self.scale: Literal["exp", "softplus"] = scale
-        self.latent: int = decoder.latent
+        self.latent = self.decoder.latent
         if (encoder is None) != (self.latent == 0):
             raise ValueError(
                 f"{self.latent} latent units {'without' if encoder is None else 'with'} an encoder; "
                 "a model has both or neither"
             )
-        self.to_posterior = None if encoder is None else nn.Linear(encoder.features, 2 * self.latent)
+        self.to_posterior = None if self.encoder is None else nn.Linear(self.encoder.features, 2 * self.latent)
 
     def posterior(self, batch: Batch, noise: Noise | None = None) -> DiagonalGaussian:
         """q(z|x) of each example."""

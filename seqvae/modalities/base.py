@@ -37,6 +37,10 @@ class Modality(Protocol):
     model_config: ClassVar[type]  # frozen dataclass behind the `model.*` keys
     data: Any
 
+    def __init__(self, data: Any) -> None:
+        """A modality that has learned nothing yet, for an instance of its `data_config`."""
+        ...
+
     @property
     def end(self) -> int | None:
         """The outcome that ends a sequence; None where all sequences are of one length."""

@@ -1,6 +1,7 @@
 """The LSTM encoder and the teacher-forced LSTM decoder."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -42,7 +43,7 @@ class LSTMEncoder(nn.Module):
         inputs = dropout(self.embed(batch.x), self.input_dropout, noise, "encoder input")
         backwards = _reversal(batch)
         ends: list[Tensor] = []
-        for layer in self.layers:
+        for layer in cast(Iterable[Iterable[nn.LSTM]], self.layers):
             outputs, ends = [], []
             for direction, lstm in enumerate(layer):
                 states, _ = lstm(_reorder(inputs, backwards) if direction else inputs)  # (B, T, H)
