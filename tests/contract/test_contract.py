@@ -1,0 +1,347 @@
+"""What every modality owes, over the registry. A new modality adds its cases to CASES and changes nothing else."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqvae import modalities
+from seqvae.config import from_dict
+from seqvae.core.vae import VAE, Decoder, Encoder
+from seqvae.data import collate
+from seqvae.modalities.base import Modality, Report
+from seqvae.nets.likelihoods import Draw
+from seqvae.nets.sampling import generate
+from seqvae.noise import Noise
+from seqvae.types import Batch
+
+SENTENCES = (
+    "the cats that sleep did not see the small dog",
+    "a dog sees the cat",
+    "",
+    "will the small dogs see a cat that sleeps and a dog that did not sleep",
+    "sleep",
+    "the cat sees a small cat",
+)
+DROPOUT = {"input_dropout": 0.2, "output_dropout": 0.3, "encoder_dropout": 0.25, "word_dropout": 0.3}
+SIZES = {"latent": 3, "embedding": 5, "encoder_hidden": 4, "decoder_hidden": 6, **DROPOUT}
+DEEP = {"encoder_layers": 2, "decoder_layers": 2, "bidirectional": False}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A modality with a data and a model configuration, and items that it encodes without loss."""
+
+    name: str
+    modality: str
+    items: Sequence[Any]
+    data: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+
+
+CASES = (
+    Case("words", "text", SENTENCES, {"tokenizer": "word"}, SIZES),
+    Case("characters", "text", SENTENCES, {"tokenizer": "character"}, {**SIZES, **DEEP, "initial_state": "dense"}),
+    Case(
+        "unigram",
+        "text",
+        SENTENCES,
+        {"tokenizer": "unigram", "vocabulary_size": 300},
+        {**SIZES, "decoder_hidden": 5, "tied_embeddings": True, "output_bias": False, "initial_range": 0.3},
+    ),
+    Case("pairs", "text", SENTENCES, {"tokenizer": "bpe", "vocabulary_size": 300}, {**SIZES, "scale": "softplus"}),
+    Case("language model", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "latent": 0}),
+)
+cases = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.modality}: {case.name}")
+latent_cases = pytest.mark.parametrize(
+    "case", [c for c in CASES if c.model.get("latent") != 0], ids=lambda case: f"{case.modality}: {case.name}"
+)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A case with its fitted modality, its model in double precision, and its encoded items."""
+
+    modality: Any
+    vae: VAE
+    arrays: list[np.ndarray]
+
+    def batch(self, rows: Sequence[int] | None = None) -> Batch:
+        """The items at `rows`, keyed by their places."""
+        rows = range(len(self.arrays)) if rows is None else rows
+        return collate([self.arrays[i] for i in rows], [100 + i for i in rows])
+
+
+@cache
+def build(name: str) -> Built:
+    """Built once a run; tests may change no parameter."""
+    case = next(case for case in CASES if case.name == name)
+    cls = modalities.get(case.modality)
+    modality = cls(from_dict(cls.data_config, case.data, "data"))
+    modality.fit(lambda: iter(case.items))
+    arrays = [modality.encode(item, Report()) for item in case.items]
+    model = from_dict(cls.model_config, case.model, "model")
+    torch.manual_seed(0)
+    encoder, decoder = modality.nets(model)
+    vae = VAE(encoder, decoder, model.scale).double()
+    for parameter in vae.parameters():  # what starts at zero would hide what depends on it
+        if not parameter.any():
+            nn.init.normal_(parameter)
+    return Built(modality, vae, arrays)
+
+
+def codes(built: Built, rows: int) -> Tensor:
+    return torch.randn(rows, built.vae.latent, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+def take(batch: Batch, rows: Tensor) -> Batch:
+    return Batch(x=batch.x[rows], lengths=batch.lengths[rows], keys=batch.keys[rows])
+
+
+def padded(batch: Batch, steps: int) -> Batch:
+    """`steps` more steps of padding, and all padding filled with steps that occur elsewhere in the batch."""
+    wide = replace(batch, x=torch.cat([batch.x, batch.x[:, -1:].repeat_interleave(steps, 1)], 1))
+    real = batch.x[batch.mask]
+    filling = real[torch.arange(wide.mask.numel()) * 7 % len(real)].unflatten(0, wide.mask.shape)
+    mask = wide.mask.unflatten(1, (-1, *[1] * (wide.x.ndim - 2)))
+    return replace(wide, x=torch.where(mask, wide.x, filling))
+
+
+def assert_same_terms(vae: VAE, some: Batch, whole: Batch, rows: Tensor, dropout: bool) -> None:
+    """The terms of `some`, alone, are those of the rows of `whole`, their importance weights included."""
+    a = vae(some, Noise(0, some.keys, 4), dropout)
+    b = vae(whole, Noise(0, whole.keys, 4), dropout)
+    for one, other in zip(a, b, strict=True):
+        assert torch.allclose(one, other[rows], atol=1e-10)
+    weights = vae.log_weights(some, Noise(0, some.keys), samples=3)
+    assert torch.allclose(weights, vae.log_weights(whole, Noise(0, whole.keys), samples=3)[rows], atol=1e-10)
+
+
+def test_every_modality_of_the_registry_has_a_case() -> None:
+    assert {case.modality for case in CASES} == set(modalities.REGISTRY)
+
+
+def test_an_unknown_modality_is_refused_with_the_nearest_known_one() -> None:
+    with pytest.raises(ValueError, match=r"no modality 'texts'; there are .*text.* Did you mean 'text'\?"):
+        modalities.get("texts")
+
+
+@cases
+def test_modality_and_nets_fulfil_their_protocols(case: Case) -> None:
+    built = build(case.name)
+    assert isinstance(built.modality, Modality)
+    assert isinstance(built.vae.decoder, Decoder)
+    assert built.vae.encoder is None if built.vae.latent == 0 else isinstance(built.vae.encoder, Encoder)
+
+
+@cases
+def test_items_survive_encode_and_decode(case: Case) -> None:
+    built = build(case.name)
+    assert [built.modality.decode(x) for x in built.arrays] == list(case.items)
+    assert all(np.issubdtype(x.dtype, np.integer) and len(x) <= built.modality.max_steps for x in built.arrays)
+    if built.modality.end is not None:
+        assert all(x[-1] == built.modality.end and built.modality.end not in x[:-1] for x in built.arrays)
+
+
+@cases
+@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+def test_an_item_scores_the_same_alone_and_in_any_batch_and_order(case: Case, dropout: bool) -> None:
+    built = build(case.name)
+    whole = built.batch()
+    for row in range(len(whole)):
+        assert_same_terms(built.vae, built.batch([row]), whole, torch.tensor([row]), dropout)
+    order = [4, 0, 5, 2]
+    assert_same_terms(built.vae, built.batch(order), whole, torch.tensor(order), dropout)
+
+
+@cases
+@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+def test_an_item_scores_the_same_at_any_padding_whatever_stands_there(case: Case, dropout: bool) -> None:
+    built = build(case.name)
+    whole = built.batch()
+    everything = torch.arange(len(whole))
+    assert_same_terms(built.vae, padded(whole, 0), whole, everything, dropout)
+    if built.vae.decoder.has_steps:
+        assert_same_terms(built.vae, padded(whole, 3), whole, everything, dropout)
+
+
+@cases
+def test_steps_sum_to_the_score_and_padding_counts_nothing(case: Case) -> None:
+    built = build(case.name)
+    batch = built.batch()
+    z = codes(built, len(batch))
+    steps = built.vae.decoder.step_log_prob(z, batch)
+    assert steps.shape == batch.mask.shape
+    assert (steps[~batch.mask] == 0).all()
+    assert (steps[batch.mask] != 0).all()
+    assert torch.allclose(steps.sum(1), built.vae.decoder.log_prob(z, batch))
+
+
+@cases
+def test_a_step_is_scored_by_what_came_before_it_alone(case: Case) -> None:
+    built = build(case.name)
+    decoder, batch = built.vae.decoder, built.batch()
+    if not decoder.has_steps:
+        pytest.skip("no steps")
+    z = codes(built, len(batch))
+    teacher_forced, guess = decoder.step_log_prob(z, batch), decoder.predict(z, batch)
+    state = decoder.start(z)
+    for t in range(batch.x.shape[1]):
+        h, state = decoder.step(state, batch.x[:, t - 1] if t else None)
+        real = batch.mask[:, t]
+        expected = decoder.likelihood.log_prob(h[real], batch.x[real, t])
+        assert torch.allclose(teacher_forced[real, t], expected, atol=1e-10)
+        assert torch.equal(guess[real, t], decoder.likelihood.mode(h[real]))
+
+
+@cases
+def test_what_follows_a_step_changes_neither_its_score_nor_its_prediction(case: Case) -> None:
+    built = build(case.name)
+    decoder, batch = built.vae.decoder, built.batch()
+    if not decoder.has_steps:
+        pytest.skip("no steps")
+    z = codes(built, len(batch))
+    scores, guess = decoder.step_log_prob(z, batch), decoder.predict(z, batch)
+    other = batch.x.flip(0).roll(3, 1)  # valid steps, but not those that stood there
+    steps = batch.x.shape[1]
+    for t in (1, 2, steps // 2, steps - 1):
+        changed = replace(batch, x=torch.cat([batch.x[:, :t], other[:, t:]], 1))
+        assert torch.allclose(decoder.step_log_prob(z, changed)[:, :t], scores[:, :t], atol=1e-12)
+        past = batch.mask & (torch.arange(steps) <= t)
+        assert torch.equal(decoder.predict(z, changed)[past], guess[past])
+
+
+@latent_cases
+def test_a_score_depends_on_the_code_of_its_own_example_and_no_other(case: Case) -> None:
+    built = build(case.name)
+    batch = built.batch()
+    z = codes(built, len(batch)).requires_grad_()
+    log_px = built.vae.decoder.log_prob(z, batch)
+    for i in range(len(batch)):
+        (gradient,) = torch.autograd.grad(log_px[i], z, retain_graph=True)
+        assert (gradient[i] != 0).all()
+        assert not torch.cat([gradient[:i], gradient[i + 1 :]]).any()
+    moved = built.vae.decoder.log_prob(z.detach() + 0.5, batch)
+    assert not torch.isclose(moved, log_px).any()
+
+
+@latent_cases
+def test_a_posterior_depends_on_its_own_example_and_no_other(case: Case) -> None:
+    built = build(case.name)
+    batch = built.batch()
+    q = built.vae.posterior(batch)
+    rows = torch.arange(len(batch))
+    for i in range(len(batch)):
+        order = rows.roll(1)
+        order[i] = i
+        changed = built.vae.posterior(take(batch, order))
+        assert torch.allclose(changed.mean[i], q.mean[i], atol=1e-12)
+        assert torch.allclose(changed.log_scale[i], q.log_scale[i], atol=1e-12)
+    for a, b in itertools.combinations(range(len(batch)), 2):
+        assert not torch.isclose(q.mean[a], q.mean[b]).all()
+
+
+@cases
+def test_terms_are_finite_and_of_one_row_an_example(case: Case) -> None:
+    built = build(case.name)
+    batch = built.batch()
+    terms = built.vae(batch, Noise(0, batch.keys))
+    assert terms.log_px.shape == (len(batch),)
+    assert terms.kl.shape == terms.mean.shape == (len(batch), built.vae.latent)
+    assert terms.log_px.isfinite().all()
+    assert terms.kl.isfinite().all()
+    assert (terms.kl > 0).all()
+    standard = torch.distributions.Normal(0.0, 1.0)
+    q = built.vae.posterior(batch)
+    exact = torch.distributions.kl_divergence(torch.distributions.Normal(q.mean, q.scale), standard)
+    assert torch.allclose(built.vae(batch, Noise(0, batch.keys), dropout=False).kl, exact, atol=1e-12)
+
+
+@cases
+def test_every_parameter_gets_a_gradient(case: Case) -> None:
+    built = build(case.name)
+    batch = built.batch()
+    terms = built.vae(batch, Noise(0, batch.keys), dropout=False)
+    loss = terms.kl.sum() - terms.log_px.sum()
+    names, parameters = zip(*built.vae.named_parameters(), strict=True)
+    for name, gradient in zip(names, torch.autograd.grad(loss, parameters), strict=True):
+        assert gradient.isfinite().all(), name
+        assert gradient.any(), name
+
+
+@latent_cases
+def test_every_outcome_that_is_read_moves_its_embedding(case: Case) -> None:
+    built = build(case.name)
+    batch = built.batch()
+    tables = [m for m in built.vae.encoder.modules() if isinstance(m, nn.Embedding)]
+    terms = built.vae(batch, Noise(0, batch.keys), dropout=False)
+    loss = terms.kl.sum() - terms.log_px.sum()
+    seen = batch.x[batch.mask].unique()
+    for table in tables:
+        (gradient,) = torch.autograd.grad(loss, table.weight, retain_graph=True)
+        assert gradient[seen].any(1).all()
+
+
+@cases
+def test_samples_survive_decode_and_encode(case: Case) -> None:
+    built = build(case.name)
+    if not built.vae.decoder.has_steps:
+        pytest.skip("no steps")
+    noise = Noise(0, torch.arange(20))
+    drawn = generate(built.vae.decoder, codes(built, 20), noise, Draw(), 12, built.modality.end)
+    for x, length in zip(drawn.x.numpy(), drawn.lengths.tolist(), strict=True):
+        item = built.modality.decode(x[:length])
+        again = built.modality.encode(item, Report())
+        assert built.modality.decode(again) == item
+
+
+@cases
+def test_a_sample_is_the_same_alone_and_in_any_batch(case: Case) -> None:
+    built = build(case.name)
+    if not built.vae.decoder.has_steps:
+        pytest.skip("no steps")
+    noise, z = Noise(0, torch.arange(9)), codes(built, 9)
+    whole = generate(built.vae.decoder, z, noise, Draw(), 12, built.modality.end)
+    rows = torch.tensor([7, 2, 5])
+    some = generate(built.vae.decoder, z[rows], noise.select(rows), Draw(), 12, built.modality.end)
+    assert torch.equal(some.lengths, whole.lengths[rows])
+    for i, row in enumerate(rows.tolist()):
+        length = int(whole.lengths[row])
+        assert torch.equal(some.x[i, :length], whole.x[row, :length])
+
+
+@cases
+def test_a_saved_modality_is_the_same_after_loading(case: Case, tmp_path: Path) -> None:
+    built = build(case.name)
+    written = built.modality.save(tmp_path)
+    assert written
+    assert all(path.is_file() and path.parent == tmp_path for path in written)
+    loaded = type(built.modality)(built.modality.data)
+    loaded.load(tmp_path)
+    assert loaded.fingerprint() == built.modality.fingerprint()
+    for item, x in zip(case.items, built.arrays, strict=True):
+        assert np.array_equal(loaded.encode(item, Report()), x)
+        assert loaded.decode(x) == item
+    nets = loaded.nets(from_dict(loaded.model_config, case.model, "model"))
+    for net, mine in zip(nets, (built.vae.encoder, built.vae.decoder), strict=True):
+        assert net is mine is None or net.load_state_dict(mine.state_dict())
+
+
+@cases
+def test_a_modality_that_was_not_saved_is_refused_by_name(case: Case, tmp_path: Path) -> None:
+    modality = type(build(case.name).modality)(build(case.name).modality.data)
+    with pytest.raises(ValueError):  # each modality words it for its own files
+        modality.load(tmp_path)
+
+
+@cases
+def test_items_equal_to_themselves_are_exact_reconstructions(case: Case) -> None:
+    metrics = build(case.name).modality.metrics(case.items, case.items)
+    assert metrics["exact_match"] == 1.0
