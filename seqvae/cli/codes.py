@@ -1,0 +1,117 @@
+"""`seqvae encode` and `decode`: items to a file of latent codes and back."""
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seqvae.cli.items import read_items, show_items
+from seqvae.cli.options import (
+    PATH,
+    beam_option,
+    device_option,
+    file_option,
+    inputs_argument,
+    out_folder_option,
+    run_argument,
+    seed_option,
+    temperature_option,
+    top_k_option,
+    top_p_option,
+)
+
+
+@click.command()
+@run_argument
+@inputs_argument
+@file_option
+@click.option("--out", type=PATH, required=True, metavar="FILE.npz", help="The file to write.")
+@device_option
+def encode(run: Path, inputs: tuple[str, ...], file: Path | None, out: Path, device: str) -> None:
+    """Write the latent codes of items to a file.
+
+    INPUT is a sentence for text models, - reads sentences from the standard input. The arrays of the file are
+    mean and scale, a row for each item, and items, a JSON list of the items themselves.
+    """
+    from seqvae.model import load
+
+    check_file_place(out)
+    model = load(run, device)
+    items = read_items(model, inputs, file)
+    posterior = model.encode(items)
+    _write_codes(out, posterior.mean.cpu().numpy(), posterior.scale.cpu().numpy(), items)
+    click.echo(f"{len(items)} codes of {posterior.mean.shape[1]} units written to {out}", err=True)
+
+
+@click.command()
+@run_argument
+@click.argument("codes", type=PATH, metavar="LATENTS.npz")
+@temperature_option(0.0)
+@top_k_option
+@top_p_option
+@beam_option
+@seed_option
+@out_folder_option
+@device_option
+def decode(
+    run: Path,
+    codes: Path,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    beam: int,
+    seed: int,
+    out: Path | None,
+    device: str,
+) -> None:
+    """Make items from a file of latent codes.
+
+    The file is one of `seqvae encode`; its array mean is decoded.
+    """
+    from seqvae.model import load
+
+    mean = _read_codes(codes)
+    model = load(run, device)
+    show_items(model, model.decode(mean, temperature, top_k, top_p, beam, seed), out)
+
+
+def check_file_place(path: Path) -> None:
+    """Raises ValueError when a file cannot be written at `path`, before any work goes into it."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give a file")
+    if not path.resolve().parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent} to write {path.name} into; make it, or give another path")
+
+
+def _write_codes(path: Path, mean: Any, scale: Any, items: Sequence[Any]) -> None:
+    import numpy as np
+
+    from seqvae.checkpoint import write_atomically
+
+    content = io.BytesIO()
+    np.savez(content, mean=mean, scale=scale, items=np.array(json.dumps(list(items))))
+    write_atomically(path, content.getvalue())
+
+
+def _read_codes(path: Path) -> Any:
+    """The array `mean` (N, Z) of a file of codes. Raises ValueError when it is not such a file."""
+    import numpy as np
+
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give a file that seqvae encode wrote")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            mean = arrays["mean"]
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {path}; give a file that seqvae encode wrote") from None
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
+        raise ValueError(
+            f"{path} holds no codes (an .npz file with an array 'mean'); write one with seqvae encode"
+        ) from None
+    if mean.ndim != 2 or mean.dtype.kind not in "fiu":
+        raise ValueError(f"the array mean of {path} has shape {mean.shape} and type {mean.dtype}; give (N, Z) numbers")
+    return mean

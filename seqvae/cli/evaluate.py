@@ -1,0 +1,65 @@
+"""`seqvae evaluate`: one table and one JSON of figures with their units."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seqvae.cli.codes import check_file_place
+from seqvae.cli.options import PATH, device_option, run_argument, seed_option
+
+
+@click.command()
+@run_argument
+@click.argument("data", nargs=-1, type=PATH, required=True)
+@click.option(
+    "--importance-samples", type=click.IntRange(1), default=100, show_default=True, help="Draws of z for each item."
+)
+@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write the figures to this file.")
+@seed_option
+@device_option
+def evaluate(
+    run: Path, data: tuple[Path, ...], importance_samples: int, json_file: Path | None, seed: int, device: str
+) -> None:
+    """Score a model on files: one table, one JSON.
+
+    Likelihood, latent code, reconstructions of DATA, and samples from the prior.
+    """
+    if json_file is not None:
+        check_file_place(json_file)
+    from seqvae.cli.progress import Steps
+    from seqvae.evaluate import Settings
+    from seqvae.model import load
+
+    model = load(run, device)
+    with Steps() as steps:
+        figures = model.evaluate(data, Settings(importance_samples=importance_samples, seed=seed), steps)
+    _show(figures, f"{run} on {', '.join(map(str, data))}")
+    if json_file is not None:
+        from seqvae.checkpoint import write_atomically
+
+        write_atomically(json_file, (json.dumps(figures, indent=1) + "\n").encode())
+        click.echo(f"written to {json_file}", err=True)
+
+
+def _show(figures: Mapping[str, Any], title: str) -> None:
+    from rich.table import Table
+
+    from seqvae.cli.progress import plain_console
+    from seqvae.evaluate import UNITS
+
+    table = Table("figure", "value", "unit", caption="Tokens: the end of sequence counts, padding never.")
+    table.columns[1].justify = "right"
+    for name, value in figures.items():
+        table.add_row(name, _written(value), UNITS.get(name, ""))
+    console = plain_console()
+    console.print(title)
+    console.print(table)
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"

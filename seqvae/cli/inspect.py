@@ -1,0 +1,61 @@
+"""`seqvae inspect MODALITY`: what reading data gives; nothing is trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seqvae import config as configuration
+from seqvae.cli.lazy import ModalityGroup
+from seqvae.cli.options import data_argument, given_values, key_options, recipe_option
+from seqvae.cli.recipes import read_recipe
+
+
+def _make(kind: Any) -> click.Command:
+    """`seqvae inspect` for one modality."""
+
+    @click.command(
+        kind.name,
+        help=f"Read and encode the {kind.name} files DATA as training would, and tell what that gives: "
+        "counts, lengths, what is dropped and why.",
+    )
+    @data_argument
+    @recipe_option
+    @click.pass_context
+    def command(ctx: click.Context, data: tuple[Path, ...], recipe: str | None) -> None:
+        if not data:
+            raise click.UsageError("no data given; name at least one file")
+        values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, ())
+        config = configuration.build(kind.name, kind.data_config, kind.model_config, values)
+        _show(kind(config.data), data)
+
+    command.params += key_options("data", kind.data_config)
+    return command
+
+
+def _show(modality: Any, sources: Sequence[Path]) -> None:
+    import numpy as np
+
+    from seqvae.data import prepare
+    from seqvae.training.run import fit_modality
+
+    fit_modality(modality, sources)
+    corpus = prepare(modality, sources)
+    lengths = corpus.lengths(np.arange(len(corpus)))
+    rows = [
+        ("items", f"{len(corpus):,}"),
+        ("steps", f"{corpus.steps:,} (end of sequence counted)"),
+        ("vocabulary", f"{modality.outcomes:,} outcomes of a step"),
+        ("steps of an item", f"{lengths.min():,} least, {np.median(lengths):,.0f} median, {lengths.mean():,.1f} mean, "
+                             f"{lengths.max():,} most"),
+    ]  # fmt: skip
+    if corpus.bytes is not None:
+        rows.append(("bytes", f"{corpus.bytes:,} (line ends counted)"))
+    for name, value in rows:
+        click.echo(f"{name}: {value}")
+    for reason, count in sorted(corpus.report.counts.items()):
+        click.echo(f"{reason}: {count:,}")
+
+
+inspect = ModalityGroup("inspect", "Tell what reading data gives. Nothing is trained.", _make)

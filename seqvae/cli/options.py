@@ -1,0 +1,104 @@
+"""Options and arguments that several commands share, and options made from configuration keys."""
+
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+
+from seqvae.config import merge, options, parse_overrides
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+DEVICES = ("auto", "cpu", "cuda", "mps")
+_VALUES = "seqvae.values"  # where the options of configuration keys leave what was given
+
+inputs_argument = click.argument("inputs", nargs=-1, metavar="INPUT...")
+file_option = click.option("--file", type=PATH, help="Also take the items of this file.")
+run_argument = click.argument("run", type=PATH)
+data_argument = click.argument("data", nargs=-1, type=PATH)
+device_option = click.option(
+    "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to compute."
+)
+seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed; the same gives the same output."
+)
+out_folder_option = click.option("--out", type=PATH, help="Also write the result as files into this folder.")
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a configuration key; may be repeated."
+)
+
+
+recipe_option = click.option(
+    "--recipe", metavar="NAME|FILE", help="Start from a recipe; `seqvae recipes` lists those of the package."
+)
+
+
+def temperature_option(default: float) -> Callable[[Function], Function]:
+    """The option --temperature with its default."""
+    return click.option(
+        "--temperature", type=float, default=default, show_default=True, help="0: always the most probable."
+    )
+
+
+top_k_option = click.option(
+    "--top-k", type=int, default=0, show_default="no limit", help="Draw from the k most probable outcomes only."
+)
+top_p_option = click.option(
+    "--top-p",
+    type=float,
+    default=1.0,
+    show_default="1, no limit",
+    help="Draw from the smallest set of this probability.",
+)
+beam_option = click.option(
+    "--beam", type=int, default=1, show_default=True, help="Keep this many hypotheses (temperature 0 only)."
+)
+
+
+def key_options(section: str, cls: type, names: tuple[str, ...] = ()) -> list[click.Parameter]:
+    """One option for each key of a section (or for those named), an alias of `--set section.name=value`.
+
+    What is given is collected by `given_values`; the callback of the command does not see it.
+    """
+    keys = options(section, cls)
+    chosen = {key: entry for key, entry in keys.items() if not names or key.partition(".")[2] in names}
+    return [_key_option(key, kind, default, text) for key, (kind, default, text) in chosen.items()]
+
+
+def _key_option(key: str, kind: Any, default: Any, text: str) -> click.Option:
+    flag = "--" + key.partition(".")[2].replace("_", "-")
+    shown = str(default).lower() if isinstance(default, bool) else default
+    if kind is bool:
+        value_type: Any = click.BOOL
+    elif typing.get_origin(kind) is Literal:
+        value_type = click.Choice(typing.get_args(kind))
+    else:
+        value_type = kind if kind in (int, float) else click.STRING
+    return click.Option(
+        [f"{flag}/--no-{flag[2:]}" if kind is bool else flag],
+        type=value_type,
+        default=None,
+        expose_value=False,
+        help=f"{text[:1].upper()}{text[1:]}  [{key}, default: {shown}]",
+        callback=_keep(key),
+    )
+
+
+def _keep(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    section, _, name = key.partition(".")
+
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value is not None:
+            ctx.meta.setdefault(_VALUES, {}).setdefault(section, {})[name] = value
+
+    return keep
+
+
+def given_values(ctx: click.Context, recipe: Mapping[str, Any], overrides: tuple[str, ...]) -> dict[str, Any]:
+    """The configuration values of a command line: the recipe's, over them options, over them `--set`.
+
+    Raises ValueError for an override that is not `section.name=value`.
+    """
+    return merge(merge(recipe, ctx.meta.get(_VALUES, {})), parse_overrides(overrides))

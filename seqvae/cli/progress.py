@@ -1,0 +1,133 @@
+"""What a person sees of a training run: a bar on a terminal, plain lines elsewhere. Both go to stderr."""
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+
+def plain_console(stderr: bool = False) -> Console:
+    """A console that shows text as it is: brackets and colons in sentences and paths mean nothing to it."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def validation_line(record: Mapping[str, Any]) -> str:
+    """A validation's figures as a line of text."""
+    best = ", the best so far" if record["best"] else ""
+    return (
+        f"validation at step {record['step']:,} (epoch {record['epoch']:.1f}): {-record['elbo_nats']:.2f} nats, "
+        f"KL {record['kl_nats']:.2f}, {record['active_units']} active units, "
+        f"perplexity at most {record['perplexity_bound']:.2f}{best}"
+    )
+
+
+def _figures(record: Mapping[str, Any], active_units: int | None) -> str:
+    active = "" if active_units is None else f"  {active_units} active"
+    return (
+        f"{-record['elbo_nats']:.2f} nats  KL {record['kl_nats']:.2f}  beta {record['beta']:.2f}{active}  "
+        f"{record['tokens_per_second']:,.0f} tokens/s"
+    )
+
+
+class Watcher:
+    """A Reporter (see `training.log`) that writes lines. `is_first`: of all processes this one tells."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.is_first = False
+        self.active_units: int | None = None
+        self._total = self._first_step = 0
+        self._clock = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is open."""
+
+    def started(self, total_steps: int, step: int) -> None:
+        """Training begins at `step` of about `total_steps`."""
+        self.is_first = True
+        self._total, self._first_step, self._clock = total_steps, step, time.perf_counter()
+        self.message(f"training from step {step:,} to about {total_steps:,}; nats are negative ELBO per item")
+
+    def progress(self, record: Mapping[str, Any]) -> None:
+        """A line of figures, with the time that is left."""
+        step = record["step"]
+        seconds = (time.perf_counter() - self._clock) / max(1, step - self._first_step) * max(0, self._total - step)
+        left = f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{int(seconds % 60):02}"
+        self.message(f"step {step:,}/{self._total:,}  {_figures(record, self.active_units)}  ETA {left}")
+
+    def validation(self, record: Mapping[str, Any]) -> None:
+        """A line with the figures of a validation."""
+        self.active_units = record["active_units"]
+        self.message(validation_line(record))
+
+    def message(self, text: str) -> None:
+        """A line of plain words."""
+        self.console.print(text)
+
+
+class Bar(Watcher):
+    """A Reporter that keeps a bar below its lines."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(12), TaskProgressColumn(), TimeRemainingColumn(),
+            console=console, speed_estimate_period=600.0,
+        )  # fmt: skip
+        self._task: TaskID | None = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+        self._bar.stop()
+
+    def started(self, total_steps: int, step: int) -> None:
+        """Show the bar, `step` of `total_steps` done."""
+        super().started(total_steps, step)
+        self._bar.start()
+        self._task = self._bar.add_task("training", total=total_steps, completed=step)
+
+    def progress(self, record: Mapping[str, Any]) -> None:
+        """Move the bar and show the figures beside it."""
+        if self._task is not None:
+            self._bar.update(self._task, completed=record["step"], description=_figures(record, self.active_units))
+
+
+def watcher() -> Watcher:
+    """A bar where stderr is a terminal, else lines."""
+    console = plain_console(stderr=True)
+    return Bar(console) if console.is_terminal else Watcher(console)
+
+
+class Steps:
+    """A bar for work that tells (done, total, what); nothing where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        console = plain_console(stderr=True)
+        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+        self._bar.stop()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """`done` of `total` items of the piece of work called `what`."""
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=total)
+        self._bar.update(self._tasks[what], completed=done, total=total)

@@ -1,0 +1,67 @@
+"""Recipes: TOML files of configuration values, in the package or the user's own."""
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seqvae.config import nearest, read_toml
+
+
+def known_recipes() -> dict[str, Path]:
+    """The recipes of the package by name."""
+    folder = Path(str(resources.files("seqvae") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe: one of the package by its name, or a path.
+
+    Raises ValueError for an unknown name, with the nearest known one.
+    """
+    known = known_recipes()
+    if name in known:
+        return known[name]
+    path = Path(name)
+    if path.is_dir():
+        raise ValueError(f"recipe {name} is a folder; give a TOML file, or one of {', '.join(known)}")
+    if path.exists():
+        return path
+    raise ValueError(
+        f"no recipe '{name}'; there are {', '.join(known)}, or the path of a TOML file.{nearest(name, known)}"
+    )
+
+
+def read_recipe(name: str, modality: str) -> Mapping[str, Any]:
+    """The nested configuration values of a recipe for a modality.
+
+    Raises ValueError when it is unknown, not TOML, or for another modality.
+    """
+    path = find_recipe(name)
+    values = read_toml(path)
+    meant = values.pop("modality", None)
+    if meant is None:
+        raise ValueError(f'recipe {name} does not name its modality; write modality = "{modality}" at its top')
+    if meant != modality:
+        raise ValueError(f"recipe {name} is for {meant}, not {modality}; use seqvae train {meant}, or another recipe")
+    return values
+
+
+@click.command()
+@click.argument("name", required=False)
+def recipes(name: str | None) -> None:
+    """List the recipes, or show one.
+
+    The one called NAME is shown with its command, time and expected figure. A recipe is used by `seqvae train
+    MODALITY DATA... --recipe NAME`; a changed copy by --recipe FILE.
+    """
+    if name is not None:
+        click.echo(find_recipe(name).read_text(encoding="utf-8"), nl=False)
+        return
+    known = known_recipes()
+    width = max(map(len, known), default=0)
+    for recipe, path in known.items():
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        click.echo(f"{recipe:{width}}  {first.removeprefix('#').strip()}")

@@ -1,0 +1,123 @@
+"""`seqvae train MODALITY`: data files to a run folder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from seqvae.cli.lazy import ModalityGroup
+from seqvae.cli.options import (
+    PATH,
+    data_argument,
+    device_option,
+    given_values,
+    key_options,
+    recipe_option,
+    set_option,
+)
+from seqvae.cli.recipes import read_recipe
+from seqvae.config import Objective, Train, options
+
+ALIASED_TRAIN_KEYS = ("epochs", "seed", "precision", "tensorboard")
+
+
+class _TrainCommand(click.Command):
+    """A command whose help page closes with the configuration keys that have no option of their own."""
+
+    sections: Mapping[str, type] = {}
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The keys with their defaults, meaning and choices."""
+        rows = []
+        for section, cls in self.sections.items():
+            for key, (kind, default, text) in options(section, cls).items():
+                choices = f" ({', '.join(map(str, get_args(kind)))})" if get_args(kind) else ""
+                shown = str(default).lower() if isinstance(default, bool) else default
+                rows.append((f"{key}={shown}", text + choices))
+        with formatter.section("Configuration keys, for --set and recipes"):
+            formatter.write_dl(rows)
+
+
+def _make(kind: Any) -> click.Command:
+    """`seqvae train` for one modality."""
+
+    @click.command(
+        kind.name,
+        cls=_TrainCommand,
+        help=f"Train a model on the {kind.name} files DATA and write it into the run folder --out.\n\n"
+        "The configuration is made of defaults, over them a recipe, over it options, over these --set.",
+    )
+    @data_argument
+    @click.option("--out", required=True, type=PATH, metavar="RUN", help="The run folder to write.")
+    @recipe_option
+    @set_option
+    @click.option("--valid", multiple=True, type=PATH, metavar="DATA", help="Validation data; else 5 % are held out.")
+    @device_option
+    @click.option("--resume", is_flag=True, help="Continue the run in --out; nothing else is needed.")
+    @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
+    @click.option("--from", "source", type=PATH, metavar="RUN", help="Fine-tune: start from the weights of this run.")
+    @click.pass_context
+    def command(
+        ctx: click.Context,
+        data: tuple[Path, ...],
+        out: Path,
+        recipe: str | None,
+        overrides: tuple[str, ...],
+        valid: tuple[Path, ...],
+        device: str,
+        resume: bool,
+        overwrite: bool,
+        source: Path | None,
+    ) -> None:
+        if resume and (overwrite or source):
+            raise click.UsageError(
+                f"--resume and {'--overwrite' if overwrite else '--from'} exclude each other; drop one"
+            )
+        values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, overrides)
+        from seqvae.cli.progress import watcher
+        from seqvae.training import run as training
+        from seqvae.training.loop import Interrupted
+
+        with watcher() as reporter:
+            try:
+                if resume:
+                    _check_resumed(kind.name, out, data, valid)
+                    training.resume(out, values, device, reporter)
+                else:
+                    training.train(kind.name, data, out, values, valid, device, overwrite, source, reporter)
+            except Interrupted as stop:
+                raise KeyboardInterrupt(
+                    f"{stop}; continue with seqvae train {kind.name} --resume --out {out}"
+                ) from stop
+        if reporter.is_first:
+            _show_next(out)
+
+    command.params += key_options("train", Train, ALIASED_TRAIN_KEYS) + key_options("data", kind.data_config)
+    command.sections = {"model": kind.model_config, "objective": Objective, "train": Train}
+    return command
+
+
+def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequence[Path]) -> None:
+    """Raises ValueError when the run in `out` is of another modality, or was made from other data than are named."""
+    from seqvae.checkpoint import Run
+
+    settings = Run(out).settings
+    if settings["modality"] != modality:
+        raise ValueError(f"{out} is a {settings['modality']} run; write seqvae train {settings['modality']} --resume")
+    for name, paths in (("sources", data), ("valid", valid)):
+        if paths and [str(path.resolve()) for path in paths] != settings[name]:
+            raise ValueError(
+                f"--resume continues with the run's own data, {', '.join(settings[name]) or 'a held-out share'}, not "
+                f"{', '.join(map(str, paths))}; leave the data out, or start a new run with --from {out}"
+            )
+
+
+def _show_next(out: Path) -> None:
+    """Where the run is, and what can be done with it."""
+    click.echo(f"the model is in {out}; next:")
+    for line in (f"sample {out}", f"interpolate {out} A B", f"evaluate {out} DATA"):
+        click.echo(f"  seqvae {line}")
+
+
+train = ModalityGroup("train", "Train a model on files. Write seqvae train MODALITY DATA... --out RUN.", _make)

@@ -1,0 +1,206 @@
+"""`seqvae train`: precedence of values, used folders, resuming, what is told."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+RECIPE = 'modality = "text"\n[data]\ntokenizer = "word"\nmax_length = 30\nmin_count = 1\n[train]\nepochs = 1\n'
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    return values
+
+
+def trained(result: Result) -> Result:
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def test_training_says_where_the_model_is_and_what_to_try_next(
+    seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
+) -> None:
+    result = trained(seqvae("train", "text", "sentences.txt", "--out", "run", *tiny))
+    assert result.stdout == (
+        "the model is in run; next:\n  seqvae sample run\n  seqvae interpolate run A B\n  seqvae evaluate run DATA\n"
+    )
+
+
+def test_without_a_terminal_progress_is_plain_lines_on_stderr(
+    seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
+) -> None:
+    lines = trained(seqvae("train", "text", "sentences.txt", "--out", "run", *tiny)).stderr.splitlines()
+    assert lines[0] == "learning the encoding of sentences.txt"
+    assert lines[1] == "training from step 0 to about 6; nats are negative ELBO per item"
+    steps = [line for line in lines if line.startswith("step ")]
+    assert [line.split()[1] for line in steps] == ["2/6", "3/6", "4/6", "6/6"]
+    for word in (" nats  KL ", "  beta ", " tokens/s  ETA 0:00:0", " active  "):
+        assert word in steps[-1]
+    validations = [line for line in lines if line.startswith("validation at step ")]
+    assert validations[0].startswith("validation at step 3 (epoch 1.0): ")
+    assert validations[0].endswith(", the best so far")
+    assert "\x1b" not in "".join(lines)
+
+
+def test_set_overrides_options_override_the_recipe_overrides_defaults(
+    seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
+) -> None:
+    (here / "mine.toml").write_text(RECIPE)
+    small = [word for word in tiny if word not in ("--tokenizer", "word", "--epochs", "2")]
+    line = ["--recipe", "mine.toml", "--max-length", "20", "--min-count", "2", "--set", "data.min_count=3", *small]
+    trained(seqvae("train", "text", "sentences.txt", "--out", "run", *line))
+    data = settings(here / "run")["data"]
+    assert (data["long"], data["tokenizer"], data["max_length"], data["min_count"]) == ("cut", "word", 20, 3)
+    assert settings(here / "run")["train"]["epochs"] == 1
+
+
+def test_validation_files_and_flags_reach_the_run(
+    seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
+) -> None:
+    (here / "valid.txt").write_text("the dog sees the pie .\n\nthe girl eats\nthe song .\n")
+    line = ["--valid", "valid.txt", "--blank-line-separated", "--seed", "7", *tiny]
+    trained(seqvae("train", "text", "sentences.txt", "--out", "run", *line))
+    assert settings(here / "run")["data"]["blank_line_separated"] is True
+    assert settings(here / "run")["train"]["seed"] == 7
+    assert json.loads((here / "run" / "data.json").read_text())["valid"]["items"] == 2
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (["--set", "model.latent=x"], "model.latent=x is not possible; it takes a whole number"),
+        (["--set", "latent=3"], "--set latent=3: write section.name=value, such as model.latent=16"),
+        (["--set", "model.epochs=3"], "no configuration key 'model.epochs'. Did you mean 'train.epochs'?"),
+        (
+            ["--set", "train.optimizer=adm"],
+            "train.optimizer=adm is not possible; choose adam, adamw, sgd. Did you mean 'adam'?",
+        ),
+        (
+            ["--epochs", "x"],
+            "Invalid value for '--epochs': 'x' is not a valid integer. See 'seqvae train text --help'.",
+        ),
+        (
+            ["--tokenizer", "wrd"],
+            "Invalid value for '--tokenizer': 'wrd' is not one of 'unigram', 'bpe', 'word', 'character'. "
+            "See 'seqvae train text --help'.",
+        ),
+        (
+            ["--resume", "--overwrite"],
+            "--resume and --overwrite exclude each other; drop one. See 'seqvae train text --help'.",
+        ),
+        (["--max-length", "0"], "data.max_length=0 is not possible; give 1 or more"),
+        (["--from", "nowhere"], "nowhere is not a run folder (not there); give the --out folder of a training"),
+        (["--recipe", "fr.toml"], "recipe fr.toml is for drums, not text; use seqvae train drums, or another recipe"),
+        (
+            ["--recipe", "bare.toml"],
+            'recipe bare.toml does not name its modality; write modality = "text" at its top',
+        ),
+    ],
+)
+def test_a_wrong_value_is_refused_and_nothing_is_written(
+    extra: list[str],
+    sentence: str,
+    seqvae: Callable[..., Result],
+    refused: Callable[..., None],
+    here: Path,
+) -> None:
+    (here / "fr.toml").write_text('modality = "drums"\n')
+    (here / "bare.toml").write_text("[model]\nlatent = 3\n")
+    refused(seqvae("train", "text", "sentences.txt", "--out", "run", *extra), sentence)
+    assert not (here / "run").exists()
+
+
+def test_an_unknown_key_is_refused_with_the_nearest(seqvae: Callable[..., Result], here: Path) -> None:
+    result = seqvae("train", "text", "sentences.txt", "--out", "run", "--set", "model.latnt=3")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("no configuration key 'model.latnt'; there are model.bidirectional, ")
+    assert result.stderr.endswith(" Did you mean 'model.latent'?\n")
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest(seqvae: Callable[..., Result], here: Path) -> None:
+    result = seqvae("train", "text", "sentences.txt", "--out", "run", "--recipe", "ptbb")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("no recipe 'ptbb'; there are ")
+    assert result.stderr.endswith(", or the path of a TOML file. Did you mean 'ptb'?\n")
+
+
+def test_a_used_folder_is_refused_and_kept_until_overwrite(
+    seqvae: Callable[..., Result], refused: Callable[..., None], tiny: Sequence[str], here: Path
+) -> None:
+    line = ["train", "text", "sentences.txt", "--out", "run", *tiny]
+    trained(seqvae(*line))
+    before = (here / "run" / "config.json").read_bytes()
+    refused(seqvae(*line), "run already holds a run; continue it with --resume, or replace it with --overwrite")
+    assert (here / "run" / "config.json").read_bytes() == before
+    trained(seqvae(*line, "--overwrite", "--seed", "3"))
+    assert settings(here / "run")["train"]["seed"] == 3
+
+
+def test_a_folder_of_other_files_is_never_overwritten(
+    seqvae: Callable[..., Result], refused: Callable[..., None], tiny: Sequence[str], here: Path
+) -> None:
+    (here / "photos").mkdir()
+    (here / "photos" / "one.png").write_bytes(b"1")
+    line = ["train", "text", "sentences.txt", "--out", "photos", "--overwrite", *tiny]
+    refused(seqvae(*line), "photos holds files that are not a run; give --out a new or empty folder")
+    assert [path.name for path in (here / "photos").iterdir()] == ["one.png"]
+
+
+def test_resume_needs_only_the_folder_and_may_add_epochs(
+    seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
+) -> None:
+    trained(seqvae("train", "text", "sentences.txt", "--out", "run", *tiny))
+    again = trained(seqvae("train", "text", "--resume", "--out", "run"))
+    assert again.stderr.splitlines()[0] == "training from step 6 to about 6; nats are negative ELBO per item"
+    more = trained(seqvae("train", "text", "--resume", "--out", "run", "--epochs", "3"))
+    assert "validation at step 9 (epoch 3.0): " in more.stderr
+
+
+def test_resume_refuses_changed_keys_and_other_data(
+    seqvae: Callable[..., Result], refused: Callable[..., None], run: Path, here: Path
+) -> None:
+    refused(
+        seqvae("train", "text", "--resume", "--out", run, "--set", "model.latent=5", "--seed", "1"),
+        "--resume continues with the run's own configuration, but model.latent, train.seed would change; only "
+        f"train.epochs may. Leave it out, or start a new run with --from {run}",
+    )
+    refused(
+        seqvae("train", "text", "sentences.txt", "--resume", "--out", run),
+        f"--resume continues with the run's own data, {run.parent / 'sentences.txt'}, not sentences.txt; leave the "
+        f"data out, or start a new run with --from {run}",
+    )
+
+
+def test_a_run_can_start_from_the_weights_of_another(seqvae: Callable[..., Result], run: Path, here: Path) -> None:
+    line = ["--from", run, "--epochs", "1", "--set", "train.threads=1", "--set", "train.batch_size=8"]
+    trained(seqvae("train", "text", "sentences.txt", "--out", "tuned", *line))
+    assert settings(here / "tuned")["from"] == str(run)
+    assert settings(here / "tuned")["model"]["latent"] == 4
+
+
+def test_sigterm_saves_and_ends_with_130(environment: dict[str, str], tiny: Sequence[str], here: Path) -> None:
+    command = [sys.executable, "-m", "seqvae", "train", "text", "sentences.txt", "--out", "run", *tiny]
+    process = subprocess.Popen(
+        [*command, "--epochs", "100000"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (here / "run" / "checkpoints" / "step-00000000").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    last = err.splitlines()[-1]
+    assert last.startswith("stopped after step ")
+    assert last.endswith("; a checkpoint is saved; continue with seqvae train text --resume --out run")
+    assert process.returncode == 130
+    assert out == ""
