@@ -95,6 +95,11 @@ def _decoded_chunks(file: BinaryIO, source: Path, encoding: str) -> Iterator[str
                 _refuse_binary(source, *_place(line, column, before))
             before = decoder.decode(chunk[: error.start - len(held)]) if error.start > len(held) else ""
             _refuse_bytes(source, encoding, error, _place(line, column, before))
+        except UnicodeError:  # utf-16 and utf-32 name no place when the byte order mark is missing
+            raise ValueError(
+                f"{source} is not {encoding}: it has no byte order mark; re-encode it, or pass "
+                f"--encoding {encoding}-le."
+            ) from None
         if "\0" in text:
             _refuse_binary(source, *_place(line, column, text[: text.index("\0")]))
         line, column = _place(line, column, text)

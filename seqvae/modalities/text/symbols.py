@@ -68,13 +68,17 @@ class SymbolTokenizer:
         """
         if 0 < vocabulary_size < 3:
             raise ValueError(
-                f"vocabulary_size={vocabulary_size} has no room for text beside the end and the unknown symbol; "
+                f"data.vocabulary_size={vocabulary_size} has no room for text beside the end and the unknown symbol; "
                 "give at least 3, or 0 for all"
             )
         counts = _count(items, _split_words if kind == "word" else list, vocabulary_size or min_count > 1)
         del counts[unknown]
         frequent = (symbol for symbol, count in counts.items() if count >= min_count)
         ranked = sorted(frequent, key=lambda symbol: (-counts[symbol], symbol))
+        if not ranked:
+            raise ValueError(
+                f"the corpus has no {kind} that is seen {min_count} times; give more text, or a lower data.min_count"
+            )
         room = vocabulary_size - 2 if vocabulary_size else len(ranked)
         return SymbolTokenizer(kind, [unknown, *ranked[:room]])
 
