@@ -7,14 +7,16 @@ the encoding. The order of an epoch is a function of (seed, epoch) alone, so a p
 import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import torch
@@ -25,7 +27,9 @@ from seqvae.types import Batch
 
 FORMAT = 1
 WINDOW_ITEMS = 2**18  # items that are shuffled and sorted by length together
-_BUFFER_STEPS = 2**20  # encoded steps held before they go to the file
+_BUFFER_STEPS = 2**20  # encoded steps held before they go to the file,
+_BUFFER_ITEMS = 2**15  # or items, since a short array takes more memory than its steps
+_FILES = ("steps.bin", "offsets.bin")
 
 
 def cache_folder() -> Path:
@@ -45,15 +49,20 @@ def clear_cache() -> int:
 class Corpus:
     """Encoded items, memory mapped: one flat file of steps and one of offsets."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, modality: Modality) -> None:
+        """Raises ValueError when the folder does not hold what was written into it."""
+        if not (folder / "corpus.json").is_file():
+            raise ValueError(f"{folder} holds no encoded corpus; run `seqvae cache clear`")
         meta = read_json(folder / "corpus.json")
         self.folder = folder
         self.items: int = meta["items"]
         self.steps: int = meta["steps"]
-        self.bytes: int | None = meta["bytes"]
         self.report = Report(meta["report"]["sources"], meta["report"]["items"], Counter(meta["report"]["counts"]))
-        shape = (self.steps, *meta["step_shape"])
-        self._steps = _map(folder / "steps.bin", np.dtype(meta["dtype"]), shape)
+        self._modality = modality
+        for name in _FILES:
+            if meta.get("sha256", {}).get(name) != _file_hash(folder / name):
+                raise ValueError(f"{folder / name} does not hold what was encoded; run `seqvae cache clear`")
+        self._steps = _map(folder / "steps.bin", np.dtype(meta["dtype"]), (self.steps, *meta["step_shape"]))
         self._offsets = _map(folder / "offsets.bin", np.dtype(np.int64), (self.items + 1,))
 
     def __len__(self) -> int:
@@ -67,12 +76,23 @@ class Corpus:
         """The number of steps of each of these items."""
         return self._offsets[indices + 1] - self._offsets[indices]
 
+    @cached_property
+    def bytes(self) -> int | None:
+        """The size in bytes of what the steps stand for, as decoded; None where that means nothing.
+
+        Counted when it is first asked for, since training does not need it and decoding takes as long as encoding.
+        """
+        total = 0
+        for index in range(len(self)):
+            size = self._modality.size_bytes(self._modality.decode(self[index]))
+            if size is None:
+                return None
+            total += size
+        return total
+
 
 def _map(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    expected = int(np.prod(shape)) * dtype.itemsize
-    if not path.exists() or path.stat().st_size != expected:
-        raise ValueError(f"{path} does not hold the {expected} bytes that were encoded; run `seqvae cache clear`")
-    return np.memmap(path, dtype, "r", shape=shape) if expected else np.zeros(shape, dtype)
+    return np.memmap(path, dtype, "r", shape=shape) if math.prod(shape) else np.zeros(shape, dtype)
 
 
 def write_corpus(modality: Modality, sources: Sequence[Path], folder: Path) -> None:
@@ -82,80 +102,118 @@ def write_corpus(modality: Modality, sources: Sequence[Path], folder: Path) -> N
     writing = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
     try:
         meta = _encode_all(modality, sources, writing, report)
+        meta["sha256"] = {name: _file_hash(writing / name) for name in _FILES}
         (writing / "corpus.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
-        with contextlib.suppress(OSError):  # another process was faster: its folder is as good
+        try:
             writing.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process was faster: its folder is as good
+                raise
     finally:
         shutil.rmtree(writing, ignore_errors=True)
 
 
 def _encode_all(modality: Modality, sources: Sequence[Path], folder: Path, report: Report) -> dict[str, Any]:
-    items = steps = size = 0
-    known_size = True
-    dtype, step_shape = np.dtype(np.uint16), ()
-    pending: list[np.ndarray] = []
-    pending_steps = 0
     with open(folder / "steps.bin", "wb") as step_file, open(folder / "offsets.bin", "wb") as offset_file:
-        offset_file.write(np.int64(0).tobytes())
-
-        def flush() -> None:
-            nonlocal pending_steps
-            if pending:
-                np.concatenate(pending).tofile(step_file)
-                ends = steps - pending_steps + np.cumsum([len(x) for x in pending], dtype=np.int64)
-                ends.tofile(offset_file)
-            pending.clear()
-            pending_steps = 0
-
+        writer = _Writer(step_file, offset_file)
         for source in sources:
             for item in modality.read(source, report):
                 x = modality.encode(item, report)
-                if x is None:
-                    continue
-                item_bytes = modality.size_bytes(modality.decode(x))
-                known_size, size = known_size and item_bytes is not None, size + (item_bytes or 0)
-                dtype, step_shape = x.dtype, x.shape[1:]
-                pending.append(x)
-                items, steps, pending_steps = items + 1, steps + len(x), pending_steps + len(x)
-                if pending_steps >= _BUFFER_STEPS:
-                    flush()
-        flush()
-    report.items = items
+                if x is not None:
+                    writer.add(x)
+        writer.flush()
+    report.items = writer.items
     return {
-        "format": FORMAT, "items": items, "steps": steps, "bytes": size if known_size else None,
-        "dtype": dtype.str, "step_shape": list(step_shape), "report": report.to_dict(),
+        "format": FORMAT, "items": writer.items, "steps": writer.steps, "dtype": writer.dtype.str,
+        "step_shape": list(writer.step_shape), "report": report.to_dict(),
     }  # fmt: skip
 
 
+class _Writer:
+    """Arrays to a flat file of steps and one of offsets; memory does not grow with their number."""
+
+    def __init__(self, step_file: BinaryIO, offset_file: BinaryIO) -> None:
+        self._step_file, self._offset_file = step_file, offset_file
+        self._pending: list[np.ndarray] = []
+        self._pending_steps = self._written_steps = 0
+        self.items = 0
+        self.dtype = np.dtype(np.uint16)
+        self.step_shape: tuple[int, ...] = ()
+        offset_file.write(np.int64(0).tobytes())
+
+    @property
+    def steps(self) -> int:
+        return self._written_steps + self._pending_steps
+
+    def add(self, x: np.ndarray) -> None:
+        self.dtype, self.step_shape = x.dtype, x.shape[1:]
+        self._pending.append(x)
+        self._pending_steps += len(x)
+        self.items += 1
+        if self._pending_steps >= _BUFFER_STEPS or len(self._pending) >= _BUFFER_ITEMS:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._pending:
+            return
+        # not ndarray.tofile: it tells a full disk without the errno
+        self._step_file.write(np.concatenate(self._pending).data)
+        ends = self._written_steps + np.cumsum([len(x) for x in self._pending], dtype=np.int64)
+        self._offset_file.write(ends.data)
+        self._written_steps += self._pending_steps
+        self._pending, self._pending_steps = [], 0
+
+
+def _file_hash(path: Path) -> str:
+    """sha256 of a file, read in pieces; the empty string where there is none."""
+    if not path.is_file():
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def content_hash(source: Path) -> str:
-    """sha256 of a file's content, or of the names and contents of all files below a folder."""
+    """sha256 of a file's content, or of the names and contents of all files below a folder.
+
+    Raises ValueError when there is nothing at `source`.
+    """
+    if not source.exists():
+        raise ValueError(f"there is no file or folder {source}; check the path, or restore the data")
     digest = hashlib.sha256()
     for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
         if path.is_file():
             digest.update(str(path.relative_to(source)).encode())
-            with open(path, "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(bytes.fromhex(_file_hash(path)))
     return digest.hexdigest()
 
 
 def prepare(modality: Modality, sources: Sequence[Path]) -> Corpus:
-    """The encoded corpus of these sources, from the cache when it is there.
+    """The encoded corpus of these sources, from the cache when it is there and whole, else encoded anew.
 
     Raises ValueError when nothing is left to learn from, with what was dropped and why.
     """
     key = hashlib.sha256(
         "\n".join([str(FORMAT), modality.name, modality.fingerprint(), *map(content_hash, sources)]).encode()
     ).hexdigest()
-    folder = cache_folder() / "corpora" / key[:32]
-    if not folder.exists():
-        write_corpus(modality, sources, folder)
-    corpus = Corpus(folder)
+    corpus = _cached(modality, sources, cache_folder() / "corpora" / key[:32])
     corpus.report.sources = [str(source) for source in sources]
     if not len(corpus):
         why = "; ".join(f"{count} {reason}" for reason, count in sorted(corpus.report.counts.items()))
         names = ", ".join(map(str, sources))
         raise ValueError(f"no items are left in {names} ({why or 'nothing was found'}); give other files or limits")
     return corpus
+
+
+def _cached(modality: Modality, sources: Sequence[Path], folder: Path) -> Corpus:
+    if folder.exists():
+        try:
+            return Corpus(folder, modality)
+        except (ValueError, KeyError, TypeError):  # damaged: moved away first, so that nobody meets half a folder
+            with tempfile.TemporaryDirectory(prefix=".damaged-", dir=folder.parent) as away:
+                with contextlib.suppress(FileNotFoundError):  # another process was faster
+                    folder.rename(Path(away) / folder.name)
+    write_corpus(modality, sources, folder)
+    return Corpus(folder, modality)
 
 
 def _uniform(seed: int, indices: np.ndarray) -> np.ndarray:
@@ -168,9 +226,10 @@ def _uniform(seed: int, indices: np.ndarray) -> np.ndarray:
 
 
 class Part:
-    """The items of a corpus that are held out (or that are not): a share chosen by the seed, at least one.
+    """The items of a corpus that are held out (or that are not): a share chosen by the seed.
 
-    With share 0 the part is the whole corpus. Memory does not grow with the corpus.
+    Of two items or more at least one is held out and at least one is not. With share 0 the part is the whole corpus.
+    Memory does not grow with the corpus.
     """
 
     def __init__(self, corpus: Corpus, share: float = 0.0, held_out: bool = False, seed: int = 0) -> None:
@@ -178,8 +237,9 @@ class Part:
         self._seed, self._held_out = seed, held_out
         self._limit = share
         if share:
-            lowest = min(_uniform(seed, window).min() for window in _windows(len(corpus)))
-            self._limit = max(share, float(np.nextafter(lowest, 1.0)))
+            ends = [(u.min(), u.max()) for u in (_uniform(seed, window) for window in _windows(len(corpus)))]
+            lowest, highest = min(low for low, _ in ends), max(high for _, high in ends)
+            self._limit = min(max(share, float(np.nextafter(lowest, 1.0))), float(highest))
         self.items = sum(len(self.indices(window)) for window in _windows(len(corpus)))
         self.steps = sum(int(corpus.lengths(self.indices(window)).sum()) for window in _windows(len(corpus)))
 
@@ -245,7 +305,7 @@ class Batches:
         batches, first = [], 0
         while first < len(members):
             # lengths rise, so the padded size of the first n items is n * lengths[first + n - 1]
-            last = first + max(1, self.size // int(lengths[first]))
+            last = first + max(1, self.size // max(1, int(lengths[first])))
             padded = np.arange(1, len(lengths[first:last]) + 1) * lengths[first:last]
             count = max(1, int(np.searchsorted(padded, self.size, side="right")))
             batches.append(members[first : first + count])

@@ -1,6 +1,7 @@
 """What training tells: metrics.jsonl, TensorBoard, and a reporter for people."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -50,19 +51,23 @@ class Silent:
 class MetricsLog:
     """metrics.jsonl, one JSON object a line, and TensorBoard event files when asked.
 
-    On resume the file is cut back to the size that it had at the checkpoint, so no step stands there twice.
+    On resume the file is cut back to the `size` that it had at the checkpoint of `step`, so no step stands there twice.
+    Numbers that are not finite, for which JSON has no word, are written as null.
     """
 
-    def __init__(self, path: Path, size: int, tensorboard: bool) -> None:
-        path.touch()
-        with open(path, "r+b") as file:
-            file.truncate(size)
+    def __init__(self, path: Path, size: int, tensorboard: bool, step: int = 0) -> None:
+        self._writer = _tensorboard_writer(path.parent / "tensorboard", step) if tensorboard else None
         self._file = open(path, "ab")  # noqa: SIM115 - stays open as long as the run
-        self._writer = _tensorboard_writer(path.parent / "tensorboard") if tensorboard else None
+        if size < self._file.tell():  # never longer: that would fill the file up with zero bytes
+            self._file.truncate(size)
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one record."""
-        self._file.write((json.dumps(record) + "\n").encode())
+        clean = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in record.items()
+        }
+        self._file.write((json.dumps(clean) + "\n").encode())
         self._file.flush()
         if self._writer is not None:
             for name, value in record.items():
@@ -80,11 +85,11 @@ class MetricsLog:
             self._writer.close()
 
 
-def _tensorboard_writer(folder: Path) -> "SummaryWriter":
+def _tensorboard_writer(folder: Path, step: int) -> "SummaryWriter":
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise ValueError(
             "train.tensorboard=true needs the package tensorboard; install it with pip install 'seqvae[tensorboard]'"
         ) from None
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=step + 1 if step else None)

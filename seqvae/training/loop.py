@@ -2,32 +2,36 @@
 
 import contextlib
 import math
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import islice
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs, broadcast_object_list
 from torch import Tensor
 
 from seqvae.checkpoint import Checkpoint, Run, named_optimizer_tensors, restore_optimizer
-from seqvae.config import Config, Train
+from seqvae.config import Config
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.vae import VAE, Terms
 from seqvae.data import Batches
 from seqvae.model import load_weights, pick_device, weights_of
 from seqvae.noise import Noise
+from seqvae.training.finite import FiniteCheck
 from seqvae.training.log import MetricsLog, Reporter
+from seqvae.training.optimizer import make_optimizer
 from seqvae.training.progress import Progress
+from seqvae.training.signals import noted_signals
+from seqvae.training.validation import collapse_advice, validate
 from seqvae.types import Batch
 
-VALIDATION_SEED = 1  # one draw of z for each validation item, the same at every validation
-COLLAPSED_NATS = 0.1  # below this KL, with no active unit, the latent code carries nothing
-ACTIVE_VARIANCE = 0.01
+PATIENCE = timedelta(hours=12)  # processes wait for the first one to learn and encode the data
+STEPS_BETWEEN_AGREEMENTS = 10  # several processes ask each other this often whether one of them saw a signal
 
 
 class Interrupted(Exception):
@@ -42,19 +46,27 @@ def accelerator_for(device: str, precision: str) -> Accelerator:
     on_cpu = pick_device(device).type == "cpu"
     if precision == "fp16" and on_cpu:
         raise ValueError("precision fp16 needs a GPU; use --precision bf16 or fp32 on the CPU")
-    return Accelerator(cpu=on_cpu, mixed_precision={"fp32": "no"}.get(precision, precision))
+    if not torch.distributed.is_initialized():
+        AcceleratorState._reset_state(reset_partial_state=True)  # else a process could train with one setting only
+    return Accelerator(
+        cpu=on_cpu,
+        mixed_precision={"fp32": "no"}.get(precision, precision),
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # the loop does it, weighted by examples
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+    )
 
 
-def make_optimizer(vae: VAE, train: Train) -> torch.optim.Optimizer:
-    """The optimizer of a configuration; its learning rate is set before each step."""
-    fused = vae.device.type in ("cpu", "cuda")
-    parameters = list(vae.parameters())
-    if train.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, train.learning_rate, momentum=train.momentum, weight_decay=train.weight_decay, fused=fused
-        )
-    kind = torch.optim.AdamW if train.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, train.learning_rate, weight_decay=train.weight_decay, fused=fused)
+def in_first_process(accelerator: Accelerator, action: Callable[[], None]) -> None:
+    """Do something in the first process while the others wait. Raises its ValueError or OSError in all of them."""
+    failure: list[Exception | None] = [None]
+    if accelerator.is_main_process:
+        try:
+            action()
+        except (ValueError, OSError) as error:
+            failure[0] = error
+    broadcast_object_list(failure)
+    if failure[0] is not None:
+        raise failure[0]
 
 
 def fit(
@@ -67,34 +79,15 @@ def fit(
 
     Raises ValueError on a non-finite loss (the last checkpoint is kept), Interrupted after a signal.
     """
+    threads = torch.get_num_threads()
     loop = _Loop(vae, config, run, train, valid, accelerator, reporter)
-    with _signals() as loop.signal_seen:
-        try:
-            loop.run_all()
-        finally:
-            loop.close()
-    return loop.progress
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """A list that a first SIGINT or SIGTERM is put into; a second one acts at once."""
-    seen: list[int] = []
-    previous: dict[int, Any] = {}
-
-    def note(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-        for other, handler in previous.items():
-            signal.signal(other, handler)
-
-    with contextlib.suppress(ValueError):  # not in the main thread: no signals arrive there
-        for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, note)
     try:
-        yield seen
+        with noted_signals() as loop.signal_seen:
+            loop.run_all()
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        loop.close()
+        torch.set_num_threads(threads)
+    return loop.progress
 
 
 class _Loop:
@@ -118,12 +111,12 @@ class _Loop:
         self.model, self.optimizer = accelerator.prepare(self.vae, make_optimizer(self.vae, config.train))
         self.progress = Progress(threads=config.train.threads or torch.get_num_threads())
         self.signal_seen: list[int] = []
-        self.validated_step = -1
+        self.finite = FiniteCheck(config.train)
         self.sums = self._zeros(6)  # examples, tokens, log p(x|z), KL, loss and gradient norm of the steps
         self._restore()
         torch.set_num_threads(self.progress.threads)
         self.log = (
-            MetricsLog(run.metrics_path, self.progress.metrics_bytes, config.train.tensorboard)
+            MetricsLog(run.metrics_path, self.progress.metrics_bytes, config.train.tensorboard, self.progress.step)
             if accelerator.is_main_process
             else None
         )
@@ -136,86 +129,99 @@ class _Loop:
 
     def run_all(self) -> None:
         """Epochs until the end."""
-        if not self.progress.finished and self.progress.step == 0:
+        if not self.run.steps():
             self._save()
         if self.accelerator.is_main_process:
             self.reporter.started(self._total_steps(), self.progress.step)
         while not self.progress.finished:
-            self._epoch()
+            if self._nothing_left():
+                self._finish()
+            else:
+                self._epoch()
 
     def _total_steps(self) -> int:
         train = self.config.train
         by_epochs = math.ceil(self.train.count() / train.accumulate) * train.epochs
         return min(train.steps, by_epochs) if train.steps else by_epochs
 
+    def _nothing_left(self) -> bool:
+        train, progress = self.config.train, self.progress
+        stopped_early = 0 < train.stop_patience <= progress.stalled
+        return stopped_early or progress.epoch >= train.epochs or 0 < train.steps <= progress.step
+
     def _epoch(self) -> None:
+        """The rest of the current epoch, or what is left to do of it."""
         train, progress = self.config.train, self.progress
         rest = islice(self.train.epoch(progress.epoch), progress.offset, None)
         while group := list(islice(rest, train.accumulate)):
             self._step(group)
-            ended = bool(train.steps) and progress.step >= train.steps
             if progress.step % train.log_steps == 0:
                 self._log()
             if train.validate_steps and progress.step % train.validate_steps == 0:
                 self._validate()
-                ended = ended or progress.finished
                 self._save()
             elif progress.step % train.checkpoint_steps == 0:
                 self._save()
-            if ended:
-                break
+            if self._nothing_left():
+                return
             self._stop_if_asked()
-        else:
-            ended = False
-            if not train.validate_steps:
-                self._validate()
-            progress.epoch, progress.offset, progress.examples = progress.epoch + 1, 0, 0
-        progress.finished = progress.finished or ended or progress.epoch >= train.epochs
-        if progress.finished:
-            self._finish()
-        self._save()
-        if not progress.finished:
+        if not train.validate_steps:
+            self._validate()
+        progress.epoch, progress.offset, progress.examples = progress.epoch + 1, 0, 0
+        if not self._nothing_left():
+            self._save()
             self._stop_if_asked()
 
     def _finish(self) -> None:
-        if self.validated_step != self.progress.step:
+        if self.progress.validated_step != self.progress.step:
             self._validate()
         self._log()
+        self.progress.finished = True
+        self._save()
 
     # One optimizer step ---------------------------------------------------------------------------------------
 
     def _step(self, group: list[np.ndarray]) -> None:
         """One optimizer step on the batches of a group, each shared out among the processes."""
-        progress, objective = self.progress, self.config.objective
-        total = sum(map(len, group))
-        beta = progress.beta(objective, len(self.train.part))
+        progress = self.progress
+        loss = self._gradients(group)
+        norm: Tensor = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.train.clip or math.inf)
+        if self.accelerator.scaler is not None:  # fp16: the scaler skips steps whose scaled gradient overflows
+            norm = norm.nan_to_num(0.0, 0.0, 0.0)
+        self.finite.note(progress.step + 1, progress.epoch + 1, np.concatenate(group), loss, norm)
+        if self.accelerator.device.type == "cpu":  # before the gradient reaches the weights; elsewhere before writing
+            self.finite.check()
+        for settings in self.optimizer.param_groups:
+            settings["lr"] = self._learning_rate()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.sums[4] += loss
+        self.sums[5] += norm / self.accelerator.num_processes  # the same in all processes, whose sums are added up
+        progress.step += 1
+        progress.offset += len(group)
+        progress.examples += sum(map(len, group))
+
+    def _gradients(self, group: list[np.ndarray]) -> Tensor:
+        """Leave the gradient of the group's mean loss in the parameters; this process's part of that loss."""
+        objective, total = self.config.objective, sum(map(len, group))
+        beta = self.progress.beta(objective, len(self.train.part))
         parts = [self._share(indices) for indices in group]
-        kl_mean = self._kl_mean_before(parts, total) if objective.free_nats_per_dimension and len(parts) > 1 else None
-        loss_sum = self._zeros(1)
+        free = objective.free_nats_per_dimension
+        kl_mean = self._kl_mean_before(parts, total) if free and len(parts) > 1 else None
+        loss_sum = self._zeros(1)[0]
         for place, (batch, weight) in enumerate(parts):
             last = place == len(parts) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
                 terms: Terms = self.model(batch, self._noise(batch))
-                if objective.free_nats_per_dimension and kl_mean is None:
+                if free and kl_mean is None:
                     kl_mean = self._reduce(terms.kl.detach().sum(0) * weight) / total
-                loss = negative_elbo(
-                    terms.log_px, terms.kl, beta, objective.free_nats_per_dimension, objective.free_nats_total, kl_mean
-                ) * (weight * len(batch) / total)
+                loss = negative_elbo(terms.log_px, terms.kl, beta, free, objective.free_nats_total, kl_mean)
+                loss = loss * (weight * len(batch) / total)
                 # gradients are averaged over processes, so each loss counts as many times as there are processes
                 self.accelerator.backward(loss * self.accelerator.num_processes)
             loss_sum += loss.detach()
             self._count(batch, terms, weight)
-        norm = self._clip()
-        self._check_finite(loss_sum, norm, group)
-        for settings in self.optimizer.param_groups:
-            settings["lr"] = progress.learning_rate(self.config.train)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.sums[4] += loss_sum[0]
-        self.sums[5] += norm / self.accelerator.num_processes
-        progress.step += 1
-        progress.offset += len(group)
-        progress.examples += total
+        return loss_sum
 
     def _share(self, indices: np.ndarray) -> tuple[Batch, float]:
         """This process's examples of a batch with their weight, 0 where there are fewer examples than processes."""
@@ -238,117 +244,93 @@ class _Loop:
         values = [batch.lengths.new_tensor(len(batch)), batch.lengths.sum(), terms.log_px.sum(), terms.kl.sum()]
         self.sums[:4] += torch.stack([value.detach().to(self.sums) for value in values]) * weight
 
-    def _clip(self) -> Tensor:
-        limit = self.config.train.clip or math.inf
-        norm: Tensor = self.accelerator.clip_grad_norm_(self.model.parameters(), limit)
-        return norm
-
-    def _check_finite(self, loss: Tensor, norm: Tensor, group: list[np.ndarray]) -> None:
-        """Raises ValueError before a non-finite gradient reaches the weights. With fp16 the scaler skips such steps."""
-        norm_is_scaled_away = self.config.train.precision == "fp16"
-        if torch.isfinite(loss).all() and (norm_is_scaled_away or torch.isfinite(norm)):
-            return
-        progress = self.progress
-        what = "gradient" if torch.isfinite(loss).all() else "loss"
-        items = ", ".join(str(index) for index in np.concatenate(group)[:8])
-        raise ValueError(
-            f"the {what} is not finite at step {progress.step + 1} (epoch {progress.epoch + 1}, items {items}, ...); "
-            f"the checkpoint before it is kept: lower train.learning_rate (now {self.config.train.learning_rate:g}) "
-            f"or train.clip (now {self.config.train.clip:g}), or use --precision fp32, and train again"
-        )
-
     # Validation -----------------------------------------------------------------------------------------------
 
     def _validate(self) -> None:
-        """The beta = 1 bound on the validation data; decides on best, decay and the end."""
+        """The beta = 1 bound on the validation data; decides on the best, the decay and the end."""
         train, progress = self.config.train, self.progress
-        record = {"event": "validation", "step": progress.step, "epoch": self._epochs(), **self._validation_figures()}
-        best, decay = progress.judge(-record["elbo_nats"], train)
-        progress.finished = bool(train.stop_patience) and progress.stalled >= train.stop_patience
-        record |= {"best": best, "learning_rate": progress.learning_rate(train)}
+        self.finite.check()
+        with self.accelerator.autocast():
+            figures = validate(self.vae, self._validation_batches(), self._zeros(1), self._reduce)
+        self.finite.check_validation(figures["elbo_nats"], progress.step)
+        best, decay = progress.judge(-figures["elbo_nats"], train)
+        record = {
+            "event": "validation", "step": progress.step, "epoch": self._epochs(), **figures, "best": best,
+            "learning_rate": self._learning_rate(),
+        }  # fmt: skip
         self._log(record)
-        self.validated_step = progress.step
         if decay and train.decay_to_best and progress.best_step is not None:
             best_checkpoint = self.run.load(progress.best_step)
             load_weights(self.vae, best_checkpoint.weights, self.run.path)
             restore_optimizer(self.optimizer, best_checkpoint.optimizer, best_checkpoint.state["optimizer_groups"])
         if self.accelerator.is_main_process:
             self.reporter.validation(record)
-            if self.vae.latent and record["kl_nats"] < COLLAPSED_NATS and not record["active_units"]:
-                self.reporter.message(COLLAPSE_ADVICE.format(kl=record["kl_nats"]))
+            advice = collapse_advice(record, self.vae.latent)
+            if advice is not None:
+                self.reporter.message(advice)
 
-    def _validation_figures(self) -> dict[str, Any]:
-        latent = self.vae.latent
-        sums = self._zeros(4 + 2 * latent)  # items, tokens, log p(x|z), KL; posterior means and their squares
-        processes = self.accelerator.num_processes
-        with torch.inference_mode(), self.accelerator.autocast():
-            for indices in islice(self.valid.in_order(), self.accelerator.process_index, None, processes):
-                batch = self.valid.load(indices).to(self.accelerator.device)
-                terms = self.vae(batch, Noise(VALIDATION_SEED, batch.keys), dropout=False)
-                mean = terms.mean.to(sums)
-                sums[:4] += torch.stack(
-                    [
-                        value.to(sums)
-                        for value in (batch.mask.any(1).sum(), batch.lengths.sum(), terms.log_px.sum(), terms.kl.sum())
-                    ]
-                )
-                sums[4:] += torch.cat([mean.sum(0), (mean**2).sum(0)])
-        sums = self._reduce(sums).cpu()
-        items, tokens, log_px, kl = sums[:4].tolist()
-        means, squares = (sums[4:] / items).chunk(2)
-        return {
-            "elbo_nats": (log_px - kl) / items,
-            "reconstruction_nats": -log_px / items,
-            "kl_nats": kl / items,
-            "active_units": int((squares - means**2 > ACTIVE_VARIANCE).sum()),
-            "perplexity_bound": math.exp(min((kl - log_px) / tokens, 700.0)),
-        }
+    def _validation_batches(self) -> Iterator[Batch]:
+        """This process's share of the validation data."""
+        first, processes = self.accelerator.process_index, self.accelerator.num_processes
+        for indices in islice(self.valid.in_order(), first, None, processes):
+            yield self.valid.load(indices).to(self.accelerator.device)
 
     # Records, checkpoints, signals ----------------------------------------------------------------------------
 
     def _epochs(self) -> float:
-        return self.progress.epoch + self.progress.examples / len(self.train.part)
+        return self.progress.epochs(len(self.train.part))
+
+    def _learning_rate(self) -> float:
+        return self.progress.learning_rate(self.config.train, len(self.train.part))
 
     def _log(self, extra: dict[str, Any] | None = None) -> None:
         """Write the training figures since the last line, and then an extra record."""
         progress = self.progress
+        self.finite.check()
         examples, tokens, log_px, kl, loss, norm = self._reduce(self.sums).tolist()
         self.sums.zero_()
         if self.log is None:
             return
-        now = time.perf_counter()
+        self._tick()
         if examples:
             steps = progress.step - progress.logged_step
             record = {
                 "event": "train", "step": progress.step, "epoch": self._epochs(), "elbo_nats": (log_px - kl) / examples,
                 "reconstruction_nats": -log_px / examples, "kl_nats": kl / examples, "loss": loss / steps,
                 "beta": progress.beta(self.config.objective, len(self.train.part)),
-                "learning_rate": progress.learning_rate(self.config.train), "gradient_norm": norm / steps,
-                "tokens_per_second": tokens / (now - self.clock), "seconds": progress.seconds + now - self.clock,
+                "learning_rate": self._learning_rate(), "gradient_norm": norm / steps,
+                "tokens_per_second": tokens / (progress.seconds - progress.logged_seconds), "seconds": progress.seconds,
             }  # fmt: skip
             self.log.write(record)
             self.reporter.progress(record)
-        progress.logged_step = progress.step
-        progress.seconds += now - self.clock
-        self.clock = now
+        progress.logged_step, progress.logged_seconds = progress.step, progress.seconds
         if extra is not None:
             self.log.write(extra)
 
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.progress.seconds += now - self.clock
+        self.clock = now
+
     def _save(self) -> None:
-        """A checkpoint of this moment; sums of all processes are gathered into the first's."""
+        """A checkpoint of this moment; sums of all processes are gathered into the first's.
+
+        Raises ValueError, before anything is written, when a weight is not finite.
+        """
+        self.finite.check()
         sums = self._reduce(self.sums)
         self.sums = sums if self.accelerator.is_main_process else torch.zeros_like(sums)
+        weights = weights_of(self.vae)
+        self.finite.check_weights(weights, self.progress.step)
         if self.log is not None:
-            now = time.perf_counter()
-            self.progress.seconds += now - self.clock
-            self.clock = now
+            self._tick()
             self.progress.metrics_bytes = self.log.size()
             self.progress.sums = sums.tolist()
             tensors, groups = named_optimizer_tensors(self.optimizer)
             state = {**self.progress.to_dict(), "optimizer_groups": groups}
             if self.accelerator.scaler is not None:
                 state["scaler"] = self.accelerator.scaler.state_dict()
-            self.run.save(self.progress.step, Checkpoint(weights_of(self.vae), tensors, state))
+            self.run.save(self.progress.step, Checkpoint(weights, tensors, state))
         self.accelerator.wait_for_everyone()
 
     def _restore(self) -> None:
@@ -364,19 +346,18 @@ class _Loop:
             self.accelerator.scaler.load_state_dict(scaler)
         load_weights(self.vae, checkpoint.weights, self.run.path)
         self.progress = Progress(**state)
-        self.progress.finished = self._is_finished()
+        self.progress.finished = self.progress.finished and self._nothing_left()  # more epochs may be asked for
         if self.accelerator.is_main_process and self.progress.sums:
-            self.sums = torch.tensor(self.progress.sums).to(self.sums)
-
-    def _is_finished(self) -> bool:
-        """Whether a restored run has nothing left to do; more epochs may have been asked for since."""
-        train, progress = self.config.train, self.progress
-        stopped_early = bool(train.stop_patience) and progress.stalled >= train.stop_patience
-        return stopped_early or progress.epoch >= train.epochs or 0 < train.steps <= progress.step
+            self.sums = torch.tensor(self.progress.sums, dtype=self.sums.dtype).to(self.sums)
 
     def _stop_if_asked(self) -> None:
-        asked = self._reduce(self._zeros(1) + len(self.signal_seen)) if self.accelerator.num_processes > 1 else None
-        if bool(self.signal_seen) if asked is None else bool(asked[0]):
+        """After a signal to any of the processes: save and raise Interrupted, in all of them at the same step."""
+        asked = bool(self.signal_seen)
+        if self.accelerator.num_processes > 1:
+            if self.progress.step % STEPS_BETWEEN_AGREEMENTS:
+                return
+            asked = bool(self._reduce(self._zeros(1) + asked)[0])
+        if asked:
             self._save()
             raise Interrupted(f"stopped after step {self.progress.step}; a checkpoint is saved")
 
@@ -387,10 +368,3 @@ class _Loop:
     def _reduce(self, values: Tensor) -> Tensor:
         total: Tensor = self.accelerator.reduce(values.clone(), "sum")
         return total
-
-
-COLLAPSE_ADVICE = (
-    "the latent code has collapsed: its KL is {kl:.3f} nats and no unit is active, so the decoder ignores z and samples "
-    "will differ only by chance. Remedies, from mild to strong: --set objective.schedule=cyclical; "
-    "--set model.word_dropout=0.4; --set objective.beta=0.4; --set objective.free_nats_per_dimension=0.25"
-)

@@ -1,5 +1,6 @@
 """Where a run stands: everything about the training that a checkpoint has to hold besides tensors."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,13 +18,15 @@ class Progress:
     examples: int = 0  # examples of the current epoch that are done
     best_nats: float | None = None  # lowest negative ELBO (beta = 1) on the validation data
     best_step: int | None = None
+    validated_step: int = -1
     stalled: int = 0  # validations since the last improvement
     stalled_since_decay: int = 0
     rate_factor: float = 1.0  # product of the decays of the learning rate
     logged_step: int = 0
+    logged_seconds: float = 0.0
     seconds: float = 0.0
     metrics_bytes: int = 0
-    sums: list[float] = field(default_factory=list)  # of METRICS, since the last log line
+    sums: list[float] = field(default_factory=list)  # of the training figures, since the last log line
     finished: bool = False
     threads: int = 0
 
@@ -31,17 +34,30 @@ class Progress:
         """Plain values, ready for JSON; floats survive exactly."""
         return asdict(self)
 
-    def learning_rate(self, train: Train) -> float:
-        """The learning rate of the next step: warm-up from zero, times the decays so far."""
-        warm = min(1.0, (self.step + 1) / train.warmup_steps) if train.warmup_steps else 1.0
-        return train.learning_rate * warm * self.rate_factor
+    def learning_rate(self, train: Train, epoch_examples: int) -> float:
+        """The learning rate of the next step: warm-up from zero, times the decays so far, times the cosine."""
+        factor = self.rate_factor
+        if train.warmup_steps:
+            factor *= min(1.0, (self.step + 1) / train.warmup_steps)
+        if train.cosine:
+            factor *= 0.5 * (1.0 + math.cos(math.pi * self.share(train, epoch_examples)))
+        return train.learning_rate * factor
+
+    def share(self, train: Train, epoch_examples: int) -> float:
+        """How much of the training is done, in [0, 1]."""
+        done = self.epochs(epoch_examples) / train.epochs
+        return min(1.0, max(done, self.step / train.steps) if train.steps else done)
+
+    def epochs(self, epoch_examples: int) -> float:
+        """Epochs done, with the fraction of the current one."""
+        return self.epoch + self.examples / epoch_examples
 
     def beta(self, objective: Objective, epoch_examples: int) -> float:
         """The weight of the KL term at the next step; progress is counted in steps, or in (fractional) epochs."""
         if objective.anneal_steps:
             share = self.step / objective.anneal_steps
         elif objective.anneal_epochs:
-            share = (self.epoch + self.examples / epoch_examples) / objective.anneal_epochs
+            share = self.epochs(epoch_examples) / objective.anneal_epochs
         else:
             share = 1.0
         return kl_weight(
@@ -50,6 +66,7 @@ class Progress:
 
     def judge(self, nats: float, train: Train) -> tuple[bool, bool]:
         """Take in a validation's negative ELBO; (is it the best so far, is the learning rate to decay now)."""
+        self.validated_step = self.step
         best = self.best_nats is None or nats < self.best_nats
         if best:
             self.best_nats, self.best_step = nats, self.step

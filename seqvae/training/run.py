@@ -1,25 +1,26 @@
 """From files to a trained run folder."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seqvae import __version__, modalities
 from seqvae import config as configuration
-from seqvae.checkpoint import Run
+from seqvae.checkpoint import Run, check_free
 from seqvae.config import Config
+from seqvae.core.vae import VAE
 from seqvae.data import Batches, Corpus, Part, prepare
 from seqvae.modalities.base import Modality, Report
-from seqvae.model import build, load_weights, open_run
+from seqvae.model import build, load_weights, open_run, read_config
+from seqvae.training.limits import check_values
 from seqvae.training.log import Reporter, Silent
-from seqvae.training.loop import accelerator_for, fit
+from seqvae.training.loop import accelerator_for, fit, in_first_process
 
 HELD_OUT_SHARE = 0.05
 CHANGEABLE_ON_RESUME = ("train.epochs",)
 
 
-def train(
+def train(  # noqa: PLR0913 - the command line, in one call
     modality: str,
     sources: Sequence[Path | str],
     out: Path | str,
@@ -40,20 +41,24 @@ def train(
     out, paths, valid_paths = Path(out), [Path(s) for s in sources], [Path(s) for s in valid]
     if not paths:
         raise ValueError("no data given; name at least one file to train on")
-    _check_free(out, overwrite)
     config, learned = _configure(modality, values or {}, start_from)
-    accelerator = accelerator_for(device, config.train.precision)
-    reporter = reporter or Silent()
-    if accelerator.is_main_process:
-        if learned is None:
-            learned = modalities.get(modality)(config.data)
+    accelerator, reporter = accelerator_for(device, config.train.precision), reporter or Silent()
+
+    def create() -> None:
+        check_free(out, overwrite)
+        if start_from is not None and out.exists() and out.samefile(start_from):
+            raise ValueError(f"{out} is the run that --from starts from; give --out another folder")
+        encoding = learned
+        if encoding is None:
+            encoding = modalities.get(modality)(config.data)
             reporter.message(f"learning the encoding of {', '.join(map(str, paths))}")
-            fit_modality(learned, paths)
-        corpora = _corpora(learned, paths, valid_paths)
-        _clear(out)
-        _create(out, config, learned, corpora, paths, valid_paths, start_from)
-    accelerator.wait_for_everyone()
-    return _continue(out, config, accelerator, reporter, start_from)
+            fit_modality(encoding, paths)
+        corpora = _corpora(encoding, paths, valid_paths)
+        _starting_point(config, encoding, start_from)  # what cannot be built must not cost the run that is replaced
+        _create(out, config, encoding, corpora, paths, valid_paths, start_from)
+
+    in_first_process(accelerator, create)
+    return _continue(out, config, accelerator, reporter)
 
 
 def resume(
@@ -67,21 +72,19 @@ def resume(
     Raises ValueError when `values` change a key other than `train.epochs`, or when the data have changed.
     """
     run = Run(Path(out))
-    settings = {name: run.settings[name] for name in configuration.SECTIONS}
-    kind = modalities.get(run.settings["modality"])
-    config = configuration.build(kind.name, kind.data_config, kind.model_config, _merged(settings, values or {}))
-    changed = [key for key in configuration.changed_keys(settings, config.to_dict()) if key not in CHANGEABLE_ON_RESUME]
+    kind, own = modalities.get(run.settings["modality"]), read_config(run).to_dict()
+    own = {name: own[name] for name in configuration.SECTIONS}
+    merged = configuration.merge(own, values or {})
+    config = configuration.build(kind.name, kind.data_config, kind.model_config, merged)
+    check_values(config)
+    changed = [key for key in configuration.changed_keys(own, config.to_dict()) if key not in CHANGEABLE_ON_RESUME]
     if changed:
         raise ValueError(
             f"--resume continues with the run's own configuration, but {', '.join(changed)} would change; only "
             f"{', '.join(CHANGEABLE_ON_RESUME)} may. Leave it out, or start a new run with --from {out}"
         )
     accelerator = accelerator_for(device, config.train.precision)
-    return _continue(Path(out), config, accelerator, reporter or Silent(), None)
-
-
-def _merged(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    return configuration.merge(settings, values)
+    return _continue(Path(out), config, accelerator, reporter or Silent())
 
 
 def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
@@ -100,12 +103,15 @@ def _configure(
     """The configuration of a new run, and the modality of the run that it starts from."""
     kind = modalities.get(modality)
     if start_from is None:
-        return configuration.build(modality, kind.data_config, kind.model_config, values), None
-    run, source, learned = open_run(Path(start_from))
+        config = configuration.build(modality, kind.data_config, kind.model_config, values)
+        check_values(config)
+        return config, None
+    _, source, learned = open_run(Path(start_from))
     if source.modality != modality:
         raise ValueError(f"{start_from} is a {source.modality} model, not {modality}; train it with that modality")
     base = {name: source.to_dict()[name] for name in ("data", "model")}
     config = configuration.build(modality, kind.data_config, kind.model_config, configuration.merge(base, values))
+    check_values(config)
     changed = [
         key
         for key in configuration.changed_keys(base, {name: config.to_dict()[name] for name in base})
@@ -116,23 +122,6 @@ def _configure(
             f"--from keeps the model and encoding of {start_from}, but {', '.join(changed)} would change; leave it out"
         )
     return config, learned
-
-
-def _check_free(out: Path, overwrite: bool) -> None:
-    """Raises ValueError when a new run may not be written to `out`."""
-    if out.is_file():
-        raise ValueError(f"{out} is a file; give --out a folder")
-    if not out.exists() or not any(out.iterdir()):
-        return
-    if not (out / "config.json").exists():
-        raise ValueError(f"{out} holds files that are not a run; give --out a new or empty folder")
-    if not overwrite:
-        raise ValueError(f"{out} already holds a run; continue it with --resume, or replace it with --overwrite")
-
-
-def _clear(out: Path) -> None:
-    if (out / "config.json").exists():
-        shutil.rmtree(out)
 
 
 def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path]) -> list[Corpus]:
@@ -157,27 +146,41 @@ def _create(
     Run.create(out, settings, modality, report)
 
 
-def _continue(out: Path, config: Config, accelerator: Any, reporter: Reporter, start_from: Path | str | None) -> Run:
-    run, _, modality = open_run(out)
-    sources, valid_sources = ([Path(path) for path in run.settings[name]] for name in ("sources", "valid"))
-    corpora = _corpora(modality, sources, valid_sources)
-    for name, corpus in zip(("train", "valid"), corpora, strict=False):
-        if corpus.folder.name != run.report[name]["key"]:
-            raise ValueError(
-                f"{', '.join(run.report[name]['sources'])} changed since the run began; restore the files, "
-                f"or start a new run with --from {out}"
-            )
-    train_part, valid_part = parts(corpora, config.train.seed)
-    size, by = config.train.batch_size, config.train.batch_by
+def _starting_point(config: Config, modality: Modality, start_from: Path | str | None) -> VAE:
+    """The model before its first step: drawn by the seed, or the best weights of the run that it starts from."""
     vae = build(config, modality)
     if start_from is not None:
         source = Run(Path(start_from))
         load_weights(vae, source.weights(source.best_step()), source.path)
+    return vae
+
+
+def _continue(out: Path, config: Config, accelerator: Any, reporter: Reporter) -> Run:
+    run, _, modality = open_run(out)
+    sources, valid_sources = ([Path(path) for path in run.settings[name]] for name in ("sources", "valid"))
+    if accelerator.num_processes > 1:  # one of them encodes what is not in the cache
+        in_first_process(accelerator, lambda: _unchanged(run, _corpora(modality, sources, valid_sources)))
+    corpora = _corpora(modality, sources, valid_sources)
+    _unchanged(run, corpora)
+    train_part, valid_part = parts(corpora, config.train.seed)
+    size, by = config.train.batch_size, config.train.batch_by
+    # a run with a checkpoint goes on from there, so the weights that it started from may be gone by now
+    vae = _starting_point(config, modality, None if run.steps() else run.settings["from"])
     fit(
         vae, config, run, Batches(train_part, size, by, config.train.seed), Batches(valid_part, size, by), accelerator,
         reporter,
     )  # fmt: skip
     return run
+
+
+def _unchanged(run: Run, corpora: Sequence[Corpus]) -> None:
+    """Raises ValueError when the data of a run are not those that it began with."""
+    for name, corpus in zip(("train", "valid"), corpora, strict=False):
+        if corpus.folder.name != run.report[name]["key"]:
+            raise ValueError(
+                f"{', '.join(run.report[name]['sources'])} changed since the run began; restore the files, "
+                f"or start a new run with --from {run.path}"
+            )
 
 
 def parts(corpora: Sequence[Corpus], seed: int) -> tuple[Part, Part]:

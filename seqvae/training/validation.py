@@ -1,0 +1,56 @@
+"""The figures of a validation, computed by all processes together."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqvae.core.vae import VAE, Terms
+from seqvae.evaluation.likelihood import Elbo, perplexity
+from seqvae.noise import Noise
+from seqvae.types import Batch
+
+SEED = 1  # one draw of z for each validation item, the same at every validation
+ACTIVE_VARIANCE = 0.01  # of the posterior mean over the items (Burda et al. 2016, section 5.2)
+COLLAPSED_NATS = 0.1  # below this KL, with no active unit, the latent code carries nothing
+COLLAPSE_ADVICE = (
+    "the latent code has collapsed: its KL is {kl:.3f} nats and no unit is active, so the decoder ignores z and "
+    "samples will differ only by chance. Remedies, from mild to strong: --set objective.schedule=cyclical; "
+    "--set model.word_dropout=0.4; --set objective.beta=0.4; --set objective.free_nats_per_dimension=0.25"
+)
+
+
+@torch.inference_mode()
+def validate(vae: VAE, batches: Iterable[Batch], zeros: Tensor, total: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    """The beta = 1 bound with its parts (nats per item), active units, and the bound on the perplexity per token.
+
+    Each process gives its share of the batches, an empty share too; `total` adds a tensor up over the processes.
+    `zeros` tells the device and type of the sums. The figures are those of `seqvae.evaluation` on all items at once.
+    """
+    latent = vae.latent
+    sums = zeros.new_zeros(3 + 3 * latent)  # items, tokens, -log p(x|z); KL, means and squared means of each unit
+    for batch in batches:
+        terms: Terms = vae(batch, Noise(SEED, batch.keys), dropout=False)
+        mean = terms.mean.to(sums)
+        counts = torch.stack([sums.new_tensor(len(batch)), batch.lengths.sum().to(sums), -terms.log_px.to(sums).sum()])
+        sums += torch.cat([counts, terms.kl.to(sums).sum(0), mean.sum(0), (mean**2).sum(0)])
+    sums = total(sums).cpu()
+    items, tokens = int(sums[0]), int(sums[1])
+    kl, means, squares = sums[3:].chunk(3) if latent else (sums[3:],) * 3
+    elbo = Elbo(items, tokens, float(sums[2]), kl)
+    variance = (squares - means**2 / items) / max(1, items - 1)
+    return {
+        "elbo_nats": elbo.mean_elbo_nats,
+        "reconstruction_nats": elbo.mean_reconstruction_nats,
+        "kl_nats": elbo.mean_kl_nats,
+        "active_units": int((variance > ACTIVE_VARIANCE).sum()),
+        "perplexity_bound": perplexity(-elbo.elbo_nats, tokens),
+    }
+
+
+def collapse_advice(figures: dict[str, Any], latent: int) -> str | None:
+    """What to do about a latent code that carries nothing, in plain words; None where it carries something."""
+    if not latent or figures["kl_nats"] >= COLLAPSED_NATS or figures["active_units"]:
+        return None
+    return COLLAPSE_ADVICE.format(kl=figures["kl_nats"])

@@ -1,0 +1,60 @@
+"""A corpus and a model that train in a second, and ways to compare runs."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from seqvae.checkpoint import Run
+from seqvae.training.log import CLOCK_FIELDS, Silent
+
+WORDS = ("the", "a", "cat", "dog", "bird", "sees", "likes", "finds", "small", "red", "old", "and", "not", "today")
+MODEL = {"latent": 3, "embedding": 5, "encoder_hidden": 7, "decoder_hidden": 8}
+
+
+def write_corpus(path: Path, lines: int = 60, seed: int = 0) -> Path:
+    """`lines` sentences of 1 to 9 words."""
+    rng = random.Random(seed)
+    text = "".join(" ".join(rng.choices(WORDS, k=rng.randint(1, 9))) + "\n" for _ in range(lines))
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def values(
+    model: dict[str, Any] | None = None, objective: dict[str, Any] | None = None, **train: Any
+) -> dict[str, Any]:
+    """The configuration of the small model with some keys changed."""
+    return {
+        "data": {"tokenizer": "word", "vocabulary_size": 0, "max_length": 20},
+        "model": {**MODEL, **(model or {})},
+        "objective": objective or {},
+        "train": {"epochs": 2, "batch_size": 16, "threads": 1, **train},
+    }
+
+
+# Every mechanism that has a state, with log lines, validations and checkpoints at different steps.
+EVERYTHING = values(
+    model={"word_dropout": 0.3, "input_dropout": 0.2, "output_dropout": 0.1, "encoder_dropout": 0.1},
+    objective={"schedule": "cyclical", "anneal_epochs": 3.5, "free_nats_per_dimension": 0.05},
+    epochs=15, batch_size=48, batch_by="tokens", accumulate=2, learning_rate=1.0, warmup_steps=4, weight_decay=0.01,
+    clip=1.0, decay_patience=1, decay_to_best=True, stop_patience=3, validate_steps=5, checkpoint_steps=3, log_steps=4,
+)  # fmt: skip
+
+
+def records(run: Run | Path, event: str | None = None) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl without the readings of the clock."""
+    path = run.metrics_path if isinstance(run, Run) else run / "metrics.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    kept = [{k: v for k, v in line.items() if k not in CLOCK_FIELDS} for line in lines]
+    return [line for line in kept if event in (None, line["event"])]
+
+
+class Listener(Silent):
+    """A reporter that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def message(self, text: str) -> None:
+        """Remember."""
+        self.messages.append(text)
