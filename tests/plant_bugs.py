@@ -1,0 +1,116 @@
+"""Plant one bug at a time in a copy of the package and see whether the tests catch it.
+
+    python tests/plant_bugs.py            all bugs; a line for each, exit code 1 when one escapes
+    python tests/plant_bugs.py padding    those whose name holds a word
+    python tests/plant_bugs.py --list
+
+The bugs stand in planted_bugs.toml. A bug counts as caught when a test fails; tests that cannot be collected or do not
+exist are an error of this script, and so is a text to be replaced that does not occur exactly once. All tests that are
+named there must pass on an unchanged copy. Each copy is tested in a fork of this process, which has the large packages
+loaded already; so it runs where processes can fork (Linux, macOS).
+"""
+
+import contextlib
+import importlib
+import io
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROCESSES = 2
+PRELOADED = ("numpy", "torch", "jaxtyping", "beartype.claw", "sentencepiece", "sacrebleu")
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A text of one file, what it is replaced by, and the tests that have to notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def read_bugs() -> list[Bug]:
+    """The bugs of planted_bugs.toml."""
+    table = tomllib.loads((ROOT / "tests" / "planted_bugs.toml").read_text(encoding="utf-8"))
+    return [Bug(**{**bug, "tests": tuple(table["tests"][bug["tests"]])}) for bug in table["bug"]]
+
+
+def planted(bug: Bug) -> str:
+    """The file's source with the bug in it. Raises ValueError when the place is not found exactly once."""
+    source = (ROOT / bug.file).read_text(encoding="utf-8")
+    count = source.count(bug.old)
+    if count != 1:
+        raise ValueError(f"'{bug.name}': {bug.file} holds {bug.old!r} {count} times, not once; mend planted_bugs.toml")
+    return source.replace(bug.old, bug.new)
+
+
+def run_tests(bug: Bug | None, tests: Sequence[str]) -> tuple[int, str]:
+    """Exit code and output of pytest on a copy with the bug, or on an unchanged one. For a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="planted-bug-") as name:
+        folder = Path(name)
+        for part in ("seqvae", "tests"):
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "setup.cfg", folder)
+        if bug is not None:
+            (folder / bug.file).write_text(planted(bug), encoding="utf-8")
+        os.chdir(folder)
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            code = pytest.main(["-x", "-q", "--tb=line", "--assert=plain", "-p", "no:cacheprovider", *tests])
+        os.chdir(ROOT)
+        return int(code), output.getvalue()
+
+
+def verdict(code: int, output: str) -> str:
+    """`caught`, `ESCAPED`, or what went wrong."""
+    if code in (0, 1):
+        return "caught" if code else "ESCAPED"
+    return f"BROKEN, pytest exits {code}: {output[-500:]}"
+
+
+def main(words: Sequence[str]) -> int:
+    """Plant the bugs whose names hold one of the words (all without words); 1 when one escapes, else 0."""
+    bugs = [bug for bug in read_bugs() if not words or any(word in bug.name for word in words)]
+    if not bugs:
+        print(f"no bug's name holds {' or '.join(words)}; --list shows the names")
+        return 2
+    for bug in bugs:
+        planted(bug)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    sys.dont_write_bytecode = True
+    for name in PRELOADED:
+        importlib.import_module(name)
+    started = time.monotonic()
+    paths = sorted({bug.tests[0] for bug in bugs})
+    with multiprocessing.get_context("fork").Pool(PROCESSES, maxtasksperchild=1) as pool:
+        unchanged = pool.apply_async(run_tests, (None, paths))
+        runs = [pool.apply_async(run_tests, (bug, bug.tests)) for bug in bugs]
+        verdicts = []
+        for bug, run in zip(bugs, runs, strict=True):
+            verdicts.append(verdict(*run.get()))
+            print(f"{verdicts[-1]:8} {bug.name}", flush=True)
+        code, output = unchanged.get()
+    print(f"{verdicts.count('caught')} of {len(bugs)} caught in {time.monotonic() - started:.0f} s")
+    if code != 0:
+        print(f"The unchanged copy fails: {output[-2000:]}")
+    return int(code != 0 or verdicts.count("caught") < len(bugs))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--list"]:
+        print("\n".join(bug.name for bug in read_bugs()))
+        sys.exit(0)
+    sys.exit(main(sys.argv[1:]))
