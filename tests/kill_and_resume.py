@@ -103,7 +103,10 @@ def differences(one: Path, other: Path) -> list[str]:
         found.append(f"metrics.jsonl differs from line {place + 1} on ({len(records[0])} and {len(records[1])} lines)")
     last = [sorted((path / "checkpoints").glob("step-*"))[-1] for path in (one, other)]
     states = [_state(folder) for folder in last]
-    best = [path / "checkpoints" / f"step-{state['best_step']:08d}" for path, state in zip((one, other), states)]
+    best = [
+        path / "checkpoints" / f"step-{state['best_step']:08d}"
+        for path, state in zip((one, other), states, strict=True)
+    ]
     for a, b in (last, best):
         if a.name != b.name:
             found.append(f"{a.name} stands where {b.name} does in the other run")

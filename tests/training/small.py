@@ -5,6 +5,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from seqvae.checkpoint import Run
 from seqvae.training.log import CLOCK_FIELDS, Silent
 
@@ -47,6 +49,17 @@ def records(run: Run | Path, event: str | None = None) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     kept = [{k: v for k, v in line.items() if k not in CLOCK_FIELDS} for line in lines]
     return [line for line in kept if event in (None, line["event"])]
+
+
+def assert_close(found: list[dict[str, Any]], expected: list[dict[str, Any]], relative: float) -> None:
+    """The same lines up to rounding: numbers to a relative precision (1e-7 where they are near zero)."""
+    assert [line.keys() for line in found] == [line.keys() for line in expected]
+    for line, target in zip(found, expected, strict=True):
+        for name, value in target.items():
+            if isinstance(value, float):
+                assert line[name] == pytest.approx(value, rel=relative, abs=1e-7), (name, target["step"])
+            else:
+                assert line[name] == value, (name, target["step"])
 
 
 class Listener(Silent):

@@ -1,0 +1,253 @@
+"""What the loop does with batches, losses that are not finite, a collapsed code, and the best weights."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqvae import config as configuration
+from seqvae import data, modalities
+from seqvae.checkpoint import Run
+from seqvae.data import Batches, Part, prepare
+from seqvae.evaluation.latent import active_units, collect_posterior
+from seqvae.evaluation.likelihood import elbo, perplexity
+from seqvae.model import Model, build
+from seqvae.training import loop
+from seqvae.training import run as training
+from seqvae.training.finite import FiniteCheck
+from seqvae.training.log import MetricsLog
+from seqvae.training.progress import Progress
+from seqvae.training.run import fit_modality, train
+from seqvae.training.validation import SEED, collapse_advice, validate
+from tests.training.small import Listener, assert_close, records, values, write_corpus
+
+DROPOUT = {"word_dropout": 0.3, "input_dropout": 0.2, "output_dropout": 0.1, "encoder_dropout": 0.1}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("data") / "corpus.txt")
+
+
+class Halved(Batches):
+    """Each batch as two of unequal size."""
+
+    def epoch(self, epoch: int) -> Iterator[np.ndarray]:
+        for indices in super().epoch(epoch):
+            yield indices[:5]
+            yield indices[5:]
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [{"free_nats_per_dimension": 0.02}, {"free_nats_total": 0.06}, {}],
+    ids=["free nats per dimension", "free nats in total", "no free nats"],
+)
+def test_accumulated_batches_are_one_large_batch(
+    objective: dict[str, float], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objective = {**objective, "schedule": "constant"}
+    settings = values(model=DROPOUT, objective=objective, epochs=2, log_steps=1, learning_rate=0.01)
+    large = train("text", [corpus], tmp_path / "large", settings, device="cpu")
+    monkeypatch.setattr(training, "Batches", Halved)
+    settings["train"]["accumulate"] = 2
+    halves = train("text", [corpus], tmp_path / "halves", settings, device="cpu")
+    expected = records(large)
+    assert len(expected) >= 8
+    assert_close(records(halves), expected, 1e-5)
+    # the floor binds for some units, or the test would show nothing
+    if objective.get("free_nats_per_dimension"):
+        plain = [-record["elbo_nats"] for record in expected if record["event"] == "train"]
+        assert all(record["loss"] > nats + 1e-3 for record, nats in zip(records(large, "train"), plain, strict=True))
+
+
+def test_validation_gives_the_figures_of_the_evaluation(corpus: Path) -> None:
+    kind = modalities.get("text")
+    config = configuration.build("text", kind.data_config, kind.model_config, values())
+    modality = kind(config.data)
+    fit_modality(modality, [corpus])
+    vae = build(config, modality).double()
+    with torch.no_grad():
+        vae.to_posterior.weight.mul_(5.0)
+    batches = Batches(Part(prepare(modality, [corpus])), 7)
+    loaded = [batches.load(indices) for indices in batches.in_order()]
+    figures = validate(vae, loaded, torch.zeros(1, dtype=torch.float64), lambda sums: sums)
+    bound = elbo(vae, loaded, SEED)
+    q, _ = collect_posterior(vae, loaded)
+    assert figures["elbo_nats"] == pytest.approx(bound.mean_elbo_nats, rel=1e-12)
+    assert figures["reconstruction_nats"] == pytest.approx(bound.mean_reconstruction_nats, rel=1e-12)
+    assert figures["kl_nats"] == pytest.approx(bound.mean_kl_nats, rel=1e-12)
+    assert figures["perplexity_bound"] == pytest.approx(perplexity(-bound.elbo_nats, bound.tokens), rel=1e-12)
+    assert figures["active_units"] == active_units(q.mean) >= 1
+
+
+def test_the_variance_of_active_units_is_the_unbiased_one() -> None:
+    class Fixed(torch.nn.Module):
+        latent = 2
+
+        def forward(self, batch: Any, noise: Any, dropout: bool) -> Any:
+            mean = torch.tensor([[0.08, 0.06], [-0.08, -0.06]])  # variances 0.0128 and 0.0072; 0.0064 if biased
+            return loop.Terms(torch.zeros(2), torch.zeros(2, 2), mean)
+
+    batch = data.collate([np.array([1, 0]), np.array([0])], [0, 1])
+    figures = validate(Fixed(), [batch], torch.zeros(1, dtype=torch.float64), lambda sums: sums)
+    assert figures["active_units"] == 1
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def nan_at_the_sixth(*arguments: Any) -> torch.Tensor:
+        calls.append(arguments)
+        return loss(*arguments) * (float("nan") if len(calls) == 6 else 1.0)
+
+    loss = loop.negative_elbo
+    monkeypatch.setattr(loop, "negative_elbo", nan_at_the_sixth)
+    with pytest.raises(ValueError, match=r"the loss is not finite at step 6 \(epoch 2, items \d+, ") as failure:
+        train("text", [corpus], tmp_path / "run", values(epochs=3, checkpoint_steps=2), device="cpu")
+    assert "learning_rate (now 0.001)" in str(failure.value)
+    found = Run(tmp_path / "run").last()
+    assert found is not None
+    assert found[0] == 4
+    assert all(weight.isfinite().all() for weight in found[1].weights.values())
+
+
+def test_weights_that_overflow_are_never_written(corpus: Path, tmp_path: Path) -> None:
+    settings = values(epochs=2, checkpoint_steps=1, optimizer="sgd", learning_rate=1e39, clip=0.0)
+    with pytest.raises(ValueError, match=r"not finite .* lower train\.learning_rate"):
+        train("text", [corpus], tmp_path / "run", settings, device="cpu")
+    run = Run(tmp_path / "run")
+    for step in run.steps():
+        assert all(weight.isfinite().all() for weight in run.weights(step).values())
+    assert Model.load(run.path, "cpu").sample(2)
+
+
+def test_steps_that_are_checked_together_name_the_first_bad_one() -> None:
+    config = configuration.Train(learning_rate=0.25)
+    check = FiniteCheck(config)
+    one, nan = torch.tensor(1.0), torch.tensor(float("nan"))
+    check.note(1, 1, np.array([3]), one, one)
+    check.check()
+    for step, loss, norm in ((2, one, one), (3, one, nan), (4, nan, nan)):
+        check.note(step, 2, np.array([10 * step, 5]), loss, norm)
+    with pytest.raises(ValueError, match=r"the gradient is not finite at step 3 \(epoch 2, items 30, 5\); .*now 0\.25"):
+        check.check()
+    check.check()
+
+
+def test_a_validation_loss_that_is_not_finite_stops_the_run(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = {"elbo_nats": float("nan"), "kl_nats": 1.0, "active_units": 1}
+    monkeypatch.setattr(loop, "validate", lambda *arguments: figures)
+    with pytest.raises(ValueError, match="validation loss is not finite after step 4"):
+        train("text", [corpus], tmp_path / "run", values(), device="cpu")
+    assert Run(tmp_path / "run").steps() == [0]
+
+
+def test_a_collapsed_code_is_told_in_plain_words_with_remedies(corpus: Path, tmp_path: Path) -> None:
+    listener = Listener()
+    train("text", [corpus], tmp_path / "run", values(epochs=1), device="cpu", reporter=listener)
+    advice = [text for text in listener.messages if "collapsed" in text]
+    assert len(advice) == 1
+    assert "the decoder ignores z" in advice[0]
+    assert all(f"--set {key}=" in advice[0] for key in ("objective.schedule", "model.word_dropout", "objective.beta"))
+    quiet = Listener()
+    train("text", [corpus], tmp_path / "lm", values(model={"latent": 0}, epochs=1), device="cpu", reporter=quiet)
+    assert not [text for text in quiet.messages if "collapsed" in text]
+
+
+@pytest.mark.parametrize(
+    ("kl", "units", "latent", "expected"),
+    [(0.09, 0, 3, True), (0.11, 0, 3, False), (0.09, 1, 3, False), (0, 0, 0, False)],
+)
+def test_only_a_small_kl_without_active_units_is_a_collapse(kl: float, units: int, latent: int, expected: bool) -> None:
+    assert (collapse_advice({"kl_nats": kl, "active_units": units}, latent) is not None) is expected
+
+
+def test_the_best_checkpoint_outlives_the_last_two_and_is_the_one_that_is_loaded(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds = iter([-5.0, -3.0, -4.0, -3.0, -4.5, -3.5])  # by beta = 1; the best comes after the second epoch
+    monkeypatch.setattr(
+        loop, "validate", lambda *arguments: {"elbo_nats": next(bounds), "kl_nats": 1.0, "active_units": 1}
+    )
+    run = train("text", [corpus], tmp_path / "run", values(epochs=6, checkpoint_steps=3), device="cpu")
+    assert run.steps() == [8, 21, 24]
+    assert run.best_step() == 8
+    loaded = dict(Model.load(run.path, "cpu").vae.named_parameters())
+    for name, weight in run.weights(8).items():
+        assert torch.equal(loaded[name], weight)
+    assert not all(torch.equal(loaded[name], weight) for name, weight in run.weights(24).items())
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+@pytest.mark.parametrize("by", ["examples", "tokens"])
+def test_a_corpus_smaller_than_a_batch_trains(lines: int, by: str, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus.txt", lines)
+    run = train("text", [corpus], tmp_path / "run", values(epochs=2, batch_size=512, batch_by=by), device="cpu")
+    assert run.steps()[-1] == 2
+    assert len(records(run, "validation")) == 2
+
+
+def test_a_corpus_of_many_windows_trains_on_every_item(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "WINDOW_ITEMS", 11)
+    seen: list[np.ndarray] = []
+    load = Batches.load
+    monkeypatch.setattr(Batches, "load", lambda self, indices: seen.append(indices) or load(self, indices))
+    run = train("text", [corpus], tmp_path / "run", values(epochs=1, batch_size=4, log_steps=100), device="cpu")
+    steps = records(run, "train")[0]["step"]
+    trained, validated = np.concatenate(seen[:steps]), np.concatenate(seen[steps:])
+    assert sorted([*trained, *validated]) == list(range(60))
+    assert len(validated) >= 1
+
+
+def test_the_gradient_norm_in_the_metrics_is_that_before_clipping(corpus: Path, tmp_path: Path) -> None:
+    free = train("text", [corpus], tmp_path / "free", values(epochs=1, log_steps=1, clip=0.0), device="cpu")
+    tight = train("text", [corpus], tmp_path / "tight", values(epochs=1, log_steps=1, clip=1e-3), device="cpu")
+    assert records(free)[0]["gradient_norm"] == pytest.approx(records(tight)[0]["gradient_norm"], rel=1e-6)
+
+
+def test_one_process_can_train_in_one_precision_and_then_in_another(corpus: Path, tmp_path: Path) -> None:
+    single = train("text", [corpus], tmp_path / "single", values(epochs=1), device="cpu")
+    half = train("text", [corpus], tmp_path / "half", values(epochs=1, precision="bf16"), device="cpu")
+    first, second = (records(run, "validation")[0]["elbo_nats"] for run in (single, half))
+    assert first == pytest.approx(second, rel=0.01)
+    assert first != second
+
+
+def test_the_number_of_threads_is_put_back(corpus: Path, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    train("text", [corpus], tmp_path / "run", values(epochs=1, threads=before + 1), device="cpu")
+    assert torch.get_num_threads() == before
+
+
+def test_the_log_never_grows_on_resume_and_writes_valid_json(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    log = MetricsLog(path, 0, False)
+    log.write({"event": "train", "step": 1, "loss": 2.5})
+    size = log.size()
+    log.write({"event": "train", "step": 2, "loss": float("inf")})
+    log.close()
+    assert json.loads(path.read_text().splitlines()[1]) == {"event": "train", "step": 2, "loss": None}
+    MetricsLog(path, size, False).close()
+    assert path.read_text() == '{"event": "train", "step": 1, "loss": 2.5}\n'
+    MetricsLog(path, 10_000, False).close()
+    assert path.stat().st_size == size
+
+
+def test_a_figure_that_is_not_a_number_is_never_the_best() -> None:
+    progress = Progress(step=3)
+    config = configuration.Train(decay_patience=1, decay=0.5)
+    assert progress.judge(5.0, config) == (True, False)
+    assert progress.judge(5.0, config) == (False, True)
+    assert progress.rate_factor == 0.5
+    assert (progress.best_nats, progress.best_step, progress.stalled) == (5.0, 3, 1)

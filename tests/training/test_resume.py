@@ -1,0 +1,232 @@
+"""A run that was stopped, in whatever way, ends in the bits of one that was not."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from seqvae import checkpoint
+from seqvae.checkpoint import Run
+from seqvae.training import loop
+from seqvae.training.loop import Interrupted
+from seqvae.training.run import resume, train
+from tests.kill_and_resume import differences, finish, main, start, stop_at_a_random_moment, wait_for_start
+from tests.training.small import EVERYTHING, records, values, write_corpus
+
+BRIEF = values(epochs=2, batch_size=20, checkpoint_steps=2, log_steps=3)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("data") / "corpus.txt")
+
+
+@pytest.fixture(scope="module")
+def alone(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """EVERYTHING, never stopped."""
+    return train("text", [corpus], tmp_path_factory.mktemp("runs") / "alone", EVERYTHING, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def brief(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """BRIEF, never stopped."""
+    return train("text", [corpus], tmp_path_factory.mktemp("runs") / "brief", BRIEF, device="cpu")
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Let a signal arrive at the end of a step."""
+    take_step = loop._Loop._step
+
+    def step_and_signal(self: loop._Loop, group: list) -> None:
+        take_step(self, group)
+        if self.progress.step == step:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(loop._Loop, "_step", step_and_signal)
+
+
+def dies(action: Callable[[], object]) -> int:
+    """The exit code of a forked process that acts; its buffers are lost as by SIGKILL when it calls os._exit."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        child = os.fork()
+    if not child:
+        try:
+            action()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def die_at_replacement(monkeypatch: pytest.MonkeyPatch, which: int) -> None:
+    """Let the process die, with nothing cleaned up, before the n-th file of checkpoints or run gets its name."""
+    replace, seen = os.replace, []
+
+    def replace_or_die(source: Path, target: Path) -> None:
+        seen.append(target)
+        if len(seen) == which:
+            os._exit(9)
+        replace(source, target)
+
+    monkeypatch.setattr(checkpoint.os, "replace", replace_or_die)
+
+
+def test_the_run_that_is_compared_uses_every_mechanism(alone: Run) -> None:
+    validations = records(alone, "validation")
+    rates = [record["learning_rate"] for record in validations]
+    assert rates[0] > rates[-1], "no decay"
+    assert [record["best"] for record in validations].count(False) >= 3, "never worse"
+    assert [record["best"] for record in validations[-3:]] == [False] * 3, "not stopped early"
+    assert any(later["best"] and not earlier["best"] for earlier, later in pairwise(validations))
+    assert validations[-1]["epoch"] != EVERYTHING["train"]["epochs"]
+    assert len({record["beta"] for record in records(alone, "train")}) > 3
+
+
+@pytest.mark.parametrize("step", [7, 20, 33])
+def test_a_signal_saves_and_the_resumed_run_is_equal(
+    step: int, corpus: Path, alone: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_after(patch, step)
+        with pytest.raises(Interrupted, match=f"step {step}"):
+            train("text", [corpus], tmp_path / "run", EVERYTHING, device="cpu")
+    assert Run(tmp_path / "run").steps()[-1] == step
+    assert differences(alone.path, resume(tmp_path / "run", device="cpu").path) == []
+
+
+@pytest.mark.parametrize("which", [1, 3, 5, 7, 9, 13, 15, 16, 22, 27, 28])
+def test_death_while_a_file_is_written_loses_nothing(
+    which: int, corpus: Path, brief: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        die_at_replacement(patch, which)
+        assert dies(lambda: train("text", [corpus], out, BRIEF, device="cpu")) == 9
+    if (out / "config.json").exists():
+        run = resume(out, device="cpu")
+    else:
+        with pytest.raises(ValueError, match=r"train again without --resume|not there"):
+            resume(out, device="cpu")
+        run = train("text", [corpus], out, BRIEF, device="cpu")
+    assert differences(brief.path, run.path) == []
+    assert not list(run.path.rglob(".*"))
+
+
+def test_death_between_two_renames_of_a_checkpoint_loses_nothing(
+    corpus: Path, brief: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def die_after_setting_aside(self: Path, target: Path) -> None:
+        rename(self, target)
+        if target.name.startswith(".replaced-step"):
+            os._exit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", die_after_setting_aside)
+        settings = values(epochs=1, batch_size=20, checkpoint_steps=1)  # the end of the epoch replaces its last step
+        assert dies(lambda: train("text", [corpus], tmp_path / "run", settings, device="cpu")) == 9
+    assert list((tmp_path / "run" / "checkpoints").glob(".replaced-*"))
+    run = resume(tmp_path / "run", device="cpu")
+    whole = train("text", [corpus], tmp_path / "whole", settings, device="cpu")
+    assert differences(whole.path, run.path) == []
+    assert not list((run.path / "checkpoints").glob(".*"))
+
+
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
+    corpus: Path, brief: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_after(patch, 5)
+        with pytest.raises(Interrupted):
+            train("text", [corpus], tmp_path / "run", BRIEF, device="cpu")
+    run = Run(tmp_path / "run")
+    assert run.steps()[-2:] == [4, 5]
+    weights = run.path / "checkpoints" / "step-00000005" / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    found = run.last()
+    assert found is not None
+    assert found[0] == 4
+    assert differences(brief.path, resume(run.path, device="cpu").path) == []
+
+
+def test_a_run_without_a_whole_checkpoint_is_not_silently_begun_again(brief: Run, tmp_path: Path) -> None:
+    shutil.copytree(brief.path, tmp_path / "run")
+    for state in (tmp_path / "run").glob("checkpoints/*/state.json"):
+        state.write_text("{}")
+    with pytest.raises(ValueError, match=r"state\.json is damaged"):
+        resume(tmp_path / "run", device="cpu")
+
+
+def test_a_finished_run_goes_on_when_more_epochs_are_asked_for(corpus: Path, tmp_path: Path) -> None:
+    longer = {**BRIEF, "train": {**BRIEF["train"], "epochs": 3}}
+    whole = train("text", [corpus], tmp_path / "whole", longer, device="cpu")
+    short = train("text", [corpus], tmp_path / "short", BRIEF, device="cpu")
+    before = records(short)
+    resume(short.path, device="cpu")
+    assert records(short) == before
+    resume(short.path, {"train": {"epochs": 3}}, device="cpu")
+    assert records(short, "validation") == records(whole, "validation")
+    assert len(records(short, "validation")) == 3
+    with pytest.raises(ValueError, match=r"train\.learning_rate would change"):
+        resume(short.path, {"train": {"learning_rate": 0.5}}, device="cpu")
+
+
+def test_data_that_changed_are_not_resumed(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus.txt", 30)
+    run = train("text", [corpus], tmp_path / "run", values(epochs=1), device="cpu")
+    corpus.write_text(corpus.read_text() + "one more line\n")
+    with pytest.raises(ValueError, match=r"corpus\.txt changed since the run began"):
+        resume(run.path, device="cpu")
+    corpus.unlink()
+    with pytest.raises(ValueError, match=r"no file or folder .*corpus\.txt"):
+        resume(run.path, device="cpu")
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_the_run_ends_in_the_same_bits(corpus: Path, alone: Run, tmp_path: Path) -> None:
+    settings = {"sources": [str(corpus)], "valid": [], "values": EVERYTHING, "out": str(tmp_path / "run")}
+    rng, seconds = random.Random(0), records_seconds(alone)
+    for _ in range(3):
+        stop_at_a_random_moment(settings, rng, seconds / 3)
+    finish(settings)
+    assert differences(alone.path, tmp_path / "run") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_from_outside_saves_and_exits(number: int, corpus: Path, alone: Run, tmp_path: Path) -> None:
+    settings = {"sources": [str(corpus)], "valid": [], "values": EVERYTHING, "out": str(tmp_path / "run")}
+    process = start(settings)
+    wait_for_start(process)
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == 130
+    finish(settings)
+    assert differences(alone.path, tmp_path / "run") == []
+
+
+@pytest.mark.slow
+def test_the_script_of_kills_tells_its_verdict(corpus: Path) -> None:
+    script = Path(main.__code__.co_filename)
+    overrides = ["data.tokenizer=word", "model.latent=3", "model.decoder_hidden=8", "train.epochs=2", "train.threads=1"]
+    command = [sys.executable, str(script), "--kills", "1", *(f"--set={pair}" for pair in overrides), str(corpus)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "equal bit for bit after 1 kills" in done.stdout
+
+
+def records_seconds(run: Run) -> float:
+    """How long the training of a run took."""
+    return float(json.loads(run.metrics_path.read_text().splitlines()[-2])["seconds"])
