@@ -82,6 +82,9 @@ class Train:
     weight_decay: float = field(default=0.0, metadata={"help": "weight decay"})
     momentum: float = field(default=0.0, metadata={"help": "momentum of SGD"})
     warmup_steps: int = field(default=0, metadata={"help": "steps over which the learning rate rises from zero"})
+    cosine: bool = field(
+        default=False, metadata={"help": "let the learning rate fall to zero over the training along half a cosine"}
+    )
     clip: float = field(default=5.0, metadata={"help": "largest norm of the gradient; 0: no limit"})
     decay: float = field(default=0.5, metadata={"help": "factor of the learning rate when validation stops improving"})
     decay_patience: int = field(
