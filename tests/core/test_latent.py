@@ -139,7 +139,7 @@ def test_slerp_on_one_unit_is_the_straight_line() -> None:
 @pytest.mark.parametrize("angle_apart", [1e-12, 1e-8, 1e-5, math.pi - 1e-5, math.pi - 1e-8, math.pi - 1e-12])
 def test_almost_equal_and_almost_opposite_vectors_are_walked_without_a_jump(mode: str, angle_apart: float) -> None:
     a = vector(0.6, 0.8, 0.0, 0.0)
-    across = vector(0.0, 0.0, 1.0, 0.0)
+    across = vector(0.0, 0.0, 0.0, 1.0)
     points = interpolate(a, math.cos(angle_apart) * a + math.sin(angle_apart) * across, 9, mode)
     strides = points.diff(dim=0).norm(dim=1)
     torch.testing.assert_close(strides, strides.mean().expand(8), rtol=1e-6, atol=1e-8)

@@ -1,0 +1,155 @@
+"""Generation: latent codes to arrays, and arrays to codes. The one path that makes new items; it knows no files.
+
+Work goes in chunks of `batch_size` rows, so memory is bounded. A row depends on its code, the seed and its key alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqvae.core import latent
+from seqvae.core.posterior import DiagonalGaussian
+from seqvae.core.vae import VAE
+from seqvae.data import collate
+from seqvae.nets.likelihoods import Draw
+from seqvae.nets.sampling import beam_search, check_length_penalty, generate
+from seqvae.noise import Noise
+from seqvae.types import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How codes become sequences: greedy by default, by drawing with a temperature, or by beam search.
+
+    `end` is the outcome that ends a sequence (None: all have `max_steps`), `batch_size` the rows computed at once.
+    `top_k`, `top_p`: see `Draw`; `length_penalty`: see `beam_search`.
+
+    Raises ValueError for a value that is not possible, and for a beam together with a temperature.
+    """
+
+    max_steps: int
+    end: int | None
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    beam: int = 1
+    length_penalty: float = 0.0
+    batch_size: int = 256
+
+    def __post_init__(self) -> None:
+        for name in ("max_steps", "beam", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} is not possible; give 1 or more")
+        check_length_penalty(self.length_penalty)
+        if self.draw.temperature > 0.0 and self.beam > 1:
+            raise ValueError(
+                f"beam={self.beam} and temperature={self.temperature} exclude each other, since beam search does not "
+                "draw; drop one of them"
+            )
+
+    @property
+    def draw(self) -> Draw:
+        """How one outcome is chosen."""
+        return Draw(float(self.temperature), self.top_k, self.top_p)
+
+
+def decode(vae: VAE, z: Tensor, decoding: Decoding, seed: int = 0, first_key: int = 0) -> list[np.ndarray]:
+    """The sequence of each code (N, Z), without padding, end step included; row i draws by (seed, first_key + i).
+
+    Raises ValueError when the codes have another size than the model's, or are not finite.
+    """
+    return _decode(vae, z, torch.arange(first_key, first_key + len(z)), decoding, seed)
+
+
+def _decode(vae: VAE, z: Tensor, keys: Tensor, decoding: Decoding, seed: int) -> list[np.ndarray]:
+    if z.dim() != 2 or z.shape[1] != vae.latent:
+        raise ValueError(
+            f"codes of shape {tuple(z.shape)} do not fit this model; give (N, {vae.latent}), one row for each item"
+        )
+    finite = z.isfinite().all(1)
+    if not finite.all():
+        raise ValueError(
+            f"row {int(finite.logical_not().nonzero()[0])} of the codes holds NaN or infinity; give finite numbers"
+        )
+    rows = max(1, decoding.batch_size // decoding.beam)
+    arrays: list[np.ndarray] = []
+    with torch.inference_mode():
+        for first in range(0, len(z), rows):
+            part = z[first : first + rows].to(vae.device, vae.dtype)
+            arrays += _unpad(_generate(vae, part, keys[first : first + rows].to(vae.device), decoding, seed))
+    return arrays
+
+
+def _generate(vae: VAE, z: Tensor, keys: Tensor, decoding: Decoding, seed: int) -> Batch:
+    decoder: Any = vae.decoder
+    if decoding.beam > 1:
+        return beam_search(decoder, z, decoding.beam, decoding.max_steps, decoding.end, float(decoding.length_penalty))
+    return generate(decoder, z, Noise(seed, keys), decoding.draw, decoding.max_steps, decoding.end)
+
+
+def _unpad(batch: Batch) -> list[np.ndarray]:
+    x = batch.x.cpu().numpy()
+    return [row[:length].copy() for row, length in zip(x, batch.lengths.tolist(), strict=True)]
+
+
+def prior_codes(vae: VAE, n: int, seed: int) -> Tensor:
+    """(n, Z) standard normal codes; code i depends on (seed, i) alone.
+
+    Raises ValueError when n is negative.
+    """
+    if n < 0:
+        raise ValueError(f"{n} samples are not possible; give 0 or more")
+    codes = Noise(seed, torch.arange(n)).normal("prior", vae.latent)
+    return codes.to(vae.device, vae.dtype)
+
+
+def encode(vae: VAE, arrays: Sequence[np.ndarray], batch_size: int = 256) -> DiagonalGaussian:
+    """q(z|x) of each array, (N, Z), rows in the order given.
+
+    Raises ValueError when `batch_size` is below 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size} is not possible; give 1 or more")
+    order = sorted(range(len(arrays)), key=lambda place: len(arrays[place]))  # batches of about one length
+    empty = torch.zeros(0, vae.latent, dtype=vae.dtype, device=vae.device)
+    means, log_scales = [empty], [empty]
+    with torch.inference_mode():
+        for first in range(0, len(order), batch_size):
+            places = order[first : first + batch_size]
+            q = vae.posterior(collate([arrays[place] for place in places], places).to(vae.device))
+            means.append(q.mean)
+            log_scales.append(q.log_scale)
+    back = torch.as_tensor(order, dtype=torch.int64, device=vae.device).argsort()
+    # indexed outside inference mode: the caller may change the result in place
+    return DiagonalGaussian(torch.cat(means)[back], torch.cat(log_scales)[back])
+
+
+def sample(vae: VAE, n: int, decoding: Decoding, seed: int) -> list[np.ndarray]:
+    """`n` sequences from the prior; sequence i depends on (seed, i) alone."""
+    return decode(vae, prior_codes(vae, n, seed), decoding, seed)
+
+
+def reconstruct(vae: VAE, arrays: Sequence[np.ndarray], decoding: Decoding, seed: int = 0) -> list[np.ndarray]:
+    """Each array encoded and decoded again from its posterior mean."""
+    return decode(vae, encode(vae, arrays, decoding.batch_size).mean, decoding, seed)
+
+
+def interpolate(
+    vae: VAE,
+    a: Tensor,
+    b: Tensor,
+    steps: int,
+    decoding: Decoding,
+    mode: Literal["slerp", "lerp"] = "slerp",
+    seed: int = 0,
+) -> list[np.ndarray]:
+    """The sequences at `steps` points from code a (Z,) to code b, both ends counted.
+
+    The ends are what `decode` gives for a and for b alone: where outcomes are drawn, all points meet the same noise,
+    so neighbours differ by their codes only. Raises ValueError for fewer than two steps or an unknown mode.
+    """
+    return _decode(vae, latent.interpolate(a, b, steps, mode), torch.zeros(steps, dtype=torch.int64), decoding, seed)

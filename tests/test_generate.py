@@ -1,0 +1,225 @@
+"""The library's generation: chunks change nothing, rows belong to their keys, wrong settings are refused in words."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqvae.core.vae import VAE
+from seqvae.data import collate
+from seqvae.generate import Decoding, decode, encode, interpolate, prior_codes, reconstruct, sample
+from seqvae.nets.likelihoods import Categorical
+from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+
+END = 2
+GREEDY = {"temperature": 0.0}
+DRAWN = {"temperature": 1.0, "top_p": 0.95}
+BEAM = {"beam": 3, "length_penalty": 0.5}
+MANNERS = [GREEDY, DRAWN, BEAM]
+
+
+def small_vae(latent: int = 3) -> VAE:
+    """Seven outcomes in float64, with weights large enough for outcomes to differ, and codes far apart."""
+    encoder = LSTMEncoder(nn.Embedding(7, 5), 5, 4) if latent else None
+    decoder = LSTMDecoder(nn.Embedding(7, 5), 5, latent, 6, Categorical(6, 7))
+    vae = VAE(encoder, decoder).double()
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.normal_()
+        if vae.to_posterior is not None:
+            vae.to_posterior.weight.mul_(4.0)
+    return vae
+
+
+def decoding(**changes: Any) -> Decoding:
+    return Decoding(**{"max_steps": 9, "end": END, **changes})
+
+
+def arrays(count: int) -> list[np.ndarray]:
+    """Sequences of different lengths in no order, end included."""
+    random = np.random.default_rng(0)
+    return [np.append(random.integers(3, 7, random.integers(0, 8)), END).astype(np.uint16) for _ in range(count)]
+
+
+def lists(rows: list[np.ndarray]) -> list[list[int]]:
+    return [row.tolist() for row in rows]
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+@pytest.mark.parametrize("latent", [3, 0])
+def test_the_size_of_the_chunks_changes_nothing(manner: dict[str, Any], latent: int) -> None:
+    vae, z = small_vae(latent), torch.randn(13, latent).double()
+    whole = lists(decode(vae, z, decoding(**manner), seed=4))
+    assert len(whole) == 13
+    for batch_size in (1, 5, 13):
+        assert lists(decode(vae, z, decoding(**manner, batch_size=batch_size), seed=4)) == whole
+
+
+def test_a_row_is_drawn_by_its_key() -> None:
+    vae, z = small_vae(), torch.randn(13, 3).double()
+    whole = lists(decode(vae, z, decoding(**DRAWN)))
+    assert lists(decode(vae, z[5:], decoding(**DRAWN), first_key=5)) == whole[5:]
+    assert lists(decode(vae, z[5:], decoding(**DRAWN))) != whole[5:]
+
+
+@pytest.mark.parametrize("latent", [3, 0])
+def test_a_sample_depends_on_the_seed_and_its_place_alone(latent: int) -> None:
+    vae = small_vae(latent)
+    five = lists(sample(vae, 5, decoding(**DRAWN), seed=1))
+    assert lists(sample(vae, 12, decoding(**DRAWN, batch_size=7), seed=1))[:5] == five
+    assert lists(sample(vae, 5, decoding(**DRAWN), seed=2)) != five
+    assert len(set(map(tuple, five))) > 1
+    assert sample(vae, 0, decoding(**DRAWN), seed=1) == []
+
+
+def test_samples_end_once_or_are_cut() -> None:
+    rows = lists(sample(small_vae(), 40, decoding(**DRAWN), seed=0))
+    assert all(END not in row[:-1] and (row[-1] == END or len(row) == 9) for row in rows)
+    assert len({len(row) for row in rows}) > 2
+
+
+def test_sampling_leaves_torchs_own_generator_alone() -> None:
+    vae = small_vae()
+    before = torch.get_rng_state()
+    sample(vae, 5, decoding(**DRAWN), seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_prior_codes_are_standard_normal_and_each_belongs_to_its_place() -> None:
+    vae = small_vae()
+    z = prior_codes(vae, 20_000, seed=3)
+    assert torch.equal(prior_codes(vae, 7, seed=3), z[:7])
+    assert not torch.equal(prior_codes(vae, 7, seed=4), z[:7])
+    assert z.dtype == torch.float64
+    # five standard errors of the mean and of the second moments of 20,000 standard normal numbers
+    assert (z.mean(0).abs() < 5 / 20_000**0.5).all()
+    assert ((z.T @ z / 20_000 - torch.eye(3)).abs() < 5 * (2 / 20_000) ** 0.5).all()
+    assert prior_codes(small_vae(latent=0), 4, seed=3).shape == (4, 0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_codes_come_in_the_order_of_the_arrays_whatever_the_chunks(batch_size: int) -> None:
+    vae, x = small_vae(), arrays(13)
+    q = encode(vae, x, batch_size)
+    for row, array in enumerate(x):
+        alone = vae.posterior(collate([array], [0]))
+        torch.testing.assert_close(q.mean[row], alone.mean[0], rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(q.log_scale[row], alone.log_scale[0], rtol=1e-12, atol=1e-12)
+    assert len({len(array) for array in x}) > 2
+
+
+def test_codes_may_be_changed_in_place_and_carry_gradients() -> None:
+    z = encode(small_vae(), arrays(4)).mean
+    z[:, 1] += 2.0
+    z.requires_grad_()
+    z.square().sum().backward()
+    assert torch.equal(z.grad, 2 * z.detach())
+
+
+def test_nothing_in_gives_nothing_out() -> None:
+    vae = small_vae()
+    assert encode(vae, []).mean.shape == (0, 3)
+    assert decode(vae, torch.zeros(0, 3), decoding()) == []
+    assert reconstruct(vae, [], decoding()) == []
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+def test_a_reconstruction_is_the_decoded_posterior_mean(manner: dict[str, Any]) -> None:
+    vae, x = small_vae(), arrays(6)
+    codes = torch.cat([vae.posterior(collate([array], [0])).mean for array in x]).detach()
+    expected = lists(decode(vae, codes, decoding(**manner), seed=2))
+    assert lists(reconstruct(vae, x, decoding(**manner), seed=2)) == expected
+    assert len(set(map(tuple, expected))) > 1
+
+
+@pytest.mark.parametrize("mode", ["slerp", "lerp"])
+@pytest.mark.parametrize("manner", MANNERS)
+def test_an_interpolation_begins_and_ends_with_the_plain_reconstructions(manner: dict[str, Any], mode: str) -> None:
+    vae, x = small_vae(), arrays(4)[2:]
+    a, b = encode(vae, x).mean
+    way = lists(interpolate(vae, a, b, 5, decoding(**manner, batch_size=2), mode, seed=2))
+    assert len(way) == 5
+    assert [way[0]] == lists(reconstruct(vae, x[:1], decoding(**manner), seed=2))
+    assert [way[-1]] == lists(reconstruct(vae, x[1:], decoding(**manner), seed=2))
+    assert way[0] != way[-1]
+
+
+def test_an_interpolation_between_equal_codes_stays_even_when_outcomes_are_drawn() -> None:
+    a = torch.randn(3).double()
+    way = lists(interpolate(small_vae(), a, a, 4, decoding(**DRAWN), seed=2))
+    assert way == [way[0]] * 4
+
+
+def test_a_model_without_latent_units_decodes_encodes_and_interpolates() -> None:
+    vae, x = small_vae(latent=0), arrays(4)
+    assert encode(vae, x).mean.shape == (4, 0)
+    greedy = lists(reconstruct(vae, x, decoding()))
+    assert greedy == [greedy[0]] * 4
+    assert lists(interpolate(vae, torch.zeros(0), torch.zeros(0), 3, decoding())) == greedy[:3]
+    assert lists(decode(vae, torch.zeros(2, 0), decoding(**BEAM)))[0][-1] == END
+
+
+@pytest.mark.parametrize(("manner", "most"), [(GREEDY, 6), (BEAM, 2)])
+def test_no_more_rows_are_computed_at_once_than_asked_for(
+    manner: dict[str, Any], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vae, started = small_vae(), []
+    start = vae.decoder.start
+
+    def spy(z: Tensor) -> Any:
+        started.append(len(z))
+        return start(z)
+
+    monkeypatch.setattr(vae.decoder, "start", spy)
+    decode(vae, torch.randn(13, 3), decoding(**manner, batch_size=6))  # a beam of 3 makes 3 rows of each code
+    assert max(started) == most
+    assert sum(started) == 13
+
+
+def test_rows_do_not_keep_their_batch_alive() -> None:
+    assert all(row.base is None for row in sample(small_vae(), 3, decoding(), seed=0))
+
+
+def test_codes_of_another_type_are_converted() -> None:
+    vae, z = small_vae(), torch.randn(6, 3)
+    assert lists(decode(vae, z, decoding())) == lists(decode(vae, z.double(), decoding()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"max_steps": 0}, "max_steps=0 is not possible; give 1 or more"),
+        ({"beam": 0}, "beam=0 is not possible; give 1 or more"),
+        ({"batch_size": -3}, "batch_size=-3 is not possible; give 1 or more"),
+        ({"length_penalty": -1.0}, "length_penalty=-1.0 is not possible; give a number from 0 (none) to 10"),
+        ({"temperature": -1.0}, "a temperature of -1.0 is not possible; give 0 (greedy) or more"),
+        ({"top_k": -1}, "top_k=-1 is not possible; give 1 or more, or 0 for no limit"),
+        ({"top_p": 0.0}, "top_p=0.0 is not possible; give a share in (0, 1]"),
+        (
+            {"beam": 4, "temperature": 0.8},
+            "beam=4 and temperature=0.8 exclude each other, since beam search does not draw; drop one of them",
+        ),
+    ],
+)
+def test_impossible_settings_are_refused_in_words(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError) as error:
+        decoding(**settings)
+    assert str(error.value) == sentence
+
+
+def test_codes_that_do_not_fit_are_refused_in_words() -> None:
+    vae = small_vae()
+    with pytest.raises(ValueError, match=r"shape \(2, 4\) do not fit this model; give \(N, 3\)"):
+        decode(vae, torch.zeros(2, 4), decoding())
+    with pytest.raises(ValueError, match=r"shape \(3,\) do not fit this model; give \(N, 3\)"):
+        decode(vae, torch.zeros(3), decoding())
+    spoilt = torch.zeros(5, 3)
+    spoilt[3, 1], spoilt[4, 0] = torch.nan, torch.inf
+    with pytest.raises(ValueError, match="row 3 of the codes holds NaN or infinity"):
+        decode(vae, spoilt, decoding())
+    with pytest.raises(ValueError, match="-1 samples are not possible; give 0 or more"):
+        sample(vae, -1, decoding(), seed=0)
+    with pytest.raises(ValueError, match="batch_size=0 is not possible; give 1 or more"):
+        encode(vae, arrays(2), batch_size=0)
