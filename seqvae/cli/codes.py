@@ -104,7 +104,7 @@ def _read_codes(path: Path) -> Any:
     if path.is_dir():
         raise ValueError(f"{path} is a folder; give a file that seqvae encode wrote")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             mean = arrays["mean"]
     except FileNotFoundError:
         raise ValueError(f"there is no file {path}; give a file that seqvae encode wrote") from None

@@ -10,10 +10,15 @@ from click.testing import CliRunner, Result
 
 from seqvae.cli import main
 
-TINY = (
-    "train.threads=1 train.batch_size=8 train.log_steps=2 model.latent=4 model.embedding=9 model.encoder_hidden=7 "
-    "model.decoder_hidden=8"
-).split()
+TINY = {
+    "train.threads": 1,
+    "train.batch_size": 8,
+    "train.log_steps": 2,
+    "model.latent": 4,
+    "model.embedding": 9,
+    "model.encoder_hidden": 7,
+    "model.decoder_hidden": 8,
+}
 SENTENCES = [
     f"the {who} {does} the {what} ."
     for who, does, what in itertools.product(("cook", "dog", "girl"), ("sees", "eats"), ("pie", "seal", "song", "tree"))
@@ -36,7 +41,13 @@ def seqvae() -> Call:
 @pytest.fixture(scope="session")
 def tiny() -> list[str]:
     """Options of `seqvae train text` that make training a matter of a moment."""
-    return ["--tokenizer", "word", "--epochs", "2", *itertools.chain(*(("--set", pair) for pair in TINY))]
+    return [
+        "--tokenizer",
+        "word",
+        "--epochs",
+        "2",
+        *itertools.chain(*(("--set", f"{key}={value}") for key, value in TINY.items())),
+    ]
 
 
 @pytest.fixture

@@ -186,17 +186,18 @@ def test_a_run_can_start_from_the_weights_of_another(seqvae: Callable[..., Resul
     assert settings(here / "tuned")["model"]["latent"] == 4
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_ends_with_130(environment: dict[str, str], tiny: Sequence[str], here: Path) -> None:
     command = [sys.executable, "-m", "seqvae", "train", "text", "sentences.txt", "--out", "run", *tiny]
     process = subprocess.Popen(
         [*command, "--epochs", "100000"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not (here / "run" / "checkpoints" / "step-00000000").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     finally:
         process.kill()
     last = err.splitlines()[-1]

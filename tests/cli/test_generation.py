@@ -1,0 +1,179 @@
+"""`seqvae sample`, `reconstruct`, `interpolate`, `encode`, `decode`: stdout holds the sentences and nothing else."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+PAIR = ("the dog sees the pie .", "the girl eats the tree .")
+
+
+def lines(result: Result) -> list[str]:
+    """The sentences of a call that did what it should, and told nothing else."""
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    return result.stdout.splitlines()
+
+
+def test_sample_prints_one_sentence_a_line_and_nothing_else(seqvae: Callable[..., Result], run: Path) -> None:
+    words = {*(run.parent / "sentences.txt").read_text().split(), "<unk>"}
+    samples = lines(seqvae("sample", run))
+    assert len(samples) == 8
+    assert {word for sample in samples for word in sample.split()} <= words
+
+
+def test_a_seed_gives_the_same_samples_and_a_longer_list_begins_with_them(
+    seqvae: Callable[..., Result], run: Path
+) -> None:
+    five = lines(seqvae("sample", run, "-n", 5, "--seed", 3))
+    assert five == lines(seqvae("sample", run, "-n", 5, "--seed", 3))
+    assert lines(seqvae("sample", run, "-n", 9, "--seed", 3))[:5] == five
+    assert lines(seqvae("sample", run, "-n", 5, "--seed", 4)) != five
+    assert lines(seqvae("sample", run, "-n", 5)) == lines(seqvae("sample", run, "-n", 5, "--seed", 0))
+
+
+def test_decoding_options_reach_the_model(seqvae: Callable[..., Result], run: Path) -> None:
+    greedy = lines(seqvae("sample", run, "--temperature", 0))
+    assert lines(seqvae("sample", run, "--top-k", 1)) == greedy
+    assert lines(seqvae("sample", run, "--top-p", 1e-9)) == greedy
+    assert lines(seqvae("sample", run)) != greedy
+
+
+def test_sample_writes_files_where_it_is_told(seqvae: Callable[..., Result], run: Path, here: Path) -> None:
+    result = seqvae("sample", run, "-n", 3, "--out", "made")
+    assert result.stderr == "written to made/sentences.txt\n"
+    assert (here / "made" / "sentences.txt").read_text() == result.stdout
+    assert len(result.stdout.splitlines()) == 3
+
+
+def test_reconstruct_takes_sentences_files_and_the_standard_input(
+    seqvae: Callable[..., Result], run: Path, here: Path
+) -> None:
+    two = lines(seqvae("reconstruct", run, *PAIR))
+    assert len(two) == 2
+    (here / "two.txt").write_bytes("\r\n".join(PAIR).encode())
+    assert lines(seqvae("reconstruct", run, "--file", "two.txt")) == two
+    assert lines(seqvae("reconstruct", run, "-", stdin=f"{PAIR[0]}\r\n\n{PAIR[1]}\n")) == two
+    assert lines(seqvae("reconstruct", run, PAIR[1], "--file", "two.txt")) == [two[1], *two]
+    assert lines(seqvae("reconstruct", run, *PAIR, "--beam", 3)) != []
+
+
+def test_what_reading_a_file_drops_is_told_on_stderr(seqvae: Callable[..., Result], run: Path, here: Path) -> None:
+    (here / "gaps.txt").write_text(f"{PAIR[0]}\n\n\n{PAIR[1]}\n")
+    result = seqvae("reconstruct", run, "--file", "gaps.txt")
+    assert result.stderr == "gaps.txt: 2 empty lines dropped\n"
+    assert len(result.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("mode", ["slerp", "lerp"])
+def test_an_interpolation_has_the_reconstructions_as_its_ends(
+    mode: str, seqvae: Callable[..., Result], run: Path
+) -> None:
+    path = lines(seqvae("interpolate", run, *PAIR, "--steps", 5, "--mode", mode))
+    assert len(path) == 5
+    assert [path[0], path[-1]] == lines(seqvae("reconstruct", run, *PAIR))
+    assert len(lines(seqvae("interpolate", run, *PAIR))) == 8
+
+
+def test_codes_survive_the_file_and_decode_to_the_reconstructions(
+    seqvae: Callable[..., Result], run: Path, here: Path
+) -> None:
+    result = seqvae("encode", run, *PAIR, "--out", "codes.npz")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "2 codes of 4 units written to codes.npz\n"
+    with np.load("codes.npz", allow_pickle=False) as arrays:
+        assert sorted(arrays) == ["items", "mean", "scale"]
+        assert json.loads(str(arrays["items"])) == list(PAIR)
+        assert arrays["mean"].shape == arrays["scale"].shape == (2, 4)
+        assert (arrays["scale"] > 0).all()
+    assert lines(seqvae("decode", run, "codes.npz")) == lines(seqvae("reconstruct", run, *PAIR))
+    assert [path.name for path in here.iterdir() if path.suffix == ".npz" or path.name.startswith(".")] == ["codes.npz"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("sentences.txt", "{} holds no codes (an .npz file with an array 'mean'); write one with seqvae encode"),
+        ("empty.npz", "{} holds no codes (an .npz file with an array 'mean'); write one with seqvae encode"),
+        ("unnamed.npz", "{} holds no codes (an .npz file with an array 'mean'); write one with seqvae encode"),
+        ("pickled.npz", "{} holds no codes (an .npz file with an array 'mean'); write one with seqvae encode"),
+        ("cut.npz", "{} holds no codes (an .npz file with an array 'mean'); write one with seqvae encode"),
+        ("missing.npz", "there is no file {}; give a file that seqvae encode wrote"),
+        (".", "{} is a folder; give a file that seqvae encode wrote"),
+        ("flat.npz", "the array mean of {} has shape (3,) and type float64; give (N, Z) numbers"),
+        ("wide.npz", "codes of shape (2, 5) do not fit this model; give (N, 4), one row for each item"),
+        ("nan.npz", "row 1 of the codes holds NaN or infinity; give finite numbers"),
+    ],
+)
+def test_a_file_that_holds_no_codes_is_refused(
+    name: str, sentence: str, seqvae: Callable[..., Result], refused: Callable[..., None], run: Path, here: Path
+) -> None:
+    np.savez("unnamed.npz", codes=np.zeros((2, 4)))
+    np.savez("pickled.npz", mean=np.array([[object()]], dtype=object))
+    np.savez("flat.npz", mean=np.zeros(3))
+    np.savez("wide.npz", mean=np.zeros((2, 5)))
+    np.savez("nan.npz", mean=np.array([[0.0] * 4, [np.nan] * 4]))
+    (here / "cut.npz").write_bytes((here / "wide.npz").read_bytes()[:90])
+    (here / "empty.npz").touch()
+    refused(seqvae("decode", run, name), sentence.format(name))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["sample", "--top-p", "2"], "top_p=2.0 is not possible; give a share in (0, 1]"),
+        (["sample", "--top-k", "-1"], "top_k=-1 is not possible; give 1 or more, or 0 for no limit"),
+        (["sample", "--temperature", "-1"], "a temperature of -1.0 is not possible; give 0 (greedy) or more"),
+        (
+            ["sample", "-n", "0"],
+            "Invalid value for '-n' / '--number': 0 is not in the range x>=1. See 'seqvae sample --help'.",
+        ),
+        (
+            ["interpolate", "a", "b", "--steps", "1"],
+            "Invalid value for '--steps': 1 is not in the range x>=2. See 'seqvae interpolate --help'.",
+        ),
+        (["interpolate", "a"], "Missing argument 'B'. See 'seqvae interpolate --help'."),
+        (
+            ["reconstruct"],
+            "no input; give INPUT, --file FILE, or - to read from the standard input. See 'seqvae reconstruct --help'.",
+        ),
+        (
+            ["reconstruct", "a", "--beam", "3", "--temperature", "1"],
+            "beam=3 and temperature=1.0 exclude each other, since beam search does not draw; drop one of them",
+        ),
+        (
+            ["encode", "a", "--out", "no/x.npz"],
+            "there is no folder no to write x.npz into; make it, or give another path",
+        ),
+        (["encode", "a", "--out", "."], ". is a folder; give a file"),
+        (
+            ["reconstruct", "--file", "sentenes.txt"],
+            "there is no file sentenes.txt; give the path of a text file. Did you mean 'sentences.txt'?",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_sentence(
+    arguments: list[str],
+    sentence: str,
+    seqvae: Callable[..., Result],
+    refused: Callable[..., None],
+    run: Path,
+    here: Path,
+) -> None:
+    command, *rest = arguments
+    refused(seqvae(command, run, *rest), sentence)
+
+
+def test_a_reader_that_leaves_early_is_no_error(run: Path, environment: dict[str, str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "seqvae", "sample", str(run)]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")

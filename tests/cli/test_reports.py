@@ -1,0 +1,125 @@
+"""`seqvae evaluate`, `inspect`, `info`, `recipes` and `cache`: what they print and write."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from seqvae.cli.recipes import known_recipes
+
+KEYS = [
+    "items",
+    "tokens",
+    "elbo_nats",
+    "reconstruction_nats",
+    "kl_nats",
+    "kl_bits",
+    "iw_nll_nats",
+    "importance_samples",
+    "perplexity",
+    "bits_per_byte",
+    "mutual_information_nats",
+    "active_units",
+    "step_accuracy_teacher_forced",
+    "exact_match",
+    "bleu",
+    "self_bleu",
+]
+
+
+def test_evaluate_prints_a_table_with_units_and_writes_the_same_as_json(
+    seqvae: Callable[..., Result], run: Path, here: Path
+) -> None:
+    result = seqvae("evaluate", run, "sentences.txt", "--importance-samples", 3, "--json", "figures.json")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == "written to figures.json\n"
+    figures = json.loads((here / "figures.json").read_text())
+    assert set(figures) >= set(KEYS)
+    assert (figures["items"], figures["tokens"], figures["importance_samples"]) == (24, 24 * 7, 3)
+    assert figures["elbo_nats"] == pytest.approx(-(figures["reconstruction_nats"] + figures["kl_nats"]))
+    assert figures["kl_bits"] == pytest.approx(figures["kl_nats"] / math.log(2))
+    assert figures["perplexity"] == pytest.approx(math.exp(figures["iw_nll_nats"] * 24 / (24 * 7)))
+    for key in KEYS:
+        assert key in result.stdout
+    assert f"{figures['perplexity']:,.4f}" in result.stdout
+    assert "nats per item" in result.stdout
+    assert "Tokens: the end of sequence counts, padding never." in result.stdout
+
+
+def test_evaluate_gives_the_same_figures_for_the_same_seed(
+    seqvae: Callable[..., Result], run: Path, here: Path
+) -> None:
+    def figures(seed: int) -> str:
+        return seqvae("evaluate", run, "sentences.txt", "--importance-samples", 2, "--seed", seed).stdout
+
+    assert figures(5) == figures(5)
+    assert figures(5) != figures(6)
+
+
+def test_evaluate_refuses_a_place_for_its_json_before_it_computes(
+    seqvae: Callable[..., Result], refused: Callable[..., None], run: Path, here: Path
+) -> None:
+    refused(
+        seqvae("evaluate", run, "sentences.txt", "--json", "sentences.txt/x.json"),
+        "there is no folder sentences.txt to write x.json into; make it, or give another path",
+    )
+
+
+def test_inspect_counts_items_lengths_vocabulary_and_drops(seqvae: Callable[..., Result], here: Path) -> None:
+    (here / "mixed.txt").write_text("one two\n\nthree\none two three four five six\n")
+    result = seqvae("inspect", "text", "mixed.txt", "--tokenizer", "word", "--max-length", 4)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == (
+        "items: 3\n"
+        "steps: 10 (end of sequence counted)\n"
+        "vocabulary: 8 outcomes of a step\n"
+        "steps of an item: 2 least, 3 median, 3.3 mean, 5 most\n"
+        "bytes: 33 (line ends counted)\n"
+        "empty lines dropped: 1\n"
+        "longer than 4 tokens, cut: 1\n"
+    )
+
+
+def test_inspect_without_data_is_refused(seqvae: Callable[..., Result], refused: Callable[..., None]) -> None:
+    refused(
+        seqvae("inspect", "text"),
+        "no data given; name at least one file. See 'seqvae inspect text --help'.",
+    )
+
+
+def test_info_tells_configuration_size_data_history_and_checkpoints(seqvae: Callable[..., Result], run: Path) -> None:
+    result = seqvae("info", run)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"{run}: text, seqvae ")
+    for line in ('tokenizer = "word"', "latent = 4", "bidirectional = true", "epochs = 2", "[objective]"):
+        assert f"\n{line}\n" in result.stdout
+    assert f"  train: 24 items, 168 steps from {run.parent / 'sentences.txt'}\n" in result.stdout
+    assert "  validation at step 6 (epoch 2.0): " in result.stdout
+    assert "; step 6 is used\n" in result.stdout
+
+
+def test_recipes_are_listed_by_name_and_shown_as_they_are(seqvae: Callable[..., Result]) -> None:
+    listed = seqvae("recipes").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == list(known_recipes())
+    assert seqvae("recipes", "ptb").stdout == known_recipes()["ptb"].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", list(known_recipes()))
+def test_every_recipe_starts_with_a_comment_that_says_what_it_is(name: str, seqvae: Callable[..., Result]) -> None:
+    first = seqvae("recipes", name).stdout.splitlines()[0]
+    assert first.startswith("# ")
+    assert first.endswith(".")
+
+
+def test_the_cache_is_found_and_cleared(
+    seqvae: Callable[..., Result], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQVAE_CACHE", str(here / "cache"))
+    assert seqvae("cache", "path").stdout == f"{here / 'cache'}\n"
+    seqvae("inspect", "text", "sentences.txt", "--tokenizer", "word")
+    assert list((here / "cache").rglob("steps.bin"))
+    assert seqvae("cache", "clear").stdout.endswith(f" MB deleted from {here / 'cache'}\n")
+    assert not list((here / "cache").rglob("steps.bin"))
