@@ -17,35 +17,34 @@ from pathlib import Path
 from typing import Any, Literal
 
 
+def key(default: Any, help: str, least: float | None = None, below: float | None = None) -> Any:
+    """The field of a configuration key: its default, its meaning, and the range [least, below) of its values."""
+    return field(default=default, metadata={"help": help, "least": least, "below": below})
+
+
 @dataclass(frozen=True)
 class SequenceModel:
     """Sizes and wiring of the LSTM encoder and decoder. The published models differ in each of these."""
 
-    latent: int = field(default=32, metadata={"help": "latent units Z; 0 trains a plain language model"})
-    embedding: int = field(default=256, metadata={"help": "size E of the step embeddings"})
-    encoder_hidden: int = field(default=256, metadata={"help": "hidden units of the encoder, per direction"})
-    decoder_hidden: int = field(default=256, metadata={"help": "hidden units of the decoder"})
-    encoder_layers: int = field(default=1, metadata={"help": "layers of the encoder"})
-    decoder_layers: int = field(default=1, metadata={"help": "layers of the decoder"})
-    bidirectional: bool = field(default=True, metadata={"help": "read the input in both directions"})
-    scale: Literal["exp", "softplus"] = field(
-        default="exp", metadata={"help": "posterior scale: exp of half a log-variance, or softplus"}
+    latent: int = key(32, "latent units Z; 0 trains a plain language model", least=0)
+    embedding: int = key(256, "size E of the step embeddings", least=1)
+    encoder_hidden: int = key(256, "hidden units of the encoder, per direction", least=1)
+    decoder_hidden: int = key(256, "hidden units of the decoder", least=1)
+    encoder_layers: int = key(1, "layers of the encoder", least=1)
+    decoder_layers: int = key(1, "layers of the decoder", least=1)
+    bidirectional: bool = key(True, "read the input in both directions")
+    scale: Literal["exp", "softplus"] = key("exp", "posterior scale: exp of half a log-variance, or softplus")
+    initial_state: Literal["cell", "dense"] = key(
+        "cell", "cell: c0 = W z, h0 = tanh(c0); dense: tanh of a dense layer for all states"
     )
-    initial_state: Literal["cell", "dense"] = field(
-        default="cell", metadata={"help": "cell: c0 = W z, h0 = tanh(c0); dense: tanh of a dense layer for all states"}
-    )
-    output_bias: bool = field(default=True, metadata={"help": "bias of the output layer"})
-    tied_embeddings: bool = field(
-        default=False, metadata={"help": "share the decoder's embedding with its output layer (needs equal sizes)"}
-    )
-    input_dropout: float = field(default=0.0, metadata={"help": "dropout on the decoder's input embeddings"})
-    output_dropout: float = field(default=0.0, metadata={"help": "dropout on the decoder's outputs"})
-    encoder_dropout: float = field(default=0.0, metadata={"help": "dropout on the encoder's input embeddings"})
-    word_dropout: float = field(
-        default=0.0, metadata={"help": "share of the decoder's inputs that are blanked out whole"}
-    )
-    initial_range: float = field(
-        default=0.0, metadata={"help": "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own"}
+    output_bias: bool = key(True, "bias of the output layer")
+    tied_embeddings: bool = key(False, "share the decoder's embedding with its output layer (needs equal sizes)")
+    input_dropout: float = key(0.0, "dropout on the decoder's input embeddings", least=0, below=1)
+    output_dropout: float = key(0.0, "dropout on the decoder's outputs", least=0, below=1)
+    encoder_dropout: float = key(0.0, "dropout on the encoder's input embeddings", least=0, below=1)
+    word_dropout: float = key(0.0, "share of the decoder's inputs that are blanked out whole", least=0, below=1)
+    initial_range: float = key(
+        0.0, "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own", least=0
     )
 
 
@@ -53,55 +52,48 @@ class SequenceModel:
 class Objective:
     """The training objective: -E[log p(x|z)] + beta * KL, with free bits and a schedule for beta."""
 
-    beta: float = field(default=1.0, metadata={"help": "final weight of the KL term"})
-    schedule: Literal["constant", "linear", "sigmoid", "cyclical"] = field(
-        default="linear", metadata={"help": "how beta rises to its final value"}
-    )
-    beta_start: float = field(default=0.0, metadata={"help": "weight of the KL term at the first step"})
-    anneal_epochs: float = field(default=10.0, metadata={"help": "length of the rise in epochs; fractions are fine"})
-    anneal_steps: int = field(default=0, metadata={"help": "length of the rise in optimizer steps; overrides epochs"})
-    cycles: int = field(default=4, metadata={"help": "number of cycles of the cyclical schedule"})
-    rising: float = field(default=0.5, metadata={"help": "share of each cycle in which beta rises"})
-    free_nats_per_dimension: float = field(
-        default=0.0, metadata={"help": "floor on the batch mean of each latent unit's KL, in nats"}
-    )
-    free_nats_total: float = field(default=0.0, metadata={"help": "mean over examples of max(KL - free, 0), in nats"})
+    beta: float = key(1.0, "final weight of the KL term", least=0)
+    schedule: Literal["constant", "linear", "sigmoid", "cyclical"] = key("linear", "how beta rises to its final value")
+    beta_start: float = key(0.0, "weight of the KL term at the first step", least=0)
+    anneal_epochs: float = key(10.0, "length of the rise in epochs; fractions are fine", least=0)
+    anneal_steps: int = key(0, "length of the rise in optimizer steps; overrides epochs", least=0)
+    cycles: int = key(4, "number of cycles of the cyclical schedule", least=1)
+    rising: float = key(0.5, "share of each cycle in which beta rises", least=0)
+    free_nats_per_dimension: float = key(0.0, "floor on the batch mean of each latent unit's KL, in nats", least=0)
+    free_nats_total: float = key(0.0, "mean over examples of max(KL - free, 0), in nats", least=0)
 
 
 @dataclass(frozen=True)
 class Train:
     """The optimizer, its schedule, the batches and what is written when."""
 
-    epochs: int = field(default=20, metadata={"help": "passes over the training data"})
-    steps: int = field(default=0, metadata={"help": "stop after this many optimizer steps; 0: by epochs alone"})
-    batch_size: int = field(default=32, metadata={"help": "examples (or tokens) of one batch, over all processes"})
-    batch_by: Literal["examples", "tokens"] = field(default="examples", metadata={"help": "what batch_size counts"})
-    accumulate: int = field(default=1, metadata={"help": "batches whose gradients are added up for one step"})
-    optimizer: Literal["adam", "adamw", "sgd"] = field(default="adam", metadata={"help": "the optimizer"})
-    learning_rate: float = field(default=1e-3, metadata={"help": "learning rate after warm-up"})
-    weight_decay: float = field(default=0.0, metadata={"help": "weight decay"})
-    momentum: float = field(default=0.0, metadata={"help": "momentum of SGD"})
-    warmup_steps: int = field(default=0, metadata={"help": "steps over which the learning rate rises from zero"})
-    cosine: bool = field(
-        default=False, metadata={"help": "let the learning rate fall to zero over the training along half a cosine"}
+    epochs: int = key(20, "passes over the training data", least=1)
+    steps: int = key(0, "stop after this many optimizer steps; 0: by epochs alone", least=0)
+    batch_size: int = key(32, "examples (or tokens) of one batch, over all processes", least=1)
+    batch_by: Literal["examples", "tokens"] = key("examples", "what batch_size counts")
+    length_spread: int = key(
+        1, "lengths in a batch differ by less than this many steps; more mixes structures", least=1
     )
-    clip: float = field(default=5.0, metadata={"help": "largest norm of the gradient; 0: no limit"})
-    decay: float = field(default=0.5, metadata={"help": "factor of the learning rate when validation stops improving"})
-    decay_patience: int = field(
-        default=2, metadata={"help": "validations without improvement before a decay; 0: never"}
-    )
-    decay_from_epoch: int = field(default=0, metadata={"help": "no decay before this epoch"})
-    decay_to_best: bool = field(default=False, metadata={"help": "go back to the best weights at each decay"})
-    stop_patience: int = field(
-        default=0, metadata={"help": "validations without improvement before training stops; 0: never"}
-    )
-    validate_steps: int = field(default=0, metadata={"help": "steps between validations; 0: after each epoch"})
-    checkpoint_steps: int = field(default=500, metadata={"help": "steps between checkpoints, besides validations"})
-    log_steps: int = field(default=50, metadata={"help": "steps between lines of metrics.jsonl"})
-    seed: int = field(default=0, metadata={"help": "seed of weights, order and noise"})
-    precision: Literal["fp32", "bf16", "fp16"] = field(default="fp32", metadata={"help": "arithmetic of the network"})
-    threads: int = field(default=0, metadata={"help": "CPU threads; 0: torch's choice"})
-    tensorboard: bool = field(default=False, metadata={"help": "also write TensorBoard event files"})
+    accumulate: int = key(1, "batches whose gradients are added up for one step", least=1)
+    optimizer: Literal["adam", "adamw", "sgd"] = key("adam", "the optimizer")
+    learning_rate: float = key(1e-3, "learning rate after warm-up", least=0)
+    weight_decay: float = key(0.0, "weight decay", least=0)
+    momentum: float = key(0.0, "momentum of SGD", least=0)
+    warmup_steps: int = key(0, "steps over which the learning rate rises from zero", least=0)
+    cosine: bool = key(False, "let the learning rate fall to zero over the training along half a cosine")
+    clip: float = key(5.0, "largest norm of the gradient; 0: no limit", least=0)
+    decay: float = key(0.5, "factor of the learning rate when validation stops improving", least=0)
+    decay_patience: int = key(2, "validations without improvement before a decay; 0: never", least=0)
+    decay_from_epoch: int = key(0, "no decay before this epoch", least=0)
+    decay_to_best: bool = key(False, "go back to the best weights at each decay")
+    stop_patience: int = key(0, "validations without improvement before training stops; 0: never", least=0)
+    validate_steps: int = key(0, "steps between validations; 0: after each epoch", least=0)
+    checkpoint_steps: int = key(500, "steps between checkpoints, besides validations", least=1)
+    log_steps: int = key(50, "steps between lines of metrics.jsonl", least=1)
+    seed: int = key(0, "seed of weights, order and noise", least=0)
+    precision: Literal["fp32", "bf16", "fp16"] = key("fp32", "arithmetic of the network")
+    threads: int = key(0, "CPU threads; 0: torch's choice", least=0)
+    tensorboard: bool = key(False, "also write TensorBoard event files")
 
 
 SECTIONS = ("data", "model", "objective", "train")
@@ -178,14 +170,25 @@ def _describe(kind: Any) -> str:
 def from_dict(cls: type, values: Mapping[str, Any], section: str) -> Any:
     """An instance of the dataclass `cls` from plain values, unknown keys refused.
 
-    Raises ValueError for an unknown key or a value of the wrong type.
+    Raises ValueError for an unknown key, a value of the wrong type or outside its range.
     """
     hints = typing.get_type_hints(cls)
     known = {f.name for f in fields(cls)}
     for name in values:
         if name not in known:
             raise unknown_key(f"{section}.{name}", (f"{section}.{k}" for k in known))
-    return cls(**{name: _convert(f"{section}.{name}", hints[name], value) for name, value in values.items()})
+    converted = {name: _convert(f"{section}.{name}", hints[name], value) for name, value in values.items()}
+    for declared in fields(cls):
+        _check_range(f"{section}.{declared.name}", converted.get(declared.name), declared.metadata)
+    return cls(**converted)
+
+
+def _check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
+    least, below = metadata.get("least"), metadata.get("below")
+    if value is None or ((least is None or value >= least) and (below is None or value < below)):
+        return
+    possible = f"{least:g} or more" if below is None else f"{least:g} or more, and less than {below:g}"
+    raise ValueError(f"{key}={value} is not possible; give {possible}")
 
 
 def merge(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

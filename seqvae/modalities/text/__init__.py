@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from seqvae.config import SequenceModel
+from seqvae.config import SequenceModel, key
 from seqvae.modalities.base import Report
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import SentencePieceTokenizer
@@ -26,28 +26,18 @@ if TYPE_CHECKING:
 class TextData:
     """How text files are read and turned into tokens."""
 
-    tokenizer: Literal["unigram", "bpe", "word", "character"] = field(
-        default="unigram",
-        metadata={"help": "pieces learned by sentencepiece (unigram, bpe), words between spaces, or characters"},
+    tokenizer: Literal["unigram", "bpe", "word", "character"] = key(
+        "unigram", "pieces learned by sentencepiece (unigram, bpe), words between spaces, or characters"
     )
-    vocabulary_size: int = field(
-        default=8000, metadata={"help": "most token ids, end included; 0: no limit (word, character)"}
-    )
-    min_count: int = field(
-        default=1, metadata={"help": "rarer words or characters are unknown (word, character)"}
-    )
-    max_length: int = field(default=256, metadata={"help": "most tokens of an example, end of sequence not counted"})
-    long: Literal["cut", "skip"] = field(default="cut", metadata={"help": "what happens to longer examples"})
-    blank_line_separated: bool = field(
-        default=False, metadata={"help": "examples are paragraphs between blank lines, not lines"}
-    )
-    encoding: str = field(default="utf-8", metadata={"help": "encoding of the text files"})
-    unknown: str = field(default="<unk>", metadata={"help": "the corpus's own word for unknown words (word)"})
+    vocabulary_size: int = key(8000, "most token ids, end included; 0: no limit (word, character)", least=0)
+    min_count: int = key(1, "rarer words or characters are unknown (word, character)", least=1)
+    max_length: int = key(256, "most tokens of an example, end of sequence not counted", least=1)
+    long: Literal["cut", "skip"] = key("cut", "what happens to longer examples")
+    blank_line_separated: bool = key(False, "examples are paragraphs between blank lines, not lines")
+    encoding: str = key("utf-8", "encoding of the text files")
+    unknown: str = key("<unk>", "the corpus's own word for unknown words (word)")
 
     def __post_init__(self) -> None:
-        for name, least in (("vocabulary_size", 0), ("min_count", 1), ("max_length", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"data.{name}={getattr(self, name)} is not possible; give {least} or more")
         if self.unknown.split() != [self.unknown]:
             raise ValueError(f"data.unknown='{self.unknown}' is not possible; give one word without spaces")
 
@@ -157,15 +147,24 @@ class Text:
         encoder = None
         if model.latent:
             encoder = LSTMEncoder(
-                nn.Embedding(self.outcomes, model.embedding), model.embedding, model.encoder_hidden,
-                model.encoder_layers, model.bidirectional, model.encoder_dropout,
+                nn.Embedding(self.outcomes, model.embedding),
+                model.embedding,
+                model.encoder_hidden,
+                model.encoder_layers,
+                model.bidirectional,
+                model.encoder_dropout,
             )
         likelihood = Categorical(model.decoder_hidden, self.outcomes, model.output_bias)
         embed = nn.Embedding(self.outcomes, model.embedding)
         if model.tied_embeddings:
             embed.weight = likelihood.projection.weight
         decoder = LSTMDecoder(
-            embed, model.embedding, model.latent, model.decoder_hidden, likelihood, model.decoder_layers,
+            embed,
+            model.embedding,
+            model.latent,
+            model.decoder_hidden,
+            likelihood,
+            model.decoder_layers,
             model.initial_state,
         ).with_dropout(model.input_dropout, model.output_dropout, model.word_dropout)
         if model.initial_range:
