@@ -263,6 +263,8 @@ class Batches:
     """Batches of items of about one length, in an order that is a function of (seed, epoch).
 
     `size` counts examples, or tokens (then padded steps of a batch stay within it; a longer item stands alone).
+    Lengths of a batch differ by less than `spread` steps, up to the batches at the edges: 1 gives the least padding,
+    more mixes items of different structure, which the gradient of a small batch gains from.
     Shuffling and sorting by length happen within windows of the corpus.
     """
 
@@ -270,6 +272,7 @@ class Batches:
     size: int
     by: Literal["examples", "tokens"] = "examples"
     seed: int = 0
+    spread: int = 1
 
     def epoch(self, epoch: int) -> Iterator[np.ndarray]:
         """The batches of an epoch as arrays of corpus indices."""
@@ -281,7 +284,7 @@ class Batches:
             members = self.part.indices(np.arange(first, min(first + WINDOW_ITEMS, len(self.part.corpus))))
             members = random.permutation(members)
             lengths = self.part.corpus.lengths(members)
-            by_length = np.argsort(lengths, kind="stable")
+            by_length = np.argsort(lengths // self.spread, kind="stable")
             batches = self._cut(members[by_length], lengths[by_length])
             for index in random.permutation(len(batches)):
                 yield batches[index]
@@ -304,9 +307,8 @@ class Batches:
             return [members[first : first + self.size] for first in range(0, len(members), self.size)]
         batches, first = [], 0
         while first < len(members):
-            # lengths rise, so the padded size of the first n items is n * lengths[first + n - 1]
-            last = first + max(1, self.size // max(1, int(lengths[first])))
-            padded = np.arange(1, len(lengths[first:last]) + 1) * lengths[first:last]
+            longest = np.maximum.accumulate(lengths[first : first + self.size])
+            padded = np.arange(1, len(longest) + 1) * longest  # steps of a batch of the first n items
             count = max(1, int(np.searchsorted(padded, self.size, side="right")))
             batches.append(members[first : first + count])
             first += count

@@ -167,7 +167,7 @@ def _continue(out: Path, config: Config, accelerator: Any, reporter: Reporter) -
     # a run with a checkpoint goes on from there, so the weights that it started from may be gone by now
     vae = _starting_point(config, modality, None if run.steps() else run.settings["from"])
     fit(
-        vae, config, run, Batches(train_part, size, by, config.train.seed), Batches(valid_part, size, by), accelerator,
+        vae, config, run, Batches(train_part, size, by, config.train.seed, config.train.length_spread), Batches(valid_part, size, by), accelerator,
         reporter,
     )  # fmt: skip
     return run
