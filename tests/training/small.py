@@ -42,6 +42,19 @@ EVERYTHING = values(
     clip=1.0, decay_patience=1, decay_to_best=True, stop_patience=3, validate_steps=5, checkpoint_steps=3, log_steps=4,
 )  # fmt: skip
 
+_DROPOUT = {"word_dropout": 0.3, "input_dropout": 0.2, "output_dropout": 0.1, "encoder_dropout": 0.1}
+_OFTEN = {"epochs": 2, "log_steps": 1, "validate_steps": 3, "optimizer": "sgd", "learning_rate": 0.1, "clip": 0.5}
+# 57 training items: batches of 8 leave one, so that a process goes empty; odd ones are shared unevenly.
+SETTINGS_OF_TWO = {
+    "plain": values(model=_DROPOUT, **_OFTEN | {"batch_size": 8}),
+    "units": values(model=_DROPOUT, objective={"free_nats_per_dimension": 0.02}, **_OFTEN | {"batch_size": 7}),
+    "accumulated": values(
+        model=_DROPOUT, objective={"free_nats_per_dimension": 0.02},
+        **_OFTEN | {"batch_size": 30, "batch_by": "tokens", "accumulate": 3},
+    ),
+    "total": values(model=_DROPOUT, objective={"free_nats_total": 0.06}, **_OFTEN | {"batch_size": 11}),
+}  # fmt: skip
+
 
 def records(run: Run | Path, event: str | None = None) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl without the readings of the clock."""

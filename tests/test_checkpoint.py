@@ -1,0 +1,302 @@
+"""A run folder survives a full disk and damage, and refuses in one sentence what it cannot read."""
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqvae import checkpoint, modalities
+from seqvae.checkpoint import (
+    Checkpoint,
+    Run,
+    check_free,
+    named_optimizer_tensors,
+    restore_optimizer,
+    write_atomically,
+)
+from seqvae.config import Config, build
+from seqvae.model import Model, load_weights, open_run, weights_of
+from seqvae.model import build as build_vae
+
+SIZES = {"latent": 3, "embedding": 8, "encoder_hidden": 7, "decoder_hidden": 8}
+
+
+def text_model(**model: Any) -> tuple[Config, Any]:
+    kind = modalities.get("text")
+    values = {"data": {"tokenizer": "word", "vocabulary_size": 0}, "model": {**SIZES, **model}}
+    config = build("text", kind.data_config, kind.model_config, values)
+    modality = kind(config.data)
+    modality.fit(lambda: ["the cat sees the dog", "a bird sings"])
+    return config, modality
+
+
+def new_run(folder: Path) -> Run:
+    config, modality = text_model()
+    return Run.create(folder, config.to_dict(), modality, {"train": {"items": 2}})
+
+
+def state_of(step: int, best: int | None = None) -> Checkpoint:
+    return Checkpoint(
+        {"w": torch.full((2, 3), float(step))}, {"0.step": torch.tensor(float(step))}, {"best_step": best}
+    )
+
+
+def names(run: Run) -> list[str]:
+    return sorted(path.relative_to(run.path).as_posix() for path in (run.path / "checkpoints").rglob("*"))
+
+
+def flip(path: Path) -> None:
+    """One bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    state = {"best_step": None, "seconds": 0.1 + 0.2, "sums": [1e-300, 3.0]}
+    weights = {"a": torch.randn(3, 5, dtype=torch.float64), "b": torch.randn(2)}
+    run.save(7, Checkpoint(weights, {}, state))
+    step, found = run.last() or (0, None)
+    assert step == 7
+    assert found is not None
+    assert found.state == state
+    assert found.optimizer == {}
+    assert all(torch.equal(found.weights[name], weights[name]) for name in weights)
+
+
+def test_the_last_two_and_the_best_are_kept(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    for step, best in ((0, None), (3, 3), (6, 3), (9, 3), (10, 3)):
+        run.save(step, state_of(step, best))
+    assert run.steps() == [3, 9, 10]
+    assert run.best_step() == 3
+    run.save(12, state_of(12, 12))
+    assert run.steps() == [3, 10, 12], "the checkpoint of step 10 still names step 3"
+    run.save(14, state_of(14, 12))
+    assert run.steps() == [12, 14]
+
+
+def test_saving_the_same_step_again_replaces_it(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    run.save(3, state_of(3))
+    run.save(3, Checkpoint({"w": torch.zeros(1)}, {}, {"best_step": 3, "second": True}))
+    assert run.steps() == [3]
+    assert run.load(3).state == {"best_step": 3, "second": True}
+    assert run.load(3).optimizer == {}
+    assert names(run) == ["checkpoints/step-00000003"] + [
+        f"checkpoints/step-00000003/{name}" for name in ("manifest.json", "state.json", "weights.safetensors")
+    ]
+
+
+@pytest.mark.parametrize("file", [1, 2, 3, 4])
+def test_a_full_disk_leaves_the_previous_checkpoint_and_nothing_else(
+    file: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(tmp_path)
+    run.save(3, state_of(3))
+    before, written = names(run), []
+
+    def full(path: Path, content: bytes) -> None:
+        written.append(path)
+        if len(written) == file:
+            path.write_bytes(content[: len(content) // 2])
+            raise OSError(28, "No space left on device", str(path))
+        write_atomically(path, content)
+
+    for step in (3, 5):
+        written.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, "write_atomically", full)
+            with pytest.raises(OSError, match="No space left"):
+                run.save(step, state_of(step))
+        assert names(run) == before
+        assert run.load(3).weights["w"][0, 0] == 3.0
+
+
+def test_a_limit_on_the_size_of_files_leaves_the_old_content(tmp_path: Path) -> None:
+    """As on a full disk, the write itself fails half-way."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+
+    code = (
+        "import sys; from pathlib import Path; from seqvae.checkpoint import write_atomically\n"
+        "try: write_atomically(Path(sys.argv[1]), b'x' * 9000)\n"
+        "except OSError as error: print(error.errno)"
+    )
+    root = Path(checkpoint.__file__).parents[1]
+    command = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(command, cwd=root, preexec_fn=limit, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "27"
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "state.json"])
+def test_a_flipped_bit_is_refused_and_the_checkpoint_before_is_the_last(name: str, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    for step in (3, 5):
+        run.save(step, state_of(step))
+    flip(tmp_path / "checkpoints" / "step-00000005" / name)
+    with pytest.raises(ValueError, match=rf"step-00000005/{name} is damaged .* restore it from a copy"):
+        run.load(5)
+    found = run.last()
+    assert found is not None
+    assert found[0] == 3
+    (tmp_path / "checkpoints" / "step-00000005" / name).unlink()
+    with pytest.raises(ValueError, match=rf"{name} is missing"):
+        run.load(5)
+    run.save(4, state_of(4))
+    assert run.steps() == [3, 4], "what cannot be read and lies in the future goes"
+
+
+def test_the_best_weights_are_found_though_the_newest_state_is_damaged(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    for step, best in ((1, 1), (3, 1), (5, 1)):
+        run.save(step, state_of(step, best))
+    flip(tmp_path / "checkpoints" / "step-00000005" / "state.json")
+    assert run.best_step() == 1
+    flip(tmp_path / "checkpoints" / "step-00000003" / "manifest.json")
+    flip(tmp_path / "checkpoints" / "step-00000001" / "state.json")
+    with pytest.raises(ValueError, match=r"step-00000005/state\.json is damaged"):
+        run.best_step()
+    with pytest.raises(ValueError, match=r"step-00000005/state\.json is damaged"):
+        run.last()
+
+
+def test_a_state_that_cannot_be_read_does_not_stop_the_next_checkpoint(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    run.save(3, state_of(3, 3))
+    (tmp_path / "checkpoints" / "step-00000003" / "state.json").write_text("{")
+    run.save(5, state_of(5, 3))
+    assert run.steps() == [3, 5]
+
+
+def test_leftovers_of_a_killed_process_are_cleaned_and_strange_folders_are_left(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    for name in (".writing-step-00000002", ".replaced-step-00000001", "step-old", "mine"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+        (tmp_path / "checkpoints" / name / "file").write_text("x")
+    run.save(3, state_of(3))
+    assert run.steps() == [3]
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["mine", "step-00000003", "step-old"]
+
+
+def test_a_folder_that_is_no_run_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    for path, why in ((file, "it is a file"), (tmp_path / "nowhere", "not there"), (foreign, "no config.json")):
+        with pytest.raises(ValueError, match=rf"is not a run folder \({why}"):
+            Run(path)
+    (foreign / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(ValueError, match=r"not a whole run folder \(it has no manifest\.json\)"):
+        Model.load(foreign, "cpu")
+    (foreign / "manifest.json").write_text("not JSON")
+    with pytest.raises(ValueError, match="is not valid JSON"):
+        Model.load(foreign, "cpu")
+
+
+def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "FORMAT", 2)
+        new_run(tmp_path)
+    with pytest.raises(ValueError, match=r"has run format 2; this version reads 1: use the version"):
+        Run(tmp_path)
+
+
+def test_a_configuration_or_tokenizer_that_is_not_the_manifests_is_refused(tmp_path: Path) -> None:
+    run = new_run(tmp_path / "one")
+    tokenizer = run.path / "modality" / "tokenizer.json"
+    content = json.loads(tokenizer.read_text())
+    content["symbols"].reverse()
+    tokenizer.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"tokenizer\.json is damaged \(its sha256 is not the manifest's\)"):
+        open_run(run.path)
+    tokenizer.unlink()
+    with pytest.raises(ValueError, match=r"tokenizer\.json is missing"):
+        open_run(run.path)
+    config = new_run(tmp_path / "two").path / "config.json"
+    config.write_text(config.read_text().replace('"latent": 3', '"latent": 4'))
+    with pytest.raises(ValueError, match=r"config\.json is damaged"):
+        Run(config.parent)
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    config, modality = text_model()
+    other = build_vae(text_model(latent=4)[0], modality)
+    with pytest.raises(ValueError, match="do not fit its configuration"):
+        load_weights(build_vae(config, modality), weights_of(other), tmp_path)
+
+
+def test_tied_weights_are_stored_once_and_stay_tied(tmp_path: Path) -> None:
+    config, modality = text_model(tied_embeddings=True)
+    vae = build_vae(config, modality)
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.normal_()
+    run = Run.create(tmp_path, config.to_dict(), modality, {})
+    run.save(1, Checkpoint(weights_of(vae), {}, {"best_step": 1}))
+    loaded = Model.load(tmp_path, "cpu").vae
+    assert loaded.decoder.embed.weight is loaded.decoder.likelihood.projection.weight
+    for (name, a), (other, b) in zip(vae.named_parameters(), loaded.named_parameters(), strict=True):
+        assert name == other
+        assert torch.equal(a, b)
+    stored = sum(weight.numel() for weight in run.weights(1).values())
+    assert stored == sum(parameter.numel() for parameter in vae.parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (torch.optim.Adam, {"weight_decay": 0.1}),
+        (torch.optim.AdamW, {}),
+        (torch.optim.SGD, {}),
+        (torch.optim.SGD, {"momentum": 0.9}),
+    ],
+)
+def test_an_optimizer_goes_on_in_the_same_bits(kind: Any, options: dict[str, float], tmp_path: Path) -> None:
+    def steps(net: nn.Module, optimizer: torch.optim.Optimizer, inputs: Tensor) -> None:
+        for x in inputs:
+            optimizer.zero_grad()
+            net(x).square().sum().backward()
+            optimizer.step()
+
+    torch.manual_seed(0)
+    inputs, whole, part = torch.randn(9, 4, 3), nn.Linear(3, 2), nn.Linear(3, 2)
+    part.load_state_dict(whole.state_dict())
+    steps(whole, kind(whole.parameters(), 0.1, **options), inputs)
+    first = kind(part.parameters(), 0.1, **options)
+    steps(part, first, inputs[:5])
+    tensors, groups = named_optimizer_tensors(first)
+    run = new_run(tmp_path)
+    run.save(5, Checkpoint(dict(part.named_parameters()), tensors, {"groups": groups}))
+    read = run.load(5)
+    second = kind(part.parameters(), 0.7, **options)
+    restore_optimizer(second, read.optimizer, read.state["groups"])
+    steps(part, second, inputs[5:])
+    assert torch.equal(part.weight, whole.weight)
+    assert torch.equal(part.bias, whole.bias)
+
+
+def test_only_free_folders_and_runs_may_be_used(tmp_path: Path) -> None:
+    check_free(tmp_path / "nowhere", False)
+    check_free(tmp_path, False)
+    run = new_run(tmp_path / "run")
+    with pytest.raises(ValueError, match="already holds a run"):
+        check_free(run.path, False)
+    check_free(run.path, True)
+    flip(run.path / "config.json")
+    check_free(run.path, True)
