@@ -30,8 +30,8 @@ def build(config: Config, modality: Modality) -> VAE:
 
 def read_config(run: Run) -> Config:
     """The configuration of a run. Raises ValueError when this version does not know a key of it."""
-    settings = {name: run.settings[name] for name in configuration.SECTIONS}
-    kind = modalities.get(run.settings["modality"])
+    settings = {name: run.settings.get(name, {}) for name in configuration.SECTIONS}
+    kind = modalities.get(str(run.settings.get("modality")))
     return configuration.build(kind.name, kind.data_config, kind.model_config, settings)
 
 

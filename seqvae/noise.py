@@ -16,6 +16,7 @@ from torch import Tensor
 _GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as signed 64-bit
 _MULTIPLIERS = (0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64)
 _MASK = 2**64 - 1
+_WITHOUT_FLOAT64 = ("mps",)
 
 
 def _signed(value: int) -> int:
@@ -73,12 +74,14 @@ class Noise:
         return _mix_(state.unsqueeze(1) + counter)
 
     def uniform(self, site: str, count: int) -> Tensor:
-        """(B, count) float64 in (0, 1), both ends excluded."""
-        high_bits = (self.bits(site, count) >> 12) & (2**52 - 1)  # with 53 the half would round the largest up to 1
+        """(B, count) float64 in (0, 1), both ends excluded; on the CPU where the device has no float64."""
+        bits = self.bits(site, count)
+        bits = bits.cpu() if bits.device.type in _WITHOUT_FLOAT64 else bits
+        high_bits = (bits >> 12) & (2**52 - 1)  # with 53 the half would round the largest up to 1
         return high_bits.double().add_(0.5).mul_(2.0**-52)
 
     def normal(self, site: str, count: int) -> Tensor:
-        """(B, count) float64, standard normal, by the inverse of its distribution function."""
+        """(B, count) float64, standard normal, by the inverse of its distribution function; device as `uniform`."""
         return torch.special.ndtri(self.uniform(site, count))
 
     def keep(self, site: str, drop: float, steps: int, features: int = 1) -> Tensor:

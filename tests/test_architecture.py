@@ -169,9 +169,10 @@ def test_the_reader_of_imports_sees_every_form(source: str, expected: list[str])
         ("view", "core", False),
         ("data", "modalities", True),
         ("data", "training", False),
-        ("training", "model", False),
-        ("model", "training", True),
+        ("training", "model", True),
+        ("model", "training", False),
         ("model", "", False),
+        ("training", "", True),
         ("cli", "", True),
     ],
 )

@@ -226,14 +226,15 @@ LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=80)
 @given(
     lengths=LENGTHS, size=st.integers(1, 90), by=st.sampled_from(["examples", "tokens"]), seed=st.integers(0, 2**31),
     epoch=st.integers(0, 5), window=st.integers(1, 40), share=st.sampled_from([0.0, 0.3]),
+    spread=st.sampled_from([1, 4, 50]),
 )  # fmt: skip
 def test_every_item_comes_exactly_once_an_epoch(
-    lengths: list[int], size: int, by: Any, seed: int, epoch: int, window: int, share: float
+    lengths: list[int], size: int, by: Any, seed: int, epoch: int, window: int, share: float, spread: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "WINDOW_ITEMS", window)
         part = Part(Lengths(lengths), share if len(lengths) > 1 else 0.0, False, seed)  # type: ignore[arg-type]
-        batches = Batches(part, size, by, seed)
+        batches = Batches(part, size, by, seed, spread)
         members = part.indices(np.arange(len(lengths))).tolist()
         order = list(batches.epoch(epoch))
         again = list(batches.epoch(epoch))
@@ -258,12 +259,15 @@ def test_the_order_differs_between_epochs_and_seeds() -> None:
     assert len(orders) == 4
 
 
-def test_batches_hold_items_of_about_one_length() -> None:
-    lengths = np.random.default_rng(0).integers(1, 100, 400)
-    batches = Batches(Part(Lengths(lengths.tolist())), 20)  # type: ignore[arg-type]
-    spread = [int(np.ptp(lengths[batch])) for batch in batches.epoch(0)]
-    assert max(spread) <= 10
-    assert len(spread) == 20
+@pytest.mark.parametrize(("spread", "widest"), [(1, 2), (10, 10)])
+def test_batches_hold_items_of_about_one_length(spread: int, widest: int) -> None:
+    lengths = np.arange(1000) % 100 + 1
+    batches = Batches(Part(Lengths(lengths.tolist())), 20, spread=spread)  # type: ignore[arg-type]
+    order = list(batches.epoch(0))
+    assert len(order) == 50
+    assert max(int(np.ptp(lengths[batch])) + 1 for batch in order) <= widest
+    mixed = [len(set(lengths[batch])) for batch in order]
+    assert min(mixed) >= (2 if spread == 1 else 5)
 
 
 @settings(deadline=None, max_examples=100)

@@ -75,10 +75,12 @@ class Categorical(nn.Module):
         """One outcome of each row by the inverse of its distribution function; one random number a row."""
         if draw.greedy:
             return self.mode(h)
-        scores = filter_scores(self.scores(h) / draw.temperature, draw)
-        cumulative = scores.softmax(-1).double().cumsum(-1)
-        target = noise.uniform("draw", 1) * cumulative[:, -1:]
-        return torch.searchsorted(cumulative, target).squeeze(1).clamp(max=self.outcomes - 1)
+        scores = self.scores(h)
+        scores = (scores - scores.amax(-1, keepdim=True)) / draw.temperature  # the best is 0 at any temperature
+        share = noise.uniform("draw", 1)  # float64, maybe on the CPU; the sums follow it
+        cumulative = filter_scores(scores, draw).softmax(-1).to(share).cumsum(-1)
+        outcomes = torch.searchsorted(cumulative, share * cumulative[:, -1:]).squeeze(1)
+        return outcomes.clamp(max=self.outcomes - 1).to(h.device)
 
 
 def filter_scores(scores: Float[Tensor, "N V"], draw: Draw) -> Float[Tensor, "N V"]:

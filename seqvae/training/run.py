@@ -162,14 +162,13 @@ def _continue(out: Path, config: Config, accelerator: Any, reporter: Reporter) -
         in_first_process(accelerator, lambda: _unchanged(run, _corpora(modality, sources, valid_sources)))
     corpora = _corpora(modality, sources, valid_sources)
     _unchanged(run, corpora)
-    train_part, valid_part = parts(corpora, config.train.seed)
-    size, by = config.train.batch_size, config.train.batch_by
+    settings = config.train
+    train_part, valid_part = parts(corpora, settings.seed)
+    size, by = settings.batch_size, settings.batch_by
+    batches = Batches(train_part, size, by, settings.seed, settings.length_spread)
     # a run with a checkpoint goes on from there, so the weights that it started from may be gone by now
     vae = _starting_point(config, modality, None if run.steps() else run.settings["from"])
-    fit(
-        vae, config, run, Batches(train_part, size, by, config.train.seed, config.train.length_spread), Batches(valid_part, size, by), accelerator,
-        reporter,
-    )  # fmt: skip
+    fit(vae, config, run, batches, Batches(valid_part, size, by), accelerator, reporter)
     return run
 
 
