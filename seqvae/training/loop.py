@@ -31,6 +31,7 @@ from seqvae.training.validation import collapse_advice, validate
 from seqvae.types import Batch
 
 PATIENCE = timedelta(hours=12)  # processes wait for the first one to learn and encode the data
+WITHOUT_WAITING = ("cpu",)  # devices whose values can be looked at after each step without a delay
 STEPS_BETWEEN_AGREEMENTS = 10  # several processes ask each other this often whether one of them saw a signal
 
 
@@ -189,7 +190,7 @@ class _Loop:
         if self.accelerator.scaler is not None:  # fp16: the scaler skips steps whose scaled gradient overflows
             norm = norm.nan_to_num(0.0, 0.0, 0.0)
         self.finite.note(progress.step + 1, progress.epoch + 1, np.concatenate(group), loss, norm)
-        if self.accelerator.device.type == "cpu":  # before the gradient reaches the weights; elsewhere before writing
+        if self.accelerator.device.type in WITHOUT_WAITING:  # elsewhere before anything is written
             self.finite.check()
         for settings in self.optimizer.param_groups:
             settings["lr"] = self._learning_rate()

@@ -98,17 +98,21 @@ def test_the_variance_of_active_units_is_the_unbiased_one() -> None:
     assert figures["active_units"] == 1
 
 
+def spoil_step(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Let the loss of a step, counted from 1, be NaN."""
+    loss, calls = loop.negative_elbo, []
+
+    def spoiled(*arguments: Any) -> torch.Tensor:
+        calls.append(arguments)
+        return loss(*arguments) * (float("nan") if len(calls) == step else 1.0)
+
+    monkeypatch.setattr(loop, "negative_elbo", spoiled)
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = []
-
-    def nan_at_the_sixth(*arguments: Any) -> torch.Tensor:
-        calls.append(arguments)
-        return loss(*arguments) * (float("nan") if len(calls) == 6 else 1.0)
-
-    loss = loop.negative_elbo
-    monkeypatch.setattr(loop, "negative_elbo", nan_at_the_sixth)
+    spoil_step(monkeypatch, 6)
     with pytest.raises(ValueError, match=r"the loss is not finite at step 6 \(epoch 2, items \d+, ") as failure:
         train("text", [corpus], tmp_path / "run", values(epochs=3, checkpoint_steps=2), device="cpu")
     assert "learning_rate (now 0.001)" in str(failure.value)
@@ -116,6 +120,20 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(
     assert found is not None
     assert found[0] == 4
     assert all(weight.isfinite().all() for weight in found[1].weights.values())
+
+
+@pytest.mark.parametrize("writing", ["checkpoint_steps", "log_steps", "validate_steps"])
+def test_where_looking_at_values_takes_time_they_are_looked_at_before_anything_is_written(
+    writing: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "WITHOUT_WAITING", ())
+    spoil_step(monkeypatch, 2)
+    settings = values(**{"checkpoint_steps": 100, "log_steps": 100, "validate_steps": 100, writing: 3})
+    with pytest.raises(ValueError, match=r"the loss is not finite at step 2 \(epoch 1"):
+        train("text", [corpus], tmp_path / "run", settings, device="cpu")
+    run = Run(tmp_path / "run")
+    assert run.steps() == [0]
+    assert records(run) == []
 
 
 def test_weights_that_overflow_are_never_written(corpus: Path, tmp_path: Path) -> None:

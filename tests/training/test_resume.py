@@ -230,3 +230,21 @@ def test_the_script_of_kills_tells_its_verdict(corpus: Path) -> None:
 def records_seconds(run: Run) -> float:
     """How long the training of a run took."""
     return float(json.loads(run.metrics_path.read_text().splitlines()[-2])["seconds"])
+
+
+def test_tensorboard_shows_each_step_once_after_a_resume(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    settings = values(epochs=2, batch_size=20, log_steps=1, checkpoint_steps=2, tensorboard=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Loop, "_validate", lambda self: os._exit(9))  # after step 3, of which no checkpoint tells
+        assert dies(lambda: train("text", [corpus], tmp_path / "run", settings, device="cpu")) == 9
+    run = resume(tmp_path / "run", device="cpu")
+    events = EventAccumulator(str(run.path / "tensorboard"), purge_orphaned_data=True).Reload()
+    for event, name in (("train", "loss"), ("validation", "elbo_nats")):
+        shown = [(scalar.step, scalar.value) for scalar in events.Scalars(f"{event}/{name}")]
+        expected = [(record["step"], pytest.approx(record[name], rel=1e-6)) for record in records(run, event)]
+        assert shown == expected
