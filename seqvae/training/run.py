@@ -43,6 +43,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
         raise ValueError("no data given; name at least one file to train on")
     config, learned = _configure(modality, values or {}, start_from)
     accelerator, reporter = accelerator_for(device, config.train.precision), reporter or Silent()
+    corpora: list[Corpus] = []
 
     def create() -> None:
         check_free(out, overwrite)
@@ -53,12 +54,12 @@ def train(  # noqa: PLR0913 - the command line, in one call
             encoding = modalities.get(modality)(config.data)
             reporter.message(f"learning the encoding of {', '.join(map(str, paths))}")
             fit_modality(encoding, paths)
-        corpora = _corpora(encoding, paths, valid_paths)
+        corpora.extend(_corpora(encoding, paths, valid_paths))
         _starting_point(config, encoding, start_from)  # what cannot be built must not cost the run that is replaced
         _create(out, config, encoding, corpora, paths, valid_paths, start_from)
 
     in_first_process(accelerator, create)
-    return _continue(out, config, accelerator, reporter)
+    return _continue(out, config, accelerator, reporter, corpora)
 
 
 def resume(
@@ -84,7 +85,10 @@ def resume(
             f"{', '.join(CHANGEABLE_ON_RESUME)} may. Leave it out, or start a new run with --from {out}"
         )
     accelerator = accelerator_for(device, config.train.precision)
-    return _continue(Path(out), config, accelerator, reporter or Silent())
+    corpora: list[Corpus] = []
+    # one process encodes what is no longer in the cache, while the others wait
+    in_first_process(accelerator, lambda: corpora.extend(_corpora_of(Path(out))))
+    return _continue(Path(out), config, accelerator, reporter or Silent(), corpora)
 
 
 def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
@@ -155,13 +159,24 @@ def _starting_point(config: Config, modality: Modality, start_from: Path | str |
     return vae
 
 
-def _continue(out: Path, config: Config, accelerator: Any, reporter: Reporter) -> Run:
+def _corpora_of(out: Path) -> list[Corpus]:
+    """The data of a run. Raises ValueError when they are not those that it began with."""
     run, _, modality = open_run(out)
     sources, valid_sources = ([Path(path) for path in run.settings[name]] for name in ("sources", "valid"))
-    if accelerator.num_processes > 1:  # one of them encodes what is not in the cache
-        in_first_process(accelerator, lambda: _unchanged(run, _corpora(modality, sources, valid_sources)))
     corpora = _corpora(modality, sources, valid_sources)
-    _unchanged(run, corpora)
+    for name, corpus in zip(("train", "valid"), corpora, strict=False):
+        if corpus.folder.name != run.report[name]["key"]:
+            raise ValueError(
+                f"{', '.join(run.report[name]['sources'])} changed since the run began; restore the files, "
+                f"or start a new run with --from {run.path}"
+            )
+    return corpora
+
+
+def _continue(out: Path, config: Config, accelerator: Any, reporter: Reporter, corpora: Sequence[Corpus]) -> Run:
+    """Train from the newest checkpoint on; processes that are not the first have no corpora yet."""
+    run, _, modality = open_run(out)
+    corpora = corpora or _corpora_of(out)
     settings = config.train
     train_part, valid_part = parts(corpora, settings.seed)
     size, by = settings.batch_size, settings.batch_by
@@ -170,16 +185,6 @@ def _continue(out: Path, config: Config, accelerator: Any, reporter: Reporter) -
     vae = _starting_point(config, modality, None if run.steps() else run.settings["from"])
     fit(vae, config, run, batches, Batches(valid_part, size, by), accelerator, reporter)
     return run
-
-
-def _unchanged(run: Run, corpora: Sequence[Corpus]) -> None:
-    """Raises ValueError when the data of a run are not those that it began with."""
-    for name, corpus in zip(("train", "valid"), corpora, strict=False):
-        if corpus.folder.name != run.report[name]["key"]:
-            raise ValueError(
-                f"{', '.join(run.report[name]['sources'])} changed since the run began; restore the files, "
-                f"or start a new run with --from {run.path}"
-            )
 
 
 def parts(corpora: Sequence[Corpus], seed: int) -> tuple[Part, Part]:

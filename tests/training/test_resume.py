@@ -19,7 +19,7 @@ from seqvae.checkpoint import Run
 from seqvae.training import loop
 from seqvae.training.loop import Interrupted
 from seqvae.training.run import resume, train
-from tests.kill_and_resume import differences, finish, main, start, stop_at_a_random_moment, wait_for_start
+from tests.kill_and_resume import differences, main, start, stop_at_a_random_moment, wait_for_start
 from tests.training.small import EVERYTHING, records, values, write_corpus
 
 BRIEF = values(epochs=2, batch_size=20, checkpoint_steps=2, log_steps=3)
@@ -200,8 +200,7 @@ def test_killed_at_random_moments_the_run_ends_in_the_same_bits(corpus: Path, al
     rng, seconds = random.Random(0), records_seconds(alone)
     for _ in range(3):
         stop_at_a_random_moment(settings, rng, seconds / 3)
-    finish(settings)
-    assert differences(alone.path, tmp_path / "run") == []
+    assert differences(alone.path, resume(tmp_path / "run", device="cpu").path) == []
 
 
 @pytest.mark.slow
@@ -213,8 +212,7 @@ def test_a_signal_from_outside_saves_and_exits(number: int, corpus: Path, alone:
     process.send_signal(number)
     process.communicate()
     assert process.returncode == 130
-    finish(settings)
-    assert differences(alone.path, tmp_path / "run") == []
+    assert differences(alone.path, resume(tmp_path / "run", device="cpu").path) == []
 
 
 @pytest.mark.slow
