@@ -33,6 +33,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from seqvae.config import read_json
+from seqvae.files import write_atomically
 from seqvae.modalities.base import Modality
 
 FORMAT = 1
@@ -40,19 +41,6 @@ WEIGHTS, OPTIMIZER, STATE, MANIFEST = "weights.safetensors", "optimizer.safetens
 _WRITING_RUN = ".writing-run"  # its presence without config.json tells a run whose creation was cut off
 _OF_CREATION = ("modality", "data.json", MANIFEST, "config.json")  # config.json last: a folder with one is whole
 _OF_TRAINING = ("metrics.jsonl", "checkpoints", "tensorboard")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it holds either its old content or the new, whatever happens."""
-    writing = path.with_name(f".writing-{path.name}")
-    try:
-        with open(writing, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(writing, path)
-    finally:
-        writing.unlink(missing_ok=True)
 
 
 def _json_bytes(value: Any) -> bytes:

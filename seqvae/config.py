@@ -72,7 +72,7 @@ class Train:
     batch_size: int = key(32, "examples (or tokens) of one batch, over all processes", least=1)
     batch_by: Literal["examples", "tokens"] = key("examples", "what batch_size counts")
     length_spread: int = key(
-        1, "lengths in a batch differ by less than this many steps; more mixes structures", least=1
+        8, "lengths in a batch differ by less than this; 1 pads least, more mixes structures", least=1
     )
     accumulate: int = key(1, "batches whose gradients are added up for one step", least=1)
     optimizer: Literal["adam", "adamw", "sgd"] = key("adam", "the optimizer")

@@ -19,9 +19,9 @@ from seqvae.checkpoint import (
     check_free,
     named_optimizer_tensors,
     restore_optimizer,
-    write_atomically,
 )
 from seqvae.config import Config, build
+from seqvae.files import write_atomically
 from seqvae.model import Model, load_weights, open_run, weights_of
 from seqvae.model import build as build_vae
 
@@ -131,7 +131,7 @@ def test_a_limit_on_the_size_of_files_leaves_the_old_content(tmp_path: Path) -> 
         resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 
     code = (
-        "import sys; from pathlib import Path; from seqvae.checkpoint import write_atomically\n"
+        "import sys; from pathlib import Path; from seqvae.files import write_atomically\n"
         "try: write_atomically(Path(sys.argv[1]), b'x' * 9000)\n"
         "except OSError as error: print(error.errno)"
     )

@@ -90,7 +90,7 @@ def check_file_place(path: Path) -> None:
 def _write_codes(path: Path, mean: Any, scale: Any, items: Sequence[Any]) -> None:
     import numpy as np
 
-    from seqvae.checkpoint import write_atomically
+    from seqvae.files import write_atomically
 
     content = io.BytesIO()
     np.savez(content, mean=mean, scale=scale, items=np.array(json.dumps(list(items))))

@@ -38,7 +38,7 @@ def evaluate(
         figures = model.evaluate(data, Settings(importance_samples=importance_samples, seed=seed), steps)
     _show(figures, f"{run} on {', '.join(map(str, data))}")
     if json_file is not None:
-        from seqvae.checkpoint import write_atomically
+        from seqvae.files import write_atomically
 
         write_atomically(json_file, (json.dumps(figures, indent=1) + "\n").encode())
         click.echo(f"written to {json_file}", err=True)

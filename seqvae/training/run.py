@@ -52,9 +52,9 @@ def train(  # noqa: PLR0913 - the command line, in one call
         encoding = learned
         if encoding is None:
             encoding = modalities.get(modality)(config.data)
-            reporter.message(f"learning the encoding of {', '.join(map(str, paths))}")
             fit_modality(encoding, paths)
         corpora.extend(_corpora(encoding, paths, valid_paths))
+        reporter.message(_summary(corpora[0]))
         _starting_point(config, encoding, start_from)  # what cannot be built must not cost the run that is replaced
         _create(out, config, encoding, corpora, paths, valid_paths, start_from)
 
@@ -126,6 +126,12 @@ def _configure(
             f"--from keeps the model and encoding of {start_from}, but {', '.join(changed)} would change; leave it out"
         )
     return config, learned
+
+
+def _summary(corpus: Corpus) -> str:
+    """What reading the training data gave, as a line of text."""
+    changes = "".join(f"; {count:,} {reason}" for reason, count in sorted(corpus.report.counts.items()))
+    return f"{len(corpus):,} items, {corpus.steps:,} tokens from {', '.join(corpus.report.sources)}{changes}"
 
 
 def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path]) -> list[Corpus]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from seqvae.config import SequenceModel, key
+from seqvae.files import write_atomically
 from seqvae.modalities.base import Report
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import SentencePieceTokenizer
@@ -86,7 +87,7 @@ class Text:
         """Write the items into sentences.txt, UTF-8, in the form that `read` takes; the path written."""
         folder.mkdir(parents=True, exist_ok=True)
         content = lines.joined(items, self.data.blank_line_separated).encode("utf-8", errors="replace")
-        return [lines.write_atomically(folder / "sentences.txt", content)]
+        return [write_atomically(folder / "sentences.txt", content)]
 
     def fit(self, items: Callable[[], Iterable[str]]) -> None:
         """Train the tokenizer; `items()` starts a new pass over the corpus.

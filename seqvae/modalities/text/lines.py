@@ -1,8 +1,6 @@
 """Text files to lines, one at a time, and back; every fault is named by file, line and column."""
 
 import codecs
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from encodings.aliases import aliases
 from pathlib import Path
@@ -172,22 +170,6 @@ def _check_found(source: Path, found: int, blank: int) -> None:
     if not found:
         state = f"holds no text in its {blank} lines" if blank else "is empty"
         raise ValueError(f"{source} {state}; give a text file with at least one example.")
-
-
-def write_atomically(path: Path, content: bytes) -> Path:
-    """Write a whole file or nothing: a reader never meets a half-written one. Gives the path back."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return path
 
 
 def joined(items: Iterable[str], blank_line_separated: bool) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from seqvae.modalities.text.lines import write_atomically
+from seqvae.files import write_atomically
 
 END = 0
 FORMAT = 1
