@@ -22,7 +22,19 @@ def read_items(model: "Model", inputs: Sequence[str], file: Path | None) -> list
         items += _items_of_file(model, file)
     if not items:
         raise click.UsageError("no input; give INPUT, --file FILE, or - to read from the standard input")
+    _tell_changes(model, items)
     return items
+
+
+def _tell_changes(model: "Model", items: Sequence[Any]) -> None:
+    """What the encoding cannot hold of these items, such as unknown words, on stderr."""
+    from seqvae.modalities.base import Report
+
+    report = Report()
+    for item in items:
+        model.modality.encode(item, report)
+    for reason, count in sorted(report.counts.items()):
+        click.echo(f"input: {count} {reason}", err=True)
 
 
 def one_item(model: "Model", value: str) -> Any:
@@ -30,6 +42,7 @@ def one_item(model: "Model", value: str) -> Any:
     items = list(_PARSERS[model.modality.name](value))
     if len(items) != 1:
         raise click.UsageError(f"'{value}' gives {len(items)} items where one is needed; give one")
+    _tell_changes(model, items)
     return items[0]
 
 
