@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUN, DATA = "runs/demo", "data/demo"
 SHOWN = 5  # held-out sentences shown with their reconstructions
 CHECKED = 500  # prior samples that the grammar's parser judges
-ENDS = ("the cook burned the pie by the stove .", "the sailors will not rescue the dolphin .")
+ENDS = ("the teacher copied the letter .", "do the pirates feed the whale in the harbor ?")
 LEAST_EXACT, LEAST_ACTIVE_UNITS, LEAST_GRAMMATICAL = 0.9, 4, 0.9
 
 
