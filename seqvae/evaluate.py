@@ -29,7 +29,7 @@ UNITS = {
     "importance_samples": "draws of z per item",
     "perplexity": "per token, exp(iw_nll_nats x items / tokens)",
     "bits_per_byte": "bits per byte of UTF-8, line ends counted",
-    "mutual_information_nats": "nats, at most ln(items)",
+    "mutual_information_nats": "nats, at most ln(items), give or take sqrt(Z / 2 items)",
     "active_units": "latent units whose posterior mean has variance > 0.01",
     "step_accuracy_teacher_forced": "share of tokens, from the posterior mean",
     "exact_match": "share of items, greedy from the posterior mean",

@@ -141,11 +141,13 @@ def test_a_missing_file_is_refused_with_the_nearest(corpus: Path) -> None:
     wanted = corpus.with_name("corpsu.txt")
     assert refusal(wanted) == f"there is no file {wanted}; give the path of a text file."
     corpus.write_bytes(b"a")
+    assert refusal(corpus.with_name("reviews.txt")).endswith("; give the path of a text file.")
     assert refusal(wanted) == f"there is no file {wanted}; give the path of a text file. Did you mean 'corpus.txt'?"
 
 
 def test_a_folder_is_refused_with_a_file_in_it(corpus: Path) -> None:
     folder = corpus.parent
+    (folder / ".hidden").touch()
     assert refusal(folder) == f"{folder} is a folder; give the text file itself."
     corpus.write_bytes(b"a")
     assert refusal(folder) == f"{folder} is a folder; give the text file itself, such as {corpus}."
@@ -155,6 +157,7 @@ def test_a_folder_is_refused_with_a_file_in_it(corpus: Path) -> None:
 def test_a_file_without_text_is_refused(paragraphs: bool, corpus: Path) -> None:
     remedy = "give a text file with at least one example."
     assert refusal(corpus, b"", blank_line_separated=paragraphs) == f"{corpus} is empty; {remedy}"
+    assert refusal(corpus, b"\n", blank_line_separated=paragraphs) == f"{corpus} holds no text in its 1 line; {remedy}"
     assert refusal(corpus, b"\n \n", blank_line_separated=paragraphs) == (
         f"{corpus} holds no text in its 2 lines; {remedy}"
     )
@@ -208,8 +211,8 @@ def test_long_examples_are_cut_or_skipped_and_counted() -> None:
         encoded = [text.encode(item, report) for item in ("a b c d", "a b zebra", "")]
         results[long] = [None if x is None else x.tolist() for x in encoded], dict(report.counts)
     assert results == {
-        "cut": ([[2, 3, 4, 0], [2, 3, 1, 0], [0]], {"longer than 3 tokens, cut": 1, "unknown tokens": 1}),
-        "skip": ([None, [2, 3, 1, 0], [0]], {"longer than 3 tokens, skipped": 1, "unknown tokens": 1}),
+        "cut": ([[2, 3, 4, 0], [2, 3, 1, 0], [0]], {"items longer than 3 tokens, cut": 1, "unknown tokens": 1}),
+        "skip": ([None, [2, 3, 1, 0], [0]], {"items longer than 3 tokens, skipped": 1, "unknown tokens": 1}),
     }
     assert text.max_steps == 4
 
@@ -230,6 +233,11 @@ def test_the_size_counts_utf_8_bytes_and_the_line_end() -> None:
     [
         ({"max_length": 0}, "data.max_length=0 is not possible; give 1 or more"),
         ({"vocabulary_size": -1}, "data.vocabulary_size=-1 is not possible; give 0 or more"),
+        (
+            {"vocabulary_size": 0},
+            "data.vocabulary_size=0 is not possible, since a unigram tokenizer needs a limit; give a number, such as "
+            "8000, or set data.tokenizer=word",
+        ),
         ({"min_count": 0}, "data.min_count=0 is not possible; give 1 or more"),
         ({"unknown": "a b"}, "data.unknown='a b' is not possible; give one word without spaces"),
     ],

@@ -41,6 +41,11 @@ class TextData:
     def __post_init__(self) -> None:
         if self.unknown.split() != [self.unknown]:
             raise ValueError(f"data.unknown='{self.unknown}' is not possible; give one word without spaces")
+        if self.vocabulary_size == 0 and self.tokenizer in ("unigram", "bpe"):
+            raise ValueError(
+                f"data.vocabulary_size=0 is not possible, since a {self.tokenizer} tokenizer needs a limit; give a "
+                "number, such as 8000, or set data.tokenizer=word"
+            )
 
 
 class Text:
@@ -106,7 +111,8 @@ class Text:
         ids = self.tokenizer.encode(item)
         longest = self.data.max_length
         if len(ids) > longest:
-            report.counts[f"longer than {longest} tokens, {'cut' if self.data.long == 'cut' else 'skipped'}"] += 1
+            done = "cut" if self.data.long == "cut" else "skipped"
+            report.counts[f"items longer than {longest} tokens, {done}"] += 1
             if self.data.long == "skip":
                 return None
             del ids[longest:]

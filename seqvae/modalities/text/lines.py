@@ -1,6 +1,7 @@
 """Text files to lines, one at a time, and back; every fault is named by file, line and column."""
 
 import codecs
+import difflib
 from collections.abc import Iterable, Iterator
 from encodings.aliases import aliases
 from pathlib import Path
@@ -11,6 +12,7 @@ from seqvae.modalities.base import Report
 
 CHUNK_BYTES = 1 << 16
 BYTE_ORDER_MARK = "\ufeff"
+NEAR = 0.75  # likeness of file names, 0 to 1, from which one may be meant for the other
 COMMON_ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
 
 
@@ -22,62 +24,67 @@ def examples(source: Path, encoding: str, blank_line_separated: bool, report: Re
 
     Raises ValueError when the file is missing, a folder, empty, binary or not in this encoding.
     """
-    _check_encoding(encoding)
+    check_encoding(encoding)
     _check_file(source)
     return _paragraphs(source, encoding, report) if blank_line_separated else _lines(source, encoding, report)
 
 
 def _lines(source: Path, encoding: str, report: Report) -> Iterator[str]:
     found = dropped = 0
-    for line in _decoded_lines(source, encoding, report):
-        if line.strip():
-            found += 1
-            yield line
-        else:
-            dropped += 1
-            report.counts["empty lines dropped"] += 1
+    with _open(source) as file:
+        for line in decoded_lines(file, str(source), encoding, report):
+            if line.strip():
+                found += 1
+                yield line
+            else:
+                dropped += 1
+                report.counts["empty lines dropped"] += 1
     _check_found(source, found, dropped)
 
 
 def _paragraphs(source: Path, encoding: str, report: Report) -> Iterator[str]:
     found = blank = 0
     paragraph: list[str] = []
-    for line in _decoded_lines(source, encoding, report):
-        if line.strip():
-            paragraph.append(line)
-            continue
-        blank += 1
-        if paragraph:
-            found += 1
-            yield "\n".join(paragraph)
-            paragraph = []
+    with _open(source) as file:
+        for line in decoded_lines(file, str(source), encoding, report):
+            if line.strip():
+                paragraph.append(line)
+                continue
+            blank += 1
+            if paragraph:
+                found += 1
+                yield "\n".join(paragraph)
+                paragraph = []
     if paragraph:
         found += 1
         yield "\n".join(paragraph)
     _check_found(source, found, blank)
 
 
-def _decoded_lines(source: Path, encoding: str, report: Report) -> Iterator[str]:
-    """The lines of a file without their ends; what follows the last line end is a line unless it is empty."""
+def decoded_lines(file: BinaryIO, name: str, encoding: str, report: Report) -> Iterator[str]:
+    """The lines of a file without their ends; what follows the last line end is a line unless it is empty.
+
+    `name` stands for the file in errors. Raises ValueError when it is binary or not in this encoding.
+    """
+    check_encoding(encoding)
     line, pending = 1, [""]  # `pending` holds the parts of the line that is not complete yet, from the left
-    with _open(source) as file:
-        for text in _decoded_chunks(file, source, encoding):
-            if line == 1 and pending == [""] and text.startswith(BYTE_ORDER_MARK):
-                text = text[1:]
-                report.counts["byte order marks dropped"] += 1
-            *complete, rest = text.split("\n")
-            if complete:
-                complete[0] = "".join(pending) + complete[0]
-                pending = []
-                line += len(complete)
-                yield from (whole.removesuffix("\r") for whole in complete)
-            pending.append(rest)
+    for text in _decoded_chunks(file, name, encoding):
+        if line == 1 and pending == [""] and text.startswith(BYTE_ORDER_MARK):
+            text = text[1:]
+            report.counts["byte order marks dropped"] += 1
+        *complete, rest = text.split("\n")
+        if complete:
+            complete[0] = "".join(pending) + complete[0]
+            pending = []
+            line += len(complete)
+            yield from (whole.removesuffix("\r") for whole in complete)
+        pending.append(rest)
     last = "".join(pending)
     if last:
         yield last.removesuffix("\r")
 
 
-def _decoded_chunks(file: BinaryIO, source: Path, encoding: str) -> Iterator[str]:
+def _decoded_chunks(file: BinaryIO, source: str, encoding: str) -> Iterator[str]:
     """The text of a file in pieces. The place of a fault is counted in the text before it."""
     decoder = codecs.getincrementaldecoder(encoding)()
     line = column = 1  # the place of the next character
@@ -120,14 +127,14 @@ def _is_narrow(encoding: str) -> bool:
     return "\n".encode(encoding) == b"\n"
 
 
-def _refuse_binary(source: Path, line: int, column: int) -> NoReturn:
+def _refuse_binary(source: str, line: int, column: int) -> NoReturn:
     raise ValueError(
         f"{source} looks like a binary file (NUL byte at line {line}, column {column}); give a plain text file, "
         "or pass --encoding utf-16 if that is what it is."
     )
 
 
-def _refuse_bytes(source: Path, encoding: str, error: UnicodeDecodeError, place: tuple[int, int]) -> NoReturn:
+def _refuse_bytes(source: str, encoding: str, error: UnicodeDecodeError, place: tuple[int, int]) -> NoReturn:
     byte = error.object[error.start]
     label = "UTF-8" if codecs.lookup(encoding).name.startswith("utf-8") else encoding
     marked = place == (1, 1) and error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -137,7 +144,8 @@ def _refuse_bytes(source: Path, encoding: str, error: UnicodeDecodeError, place:
     ) from None
 
 
-def _check_encoding(encoding: str) -> None:
+def check_encoding(encoding: str) -> None:
+    """Raises ValueError for an encoding that Python does not know, with the nearest known one."""
     try:
         "".encode(encoding)
     except LookupError:
@@ -150,13 +158,15 @@ def _check_encoding(encoding: str) -> None:
 
 def _check_file(source: Path) -> None:
     if source.is_dir():
-        inside = sorted(path for path in source.iterdir() if path.is_file())
+        inside = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
         such = f", such as {inside[0]}" if inside else ""
         raise ValueError(f"{source} is a folder; give the text file itself{such}.")
     if not source.exists():
         folder = source.parent
         beside = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-        raise ValueError(f"there is no file {source}; give the path of a text file.{nearest(source.name, beside)}")
+        near = difflib.get_close_matches(source.name, beside, n=1, cutoff=NEAR)
+        guess = f" Did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"there is no file {source}; give the path of a text file.{guess}")
 
 
 def _open(source: Path) -> BinaryIO:
@@ -168,7 +178,7 @@ def _open(source: Path) -> BinaryIO:
 
 def _check_found(source: Path, found: int, blank: int) -> None:
     if not found:
-        state = f"holds no text in its {blank} lines" if blank else "is empty"
+        state = f"holds no text in its {blank} line{'s' if blank > 1 else ''}" if blank else "is empty"
         raise ValueError(f"{source} {state}; give a text file with at least one example.")
 
 
