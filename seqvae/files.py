@@ -7,17 +7,23 @@ from pathlib import Path
 def write_atomically(path: Path, content: bytes) -> Path:
     """Write a file so that it holds either its old content or the new, whatever happens; its path.
 
-    Raises ValueError when `path` is there and is no regular file, such as a device or a folder: it would be replaced.
+    Where `path` is a symbolic link, the file that it names is written. Raises ValueError as `check_regular` does.
     """
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is not a regular file; give another path")
-    writing = path.with_name(f".writing-{path.name}")
+    check_regular(path)
+    target = path.resolve()
+    writing = target.with_name(f".writing-{target.name}")
     try:
         with open(writing, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(writing, path)
+        os.replace(writing, target)
     finally:
         writing.unlink(missing_ok=True)
     return path
+
+
+def check_regular(path: Path) -> None:
+    """Raises ValueError when `path` is there and is no regular file, such as a device or a folder."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a regular file; give another path")

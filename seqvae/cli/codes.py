@@ -13,7 +13,9 @@ from seqvae.cli.items import read_items, show_items
 from seqvae.cli.options import (
     PATH,
     beam_option,
+    check_draw,
     device_option,
+    encoding_option,
     file_option,
     inputs_argument,
     out_folder_option,
@@ -23,15 +25,18 @@ from seqvae.cli.options import (
     top_k_option,
     top_p_option,
 )
+from seqvae.cli.places import check_file_place, check_folder_place
+from seqvae.cli.words import counted
 
 
 @click.command()
 @run_argument
 @inputs_argument
 @file_option
+@encoding_option
 @click.option("--out", type=PATH, required=True, metavar="FILE.npz", help="The file to write.")
 @device_option
-def encode(run: Path, inputs: tuple[str, ...], file: Path | None, out: Path, device: str) -> None:
+def encode(run: Path, inputs: tuple[str, ...], file: Path | None, encoding: str | None, out: Path, device: str) -> None:
     """Write the latent codes of items to a file.
 
     INPUT is a sentence for text models, - reads sentences from the standard input. The arrays of the file are
@@ -41,10 +46,11 @@ def encode(run: Path, inputs: tuple[str, ...], file: Path | None, out: Path, dev
 
     check_file_place(out)
     model = load(run, device)
-    items = read_items(model, inputs, file)
+    items = read_items(model, inputs, file, encoding)
     posterior = model.encode(items)
     _write_codes(out, posterior.mean.cpu().numpy(), posterior.scale.cpu().numpy(), items)
-    click.echo(f"{len(items)} codes of {posterior.mean.shape[1]} units written to {out}", err=True)
+    units = counted(posterior.mean.shape[1], "units")
+    click.echo(f"{counted(len(items), 'codes')} of {units} written to {out}", err=True)
 
 
 @click.command()
@@ -72,19 +78,13 @@ def decode(
 
     The file is one of `seqvae encode`; its array mean is decoded.
     """
+    check_draw(temperature, top_k, top_p)
+    check_folder_place(out)
     from seqvae.model import load
 
     mean = _read_codes(codes)
     model = load(run, device)
     show_items(model, model.decode(mean, temperature, top_k, top_p, beam, seed), out)
-
-
-def check_file_place(path: Path) -> None:
-    """Raises ValueError when a file cannot be written at `path`, before any work goes into it."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; give a file")
-    if not path.resolve().parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent} to write {path.name} into; make it, or give another path")
 
 
 def _write_codes(path: Path, mean: Any, scale: Any, items: Sequence[Any]) -> None:
@@ -114,4 +114,5 @@ def _read_codes(path: Path) -> Any:
         ) from None
     if mean.ndim != 2 or mean.dtype.kind not in "fiu":
         raise ValueError(f"the array mean of {path} has shape {mean.shape} and type {mean.dtype}; give (N, Z) numbers")
-    return mean
+    with np.errstate(over="ignore"):  # what a float64 cannot hold becomes infinity, which the model refuses
+        return mean.astype(np.float64)

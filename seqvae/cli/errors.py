@@ -15,8 +15,8 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 MEMORY_ADVICE = (
-    "out of memory; use smaller batches (--set train.batch_size=16), shorter items (--set data.max_length=64), "
-    "--precision bf16, or close other programs"
+    "out of memory; close other programs, give fewer items at a time, or train with smaller batches "
+    "(--set train.batch_size=16), shorter items (--set data.max_length=64) or --precision bf16"
 )
 
 
@@ -53,7 +53,7 @@ def outcome_of(error: BaseException) -> BaseException:
         message = error.format_message().rstrip()
         end = "" if message.endswith((".", "?")) else "."
         page = f" See '{error.ctx.command_path} --help'." if error.ctx else ""
-        return Mendable(f"{message}{end}{page}")
+        return Mendable(f"{message}{end}{_dash_advice(error)}{page}")
     if isinstance(error, click.ClickException):
         return Mendable(error.format_message())
     if isinstance(error, KeyboardInterrupt | click.Abort):
@@ -65,6 +65,14 @@ def outcome_of(error: BaseException) -> BaseException:
     return Failure(
         f"seqvae has a defect ({what}); please report it with the command, its files and what --traceback shows"
     )
+
+
+def _dash_advice(error: click.UsageError) -> str:
+    """What to do where an item that starts with a dash was taken for an option; empty where it is not that."""
+    if not isinstance(error, click.NoSuchOption) or error.possibilities or error.ctx is None:
+        return ""
+    items = [name for name in ("inputs", "a") if name in (parameter.name for parameter in error.ctx.command.params)]
+    return " Put -- before an item that starts with a dash." if items else ""
 
 
 def show_traceback(error: BaseException, file: IO[str]) -> None:

@@ -8,7 +8,9 @@ import click
 from seqvae.cli.items import one_item, read_items, show_items
 from seqvae.cli.options import (
     beam_option,
+    check_draw,
     device_option,
+    encoding_option,
     file_option,
     inputs_argument,
     out_folder_option,
@@ -18,6 +20,7 @@ from seqvae.cli.options import (
     top_k_option,
     top_p_option,
 )
+from seqvae.cli.places import check_folder_place
 
 
 @click.command()
@@ -36,6 +39,8 @@ def sample(
 
     The codes are drawn from the prior; item i of a seed is the same whatever -n is.
     """
+    check_draw(temperature, top_k, top_p)
+    check_folder_place(out)
     from seqvae.model import load
 
     model = load(run, device)
@@ -46,6 +51,7 @@ def sample(
 @run_argument
 @inputs_argument
 @file_option
+@encoding_option
 @temperature_option(0.0)
 @top_k_option
 @top_p_option
@@ -57,6 +63,7 @@ def reconstruct(
     run: Path,
     inputs: tuple[str, ...],
     file: Path | None,
+    encoding: str | None,
     temperature: float,
     top_k: int,
     top_p: float,
@@ -70,10 +77,12 @@ def reconstruct(
     Each INPUT is decoded from its posterior mean; there is one result for each, in order. INPUT is a sentence for
     text models, - reads sentences from the standard input.
     """
+    check_draw(temperature, top_k, top_p)
+    check_folder_place(out)
     from seqvae.model import load
 
     model = load(run, device)
-    items = read_items(model, inputs, file)
+    items = read_items(model, inputs, file, encoding)
     show_items(model, model.reconstruct(items, temperature, top_k, top_p, beam, seed), out)
 
 
@@ -83,6 +92,7 @@ def reconstruct(
 @click.argument("b")
 @click.option("--steps", type=click.IntRange(2), default=8, show_default=True, help="Points, both ends counted.")
 @click.option("--mode", type=click.Choice(["slerp", "lerp"]), default="slerp", show_default=True, help="The path.")
+@encoding_option
 @temperature_option(0.0)
 @beam_option
 @seed_option
@@ -94,6 +104,7 @@ def interpolate(
     b: str,
     steps: int,
     mode: Literal["slerp", "lerp"],
+    encoding: str | None,
     temperature: float,
     beam: int,
     seed: int,
@@ -104,8 +115,9 @@ def interpolate(
 
     The first and the last result are the reconstructions of A and of B.
     """
+    check_folder_place(out)
     from seqvae.model import load
 
     model = load(run, device)
-    first, last = one_item(model, a), one_item(model, b)
+    first, last = one_item(model, a, encoding), one_item(model, b, encoding)
     show_items(model, model.interpolate(first, last, steps, mode, temperature, beam, seed), out)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqvae.cli.options import run_argument
+from seqvae.cli.words import counted
 from seqvae.config import SECTIONS
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def info(run: Path) -> None:
 
     folder, config, modality = open_run(run)
     parameters = sum(parameter.numel() for parameter in build(config, modality).parameters())
-    click.echo(f"{run}: {config.modality}, seqvae {folder.settings['version']}, {parameters:,} parameters")
+    click.echo(f"{run}: {config.modality}, seqvae {folder.settings['version']}, {counted(parameters, 'parameters')}")
     _show_configuration(config.to_dict())
     _show_data(folder.report)
     _show_history(folder)
@@ -41,20 +42,22 @@ def _show_configuration(config: Mapping[str, Any]) -> None:
 def _show_data(report: Mapping[str, Any]) -> None:
     click.echo("\ndata")
     for part, found in report.items():
-        click.echo(f"  {part}: {found['items']:,} items, {found['steps']:,} steps from {', '.join(found['sources'])}")
+        size = f"{counted(found['items'], 'items')}, {counted(found['steps'], 'steps')}"
+        click.echo(f"  {part}: {size} from {', '.join(found['sources'])}")
         for reason, count in found["counts"].items():
-            click.echo(f"    {count:,} {reason}")
+            click.echo(f"    {counted(count, reason)}")
 
 
 def _show_history(folder: "Run") -> None:
     from seqvae.cli.progress import validation_line
 
-    records = [record for record in _records(folder.metrics_path) if record["event"] == "validation"]
     click.echo("\nhistory")
-    for record in records[-5:]:
-        click.echo(f"  {validation_line(record)}")
-    if not records:
-        click.echo("  no validation yet")
+    try:
+        records = _records(folder.metrics_path)
+        lines = [validation_line(record) for record in records if record["event"] == "validation"]
+        click.echo("\n".join(f"  {line}" for line in lines[-5:] or ["no validation yet"]))
+    except (ValueError, KeyError, TypeError):  # it is no part of the model, so the rest is told all the same
+        click.echo(f"{folder.metrics_path} is damaged; the model is not, restore the file from a copy", err=True)
     steps = folder.steps()
     if not steps:
         click.echo("  no checkpoint yet")

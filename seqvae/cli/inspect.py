@@ -10,6 +10,7 @@ from seqvae import config as configuration
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import data_argument, given_values, key_options, recipe_option
 from seqvae.cli.recipes import read_recipe
+from seqvae.cli.words import counted
 
 
 def _make(kind: Any) -> click.Command:
@@ -46,7 +47,7 @@ def _show(modality: Any, sources: Sequence[Path]) -> None:
     rows = [
         ("items", f"{len(corpus):,}"),
         ("steps", f"{corpus.steps:,} (end of sequence counted)"),
-        ("vocabulary", f"{modality.outcomes:,} outcomes of a step"),
+        ("vocabulary", counted(modality.outcomes, "tokens")),
         ("steps of an item", f"{lengths.min():,} least, {np.median(lengths):,.0f} median, {lengths.mean():,.1f} mean, "
                              f"{lengths.max():,} most"),
     ]  # fmt: skip

@@ -10,7 +10,19 @@ import click
 from seqvae.config import merge, options, parse_overrides
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-PATH = click.Path(path_type=Path)
+
+
+class _Path(click.Path):
+    """A path that is not empty: an empty one would stand for the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises UsageError for an empty one."""
+        if value == "":
+            self.fail("the path is empty; give the path of a file or folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path(path_type=Path)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _VALUES = "seqvae.values"  # where the options of configuration keys leave what was given
 
@@ -23,6 +35,9 @@ device_option = click.option(
 )
 seed_option = click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed; the same gives the same output."
+)
+encoding_option = click.option(
+    "--encoding", metavar="NAME", help="Encoding of the text that is read; the default is the run's data.encoding."
 )
 out_folder_option = click.option("--out", type=PATH, help="Also write the result as files into this folder.")
 set_option = click.option(
@@ -43,7 +58,7 @@ def temperature_option(default: float) -> Callable[[Function], Function]:
 
 
 top_k_option = click.option(
-    "--top-k", type=int, default=0, show_default="no limit", help="Draw from the k most probable outcomes only."
+    "--top-k", type=int, default=0, show_default="no limit", help="Draw from the k most probable tokens only."
 )
 top_p_option = click.option(
     "--top-p",
@@ -52,6 +67,17 @@ top_p_option = click.option(
     show_default="1, no limit",
     help="Draw from the smallest set of this probability.",
 )
+
+
+def check_draw(temperature: float, top_k: int, top_p: float) -> None:
+    """Raises ValueError when draws are limited where nothing is drawn."""
+    if temperature == 0.0 and (top_k != 0 or top_p != 1.0):
+        raise ValueError(
+            f"{'--top-k' if top_k != 0 else '--top-p'} chooses among draws, and at --temperature 0 nothing is drawn; "
+            "give a temperature above 0, such as 1, or leave it out"
+        )
+
+
 beam_option = click.option(
     "--beam", type=int, default=1, show_default=True, help="Keep this many hypotheses (temperature 0 only)."
 )

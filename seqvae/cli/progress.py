@@ -8,6 +8,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from seqvae.cli.words import counted
+
 
 def plain_console(stderr: bool = False) -> Console:
     """A console that shows text as it is: brackets and colons in sentences and paths mean nothing to it."""
@@ -19,7 +21,7 @@ def validation_line(record: Mapping[str, Any]) -> str:
     best = ", the best so far" if record["best"] else ""
     return (
         f"validation at step {record['step']:,} (epoch {record['epoch']:.1f}): {-record['elbo_nats']:.2f} nats, "
-        f"KL {record['kl_nats']:.2f}, {record['active_units']} active units, "
+        f"KL {record['kl_nats']:.2f}, {counted(record['active_units'], 'active units')}, "
         f"perplexity at most {record['perplexity_bound']:.2f}{best}"
     )
 
@@ -33,13 +35,17 @@ def _figures(record: Mapping[str, Any], active_units: int | None) -> str:
 
 
 class Watcher:
-    """A Reporter (see `training.log`) that writes lines. `is_first`: of all processes this one tells."""
+    """A Reporter (see `training.log`) that writes lines.
+
+    `is_first`: of all processes this one tells. `first_step`: where training began. `has_trained`: whether there was
+    something left to do.
+    """
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.is_first = False
+        self.is_first = self.has_trained = False
         self.active_units: int | None = None
-        self._total = self._first_step = 0
+        self._total = self.first_step = 0
         self._clock = time.perf_counter()
 
     def __enter__(self) -> Self:
@@ -51,21 +57,24 @@ class Watcher:
         """Nothing is open."""
 
     def started(self, total_steps: int, step: int) -> None:
-        """Training begins at `step` of about `total_steps`."""
+        """Training begins at `step` of about `total_steps`; a run that has come that far gets no line."""
         self.is_first = True
-        self._total, self._first_step, self._clock = total_steps, step, time.perf_counter()
-        self.message(f"training from step {step:,} to about {total_steps:,}; nats are negative ELBO per item")
+        self._total, self.first_step, self._clock = total_steps, step, time.perf_counter()
+        if step < total_steps:  # else the run is finished, or about to be
+            self.message(f"training from step {step:,} to about {total_steps:,}; nats are negative ELBO per item")
 
     def progress(self, record: Mapping[str, Any]) -> None:
         """A line of figures, with the time that is left."""
         step = record["step"]
-        seconds = (time.perf_counter() - self._clock) / max(1, step - self._first_step) * max(0, self._total - step)
+        self.has_trained = True
+        seconds = (time.perf_counter() - self._clock) / max(1, step - self.first_step) * max(0, self._total - step)
         left = f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{int(seconds % 60):02}"
         self.message(f"step {step:,}/{self._total:,}  {_figures(record, self.active_units)}  ETA {left}")
 
     def validation(self, record: Mapping[str, Any]) -> None:
         """A line with the figures of a validation."""
         self.active_units = record["active_units"]
+        self.has_trained = True
         self.message(validation_line(record))
 
     def message(self, text: str) -> None:
@@ -98,6 +107,7 @@ class Bar(Watcher):
 
     def progress(self, record: Mapping[str, Any]) -> None:
         """Move the bar and show the figures beside it."""
+        self.has_trained = True
         if self._task is not None:
             self._bar.update(self._task, completed=record["step"], description=_figures(record, self.active_units))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, get_args
 
 import click
@@ -88,9 +89,11 @@ def _make(kind: Any) -> click.Command:
                     training.train(kind.name, data, out, values, valid, device, overwrite, source, reporter)
             except Interrupted as stop:
                 raise KeyboardInterrupt(
-                    f"{stop}; continue with seqvae train {kind.name} --resume --out {out}"
+                    f"{stop}; continue with seqvae train {kind.name} --resume --out {quote(str(out))}"
                 ) from stop
         if reporter.is_first:
+            if not reporter.has_trained:
+                click.echo(_finished_line(out, reporter.first_step, values), err=True)
             _show_next(out)
 
     command.params += key_options("train", Train, ALIASED_TRAIN_KEYS) + key_options("data", kind.data_config)
@@ -113,10 +116,24 @@ def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequen
             )
 
 
+def _finished_line(out: Path, step: int, values: Mapping[str, Any]) -> str:
+    """That nothing was left to train, and how to go on."""
+    from seqvae.checkpoint import Run
+
+    own = {**Run(out).settings["train"], **values.get("train", {})}
+    limits = [f"train.{name}" for name in ("steps", "stop_patience") if own.get(name)]
+    other = f" (where {' or '.join(limits)} ended it: with a new run --from {quote(str(out))})" if limits else ""
+    return (
+        f"{out} is finished at step {step:,}: nothing was left to train; go on with --resume --epochs N, "
+        f"N above {own['epochs']}{other}"
+    )
+
+
 def _show_next(out: Path) -> None:
     """Where the run is, and what can be done with it."""
     click.echo(f"the model is in {out}; next:")
-    for line in (f"sample {out}", f"interpolate {out} A B", f"evaluate {out} DATA"):
+    run = quote(str(out))
+    for line in (f"sample {run}", f"interpolate {run} A B", f"evaluate {run} DATA"):
         click.echo(f"  seqvae {line}")
 
 

@@ -27,7 +27,7 @@ SENTENCES = [
 Call = Callable[..., Result]
 
 
-def invoke(*arguments: object, stdin: str | None = None) -> Result:
+def invoke(*arguments: object, stdin: str | bytes | None = None) -> Result:
     """The outcome of `seqvae ARGUMENTS...` in this process."""
     return CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin, prog_name="seqvae")
 

@@ -93,7 +93,43 @@ def test_an_unusual_file_trains(
     assert seqvae("sample", "run", "-n", 2).exit_code == 0
     inspected = seqvae("inspect", "text", "data.txt", "--tokenizer", "word", *options).stdout
     assert f"items: {items}\n" in inspected
-    assert f"vocabulary: {words + 2} outcomes of a step\n" in inspected  # the end of sequence and the unknown word
+    assert f"vocabulary: {words + 2} tokens\n" in inspected  # the end of sequence and the unknown word
+
+
+@pytest.mark.parametrize("command", ["evaluate", "reconstruct", "encode"])
+def test_the_encoding_of_a_file_can_be_given_to_every_command_that_reads(
+    command: str, seqvae: Callable[..., Result], refused: Callable[..., None], run: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("data.txt").write_bytes("the caf\xe9 .\nthe dog .\n".encode("latin-1"))
+    file = {"evaluate": ["data.txt", "--importance-samples", 2], "encode": ["--file", "data.txt", "--out", "x.npz"]}
+    line = [command, run, *file.get(command, ["--file", "data.txt"])]
+    sentence = "data.txt line 1 is not UTF-8 (byte 0xe9 at column 8); re-encode it, or pass --encoding latin-1."
+    refused(seqvae(*line), sentence)
+    result = seqvae(*line, "--encoding", "latin-1")
+    assert result.exit_code == 0, result.stderr
+    assert ": 1 unknown token\n" in result.stderr  # the coffee house: read whole, though the model never saw it
+
+
+def test_bytes_of_the_standard_input_that_are_no_text_are_named(
+    seqvae: Callable[..., Result], refused: Callable[..., None], run: Path
+) -> None:
+    content = LINES + "the caf\xe9 .\n".encode("latin-1")
+    refused(
+        seqvae("reconstruct", run, "-", stdin=content),
+        "standard input line 4 is not UTF-8 (byte 0xe9 at column 8); re-encode it, or pass --encoding latin-1.",
+    )
+    result = seqvae("reconstruct", run, "-", "--encoding", "latin-1", stdin=content)
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 4)
+
+
+def test_an_empty_path_is_refused(seqvae: Callable[..., Result], refused: Callable[..., None], here: Path) -> None:
+    refused(
+        seqvae("train", "text", "", "--out", "run"),
+        "Invalid value for '[DATA]...': the path is empty; give the path of a file or folder. "
+        "See 'seqvae train text --help'.",
+    )
 
 
 def test_what_is_cut_is_counted_in_the_run(
@@ -102,7 +138,7 @@ def test_what_is_cut_is_counted_in_the_run(
     monkeypatch.chdir(tmp_path)
     Path("data.txt").write_bytes(LINES + b"pie " * 250_000 + b"\n")
     seqvae("train", "text", "data.txt", "--out", "run", *tiny)
-    assert "    1 longer than 256 tokens, cut\n" in seqvae("info", "run").stdout
+    assert "    1 item longer than 256 tokens, cut\n" in seqvae("info", "run").stdout
 
 
 def rewrite_config(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:

@@ -59,7 +59,7 @@ def test_reconstruct_takes_sentences_files_and_the_standard_input(
     assert len(two) == 2
     (here / "two.txt").write_bytes("\r\n".join(PAIR).encode())
     assert lines(seqvae("reconstruct", run, "--file", "two.txt")) == two
-    assert lines(seqvae("reconstruct", run, "-", stdin=f"{PAIR[0]}\r\n\n{PAIR[1]}\n")) == two
+    assert lines(seqvae("reconstruct", run, "-", stdin=f"{PAIR[0]}\r\n{PAIR[1]}\n")) == two
     assert lines(seqvae("reconstruct", run, PAIR[1], "--file", "two.txt")) == [two[1], *two]
     assert lines(seqvae("reconstruct", run, *PAIR, "--beam", 3)) != []
 
@@ -68,6 +68,8 @@ def test_what_reading_a_file_drops_is_told_on_stderr(seqvae: Callable[..., Resul
     (here / "gaps.txt").write_text(f"{PAIR[0]}\n\n\n{PAIR[1]}\n")
     result = seqvae("reconstruct", run, "--file", "gaps.txt")
     assert result.stderr == "gaps.txt: 2 empty lines dropped\n"
+    result = seqvae("reconstruct", run, "-", stdin=f"{PAIR[0]}\n\n{PAIR[1]}\n")
+    assert result.stderr == "standard input: 1 empty line dropped\n"
     assert len(result.stdout.splitlines()) == 2
 
 
@@ -94,6 +96,16 @@ def test_codes_survive_the_file_and_decode_to_the_reconstructions(
         assert (arrays["scale"] > 0).all()
     assert lines(seqvae("decode", run, "codes.npz")) == lines(seqvae("reconstruct", run, *PAIR))
     assert [path.name for path in here.iterdir() if path.suffix == ".npz" or path.name.startswith(".")] == ["codes.npz"]
+
+
+@pytest.mark.parametrize("kind", [np.longdouble, ">f8", ">f4", np.int8])
+def test_codes_of_any_kind_of_number_are_decoded(
+    kind: object, seqvae: Callable[..., Result], run: Path, here: Path
+) -> None:
+    codes = np.array([[1, -2, 0, 3], [0, 1, -1, 2]])
+    np.savez("plain.npz", mean=codes.astype(np.float64))
+    np.savez("other.npz", mean=codes.astype(kind))  # type: ignore[call-overload]
+    assert lines(seqvae("decode", run, "other.npz")) == lines(seqvae("decode", run, "plain.npz"))
 
 
 @pytest.mark.parametrize(
@@ -152,6 +164,23 @@ def test_a_file_that_holds_no_codes_is_refused(
             "there is no folder no to write x.npz into; make it, or give another path",
         ),
         (["encode", "a", "--out", "."], ". is a folder; give a file"),
+        (["encode", "a", "--out", "/dev/null"], "/dev/null is not a regular file; give another path"),
+        (["sample", "--out", "sentences.txt"], "sentences.txt is a file; give --out a folder"),
+        (["sample", "--out", "sentences.txt/new"], "sentences.txt is a file; give --out a folder"),
+        (
+            ["reconstruct", "a", "--top-k", "3"],
+            "--top-k chooses among draws, and at --temperature 0 nothing is drawn; give a temperature above 0, such as "
+            "1, or leave it out",
+        ),
+        (
+            ["sample", "--temperature", "0", "--top-p", "0.5"],
+            "--top-p chooses among draws, and at --temperature 0 nothing is drawn; give a temperature above 0, such as "
+            "1, or leave it out",
+        ),
+        (
+            ["reconstruct", "-5 stars"],
+            "No such option '-5'. Put -- before an item that starts with a dash. See 'seqvae reconstruct --help'.",
+        ),
         (
             ["reconstruct", "--file", "sentenes.txt"],
             "there is no file sentenes.txt; give the path of a text file. Did you mean 'sentences.txt'?",

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +60,31 @@ def test_evaluate_gives_the_same_figures_for_the_same_seed(
     assert figures(5) != figures(6)
 
 
+def test_evaluate_tells_what_reading_dropped(seqvae: Callable[..., Result], run: Path, here: Path) -> None:
+    (here / "gaps.txt").write_text(f"the dog sees\n\n\n{'the ' * 300}\n")
+    result = seqvae("evaluate", run, "gaps.txt", "--importance-samples", 2)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == "gaps.txt: 2 empty lines dropped\ngaps.txt: 1 item longer than 256 tokens, cut\n"
+
+
+def test_evaluate_refuses_a_device_for_its_json(
+    seqvae: Callable[..., Result], refused: Callable[..., None], run: Path, here: Path
+) -> None:
+    refused(
+        seqvae("evaluate", run, "sentences.txt", "--json", "/dev/null"),
+        "/dev/null is not a regular file; give another path",
+    )
+
+
+def test_evaluate_writes_through_a_symbolic_link(seqvae: Callable[..., Result], run: Path, here: Path) -> None:
+    (here / "far").mkdir()
+    (here / "figures.json").symlink_to(here / "far" / "real.json")
+    result = seqvae("evaluate", run, "sentences.txt", "--importance-samples", 2, "--json", "figures.json")
+    assert result.exit_code == 0, result.stderr
+    assert (here / "figures.json").is_symlink()
+    assert json.loads((here / "far" / "real.json").read_text())["items"] == 24
+
+
 def test_evaluate_refuses_a_place_for_its_json_before_it_computes(
     seqvae: Callable[..., Result], refused: Callable[..., None], run: Path, here: Path
 ) -> None:
@@ -75,11 +101,11 @@ def test_inspect_counts_items_lengths_vocabulary_and_drops(seqvae: Callable[...,
     assert result.stdout == (
         "items: 3\n"
         "steps: 10 (end of sequence counted)\n"
-        "vocabulary: 8 outcomes of a step\n"
+        "vocabulary: 8 tokens\n"
         "steps of an item: 2 least, 3 median, 3.3 mean, 5 most\n"
         "bytes: 33 (line ends counted)\n"
         "empty lines dropped: 1\n"
-        "longer than 4 tokens, cut: 1\n"
+        "items longer than 4 tokens, cut: 1\n"
     )
 
 
@@ -99,6 +125,18 @@ def test_info_tells_configuration_size_data_history_and_checkpoints(seqvae: Call
     assert f"  train: 24 items, 168 steps from {run.parent / 'sentences.txt'}\n" in result.stdout
     assert "  validation at step 6 (epoch 2.0): " in result.stdout
     assert "; step 6 is used\n" in result.stdout
+
+
+@pytest.mark.parametrize("garbage", ["\x00\x01{\n", "3\n", '{"event": "validation"}\n', "{}\n"])
+def test_info_tells_a_damaged_history_and_all_the_rest(
+    garbage: str, seqvae: Callable[..., Result], run: Path, here: Path
+) -> None:
+    shutil.copytree(run, "copy")
+    (here / "copy" / "metrics.jsonl").write_text(garbage)
+    result = seqvae("info", "copy")
+    assert result.exit_code == 0
+    assert result.stderr == "copy/metrics.jsonl is damaged; the model is not, restore the file from a copy\n"
+    assert result.stdout.endswith("; step 6 is used\n")
 
 
 def test_recipes_are_listed_by_name_and_shown_as_they_are(seqvae: Callable[..., Result]) -> None:

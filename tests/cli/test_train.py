@@ -34,6 +34,13 @@ def test_training_says_where_the_model_is_and_what_to_try_next(
     )
 
 
+def test_a_folder_with_a_space_is_quoted_in_what_to_try_next(
+    seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
+) -> None:
+    result = trained(seqvae("train", "text", "sentences.txt", "--out", "my run", *tiny))
+    assert result.stdout.splitlines()[1] == "  seqvae sample 'my run'"
+
+
 def test_without_a_terminal_progress_is_plain_lines_on_stderr(
     seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
 ) -> None:
@@ -159,7 +166,9 @@ def test_resume_needs_only_the_folder_and_may_add_epochs(
 ) -> None:
     trained(seqvae("train", "text", "sentences.txt", "--out", "run", *tiny))
     again = trained(seqvae("train", "text", "--resume", "--out", "run"))
-    assert again.stderr.splitlines()[0] == "training from step 6 to about 6; nats are negative ELBO per item"
+    assert again.stderr == (
+        "run is finished at step 6: nothing was left to train; go on with --resume --epochs N, N above 2\n"
+    )
     more = trained(seqvae("train", "text", "--resume", "--out", "run", "--epochs", "3"))
     assert "validation at step 9 (epoch 3.0): " in more.stderr
 
