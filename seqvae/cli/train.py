@@ -121,12 +121,12 @@ def _finished_line(out: Path, step: int, values: Mapping[str, Any]) -> str:
     from seqvae.checkpoint import Run
 
     own = {**Run(out).settings["train"], **values.get("train", {})}
-    limits = [f"train.{name}" for name in ("steps", "stop_patience") if own.get(name)]
-    other = f" (where {' or '.join(limits)} ended it: with a new run --from {quote(str(out))})" if limits else ""
-    return (
-        f"{out} is finished at step {step:,}: nothing was left to train; go on with --resume --epochs N, "
-        f"N above {own['epochs']}{other}"
-    )
+    more = f"--epochs above {own['epochs']}"
+    if own["steps"]:
+        more += f" and --set train.steps above {own['steps']}"
+    if own["stop_patience"]:
+        more += f", or, where train.stop_patience ended it, with a new run --from {quote(str(out))}"
+    return f"{out} is finished at step {step:,}: nothing was left to train; go on with --resume and {more}"
 
 
 def _show_next(out: Path) -> None:
