@@ -6,9 +6,12 @@
     manifest.json             sha256 of the files above
     metrics.jsonl             one line a log interval and a validation
     checkpoints/step-N/       weights.safetensors, optimizer.safetensors, state.json, manifest.json
+    .training                 only while a process trains: the file that it has locked
+    .replaced-run/            only until a run that replaces another has a checkpoint: the files of the old run
 
 Every file and folder appears whole or not at all: what is being written bears a name that starts with `.writing-`.
 The last two checkpoints and the best are kept. Loading runs no code: tensors are safetensors, the rest is JSON.
+A process killed before a replacing run had a checkpoint leaves both; who opens the folder next gets the old one back.
 
 No state of a random generator is stored, in no process, because training uses none: the order of an epoch is a function
 of (seed, epoch), every other random number of (seed, step, example, place of use), and the seed stands in config.json,
@@ -16,30 +19,39 @@ the position in state.json. The weights of the start are drawn once, from the se
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
-from seqvae.config import read_json
+from seqvae import __version__
+from seqvae.config import SECTIONS, read_json
 from seqvae.files import write_atomically
 from seqvae.modalities.base import Modality
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 FORMAT = 1
 WEIGHTS, OPTIMIZER, STATE, MANIFEST = "weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json"
 _WRITING_RUN = ".writing-run"  # its presence without config.json tells a run whose creation was cut off
+_LOCK, _REPLACED = ".training", ".replaced-run"
 _OF_CREATION = ("modality", "data.json", MANIFEST, "config.json")  # config.json last: a folder with one is whole
+_KINDS: dict[str, Any] = {"version": str, "modality": str, "sources": list, "valid": list, "from": (str, type(None))}
+_KINDS_OF_PART = {"items": int, "steps": int, "key": str, "sources": list, "counts": dict}
 _OF_TRAINING = ("metrics.jsonl", "checkpoints", "tensorboard")
 
 
@@ -71,9 +83,17 @@ def _read_verified(folder: Path, name: str) -> bytes:
     return content
 
 
-def _read_json_verified(folder: Path, name: str) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(_read_verified(folder, name))
-    return values
+def _demand(path: Path, values: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]]) -> None:
+    """Raises ValueError for the first key that is not there or of another type."""
+    for name, kind in kinds.items():
+        if name not in values or not isinstance(values[name], kind):
+            found = f"{name}={values[name]!r:.40}" if name in values else f"no {name}"
+            raise ValueError(f"{path} was not written by seqvae (it has {found}); restore the folder from a copy")
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    _read_verified(folder, name)
+    return read_json(folder / name)
 
 
 def _read_tensors_verified(folder: Path, name: str) -> dict[str, Tensor]:
@@ -101,21 +121,91 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def check_free(path: Path, overwrite: bool) -> None:
-    """Raises ValueError when a new run may not be written to `path`; nothing that is not a run is ever replaced."""
+def _settle(path: Path) -> None:
+    """End a replacement: the old run goes when the new one has a checkpoint, and comes back when it has none.
+
+    For the process that holds the folder. It can be cut off anywhere and done again, because config.json is the first
+    file that leaves the top and the last that comes back.
+    """
+    replaced = path / _REPLACED
+    if (replaced / "config.json").exists() and not (
+        (path / "config.json").exists() and any((path / "checkpoints").glob("step-*"))
+    ):
+        for name in (*reversed(_OF_CREATION), *_OF_TRAINING):
+            if (replaced / name).exists():
+                _remove(path / name)
+        for name in (*_OF_TRAINING, *_OF_CREATION):
+            if (replaced / name).exists():
+                (replaced / name).rename(path / name)
+        _sync_folder(path)
+    shutil.rmtree(replaced, ignore_errors=True)
+    if (path / "config.json").exists():
+        shutil.rmtree(path / _WRITING_RUN, ignore_errors=True)
+
+
+def _lock(handle: int) -> bool:
+    """Lock a file until it is closed or the process ends; False where another process has locked it."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # some network file systems know no locks: there nobody is kept out
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+    return True
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep other processes from training in a folder, which is made and, when nothing was put into it, removed again.
+
+    The system ends the hold of a process that dies. A replacement that was cut off is settled at both ends.
+    Raises ValueError when another process holds the folder, OSError when nothing can be written to it.
+    """
     if path.is_file():
         raise ValueError(f"{path} is a file; give --out a folder")
-    if not path.exists() or not any(path.iterdir()):
+    made, handle = [folder for folder in (path, *path.parents) if not folder.exists()], None
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if (handle := _open_locked(path / _LOCK)) is None:
+            raise ValueError(f"another process is training in {path}; wait for it, or give another --out")
+        try:
+            _settle(path)
+            yield
+        finally:
+            _settle(path)
+    finally:
+        if handle is not None:
+            with contextlib.suppress(OSError):  # Windows removes no open file; an unlocked one does no harm
+                (path / _LOCK).unlink()
+            os.close(handle)
+        with contextlib.suppress(OSError):  # they are in use now
+            for folder in made:
+                folder.rmdir()
+
+
+def _open_locked(file: Path) -> int | None:
+    """The handle of a file that is locked now; None where another process has it."""
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    # a file that its holder removed in between locks nothing
+    if _lock(handle) and file.exists() and os.path.samestat(os.fstat(handle), file.stat()):
+        return handle
+    os.close(handle)
+    return None
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raises ValueError when a new run may not be written to `path`; nothing that is not a run is ever replaced."""
+    if not path.exists() or all(entry.name == _LOCK for entry in path.iterdir()):
         return
     if not (path / "config.json").exists():
         if (path / _WRITING_RUN).is_dir():
             return
         raise ValueError(f"{path} holds files that are not a run; give --out a new or empty folder")
-    try:
-        is_run = {"config.json", "data.json"} <= _manifest(path).keys()
-    except ValueError:
-        is_run = False
-    if not is_run:
+    manifest: Mapping[str, str] = {}
+    with contextlib.suppress(ValueError):
+        manifest = _manifest(path)
+    if not {"config.json", "data.json"} <= manifest.keys():
         raise ValueError(f"{path} holds a config.json that is not a run's; give --out a new or empty folder")
     if not overwrite:
         raise ValueError(f"{path} already holds a run; continue it with --resume, or replace it with --overwrite")
@@ -136,29 +226,33 @@ class Run:
     def __init__(self, path: Path) -> None:
         """Raises ValueError when `path` is not a run folder of a format that this version reads."""
         self.path = Path(path)
+        if (self.path / _REPLACED).is_dir():  # being replaced right now, or left by a process that was killed
+            with contextlib.suppress(ValueError, OSError), held(self.path):
+                pass
         if not (self.path / "config.json").is_file():
             raise ValueError(
                 f"{path} is not a run folder ({self._what_is_there()}); give the --out folder of a training"
             )
         if not (self.path / MANIFEST).is_file():
             raise ValueError(f"{path} is not a whole run folder (it has no {MANIFEST}); restore it from a copy")
-        self.settings = _read_json_verified(self.path, "config.json")
+        self.settings = _read_json(self.path, "config.json")
         if self.settings.get("format") != FORMAT:
             raise ValueError(
                 f"{path} has run format {self.settings.get('format')}; this version reads {FORMAT}: "
                 "use the version of seqvae that wrote it"
             )
+        _demand(self.path / "config.json", self.settings, _KINDS | dict.fromkeys(SECTIONS, dict))
 
     def _what_is_there(self) -> str:
-        if (self.path / _WRITING_RUN).is_dir():
+        if (self.path / _WRITING_RUN).is_dir() or (self.path / _LOCK).exists():
             return "its creation was interrupted: train again without --resume"
         return "it is a file" if self.path.is_file() else "no config.json in it" if self.path.exists() else "not there"
 
     @staticmethod
     def create(path: Path, settings: Mapping[str, Any], modality: Modality, report: Mapping[str, Any]) -> "Run":
-        """A new run folder, in the place of a run that is there already.
+        """A new run folder, in the place of a run that is there already; files that are no part of a run stay.
 
-        The old run goes only when the new one stands on the disk beside it; files that are no part of a run stay.
+        The old run is set aside until the first checkpoint of the new one, so `path` has to be `held` then.
         """
         path.mkdir(parents=True, exist_ok=True)
         writing = path / _WRITING_RUN
@@ -167,9 +261,14 @@ class Run:
             learned = writing / "modality"
             learned.mkdir(parents=True)
             files = {f"modality/{file.name}": file.read_bytes() for file in modality.save(learned)}
-            files |= {"data.json": _json_bytes(report), "config.json": _json_bytes({"format": FORMAT, **settings})}
+            settings = {"format": FORMAT, "version": __version__, "sources": [], "valid": [], "from": None, **settings}
+            files |= {"data.json": _json_bytes(report), "config.json": _json_bytes(settings)}
             _write_with_manifest(writing, files)
+            if (path / "config.json").exists():
+                (path / _REPLACED).mkdir()
             for name in (*reversed(_OF_CREATION), *_OF_TRAINING):
+                if (path / _REPLACED).exists() and (path / name).exists():
+                    (path / name).rename(path / _REPLACED / name)
                 _remove(path / name)
             for name in _OF_CREATION:
                 (writing / name).rename(path / name)
@@ -187,8 +286,12 @@ class Run:
 
     @property
     def report(self) -> dict[str, Any]:
-        """What reading the training data gave."""
-        return _read_json_verified(self.path, "data.json")
+        """What reading the training data gave. Raises ValueError when data.json is damaged or of something else."""
+        parts = _read_json(self.path, "data.json")
+        _demand(self.path / "data.json", parts, dict.fromkeys(parts, dict))
+        for part in parts.values():
+            _demand(self.path / "data.json", part, _KINDS_OF_PART)
+        return parts
 
     @property
     def metrics_path(self) -> Path:
@@ -223,6 +326,7 @@ class Run:
             _sync_folder(target.parent)
         finally:
             self._remove_leftovers()
+        shutil.rmtree(self.path / _REPLACED, ignore_errors=True)
         self._drop_others(step)
 
     def _remove_leftovers(self) -> None:
@@ -242,73 +346,55 @@ class Run:
 
     def _best_of(self, step: int) -> int:
         """The best step that a checkpoint knows of, itself where it knows none."""
-        best: int | None = _read_json_verified(self._folder(step), STATE).get("best_step")
+        best: int | None = self._state(step)["best_step"]
         return step if best is None else best
+
+    def _state(self, step: int) -> dict[str, Any]:
+        state = {"best_step": None, **_read_json(self._folder(step), STATE)}
+        _demand(self._folder(step) / STATE, state, {"best_step": (int, type(None))})
+        return state
 
     def load(self, step: int) -> Checkpoint:
         """A whole checkpoint, verified. Raises ValueError when a file is missing or damaged."""
         folder = self._folder(step)
-        has_optimizer = OPTIMIZER in _manifest(folder)
-        optimizer = _read_tensors_verified(folder, OPTIMIZER) if has_optimizer else {}
-        return Checkpoint(self.weights(step), optimizer, _read_json_verified(folder, STATE))
+        optimizer = _read_tensors_verified(folder, OPTIMIZER) if OPTIMIZER in _manifest(folder) else {}
+        return Checkpoint(self.weights(step), optimizer, self._state(step))
 
     def weights(self, step: int) -> dict[str, Tensor]:
         """The weights of a checkpoint alone, verified."""
         return _read_tensors_verified(self._folder(step), WEIGHTS)
 
-    def last(self) -> tuple[int, Checkpoint] | None:
+    def last(self, tell: Callable[[str], Any] = str) -> tuple[int, Checkpoint] | None:
         """The newest checkpoint that is whole, with its step; None where there is none at all.
 
-        Raises ValueError when there are checkpoints and none of them is whole.
+        `tell` gets a sentence for each damaged one that is skipped. Raises ValueError when none of them is whole.
         """
-        damage: ValueError | None = None
+        damages: list[ValueError] = []
         for step in reversed(self.steps()):
             try:
-                return step, self.load(step)
+                checkpoint = self.load(step)
             except ValueError as error:
-                damage = damage or error
-        if damage is not None:
-            raise damage
+                damages.append(error)
+                continue
+            for damage in damages:
+                tell(f"{damage}; skipped, training goes on from the checkpoint of step {step}")
+            return step, checkpoint
+        if damages:
+            raise damages[0]
         return None
 
     def best_step(self) -> int:
         """The step whose weights had the best bound on the validation data, else the newest.
 
-        Raises ValueError when the folder holds no checkpoint whose state can be read.
+        Raises ValueError when there is no checkpoint, or the newest cannot tell which is the best, or that one is gone.
         """
         steps = self.steps()
         if not steps:
             raise ValueError(f"{self.path} holds no checkpoint yet; train it first, or continue it with --resume")
-        damage: ValueError | None = None
-        for step in reversed(steps):
-            try:
-                best = self._best_of(step)
-            except ValueError as error:
-                damage = damage or error
-            else:
-                return best if best in steps else step
-        assert damage is not None
-        raise damage
-
-
-def named_optimizer_tensors(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    """An optimizer's state as tensors by name and its parameter groups as plain values."""
-    content = optimizer.state_dict()
-    tensors = {
-        f"{index}.{name}": value.contiguous() if isinstance(value, Tensor) else torch.tensor(value)
-        for index, values in content["state"].items()
-        for name, value in values.items()
-        if value is not None
-    }
-    return tensors, content["param_groups"]
-
-
-def restore_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
-) -> None:
-    """Put back what `named_optimizer_tensors` gave."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+        try:
+            best = self._best_of(steps[-1])
+        except ValueError as error:
+            raise ValueError(f"{error}, or train on from the checkpoint before it with --resume") from None
+        if best not in steps:
+            raise ValueError(f"{self._folder(best)}, the best of this run, is missing; restore the folder from a copy")
+        return best

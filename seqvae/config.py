@@ -90,12 +90,13 @@ class Train:
     validate_steps: int = key(0, "steps between validations; 0: after each epoch", least=0)
     checkpoint_steps: int = key(500, "steps between checkpoints, besides validations", least=1)
     log_steps: int = key(50, "steps between lines of metrics.jsonl", least=1)
-    seed: int = key(0, "seed of weights, order and noise", least=0)
+    seed: int = key(0, "seed of weights, order and noise", least=0, below=2**63)
     precision: Literal["fp32", "bf16", "fp16"] = key("fp32", "arithmetic of the network")
     threads: int = key(0, "CPU threads; 0: torch's choice", least=0)
     tensorboard: bool = key(False, "also write TensorBoard event files")
 
 
+MOST_NAMES = 6  # in one sentence
 SECTIONS = ("data", "model", "objective", "train")
 
 
@@ -120,10 +121,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
+def few(names: Iterable[str]) -> str:
+    """The first names of a list that may be long, for a sentence."""
+    names = list(names)
+    return ", ".join(names[:MOST_NAMES] + ["..."] * (len(names) > MOST_NAMES))
+
+
 def unknown_key(key: str, known: Iterable[str]) -> ValueError:
     """The error for a key that does not exist: the value, what is possible, the nearest."""
     known = sorted(known)
-    return ValueError(f"no configuration key '{key}'; there are {', '.join(known)}.{nearest(key, known)}")
+    return ValueError(f"no configuration key '{key}'; there are {few(known)}.{nearest(key, known)}")
 
 
 def _convert(key: str, kind: Any, value: Any) -> Any:
@@ -187,7 +194,7 @@ def _check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
     least, below = metadata.get("least"), metadata.get("below")
     if value is None or ((least is None or value >= least) and (below is None or value < below)):
         return
-    possible = f"{least:g} or more" if below is None else f"{least:g} or more, and less than {below:g}"
+    possible = f"{least} or more" if below is None else f"{least} or more, and less than {below}"
     raise ValueError(f"{key}={value} is not possible; give {possible}")
 
 

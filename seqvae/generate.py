@@ -70,16 +70,18 @@ def _decode(vae: VAE, z: Tensor, keys: Tensor, decoding: Decoding, seed: int) ->
         raise ValueError(
             f"codes of shape {tuple(z.shape)} do not fit this model; give (N, {vae.latent}), one row for each item"
         )
+    z = z.to(vae.device, vae.dtype)
     finite = z.isfinite().all(1)
     if not finite.all():
         raise ValueError(
-            f"row {int(finite.logical_not().nonzero()[0])} of the codes holds NaN or infinity; give finite numbers"
+            f"row {int(finite.logical_not().nonzero()[0])} of the codes holds NaN or infinity as {vae.dtype}; give "
+            "finite numbers"
         )
     rows = max(1, decoding.batch_size // decoding.beam)
     arrays: list[np.ndarray] = []
     with torch.inference_mode():
         for first in range(0, len(z), rows):
-            part = z[first : first + rows].to(vae.device, vae.dtype)
+            part = z[first : first + rows]
             arrays += _unpad(_generate(vae, part, keys[first : first + rows].to(vae.device), decoding, seed))
     return arrays
 

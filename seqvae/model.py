@@ -30,9 +30,15 @@ def build(config: Config, modality: Modality) -> VAE:
 
 def read_config(run: Run) -> Config:
     """The configuration of a run. Raises ValueError when this version does not know a key of it."""
-    settings = {name: run.settings.get(name, {}) for name in configuration.SECTIONS}
-    kind = modalities.get(str(run.settings.get("modality")))
-    return configuration.build(kind.name, kind.data_config, kind.model_config, settings)
+    settings = {name: run.settings[name] for name in configuration.SECTIONS}
+    try:
+        kind = modalities.get(run.settings["modality"])
+        return configuration.build(kind.name, kind.data_config, kind.model_config, settings)
+    except ValueError as error:
+        raise ValueError(
+            f"{run.path / 'config.json'} does not fit this version of seqvae ({str(error).partition(';')[0]}); use "
+            f"version {run.settings['version']}, which wrote it"
+        ) from None
 
 
 def open_run(path: Path) -> tuple[Run, Config, Modality]:
@@ -63,6 +69,8 @@ def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path) -> None:
         )
     with torch.no_grad():
         for name, parameter in own.items():
+            if not weights[name].isfinite().all():
+                raise ValueError(f"the weights {name} in {source} are not finite; restore the folder from a copy")
             parameter.copy_(weights[name])
 
 
@@ -110,8 +118,11 @@ class Model:
         beam: int = 1,
         seed: int = 0,
     ) -> list[Any]:
-        """The item of each code (N, Z): greedy by default, drawn with a temperature, or by beam search."""
-        codes = torch.as_tensor(z)
+        """The item of each code (N, Z): greedy by default, drawn with a temperature, or by beam search.
+
+        Raises ValueError for what is no table of finite numbers with a row for each item.
+        """
+        codes = _codes(z)
         return self._items(generate.decode(self.vae, codes, self._decoding(temperature, top_k, top_p, beam), seed))
 
     def sample(
@@ -149,10 +160,10 @@ class Model:
         return self._items(generate.interpolate(self.vae, first, last, steps, decoding, mode, seed))
 
     def evaluate(
-        self, sources: Sequence[Path | str], settings: Settings | None = None, watch: Watch | None = None
+        self, sources: Sequence[Path | str] | Path | str, settings: Settings | None = None, watch: Watch | None = None
     ) -> dict[str, Any]:
         """The figures of `seqvae.evaluate.UNITS` on files. Raises ValueError when nothing can be read from them."""
-        corpus = prepare(self.modality, [Path(source) for source in sources])
+        corpus = prepare(self.modality, paths_of(sources))
         return evaluate(self.vae, self.modality, corpus, settings or Settings(), watch or _unwatched)
 
     def _decoding(self, temperature: float, top_k: int, top_p: float, beam: int) -> Decoding:
@@ -166,6 +177,8 @@ class Model:
         )
 
     def _arrays(self, items: Sequence[Any]) -> list[np.ndarray]:
+        if isinstance(items, str | bytes | Path):
+            raise ValueError(f"{items!r:.60} is one item, not a list of items; write [item]")
         arrays = []
         for place, item in enumerate(items):
             report = Report()
@@ -182,6 +195,24 @@ class Model:
 def load(path: Path | str, device: str = "auto") -> Model:
     """The model of a run folder; see `Model.load`."""
     return Model.load(path, device)
+
+
+def paths_of(sources: Sequence[Path | str] | Path | str) -> list[Path]:
+    """The paths of one source or of several."""
+    return [Path(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
+
+
+def _codes(z: Tensor | np.ndarray) -> Tensor:
+    """(N, Z) of any real type that numpy knows, in the byte order of this machine."""
+    if isinstance(z, Tensor) and not z.is_complex():
+        return z
+    try:
+        with np.errstate(over="ignore"):  # what overflows is refused as infinite
+            return torch.from_numpy(np.array(z, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"a {type(z).__name__} is no table of codes; give a tensor or an array (N, Z), such as encode(items).mean"
+        ) from None
 
 
 def pick_device(device: str) -> torch.device:

@@ -1,7 +1,9 @@
 """A run folder survives a full disk and damage, and refuses in one sentence what it cannot read."""
 
+import hashlib
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,14 +19,15 @@ from seqvae.checkpoint import (
     Checkpoint,
     Run,
     check_free,
-    named_optimizer_tensors,
-    restore_optimizer,
+    held,
 )
 from seqvae.config import Config, build
 from seqvae.files import write_atomically
 from seqvae.model import Model, load_weights, open_run, weights_of
 from seqvae.model import build as build_vae
+from seqvae.training.optimizer import named_optimizer_tensors, restore_optimizer
 
+REPORT = {"train": {"items": 2, "steps": 10, "key": "0f", "sources": ["a.txt"], "counts": {}}}
 SIZES = {"latent": 3, "embedding": 8, "encoder_hidden": 7, "decoder_hidden": 8}
 
 
@@ -39,7 +42,7 @@ def text_model(**model: Any) -> tuple[Config, Any]:
 
 def new_run(folder: Path) -> Run:
     config, modality = text_model()
-    return Run.create(folder, config.to_dict(), modality, {"train": {"items": 2}})
+    return Run.create(folder, config.to_dict(), modality, REPORT)
 
 
 def state_of(step: int, best: int | None = None) -> Checkpoint:
@@ -161,18 +164,105 @@ def test_a_flipped_bit_is_refused_and_the_checkpoint_before_is_the_last(name: st
     assert run.steps() == [3, 4], "what cannot be read and lies in the future goes"
 
 
-def test_the_best_weights_are_found_though_the_newest_state_is_damaged(tmp_path: Path) -> None:
+def test_the_best_weights_are_not_guessed_when_the_newest_state_is_damaged(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     for step, best in ((1, 1), (3, 1), (5, 1)):
         run.save(step, state_of(step, best))
     flip(tmp_path / "checkpoints" / "step-00000005" / "state.json")
-    assert run.best_step() == 1
+    with pytest.raises(
+        ValueError, match=r"step-00000005/state\.json is damaged .* the checkpoint before it with --resume"
+    ):
+        run.best_step()
+    told: list[str] = []
+    assert (run.last(told.append) or [0])[0] == 3
+    assert len(told) == 1
+    assert "step-00000005/state.json is damaged" in told[0]
+    assert told[0].endswith("skipped, training goes on from the checkpoint of step 3")
     flip(tmp_path / "checkpoints" / "step-00000003" / "manifest.json")
     flip(tmp_path / "checkpoints" / "step-00000001" / "state.json")
     with pytest.raises(ValueError, match=r"step-00000005/state\.json is damaged"):
-        run.best_step()
-    with pytest.raises(ValueError, match=r"step-00000005/state\.json is damaged"):
         run.last()
+
+
+def test_another_checkpoint_does_not_stand_in_for_the_best(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    for step in (1, 3, 5):
+        run.save(step, state_of(step, 1))
+    shutil.rmtree(tmp_path / "checkpoints" / "step-00000001")
+    with pytest.raises(ValueError, match=r"step-00000001, the best of this run, is missing"):
+        run.best_step()
+
+
+def rewrite(folder: Path, name: str, content: str) -> None:
+    """A file of other content, with the right hash in the manifest."""
+    (folder / name).write_text(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest[name] = hashlib.sha256(content.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", "[1, 2]", "holds a JSON list, not an object"),
+        ("config.json", "{", "is not valid JSON"),
+        ("config.json", '{"format": 1}', r"was not written by seqvae \(it has no version\)"),
+        ("config.json", '{"format": 1, "version": 3}', r"\(it has version=3\)"),
+        ("data.json", "7", "holds a JSON int, not an object"),
+        ("data.json", '{"train": 3}', r"\(it has train=3\)"),
+        ("data.json", '{"train": {"items": 2}}', r"\(it has no steps\)"),
+        ("checkpoints/step-00000001/state.json", "[]", "holds a JSON list, not an object"),
+        ("checkpoints/step-00000001/state.json", '{"best_step": "one"}', r"\(it has best_step='one'\)"),
+    ],
+)
+def test_json_of_something_else_is_refused_by_its_file(name: str, content: str, message: str, tmp_path: Path) -> None:
+    new_run(tmp_path).save(1, state_of(1))
+    path = tmp_path / name
+    rewrite(path.parent, path.name, content)
+    with pytest.raises(ValueError, match=rf"{path.name} .*{message}"):
+        (Run(tmp_path).report, Run(tmp_path).best_step())
+
+
+def test_a_second_process_is_kept_out_and_a_dead_one_keeps_nobody_out(tmp_path: Path) -> None:
+    out = tmp_path / "a" / "run"
+    code = (
+        "import sys; from pathlib import Path; from seqvae.checkpoint import held\n"
+        "with held(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    command, root = [sys.executable, "-c", code, str(out)], Path(checkpoint.__file__).parents[1]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(
+            ValueError, match=r"another process is training in .*run; wait for it, or give another --out"
+        ):
+            held(out).__enter__()
+        other.kill()
+    with held(out):
+        assert [path.name for path in out.iterdir()] == [".training"]
+    assert list(out.iterdir()) == []
+    with pytest.raises(KeyError), held(tmp_path / "b" / "c"):
+        raise KeyError
+    assert [path.name for path in tmp_path.iterdir()] == ["a"], "what the dead process made stays, nothing else"
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    config, modality = text_model()
+    vae = build_vae(config, modality)
+    weights = {name: weight.clone() for name, weight in weights_of(vae).items()}
+    weights["to_posterior.weight"][0, 0] = float("nan")
+    with pytest.raises(ValueError, match=r"the weights to_posterior\.weight in .* are not finite; restore"):
+        load_weights(vae, weights, tmp_path)
+
+
+def test_a_key_that_this_version_does_not_know_is_told_with_its_file(tmp_path: Path) -> None:
+    new_run(tmp_path)
+    settings = json.loads((tmp_path / "config.json").read_text())
+    settings["train"]["sead"] = 1
+    rewrite(tmp_path, "config.json", json.dumps(settings))
+    with pytest.raises(ValueError, match=r"config\.json does not fit this version") as error:
+        open_run(tmp_path)
+    assert str(error.value).endswith("(no configuration key 'train.sead'); use version 0.1.0, which wrote it")
 
 
 def test_a_state_that_cannot_be_read_does_not_stop_the_next_checkpoint(tmp_path: Path) -> None:

@@ -223,3 +223,10 @@ def test_codes_that_do_not_fit_are_refused_in_words() -> None:
         sample(vae, -1, decoding(), seed=0)
     with pytest.raises(ValueError, match="batch_size=0 is not possible; give 1 or more"):
         encode(vae, arrays(2), batch_size=0)
+
+
+def test_codes_too_large_for_the_models_type_are_refused() -> None:
+    codes = torch.zeros(4, 3, dtype=torch.float64)
+    codes[2, 1] = 1e300
+    with pytest.raises(ValueError, match=r"row 2 of the codes holds NaN or infinity as torch\.float32"):
+        decode(small_vae().float(), codes, Decoding(max_steps=5, end=END))

@@ -15,7 +15,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs, broadcast_object_list
 from torch import Tensor
 
-from seqvae.checkpoint import Checkpoint, Run, named_optimizer_tensors, restore_optimizer
+from seqvae.checkpoint import Checkpoint, Run
 from seqvae.config import Config
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.vae import VAE, Terms
@@ -24,7 +24,7 @@ from seqvae.model import load_weights, pick_device, weights_of
 from seqvae.noise import Noise
 from seqvae.training.finite import FiniteCheck
 from seqvae.training.log import MetricsLog, Reporter
-from seqvae.training.optimizer import make_optimizer
+from seqvae.training.optimizer import make_optimizer, named_optimizer_tensors, restore_optimizer
 from seqvae.training.progress import Progress
 from seqvae.training.signals import noted_signals
 from seqvae.training.validation import collapse_advice, validate
@@ -112,6 +112,7 @@ class _Loop:
         self.model, self.optimizer = accelerator.prepare(self.vae, make_optimizer(self.vae, config.train))
         self.progress = Progress(threads=config.train.threads or torch.get_num_threads())
         self.signal_seen: list[int] = []
+        self.advice: str | None = None  # of the last validation, where it was too early to tell it
         self.finite = FiniteCheck(config.train)
         self.sums = self._zeros(6)  # examples, tokens, log p(x|z), KL, loss and gradient norm of the steps
         self._restore()
@@ -166,7 +167,7 @@ class _Loop:
             if self._nothing_left():
                 return
             self._stop_if_asked()
-        if not train.validate_steps:
+        if not train.validate_steps and progress.validated_step != progress.step:  # else it ended here, by train.steps
             self._validate()
         progress.epoch, progress.offset, progress.examples = progress.epoch + 1, 0, 0
         if not self._nothing_left():
@@ -179,6 +180,8 @@ class _Loop:
         self._log()
         self.progress.finished = True
         self._save()
+        if self.advice is not None:
+            self.reporter.message(self.advice)
 
     # One optimizer step ---------------------------------------------------------------------------------------
 
@@ -266,9 +269,11 @@ class _Loop:
             restore_optimizer(self.optimizer, best_checkpoint.optimizer, best_checkpoint.state["optimizer_groups"])
         if self.accelerator.is_main_process:
             self.reporter.validation(record)
-            advice = collapse_advice(record, self.vae.latent)
-            if advice is not None:
-                self.reporter.message(advice)
+            self.advice = collapse_advice(record, self.vae.latent, self.config.objective.beta)
+            several = len(self.valid.part) > 1  # the means of one item have no variance, so no unit is active
+            if self.advice is not None and several and progress.annealed(self.config.objective, len(self.train.part)):
+                self.reporter.message(self.advice)
+                self.advice = None
 
     def _validation_batches(self) -> Iterator[Batch]:
         """This process's share of the validation data."""
@@ -336,17 +341,20 @@ class _Loop:
 
     def _restore(self) -> None:
         """Go to the run's newest whole checkpoint, if it has one."""
-        found = self.run.last()
+        found = self.run.last(self.reporter.message if self.accelerator.is_main_process else str)
         if found is None:
             return
-        _, checkpoint = found
+        step, checkpoint = found
         state = dict(checkpoint.state)
         restore_optimizer(self.optimizer, checkpoint.optimizer, state.pop("optimizer_groups"))
         scaler = state.pop("scaler", None)
         if scaler is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(scaler)
         load_weights(self.vae, checkpoint.weights, self.run.path)
-        self.progress = Progress(**state)
+        try:
+            self.progress = Progress.from_dict(state)
+        except ValueError as error:
+            raise ValueError(f"the state of step {step} in {self.run.path} {error}; restore it from a copy") from None
         self.progress.finished = self.progress.finished and self._nothing_left()  # more epochs may be asked for
         if self.accelerator.is_main_process and self.progress.sums:
             self.sums = torch.tensor(self.progress.sums, dtype=self.sums.dtype).to(self.sums)

@@ -1,6 +1,10 @@
-"""The optimizers that can be chosen."""
+"""The optimizers that can be chosen, and their state as tensors by name."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from seqvae.config import Train
 from seqvae.core.vae import VAE
@@ -16,3 +20,26 @@ def make_optimizer(vae: VAE, train: Train) -> torch.optim.Optimizer:
         )
     kind = torch.optim.AdamW if train.optimizer == "adamw" else torch.optim.Adam
     return kind(parameters, train.learning_rate, weight_decay=train.weight_decay, fused=fused)
+
+
+def named_optimizer_tensors(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """An optimizer's state as tensors by name and its parameter groups as plain values."""
+    content = optimizer.state_dict()
+    tensors = {
+        f"{index}.{name}": value.contiguous() if isinstance(value, Tensor) else torch.tensor(value)
+        for index, values in content["state"].items()
+        for name, value in values.items()
+        if value is not None
+    }
+    return tensors, content["param_groups"]
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
+) -> None:
+    """Put back what `named_optimizer_tensors` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,11 +1,18 @@
 """Where a run stands: everything about the training that a checkpoint has to hold besides tensors."""
 
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from seqvae.config import Objective, Train
 from seqvae.core.schedules import kl_weight
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    if kind == list[float]:
+        return isinstance(value, list) and all(_fits(float, number) for number in value)
+    return isinstance(value, kind) or (isinstance(value, int) and isinstance(0.0, kind))
 
 
 @dataclass
@@ -34,6 +41,16 @@ class Progress:
         """Plain values, ready for JSON; floats survive exactly."""
         return asdict(self)
 
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> "Progress":
+        """What `to_dict` gave. Raises ValueError when a key is missing, unknown or of another type."""
+        known = {declared.name: declared for declared in fields(Progress)}
+        different = sorted(known.keys() ^ values.keys())
+        different += [name for name in known.keys() & values.keys() if not _fits(known[name].type, values[name])]
+        if different:
+            raise ValueError(f"is not that of a training ({different[0]} is missing or not possible)")
+        return Progress(**values)
+
     def learning_rate(self, train: Train, epoch_examples: int) -> float:
         """The learning rate of the next step: warm-up from zero, times the decays so far, times the cosine."""
         factor = self.rate_factor
@@ -54,15 +71,24 @@ class Progress:
 
     def beta(self, objective: Objective, epoch_examples: int) -> float:
         """The weight of the KL term at the next step; progress is counted in steps, or in (fractional) epochs."""
-        if objective.anneal_steps:
-            share = self.step / objective.anneal_steps
-        elif objective.anneal_epochs:
-            share = self.epochs(epoch_examples) / objective.anneal_epochs
-        else:
-            share = 1.0
         return kl_weight(
-            share, objective.schedule, objective.beta_start, objective.beta, objective.cycles, objective.rising
+            self._annealing(objective, epoch_examples),
+            objective.schedule,
+            objective.beta_start,
+            objective.beta,
+            objective.cycles,
+            objective.rising,
         )
+
+    def annealed(self, objective: Objective, epoch_examples: int) -> bool:
+        """Whether the weight of the KL term is at its final value."""
+        return objective.schedule == "constant" or self._annealing(objective, epoch_examples) >= 1.0
+
+    def _annealing(self, objective: Objective, epoch_examples: int) -> float:
+        """Share of the schedule of beta that is done; above 1 after its end."""
+        if objective.anneal_steps:
+            return self.step / objective.anneal_steps
+        return self.epochs(epoch_examples) / objective.anneal_epochs if objective.anneal_epochs else 1.0
 
     def judge(self, nats: float, train: Train) -> tuple[bool, bool]:
         """Take in a validation's negative ELBO; (is it the best so far, is the learning rate to decay now)."""

@@ -1,31 +1,32 @@
 """From files to a trained run folder."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seqvae import __version__, modalities
 from seqvae import config as configuration
-from seqvae.checkpoint import Run, check_free
+from seqvae.checkpoint import Run, check_free, held
 from seqvae.config import Config
 from seqvae.core.vae import VAE
 from seqvae.data import Batches, Corpus, Part, prepare
 from seqvae.modalities.base import Modality, Report
-from seqvae.model import build, load_weights, open_run, read_config
+from seqvae.model import build, load_weights, open_run, paths_of, read_config
 from seqvae.training.limits import check_values
 from seqvae.training.log import Reporter, Silent
 from seqvae.training.loop import accelerator_for, fit, in_first_process
 
 HELD_OUT_SHARE = 0.05
-CHANGEABLE_ON_RESUME = ("train.epochs",)
+CHANGEABLE_ON_RESUME = ("train.epochs", "train.steps")
 
 
 def train(  # noqa: PLR0913 - the command line, in one call
     modality: str,
-    sources: Sequence[Path | str],
+    sources: Sequence[Path | str] | Path | str,
     out: Path | str,
     values: Mapping[str, Any] | None = None,
-    valid: Sequence[Path | str] = (),
+    valid: Sequence[Path | str] | Path | str = (),
     device: str = "auto",
     overwrite: bool = False,
     start_from: Path | str | None = None,
@@ -38,14 +39,16 @@ def train(  # noqa: PLR0913 - the command line, in one call
 
     Raises ValueError, in one sentence, for everything that the caller can mend.
     """
-    out, paths, valid_paths = Path(out), [Path(s) for s in sources], [Path(s) for s in valid]
+    out, paths, valid_paths = Path(out), paths_of(sources), paths_of(valid)
     if not paths:
         raise ValueError("no data given; name at least one file to train on")
     config, learned = _configure(modality, values or {}, start_from)
     accelerator, reporter = accelerator_for(device, config.train.precision), reporter or Silent()
     corpora: list[Corpus] = []
+    hold = contextlib.ExitStack()
 
     def create() -> None:
+        hold.enter_context(held(out))
         check_free(out, overwrite)
         if start_from is not None and out.exists() and out.samefile(start_from):
             raise ValueError(f"{out} is the run that --from starts from; give --out another folder")
@@ -58,8 +61,9 @@ def train(  # noqa: PLR0913 - the command line, in one call
         _starting_point(config, encoding, start_from)  # what cannot be built must not cost the run that is replaced
         _create(out, config, encoding, corpora, paths, valid_paths, start_from)
 
-    in_first_process(accelerator, create)
-    return _continue(out, config, accelerator, reporter, corpora)
+    with hold:
+        in_first_process(accelerator, create)
+        return _continue(out, config, accelerator, reporter, corpora)
 
 
 def resume(
@@ -70,7 +74,7 @@ def resume(
 ) -> Run:
     """Continue a run from its newest whole checkpoint; on the CPU to the same bits as without the stop.
 
-    Raises ValueError when `values` change a key other than `train.epochs`, or when the data have changed.
+    Raises ValueError when `values` change a key other than `train.epochs` and `train.steps`, or when the data changed.
     """
     run = Run(Path(out))
     kind, own = modalities.get(run.settings["modality"]), read_config(run).to_dict()
@@ -81,14 +85,23 @@ def resume(
     changed = [key for key in configuration.changed_keys(own, config.to_dict()) if key not in CHANGEABLE_ON_RESUME]
     if changed:
         raise ValueError(
-            f"--resume continues with the run's own configuration, but {', '.join(changed)} would change; only "
+            f"--resume continues with the run's own configuration, but {configuration.few(changed)} would change; only "
             f"{', '.join(CHANGEABLE_ON_RESUME)} may. Leave it out, or start a new run with --from {out}"
         )
     accelerator = accelerator_for(device, config.train.precision)
     corpora: list[Corpus] = []
-    # one process encodes what is no longer in the cache, while the others wait
-    in_first_process(accelerator, lambda: corpora.extend(_corpora_of(Path(out))))
-    return _continue(Path(out), config, accelerator, reporter or Silent(), corpora)
+    hold = contextlib.ExitStack()
+
+    def encode() -> None:  # what is no longer in the cache, while the other processes wait
+        hold.enter_context(held(run.path))
+        found = run.last()
+        if found is not None and "optimizer_groups" not in found[1].state:
+            raise ValueError(f"{out} holds a model without training state; start a new run from it with --from {out}")
+        corpora.extend(_corpora_of(run.path))
+
+    with hold:
+        in_first_process(accelerator, encode)
+        return _continue(run.path, config, accelerator, reporter or Silent(), corpora)
 
 
 def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
@@ -123,7 +136,8 @@ def _configure(
     ]
     if changed:
         raise ValueError(
-            f"--from keeps the model and encoding of {start_from}, but {', '.join(changed)} would change; leave it out"
+            f"--from keeps the model and encoding of {start_from}, but {configuration.few(changed)} would change; "
+            "leave it out"
         )
     return config, learned
 

@@ -15,9 +15,10 @@ SEED = 1  # one draw of z for each validation item, the same at every validation
 ACTIVE_VARIANCE = 0.01  # of the posterior mean over the items (Burda et al. 2016, section 5.2)
 COLLAPSED_NATS = 0.1  # below this KL, with no active unit, the latent code carries nothing
 COLLAPSE_ADVICE = (
-    "the latent code has collapsed: its KL is {kl:.3f} nats and no unit is active, so the decoder ignores z and "
-    "samples will differ only by chance. Remedies, from mild to strong: --set objective.schedule=cyclical; "
-    "--set model.word_dropout=0.4; --set objective.beta=0.4; --set objective.free_nats_per_dimension=0.25"
+    "the latent code has collapsed: its KL is {kl:.3f} nats at a final beta of {beta:g} and no unit is active, so the "
+    "decoder ignores z and samples will differ only by chance. Remedies, from mild to strong: --set "
+    "objective.schedule=cyclical; --set model.word_dropout=0.4; --set objective.beta=0.4; --set "
+    "objective.free_nats_per_dimension=0.25"
 )
 
 
@@ -49,8 +50,8 @@ def validate(vae: VAE, batches: Iterable[Batch], zeros: Tensor, total: Callable[
     }
 
 
-def collapse_advice(figures: dict[str, Any], latent: int) -> str | None:
+def collapse_advice(figures: dict[str, Any], latent: int, beta: float) -> str | None:
     """What to do about a latent code that carries nothing, in plain words; None where it carries something."""
     if not latent or figures["kl_nats"] >= COLLAPSED_NATS or figures["active_units"]:
         return None
-    return COLLAPSE_ADVICE.format(kl=figures["kl_nats"])
+    return COLLAPSE_ADVICE.format(kl=figures["kl_nats"], beta=beta)

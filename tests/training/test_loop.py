@@ -186,7 +186,30 @@ def test_a_collapsed_code_is_told_in_plain_words_with_remedies(corpus: Path, tmp
     [(0.09, 0, 3, True), (0.11, 0, 3, False), (0.09, 1, 3, False), (0, 0, 0, False)],
 )
 def test_only_a_small_kl_without_active_units_is_a_collapse(kl: float, units: int, latent: int, expected: bool) -> None:
-    assert (collapse_advice({"kl_nats": kl, "active_units": units}, latent) is not None) is expected
+    assert (collapse_advice({"kl_nats": kl, "active_units": units}, latent, 1.0) is not None) is expected
+
+
+@pytest.mark.parametrize(
+    ("objective", "lines", "expected"),
+    [
+        ({"anneal_epochs": 2.0}, 60, 2),
+        ({"anneal_steps": 9}, 60, 1),
+        ({"schedule": "constant", "beta": 1.5}, 60, 3),
+        ({"anneal_epochs": 9.0}, 60, 1),
+        ({"schedule": "constant"}, 1, 1),
+    ],
+)
+def test_a_collapse_is_told_when_beta_is_final_or_training_ends(
+    objective: dict[str, Any], lines: int, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "validate", lambda *_: {"elbo_nats": -9.0, "kl_nats": 0.01, "active_units": 0})
+    listener = Listener()
+    settings = values(objective=objective, epochs=3)
+    corpus = write_corpus(tmp_path / "corpus.txt", lines)
+    train("text", [corpus], tmp_path / "run", settings, device="cpu", reporter=listener)
+    advice = [text for text in listener.messages if "collapsed" in text]
+    assert len(advice) == expected
+    assert f"0.010 nats at a final beta of {objective.get('beta', 1)} and" in advice[0]
 
 
 def test_the_best_checkpoint_outlives_the_last_two_and_is_the_one_that_is_loaded(

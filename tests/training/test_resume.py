@@ -7,8 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import warnings
-from collections.abc import Callable
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from seqvae.training import loop
 from seqvae.training.loop import Interrupted
 from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences, main, start, stop_at_a_random_moment, wait_for_start
-from tests.training.small import EVERYTHING, records, values, write_corpus
+from tests.training.processes import dies
+from tests.training.small import EVERYTHING, Listener, records, values, write_corpus
 
 BRIEF = values(epochs=2, batch_size=20, checkpoint_steps=2, log_steps=3)
 
@@ -52,19 +52,6 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
             signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(loop._Loop, "_step", step_and_signal)
-
-
-def dies(action: Callable[[], object]) -> int:
-    """The exit code of a forked process that acts; its buffers are lost as by SIGKILL when it calls os._exit."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        child = os.fork()
-    if not child:
-        try:
-            action()
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def die_at_replacement(monkeypatch: pytest.MonkeyPatch, which: int) -> None:
@@ -158,7 +145,9 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
     found = run.last()
     assert found is not None
     assert found[0] == 4
-    assert differences(brief.path, resume(run.path, device="cpu").path) == []
+    listener = Listener()
+    assert differences(brief.path, resume(run.path, device="cpu", reporter=listener).path) == []
+    assert [text for text in listener.messages if "skipped, training goes on from the checkpoint of step 4" in text]
 
 
 def test_a_run_without_a_whole_checkpoint_is_not_silently_begun_again(brief: Run, tmp_path: Path) -> None:
@@ -181,6 +170,19 @@ def test_a_finished_run_goes_on_when_more_epochs_are_asked_for(corpus: Path, tmp
     assert len(records(short, "validation")) == 3
     with pytest.raises(ValueError, match=r"train\.learning_rate would change"):
         resume(short.path, {"train": {"learning_rate": 0.5}}, device="cpu")
+
+
+@pytest.mark.parametrize("steps", [2, 3, 5])  # in the middle of an epoch of 3 steps, and at its end
+def test_a_run_stopped_by_steps_goes_on_when_more_are_asked_for(steps: int, corpus: Path, tmp_path: Path) -> None:
+    settings = values(epochs=3, batch_size=20, decay_patience=1)
+    whole = train("text", [corpus], tmp_path / "whole", settings, device="cpu")
+    stopped = {**settings, "train": {**settings["train"], "steps": steps}}
+    run = train("text", [corpus], tmp_path / "run", stopped, device="cpu")
+    assert run.steps()[-1] == steps
+    resume(run.path, {"train": {"steps": 0}}, device="cpu")
+    assert run.steps()[-1] == 9
+    ends = [record for record in records(run, "validation") if record["step"] % 3 == 0]
+    assert ends == records(whole, "validation")
 
 
 def test_data_that_changed_are_not_resumed(tmp_path: Path) -> None:
@@ -240,6 +242,7 @@ def test_tensorboard_shows_each_step_once_after_a_resume(
     with monkeypatch.context() as patch:
         patch.setattr(loop._Loop, "_validate", lambda self: os._exit(9))  # after step 3, of which no checkpoint tells
         assert dies(lambda: train("text", [corpus], tmp_path / "run", settings, device="cpu")) == 9
+    time.sleep(1.1)  # the files of events are read in the order of the seconds in their names
     run = resume(tmp_path / "run", device="cpu")
     events = EventAccumulator(str(run.path / "tensorboard"), purge_orphaned_data=True).Reload()
     for event, name in (("train", "loss"), ("validation", "elbo_nats")):

@@ -1,18 +1,23 @@
 """Which folders a training may use, what it starts from, and which values it refuses."""
 
 import hashlib
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from seqvae.checkpoint import Run
+from seqvae.checkpoint import Run, held
 from seqvae.data import Part, prepare
+from seqvae.evaluate import Settings
 from seqvae.modalities.base import Report
 from seqvae.model import Model, build, open_run
 from seqvae.training import run as training
 from seqvae.training.run import parts, resume, train
+from tests.training.processes import dies
 from tests.training.small import WORDS, records, values, write_corpus
 
 
@@ -62,6 +67,7 @@ def test_overwriting_replaces_the_run_and_keeps_files_that_are_no_part_of_it(cor
         ({"sources": ["missing.txt"]}, "missing"),
         ({"values": {"train": {"batch_size": 0}}}, r"train\.batch_size=0 is not possible; give 1 or more"),
         ({"values": {"train": {"seed": -1}}}, r"train\.seed=-1"),
+        ({"values": {"train": {"seed": 2**63}}}, r"seed=9223372036854775808 .* 0 or more, and less than 9223372036854"),
         ({"values": {"model": {"tied_embeddings": True, "embedding": 5}}}, "tied_embeddings needs equal sizes"),
         (
             {"values": {"objective": {"free_nats_total": 1.0, "free_nats_per_dimension": 1.0}}},
@@ -97,6 +103,111 @@ def test_a_full_disk_while_a_run_is_created_costs_nothing(
     with pytest.raises(OSError, match="No space left"):
         train("text", [corpus], source.path, values(), device="cpu", overwrite=True)
     assert contents(source.path) == before
+
+
+def overwrite(corpus: Path, out: Path) -> Run:
+    return train("text", [corpus], out, values(epochs=1, seed=4), device="cpu", overwrite=True)
+
+
+def test_the_old_run_comes_back_when_the_first_checkpoint_of_the_new_one_fails(
+    corpus: Path, source: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    shutil.copytree(source.path, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr("seqvae.checkpoint.tensors_to_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            overwrite(corpus, tmp_path / "run")
+    assert contents(tmp_path / "run") == contents(source.path)
+    overwrite(corpus, tmp_path / "run")
+    assert not list((tmp_path / "run").rglob(".*"))
+
+
+@pytest.mark.parametrize("which", range(1, 11))
+def test_death_between_two_runs_leaves_the_old_one(
+    which: int, corpus: Path, source: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six parts of the old run are set aside, four of the new one put in their places, then its checkpoint is named."""
+    out, rename, seen = tmp_path / "run", Path.rename, list[Path]()
+    shutil.copytree(source.path, out)
+
+    def die_after(self: Path, target: Path) -> None:
+        rename(self, target)
+        seen.append(target)
+        if len(seen) == which:
+            os._exit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", die_after)
+        assert dies(lambda: overwrite(corpus, out)) == 9
+        if which > 6:  # dies again, while the old run is put back
+            seen.extend([out] * (which - 3))
+            assert dies(lambda: Run(out)) == 9
+    assert (out / ".replaced-run").is_dir()
+    with pytest.raises(ValueError, match="already holds a run"):
+        train("text", [corpus], out, values(), device="cpu")
+    assert contents(out) == contents(source.path)
+    assert Model.load(out, "cpu").run is not None
+
+
+def test_death_after_the_first_checkpoint_leaves_the_new_run(
+    corpus: Path, source: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(source.path, out)
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "_remove_leftovers", lambda run: run.steps() and os._exit(9))
+        assert dies(lambda: overwrite(corpus, out)) == 9
+    assert (out / ".replaced-run").is_dir()
+    run = resume(out, device="cpu")
+    assert run.settings["train"]["seed"] == 4
+    assert not list(out.rglob(".*"))
+
+
+def test_a_run_that_another_process_trains_is_left_alone_but_can_be_read(
+    corpus: Path, source: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(source.path, out)
+    before = contents(out)
+    with held(out):
+        for action in (lambda: overwrite(corpus, out), lambda: resume(out, device="cpu")):
+            with pytest.raises(ValueError, match="another process is training in"):
+                action()
+        assert len(Model.load(out, "cpu").sample(2)) == 2
+    assert contents(out) == before
+
+
+def test_a_model_without_training_state_is_not_resumed(corpus: Path, source: Run, tmp_path: Path) -> None:
+    Model.load(source.path, "cpu").save(tmp_path / "saved")
+    with pytest.raises(ValueError, match=r"a model without training state; start a new run from it with --from"):
+        resume(tmp_path / "saved", device="cpu")
+    run = train(
+        "text", [corpus], tmp_path / "new", {"train": {"epochs": 1}}, device="cpu", start_from=tmp_path / "saved"
+    )
+    assert run.steps()[-1] > 0
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise AssertionError("read")
+
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setattr(training, "fit_modality", fail)
+    with pytest.raises(OSError, match="Not a directory"):
+        train("text", [corpus], tmp_path / "file" / "run", values(), device="cpu")
+
+    def read_only(*arguments: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("seqvae.checkpoint.os.open", read_only)
+    with pytest.raises(PermissionError):
+        train("text", [corpus], tmp_path / "new" / "run", values(), device="cpu")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("files", [["thesis.tex"], ["config.json"], ["config.json", "manifest.json"], ["modality"]])
@@ -210,3 +321,39 @@ def test_separate_validation_data_are_used_whole(corpus: Path, tmp_path: Path) -
     evaluated = Model.load(run.path, "cpu").evaluate([held_out])
     # the same items and the same bound, by another draw of z
     assert evaluated["elbo_nats"] == pytest.approx(records(run, "validation")[0]["elbo_nats"], rel=0.01)
+
+
+def test_the_largest_seed_trains(corpus: Path, tmp_path: Path) -> None:
+    run = train("text", [corpus], tmp_path / "run", values(epochs=1, seed=2**63 - 1), device="cpu")
+    assert run.steps() == [0, 4]
+
+
+def test_one_source_may_be_given_bare_and_one_item_may_not(corpus: Path, source: Run, tmp_path: Path) -> None:
+    run = train("text", str(corpus), tmp_path / "run", values(epochs=1), valid=corpus, device="cpu")
+    assert [run.report[name]["items"] for name in ("train", "valid")] == [60, 60]
+    model = Model.load(source.path, "cpu")
+    few = Settings(importance_samples=2, prior_samples=2)
+    assert model.evaluate(str(corpus), few) == model.evaluate([corpus], few)
+    for action in (model.encode, model.reconstruct):
+        with pytest.raises(ValueError, match=r"'the cat' is one item, not a list of items; write \[item\]"):
+            action("the cat")
+
+
+def test_codes_of_every_real_type_are_decoded_alike(source: Run) -> None:
+    model = Model.load(source.path, "cpu")
+    q = model.encode(["the cat sees a dog", "a small bird"])
+    expected = model.decode(q.mean)
+    codes = q.mean.numpy()
+    for given in (codes.astype(">f8"), codes.astype(np.longdouble), codes.astype(">f4"), codes.tolist(), codes[:, ::1]):
+        assert model.decode(given) == expected
+    for wrong in (q, "the cat", [["a", "b", "c"]]):
+        with pytest.raises(ValueError, match=r"is no table of codes; give a tensor or an array \(N, Z\)"):
+            model.decode(wrong)
+
+
+def test_a_sentence_names_few_of_many_keys(source: Run) -> None:
+    changed = {"model": dict.fromkeys(("latent", "embedding", "encoder_hidden", "decoder_hidden"), 9)}
+    changed["train"] = {"seed": 9, "batch_size": 9, "clip": 9.0, "log_steps": 9}
+    with pytest.raises(ValueError, match=r"but model\.decoder_hidden, .*, \.\.\. would change") as error:
+        resume(source.path, changed, device="cpu")
+    assert str(error.value).partition(" would")[0].count(",") == 8 - 1
