@@ -1,0 +1,1 @@
+"""MIDI: files to notes to clips on a grid of steps, and back."""

@@ -1,0 +1,60 @@
+"""A clip: which drum classes are hit on each step of a few bars."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+Meter = tuple[int, int]
+
+
+def steps_per_bar(meter: Meter, steps_per_quarter: int) -> int:
+    """The steps of one bar. Raises ValueError when that is no whole number.
+
+    >>> steps_per_bar((4, 4), 4), steps_per_bar((6, 8), 4), steps_per_bar((7, 8), 12)
+    (16, 12, 42)
+    """
+    numerator, denominator = meter
+    steps = Fraction(4 * numerator * steps_per_quarter, denominator)
+    if steps.denominator != 1 or steps < 1:
+        raise ValueError(
+            f"a bar of {numerator}/{denominator} has {steps} steps at {steps_per_quarter} steps a quarter; choose a "
+            "finer grid, or leave that metre out"
+        )
+    return int(steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """Hits (T, C) bool: True where class c is hit on step t; with what it takes to write them as MIDI.
+
+    `meter` is (numerator, denominator), `bpm` quarters a minute, `kit` the MIDI program of the drum channel.
+    """
+
+    hits: np.ndarray
+    meter: Meter = (4, 4)
+    steps_per_quarter: int = 4
+    bpm: float = 120.0
+    kit: int = 0
+
+    @property
+    def bars(self) -> Fraction:
+        """The length in bars."""
+        return Fraction(len(self.hits), steps_per_bar(self.meter, self.steps_per_quarter))
+
+    @property
+    def seconds(self) -> float:
+        """The length in seconds."""
+        return len(self.hits) / self.steps_per_quarter * 60.0 / self.bpm
+
+    def __eq__(self, other: object) -> bool:
+        """Equal hits on an equal grid, tempo and kit."""
+        if not isinstance(other, Clip):
+            return NotImplemented
+        same = (self.meter, self.steps_per_quarter, self.bpm, self.kit) == (
+            other.meter, other.steps_per_quarter, other.bpm, other.kit,
+        )  # fmt: skip
+        return same and np.array_equal(self.hits, other.hits)
+
+    def __hash__(self) -> int:
+        return hash((self.hits.shape, self.hits.tobytes(), self.meter, self.steps_per_quarter))
