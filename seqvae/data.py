@@ -116,11 +116,10 @@ def write_corpus(modality: Modality, sources: Sequence[Path], folder: Path) -> N
 def _encode_all(modality: Modality, sources: Sequence[Path], folder: Path, report: Report) -> dict[str, Any]:
     with open(folder / "steps.bin", "wb") as step_file, open(folder / "offsets.bin", "wb") as offset_file:
         writer = _Writer(step_file, offset_file)
-        for source in sources:
-            for item in modality.read(source, report):
-                x = modality.encode(item, report)
-                if x is not None:
-                    writer.add(x)
+        for item in modality.read(sources, report):
+            x = modality.encode(item, report)
+            if x is not None:
+                writer.add(x)
         writer.flush()
     report.items = writer.items
     return {
@@ -172,17 +171,17 @@ def _file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def content_hash(source: Path) -> str:
-    """sha256 of a file's content, or of the names and contents of all files below a folder.
+def content_hash(source: Path, files: Sequence[Path]) -> str:
+    """sha256 of the contents of a source's files and of their names below it.
 
     Raises ValueError when there is nothing at `source`.
     """
     if not source.exists():
         raise ValueError(f"there is no file or folder {source}; check the path, or restore the data")
     digest = hashlib.sha256()
-    for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+    for path in files:
         if path.is_file():
-            digest.update(str(path.relative_to(source)).encode())
+            digest.update(os.path.relpath(path, source).encode())
             digest.update(bytes.fromhex(_file_hash(path)))
     return digest.hexdigest()
 
@@ -192,8 +191,9 @@ def prepare(modality: Modality, sources: Sequence[Path]) -> Corpus:
 
     Raises ValueError when nothing is left to learn from, with what was dropped and why.
     """
+    contents = [content_hash(source, modality.files_of(source) if source.exists() else []) for source in sources]
     key = hashlib.sha256(
-        "\n".join([str(FORMAT), modality.name, modality.fingerprint(), *map(content_hash, sources)]).encode()
+        "\n".join([str(FORMAT), modality.name, modality.fingerprint(), *contents]).encode()
     ).hexdigest()
     corpus = _cached(modality, sources, cache_folder() / "corpora" / key[:32])
     corpus.report.sources = [str(source) for source in sources]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from seqvae import data
 from seqvae.data import Batches, Corpus, Part, cache_folder, clear_cache, collate, content_hash, prepare
-from seqvae.modalities.base import Modality, Report
+from seqvae.modalities.base import Arrangement, Modality, Report, Split
 
 
 class Digits:
@@ -33,10 +33,14 @@ class Digits:
         self.mark, self.longest = mark, longest
         self.encoded = self.decoded = 0
 
-    def read(self, source: Path, report: Report) -> Iterator[str]:
-        with open(source, encoding="ascii") as file:
-            for line in file:
-                yield line.rstrip("\n")
+    def files_of(self, source: Path) -> Sequence[Path]:
+        return [source]
+
+    def read(self, sources: Sequence[Path], report: Report) -> Iterator[str]:
+        for source in sources:
+            with open(source, encoding="ascii") as file:
+                for line in file:
+                    yield line.rstrip("\n")
 
     def encode(self, item: str, report: Report) -> np.ndarray | None:
         self.encoded += 1
@@ -45,7 +49,7 @@ class Digits:
             return None
         return np.array([*map(int, item), 0], dtype=np.int16)
 
-    def decode(self, x: np.ndarray) -> str:
+    def decode(self, x: np.ndarray, like: str | None = None) -> str:
         self.decoded += 1
         return "".join(map(str, x[:-1]))
 
@@ -59,7 +63,10 @@ class Digits:
     def load(self, folder: Path) -> None: ...
     def save(self, folder: Path) -> list[Path]: ...
     def nets(self, model: Any) -> Any: ...
-    def write(self, items: Sequence[str], folder: Path) -> list[Path]: ...
+    def of_split(self, split: Split, sources: Sequence[Path]) -> None: ...
+    def accept(self, given: str) -> list[str]: ...
+    def present(self, items: Sequence[str]) -> str: ...
+    def write(self, given: Sequence[str], folder: Path, arrangement: Arrangement = "set") -> list[Path]: ...
     def metrics(self, truth: Sequence[str], guess: Sequence[str]) -> dict[str, float | None]: ...
 
 
@@ -135,14 +142,15 @@ def test_a_folder_is_keyed_by_the_names_and_contents_of_its_files(tmp_path: Path
     folder = tmp_path / "folder"
     (folder / "deep").mkdir(parents=True)
     (folder / "deep" / "a").write_text("1")
-    before = content_hash(folder)
-    assert content_hash(folder) == before
-    (folder / "deep" / "a").rename(folder / "deep" / "b")
-    renamed = content_hash(folder)
-    (folder / "deep" / "b").write_text("2")
-    assert len({before, renamed, content_hash(folder)}) == 3
+    a, b = folder / "deep" / "a", folder / "deep" / "b"
+    before = content_hash(folder, [a])
+    assert content_hash(folder, [a]) == before
+    a.rename(b)
+    renamed = content_hash(folder, [b])
+    b.write_text("2")
+    assert len({before, renamed, content_hash(folder, [b])}) == 3
     with pytest.raises(ValueError, match=r"there is no file or folder .*missing"):
-        content_hash(tmp_path / "missing")
+        content_hash(tmp_path / "missing", [])
 
 
 @pytest.mark.parametrize("name", ["steps.bin", "offsets.bin", "corpus.json"])

@@ -66,7 +66,7 @@ def _items_of_file(model: "Model", file: Path) -> list[Any]:
     from seqvae.modalities.base import Report
 
     report = Report([str(file)])
-    items = list(model.modality.read(file, report))
+    items = list(model.modality.read([file], report))
     tell_counts(str(file), report)
     return items
 

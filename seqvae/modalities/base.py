@@ -4,13 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 if TYPE_CHECKING:
     from torch import nn
 
+Split = Literal["all", "train", "valid", "test"]
+Arrangement = Literal["set", "path", "grid"]
 
 @dataclass
 class Report:
@@ -29,7 +31,9 @@ class Report:
 class Modality(Protocol):
     """Files to items (`read`), items to integer arrays (`encode`), and back (`decode`, `write`).
 
-    An instance holds its data configuration and what it learned from a corpus (`fit`), such as a tokenizer.
+    An instance holds its data configuration and what it learned from a corpus (`fit`), such as a tokenizer. An item
+    is what one latent code stands for. What users hand in and get back may be longer: `accept` cuts it into items,
+    `present` puts items together again.
     """
 
     name: ClassVar[str]
@@ -51,12 +55,34 @@ class Modality(Protocol):
         """The longest sequence that generation may make, end included."""
         ...
 
-    def read(self, source: Path, report: Report) -> Iterator[Any]:
-        """The items of a source in order, one at a time; drops are counted in the report."""
+    def files_of(self, source: Path) -> Sequence[Path]:
+        """The files that `read` looks at for this source: a change of their content changes the items."""
         ...
 
-    def write(self, items: Sequence[Any], folder: Path) -> list[Path]:
-        """Write items as files into a folder; the paths written."""
+    def read(self, sources: Sequence[Path], report: Report) -> Iterator[Any]:
+        """The items of the sources in order, one at a time; drops are counted in the report."""
+        ...
+
+    def of_split(self, split: Split, sources: Sequence[Path]) -> "Modality | None":
+        """The same modality, reading one split of the sources' files only.
+
+        None where the sources are not split by file, or the split would be empty: then items are held out.
+        """
+        ...
+
+    def accept(self, given: Any) -> list[Any]:
+        """The items of something that a user hands in, in order. Raises ValueError when it is nothing of this kind."""
+        ...
+
+    def present(self, items: Sequence[Any]) -> Any:
+        """Items that follow one another, as the one thing that a user gets back."""
+        ...
+
+    def write(self, given: Sequence[Any], folder: Path, arrangement: Arrangement = "set") -> list[Path]:
+        """Write what users get back as files into a folder; the paths written.
+
+        `path` is an interpolation from the first to the last, `grid` a square palette, row by row.
+        """
         ...
 
     def fit(self, items: Callable[[], Iterable[Any]]) -> None:
@@ -67,8 +93,11 @@ class Modality(Protocol):
         """(T, ...) integers with the end of sequence; None when the item is dropped, which the report counts."""
         ...
 
-    def decode(self, x: np.ndarray) -> Any:
-        """The item of an array without padding; an end of sequence, where there is one, is taken off."""
+    def decode(self, x: np.ndarray, like: Any = None) -> Any:
+        """The item of an array without padding; an end of sequence, where there is one, is taken off.
+
+        What the array does not hold (a tempo, a length) is that of the item `like`, where one is given.
+        """
         ...
 
     def fingerprint(self) -> str:

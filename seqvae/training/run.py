@@ -106,12 +106,7 @@ def resume(
 
 def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
     """Let a modality learn from the items of all sources."""
-
-    def items() -> Any:
-        for source in sources:
-            yield from modality.read(source, Report())
-
-    modality.fit(items)
+    modality.fit(lambda: modality.read(sources, Report()))
 
 
 def _configure(
@@ -149,7 +144,13 @@ def _summary(corpus: Corpus) -> str:
 
 
 def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path]) -> list[Corpus]:
-    return [prepare(modality, sources)] + ([prepare(modality, valid)] if valid else [])
+    """The training data and, where they are not to be held out of these item by item, the validation data."""
+    if valid:
+        return [prepare(modality, sources), prepare(modality, valid)]
+    splits = [modality.of_split("train", sources), modality.of_split("valid", sources)]
+    if None in splits:
+        return [prepare(modality, sources)]
+    return [prepare(split, sources) for split in splits if split is not None]
 
 
 def _create(

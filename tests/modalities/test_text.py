@@ -23,7 +23,7 @@ def read(path: Path, content: bytes, **options: object) -> tuple[list[str], dict
     """The examples of a file with this content, and what was counted."""
     path.write_bytes(content)
     report = Report()
-    return list(Text(TextData(**options)).read(path, report)), dict(report.counts)  # type: ignore[arg-type]
+    return list(Text(TextData(**options)).read([path], report)), dict(report.counts)  # type: ignore[arg-type]
 
 
 def refusal(path: Path, content: bytes | None = None, **options: object) -> str:
@@ -31,7 +31,7 @@ def refusal(path: Path, content: bytes | None = None, **options: object) -> str:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ValueError) as caught:
-        list(Text(TextData(**options)).read(path, Report()))  # type: ignore[arg-type]
+        list(Text(TextData(**options)).read([path], Report()))  # type: ignore[arg-type]
     return str(caught.value)
 
 
@@ -95,7 +95,7 @@ def test_reading_needs_no_memory_for_the_whole_file(corpus: Path) -> None:
     corpus.write_bytes(b"a short line\n" * 400_000)  # 5 MB
     tracemalloc.start()
     try:
-        assert sum(1 for _ in Text(TextData()).read(corpus, Report())) == 400_000
+        assert sum(1 for _ in Text(TextData()).read([corpus], Report())) == 400_000
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
@@ -177,7 +177,7 @@ def test_written_sentences_are_read_back(tmp_path: Path) -> None:
     text = Text(TextData())
     (path,) = text.write(["a  b ", "é 😀", "one\nline"], tmp_path / "out")
     assert path == tmp_path / "out" / "sentences.txt"
-    assert list(text.read(path, Report())) == ["a  b ", "é 😀", "one line"]
+    assert list(text.read([path], Report())) == ["a  b ", "é 😀", "one line"]
     assert [entry.name for entry in path.parent.iterdir()] == ["sentences.txt"]
 
 
@@ -185,7 +185,7 @@ def test_written_paragraphs_are_read_back(tmp_path: Path) -> None:
     text = Text(TextData(blank_line_separated=True))
     (path,) = text.write(["a\nb", "c", "d\n\ne"], tmp_path)
     assert path.read_bytes() == b"a\nb\n\nc\n\nd\ne\n"
-    assert list(text.read(path, Report())) == ["a\nb", "c", "d\ne"]
+    assert list(text.read([path], Report())) == ["a\nb", "c", "d\ne"]
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,4 +333,4 @@ def test_any_lines_are_read_back_as_written(items: list[str], tmp_path_factory: 
     items = ["first", *(item for item in items if item.strip())]
     text = Text(TextData())
     (path,) = text.write(items, tmp_path_factory.mktemp("written"))
-    assert list(text.read(path, Report())) == items
+    assert list(text.read([path], Report())) == items

@@ -260,11 +260,11 @@ def test_penn_treebank_has_the_published_counts(shared_data: Path) -> None:
     if not folder.is_dir():
         pytest.skip(f"no Penn Treebank: {folder} is not a folder")
     text = Text(TextData(tokenizer="word", vocabulary_size=0))
-    text.fit(lambda: text.read(folder / "ptb.train.txt", Report()))
+    text.fit(lambda: text.read([folder / "ptb.train.txt"], Report()))
     types = set((folder / "ptb.train.txt").read_text(encoding="utf-8").split())
     assert text.outcomes == len(types) + 1 == 10_000
     tokens = {}
     for part in ("train", "valid", "test"):
-        encoded = [text.encode(item, Report()) for item in text.read(folder / f"ptb.{part}.txt", Report())]
+        encoded = [text.encode(item, Report()) for item in text.read([folder / f"ptb.{part}.txt"], Report())]
         tokens[part] = (len(encoded), sum(len(x) for x in encoded if x is not None))
     assert tokens == {"train": (42_068, 929_589), "valid": (3_370, 73_760), "test": (3_761, 82_430)}

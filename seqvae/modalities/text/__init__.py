@@ -11,7 +11,7 @@ import numpy as np
 
 from seqvae.config import SequenceModel, key
 from seqvae.files import write_atomically
-from seqvae.modalities.base import Report
+from seqvae.modalities.base import Arrangement, Report, Split
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import SentencePieceTokenizer
 from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
@@ -81,17 +81,36 @@ class Text:
         """The longest sequence that generation may make, end included."""
         return self.data.max_length + 1
 
-    def read(self, source: Path, report: Report) -> Iterator[str]:
-        """The examples of a text file in order; what is dropped or changed is counted in the report.
+    def files_of(self, source: Path) -> Sequence[Path]:
+        """The source itself: it has to be a file."""
+        return [source]
 
-        Raises ValueError when the file is missing, a folder, empty, binary or not in `data.encoding`.
+    def read(self, sources: Sequence[Path], report: Report) -> Iterator[str]:
+        """The examples of text files in order; what is dropped or changed is counted in the report.
+
+        Raises ValueError when a file is missing, a folder, empty, binary or not in `data.encoding`.
         """
-        return lines.examples(Path(source), self.data.encoding, self.data.blank_line_separated, report)
+        for source in sources:
+            yield from lines.examples(Path(source), self.data.encoding, self.data.blank_line_separated, report)
 
-    def write(self, items: Sequence[str], folder: Path) -> list[Path]:
-        """Write the items into sentences.txt, UTF-8, in the form that `read` takes; the path written."""
+    def of_split(self, split: Split, sources: Sequence[Path]) -> None:
+        """None: examples are held out one by one, not by file."""
+
+    def accept(self, given: str) -> list[str]:
+        """The text itself. Raises ValueError when it is no str."""
+        if not isinstance(given, str):
+            raise ValueError(f"a {type(given).__name__} is no text; give a str")
+        return [given]
+
+    def present(self, items: Sequence[str]) -> str:
+        """The only item: a text is not cut."""
+        (text,) = items
+        return text
+
+    def write(self, given: Sequence[str], folder: Path, arrangement: Arrangement = "set") -> list[Path]:
+        """Write the texts into sentences.txt, UTF-8, in the form that `read` takes; the path written."""
         folder.mkdir(parents=True, exist_ok=True)
-        content = lines.joined(items, self.data.blank_line_separated).encode("utf-8", errors="replace")
+        content = lines.joined(given, self.data.blank_line_separated).encode("utf-8", errors="replace")
         return [write_atomically(folder / "sentences.txt", content)]
 
     def fit(self, items: Callable[[], Iterable[str]]) -> None:
@@ -123,8 +142,8 @@ class Text:
         ids.append(END)
         return np.array(ids, dtype=np.int32)
 
-    def decode(self, x: np.ndarray) -> str:
-        """The text of token ids up to the end of sequence."""
+    def decode(self, x: np.ndarray, like: str | None = None) -> str:
+        """The text of token ids up to the end of sequence; there is nothing that it takes from another."""
         ids: list[int] = x.tolist()
         return self.tokenizer.decode(ids[: ids.index(END)] if END in ids else ids)
 
