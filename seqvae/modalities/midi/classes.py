@@ -1,0 +1,155 @@
+"""Class maps: which pitches of a drum channel count as one drum class, and which of them is written."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqvae.config import few, nearest
+
+PITCH_COUNT = 128
+
+
+@dataclass(frozen=True)
+class DrumClasses:
+    """Drum classes by name, and the pitches of each; the first pitch of a class is the one that is written.
+
+    Raises ValueError for a map without classes, a class without pitches, a name or pitch that stands twice and a pitch
+    that is no whole number from 0 to 127.
+    """
+
+    names: tuple[str, ...]
+    pitches: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.names or len(self.names) != len(self.pitches):
+            raise ValueError("a class map names at least one class, with the pitches of each")
+        owner: dict[int, str] = {}
+        for name, pitches in zip(self.names, self.pitches, strict=True):
+            if self.names.count(name) > 1:
+                raise ValueError(f"the class '{name}' stands twice; give each class a name of its own")
+            if not pitches:
+                raise ValueError(f"the class '{name}' has no pitch; give it at least one, or leave it out")
+            for pitch in pitches:
+                if type(pitch) is not int or not 0 <= pitch < PITCH_COUNT:
+                    raise ValueError(f"the class '{name}' holds {pitch!r}; a pitch is a whole number from 0 to 127")
+                if pitch in owner:
+                    raise ValueError(f"pitch {pitch} stands in '{owner[pitch]}' and in '{name}'; leave it in one class")
+                owner[pitch] = name
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """(128,) int16: the class of each pitch, or -1."""
+        table = np.full(PITCH_COUNT, -1, dtype=np.int16)
+        for index, pitches in enumerate(self.pitches):
+            table[list(pitches)] = index
+        return table
+
+    def to_json(self) -> str:
+        """An object that lists the pitches of each class, in order."""
+        classes = zip(self.names, map(list, self.pitches), strict=True)
+        return "{\n" + ",\n".join(f"  {json.dumps(name)}: {pitches}" for name, pitches in classes) + "\n}\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: Path | str) -> "DrumClasses":
+        """The map that `to_json` wrote; `source` stands for it in errors. Raises ValueError for anything else."""
+        form = 'give an object such as {"kick": [36, 35], "snare": [38, 40]}'
+        try:
+            classes = json.loads(text, object_pairs_hook=_Pairs)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{source} is no JSON ({error}); {form}") from None
+        if not isinstance(classes, _Pairs):
+            raise ValueError(f"{source} holds no object at its top; {form}")
+        for name, pitches in classes:
+            if not isinstance(pitches, list) or isinstance(pitches, _Pairs):
+                raise ValueError(f"{source}: the class '{name}' is no list of pitches; {form}")
+        try:
+            return cls(tuple(name for name, _ in classes), tuple(tuple(pitches) for _, pitches in classes))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{source}: {error}") from None
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as the list of its members, so that a name that stands twice is seen."""
+
+
+def _of(classes: Mapping[str, tuple[int, ...]]) -> DrumClasses:
+    return DrumClasses(tuple(classes), tuple(classes.values()))
+
+
+# The maps of MusicVAE's drum models and of GrooVAE's (Roberts et al. 2018, Gillick et al. 2019).
+GENERAL_MIDI = _of(
+    {
+        "kick": (36, 35),
+        "snare": (38, 27, 28, 31, 32, 33, 34, 37, 39, 40, 56, 65, 66, 75, 85),
+        "closed hat": (42, 44, 54, 68, 69, 70, 71, 73, 78, 80, 22),
+        "open hat": (46, 67, 72, 74, 79, 81, 26),
+        "low tom": (45, 29, 41, 43, 61, 64, 84),
+        "mid tom": (48, 47, 60, 63, 77, 86, 87),
+        "high tom": (50, 30, 62, 76, 83),
+        "crash": (49, 52, 55, 57, 58),
+        "ride": (51, 53, 59, 82),
+    }
+)
+ROLAND = _of(
+    {
+        "kick": (36,),
+        "snare": (38, 37, 40),
+        "closed hat": (42, 22, 44),
+        "open hat": (46, 26),
+        "low tom": (43, 58),
+        "mid tom": (47, 45),
+        "high tom": (50, 48),
+        "crash": (49, 52, 55, 57),
+        "ride": (51, 53, 59),
+    }
+)
+# The names of General MIDI level 2, and of Roland's pads 22 and 26.
+PITCHES = _of(
+    {
+        "closed hat edge": (22,),
+        "open hat edge": (26,),
+        **{
+            name: (pitch,)
+            for pitch, name in enumerate(
+                (
+                    "high q,slap,scratch push,scratch pull,sticks,square click,metronome click,metronome bell,"
+                    "acoustic bass drum,bass drum,side stick,acoustic snare,hand clap,electric snare,low floor tom,"
+                    "closed hi-hat,high floor tom,pedal hi-hat,low tom,open hi-hat,low-mid tom,high-mid tom,"
+                    "crash cymbal 1,high tom,ride cymbal 1,chinese cymbal,ride bell,tambourine,splash cymbal,cowbell,"
+                    "crash cymbal 2,vibraslap,ride cymbal 2,high bongo,low bongo,mute high conga,open high conga,"
+                    "low conga,high timbale,low timbale,high agogo,low agogo,cabasa,maracas,short whistle,"
+                    "long whistle,short guiro,long guiro,claves,high wood block,low wood block,mute cuica,open cuica,"
+                    "mute triangle,open triangle,shaker,jingle bell,bell tree,castanets,mute surdo,open surdo"
+                ).split(","),
+                start=27,
+            )
+        },
+    }
+)
+MAPS = {"gm": GENERAL_MIDI, "roland": ROLAND, "pitch": PITCHES}
+
+
+def find(name_or_path: str | Path) -> DrumClasses:
+    """The map of a name in MAPS, or of a JSON file. Raises ValueError when there is none or it is no class map."""
+    name = str(name_or_path)
+    if name in MAPS:
+        return MAPS[name]
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise ValueError(
+            f"no class map '{name}'; there are {few(MAPS)}, and JSON files that list the pitches of each class."
+            f"{nearest(name, MAPS)}"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read ({error}); give a JSON file of pitches") from None
+    return DrumClasses.from_json(text, path)
