@@ -46,6 +46,25 @@ class SequenceModel:
     initial_range: float = key(
         0.0, "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own", least=0
     )
+    code_initial_scale: float = key(
+        0.0, "the layers to and from the code start normal with this scale, biases at zero; 0: as the others", least=0
+    )
+
+
+@dataclass(frozen=True)
+class DrumModel(SequenceModel):
+    """The LSTM encoder and decoder of steps that are sets of drum classes."""
+
+    embedding: int = key(
+        0,
+        "size E of the step embeddings; 0: the encoder reads the classes' bits and a silence bit, the decoder one-hot "
+        "steps (MusicVAE)",
+        least=0,
+    )
+    shared_classes: bool = key(
+        False, "sets of classes share weights by their classes, in embeddings and in the output layer"
+    )
+    position: int = key(0, "size of the vector that tells a step its place in the bar and its bar; 0: none", least=0)
 
 
 @dataclass(frozen=True)

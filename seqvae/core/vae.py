@@ -65,14 +65,19 @@ class VAE(nn.Module):
     """Encoder, diagonal Gaussian posterior and decoder (Kingma and Welling 2014).
 
     Without an encoder (`encoder=None`, no latent units) it is the decoder alone: a language model. `scale` as in
-    `DiagonalGaussian.from_features`.
+    `DiagonalGaussian.from_features`. `initial_scale`: the layer that gives the posterior starts normal with this
+    scale, its bias at zero (Magenta's MusicVAE: 0.001); 0 leaves it as torch draws it.
     """
 
     encoder: Encoder | None
     decoder: Decoder
 
     def __init__(
-        self, encoder: nn.Module | None, decoder: nn.Module, scale: Literal["exp", "softplus"] = "exp"
+        self,
+        encoder: nn.Module | None,
+        decoder: nn.Module,
+        scale: Literal["exp", "softplus"] = "exp",
+        initial_scale: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder = cast(Encoder | None, encoder)
@@ -85,6 +90,9 @@ class VAE(nn.Module):
                 "a model has both or neither"
             )
         self.to_posterior = None if self.encoder is None else nn.Linear(self.encoder.features, 2 * self.latent)
+        if initial_scale and self.to_posterior is not None:
+            nn.init.normal_(self.to_posterior.weight, std=initial_scale)
+            nn.init.zeros_(self.to_posterior.bias)
 
     def posterior(self, batch: Batch, noise: Noise | None = None) -> DiagonalGaussian:
         """q(z|x) of each example."""

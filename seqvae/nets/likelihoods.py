@@ -5,11 +5,13 @@ all steps never exist at once.
 """
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from seqvae.noise import Noise
 
@@ -41,35 +43,71 @@ class Draw:
         return self.temperature == 0.0 or self.top_k == 1
 
 
-class Categorical(nn.Module):
-    """One of `outcomes` exclusive outcomes: softmax of a linear layer."""
+@runtime_checkable
+class Likelihood(Protocol):
+    """What a decoder asks of the distribution of one step. Where the outcomes can be listed there is `scores` too."""
 
-    def __init__(self, hidden: int, outcomes: int, bias: bool = True) -> None:
+    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+        """log p(x|h) in nats of each row, normalised over all x."""
+        ...
+
+    def mode(self, h: Tensor) -> Tensor:
+        """The most probable outcome of each row."""
+        ...
+
+    def draw(self, h: Tensor, noise: Noise, draw: Draw) -> Tensor:
+        """One outcome of each row, chosen as `draw` says."""
+        ...
+
+
+class Categorical(nn.Module):
+    """One of `outcomes` exclusive outcomes: softmax of a linear layer.
+
+    `features` (V, C) tells what the outcomes have in common: outcome v then has the weights w_v + sum_c features_vc s_c
+    with one s_c for each feature. The outcomes' own weights w_v start at zero, so that what was seldom met in
+    training is as probable as its features say.
+    """
+
+    features: Tensor | None
+
+    def __init__(
+        self, hidden: int, outcomes: int, bias: bool = True, features: Float[Tensor, "V C"] | None = None
+    ) -> None:
         super().__init__()
         self.projection = nn.Linear(hidden, outcomes, bias=bias)
+        self.register_buffer("features", features, persistent=False)
+        self.shared = None if features is None else nn.Linear(hidden, features.shape[1], bias=bias)
+        if features is not None:
+            for parameter in self.projection.parameters():
+                nn.init.zeros_(parameter)
 
     @property
     def outcomes(self) -> int:
         """The number of outcomes V."""
         return self.projection.out_features
 
+    def weights(self) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"] | None]:
+        """The weight and bias of each outcome, that of its features included."""
+        weight, bias = self.projection.weight, self.projection.bias
+        if self.shared is None or self.features is None:
+            return weight, bias
+        weight = torch.addmm(weight, self.features, self.shared.weight)
+        return weight, None if bias is None else torch.addmv(bias, self.features, self.shared.bias)
+
     def log_prob(self, h: Float[Tensor, "N H"], x: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
         """log p(x|h) in nats of each row, in chunks of rows."""
-        weight, bias = self.projection.weight, self.projection.bias
-        dtype = h.dtype
-        if torch.is_autocast_enabled(h.device.type):
-            dtype = torch.get_autocast_dtype(h.device.type)
-        log_prob: Tensor = _LinearCrossEntropy.apply(h, weight, bias, x, dtype, torch.is_grad_enabled())
+        with torch.autocast(h.device.type, enabled=False):
+            weight, bias = self.weights()
+        log_prob: Tensor = _LinearCrossEntropy.apply(h, weight, bias, x, product_dtype(h), torch.is_grad_enabled())
         return log_prob
 
     def scores(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N V"]:
         """log p of every outcome, in nats."""
-        logits = self.projection(h)
-        return (logits if logits.dtype == torch.float64 else logits.float()).log_softmax(-1)
+        return _exact(self._logits(h)).log_softmax(-1)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, " N"]:
         """The most probable outcome of each row, in chunks of rows."""
-        return torch.cat([self.projection(rows).argmax(-1) for rows in h.split(CHUNK_ROWS)])
+        return torch.cat([self._logits(rows).argmax(-1) for rows in h.split(CHUNK_ROWS)])
 
     def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Draw) -> Int[Tensor, " N"]:
         """One outcome of each row by the inverse of its distribution function; one random number a row."""
@@ -81,6 +119,66 @@ class Categorical(nn.Module):
         cumulative = filter_scores(scores, draw).softmax(-1).to(share).cumsum(-1)
         outcomes = torch.searchsorted(cumulative, share * cumulative[:, -1:]).squeeze(1)
         return outcomes.clamp(max=self.outcomes - 1).to(h.device)
+
+    def _logits(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N V"]:
+        logits: Tensor = self.projection(h)
+        if self.shared is None or self.features is None:
+            return logits
+        return logits + self.shared(h) @ self.features.T  # of a few rows; cheaper than all the outcomes' weights
+
+
+class Bernoulli(nn.Module):
+    """`classes` independent events, each 0 or 1: sigmoid of a linear layer.
+
+    log p(x|h) = sum_c x_c log s_c + (1 - x_c) log(1 - s_c). A temperature divides the logits, which is the same as
+    dividing the logarithm of the joint distribution. The joint outcomes are too many to be listed, so there is no
+    top-k and no nucleus.
+    """
+
+    def __init__(self, hidden: int, classes: int, bias: bool = True) -> None:
+        super().__init__()
+        self.projection = nn.Linear(hidden, classes, bias=bias)
+
+    @property
+    def classes(self) -> int:
+        """The number of events C of a step."""
+        return self.projection.out_features
+
+    def log_prob(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C"]) -> Float[Tensor, " N"]:
+        """log p(x|h) in nats of each row: the sum over classes."""
+        logits = _exact(self.projection(h))
+        return -F.binary_cross_entropy_with_logits(logits, x.to(logits.dtype), reduction="none").sum(-1)
+
+    def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C"]:
+        """The most probable outcome of each row: 1 where that is more probable than 0."""
+        return (self.projection(h) > 0).long()
+
+    def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Draw) -> Int[Tensor, "N C"]:
+        """One outcome of each row; one random number a class.
+
+        Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
+        """
+        if draw.greedy:
+            return self.mode(h)
+        if draw.top_k or draw.top_p < 1.0:
+            raise ValueError(
+                f"top_k={draw.top_k}, top_p={draw.top_p} is not possible with {self.classes} independent classes, "
+                "whose joint outcomes are not listed; leave both out, or lower the temperature"
+            )
+        share = noise.uniform("draw", self.classes)  # float64, maybe on the CPU
+        probability = (_exact(self.projection(h)).to(share) / draw.temperature).sigmoid()
+        return (share < probability).long().to(h.device)
+
+
+def product_dtype(x: Tensor) -> torch.dtype:
+    """The type that matrix products with x are computed in: autocast's where it is on, else that of x."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+
+
+def _exact(logits: Tensor) -> Tensor:
+    """Logits of at least single precision."""
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def filter_scores(scores: Float[Tensor, "N V"], draw: Draw) -> Float[Tensor, "N V"]:

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple, cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
-from seqvae.nets.likelihoods import Categorical
+from seqvae.nets.likelihoods import Likelihood, product_dtype
+from seqvae.nets.steps import Position, projected_rows
 from seqvae.noise import Noise, dropout
 from seqvae.types import Batch
 
@@ -16,7 +17,7 @@ class LSTMEncoder(nn.Module):
     """x to the last hidden states of an LSTM, both directions side by side (Bowman et al. 2016, section 2.1).
 
     `embed` maps steps to (B, T, E). Each direction is an LSTM of its own that starts at a real step, so padding
-    is never read before the state that counts.
+    is never read before the state that counts. `position` tells each step its place besides.
     """
 
     def __init__(
@@ -27,13 +28,15 @@ class LSTMEncoder(nn.Module):
         layers: int = 1,
         bidirectional: bool = True,
         input_dropout: float = 0.0,
+        position: Position | None = None,
     ) -> None:
         super().__init__()
         self.embed = embed
+        self.position = position
         self.input_dropout = input_dropout
         directions = 2 if bidirectional else 1
         self.features = directions * hidden
-        sizes = [embedding] + [self.features] * (layers - 1)
+        sizes = [embedding + (position.width if position else 0)] + [self.features] * (layers - 1)
         self.layers = nn.ModuleList(
             nn.ModuleList(nn.LSTM(size, hidden, batch_first=True) for _ in range(directions)) for size in sizes
         )
@@ -41,6 +44,7 @@ class LSTMEncoder(nn.Module):
     def forward(self, batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B H"]:
         """(B, directions * hidden): the state after each example's last real step, and after its first."""
         inputs = dropout(self.embed(batch.x), self.input_dropout, noise, "encoder input")
+        inputs = _with_position(inputs, self.position)
         backwards = _reversal(batch)
         ends: list[Tensor] = []
         for layer in cast(Iterable[Iterable[nn.LSTM]], self.layers):
@@ -60,20 +64,48 @@ def _reversal(batch: Batch) -> Int[Tensor, "B T"]:
     return torch.where(batch.mask, batch.lengths.unsqueeze(1) - 1 - steps, steps)
 
 
+def _with_position(inputs: Float[Tensor, "B T F"], position: Position | None) -> Float[Tensor, "B T FP"]:
+    if position is None:
+        return inputs
+    places = position(inputs.shape[1]).to(inputs.dtype)
+    return torch.cat([inputs, places.expand(len(inputs), -1, -1)], -1)
+
+
 def _reorder(x: Float[Tensor, "B T F"], order: Int[Tensor, "B T"]) -> Float[Tensor, "B T F"]:
     return x.gather(1, order.unsqueeze(2).expand(-1, -1, x.shape[2]))
 
 
+class Steps(NamedTuple):
+    """A decoder's weights as single steps want them: inputs and states of a layer side by side, constants added up.
+
+    `rows` (V, 4H): what each outcome as the last one adds to the gates of the first layer; None where outcomes have no
+    rows of their own, and then the first weight holds their embedding's. `places` (T, 4H): what each position adds.
+    `weights` (F + H, 4H) and `biases` (4H,) of each layer; the first layer's bias is in the state with the code.
+    """
+
+    first: Tensor
+    rows: Tensor | None
+    places: Tensor | None
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+
+
 class State(NamedTuple):
-    """A decoder between two steps: the code (B, Z), and the hidden and cell states (L, B, H)."""
+    """A decoder between two steps: the code (B, Z), the hidden and cell states (L, B, H), the number of steps done,
+    what the code adds to the gates of the first layer (B, 4H), and the decoder's weights for steps.
+    """
 
     z: Tensor
     h: Tensor
     c: Tensor
+    t: int = 0
+    gates: Tensor | None = None
+    steps: Steps | None = None
 
     def select(self, rows: Tensor) -> "State":
-        """The state of some of the rows, by index."""
-        return State(self.z[rows], self.h[:, rows], self.c[:, rows])
+        """The state of some of the rows, by index or mask."""
+        gates = None if self.gates is None else self.gates[rows]
+        return State(self.z[rows], self.h[:, rows], self.c[:, rows], self.t, gates, self.steps)
 
 
 class LSTMDecoder(nn.Module):
@@ -81,10 +113,11 @@ class LSTMDecoder(nn.Module):
 
     `initial_state`: `cell` is c0 = W z, h0 = tanh(c0) (Kim et al. 2018; He et al. 2019); `dense` is the tanh of a
     dense layer for all states (Roberts et al. 2018). Word dropout blanks out whole inputs (Bowman et al. 2016,
-    section 3.1). The input of the first step is a learned vector.
+    section 3.1). The input of the first step is a learned vector. `position` tells each step its place besides.
     """
 
     has_steps = True
+    likelihood: Likelihood
 
     def __init__(
         self,
@@ -92,18 +125,20 @@ class LSTMDecoder(nn.Module):
         embedding: int,
         latent: int,
         hidden: int,
-        likelihood: Categorical,
+        likelihood: Likelihood,
         layers: int = 1,
         initial_state: Literal["cell", "dense"] = "cell",
+        position: Position | None = None,
     ) -> None:
         super().__init__()
         self.embed = embed
+        self.position = position
         self.latent = latent
         self.likelihood = likelihood
         self.initial_state = initial_state
         self.input_dropout = self.output_dropout = self.word_dropout = 0.0
         self.first = nn.Parameter(torch.zeros(embedding))
-        self.lstm = nn.LSTM(embedding + latent, hidden, layers, batch_first=True)
+        self.lstm = nn.LSTM(embedding + latent + (position.width if position else 0), hidden, layers, batch_first=True)
         states = 1 if initial_state == "cell" else 2
         self.to_state = nn.Linear(latent, states * layers * hidden) if latent else None
 
@@ -112,25 +147,70 @@ class LSTMDecoder(nn.Module):
         self.input_dropout, self.output_dropout, self.word_dropout = inputs, outputs, words
         return self
 
+    def with_code_scale(self, scale: float) -> "LSTMDecoder":
+        """Draw the weights of the layer from the code to the initial state anew from N(0, scale^2), its bias at zero.
+
+        Magenta's MusicVAE takes 0.001 for the layers to and from the code. A scale of 0 changes nothing.
+        """
+        if scale and self.to_state is not None:
+            nn.init.normal_(self.to_state.weight, std=scale)
+            nn.init.zeros_(self.to_state.bias)
+        return self
+
     def start(self, z: Float[Tensor, "B Z"]) -> State:
         """The state before the first step."""
+        h, c = self._initial(z)
+        dtype = product_dtype(z)
+        with torch.autocast(z.device.type, enabled=False):  # what is added up for all steps keeps its precision
+            steps, from_code, bias = self._steps(dtype)
+            return State(z, h, c, 0, torch.addmm(bias, z.to(bias.dtype), from_code.T), steps)
+
+    def _initial(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The hidden and cell states (L, B, H) before the first step."""
         shape = (self.lstm.num_layers, z.shape[0], self.lstm.hidden_size)
         if self.to_state is None:
             zeros = z.new_zeros(shape)
-            return State(z, zeros, zeros)
+            return zeros, zeros
         states = self.to_state(z).unflatten(1, (-1, self.lstm.hidden_size)).transpose(0, 1)  # (L or 2L, B, H)
         if self.initial_state == "cell":
-            return State(z, states.tanh().contiguous(), states.contiguous())
+            return states.tanh().contiguous(), states.contiguous()
         c, h = states.tanh().chunk(2)
-        return State(z, h.contiguous(), c.contiguous())
+        return h.contiguous(), c.contiguous()
 
-    def step(self, state: State, x_prev: Int[Tensor, " B"] | None) -> tuple[Float[Tensor, "B H"], State]:
+    def _steps(self, dtype: torch.dtype) -> tuple[Steps, Tensor, Tensor]:
+        """The weights for steps, products in `dtype`; of the first layer those of the code (4H, Z), and its bias."""
+        lstm, layers = self.lstm, range(self.lstm.num_layers)
+        inputs, hidden = ([getattr(lstm, f"weight_{kind}_l{i}") for i in layers] for kind in ("ih", "hh"))
+        biases = [getattr(lstm, f"bias_ih_l{i}") + getattr(lstm, f"bias_hh_l{i}") for i in layers]
+        step, from_code, from_place = inputs[0].tensor_split([len(self.first), len(self.first) + self.latent], 1)
+        rows = projected_rows(self.embed, step)
+        inputs[0] = step if rows is None else step[:, :0]
+        weights = [torch.cat(pair, 1).T.to(dtype).contiguous() for pair in zip(inputs, hidden, strict=True)]
+        places = None if self.position is None else self.position(self.position.window) @ from_place.T
+        return Steps(step @ self.first, rows, places, tuple(weights), tuple(biases[1:])), from_code, biases[0]
+
+    def step(self, state: State, x_prev: Integer[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], State]:
         """One step: the output that the likelihood reads, and the next state."""
-        batch = state.z.shape[0]
-        inputs = self.first.expand(batch, -1) if x_prev is None else self.embed(x_prev)
-        inputs = torch.cat([inputs, state.z], -1).unsqueeze(1)
-        outputs, (h, c) = self.lstm(inputs, (state.h, state.c))
-        return outputs.squeeze(1), State(state.z, h, c)
+        steps, gates = state.steps, state.gates
+        if steps is None or gates is None:
+            raise ValueError("a state that `start` did not make cannot be stepped from; begin with start(z)")
+        if steps.places is not None:
+            gates = gates + steps.places[state.t % len(steps.places)]
+        if steps.rows is not None:
+            gates = gates + (steps.first if x_prev is None else steps.rows[x_prev])
+            inputs = []
+        else:
+            inputs = [self.first.expand(len(gates), -1) if x_prev is None else self.embed(x_prev)]
+        hidden: list[Tensor] = []
+        cells: list[Tensor] = []
+        biases = (gates, *steps.biases)
+        for h, c, weight, bias in zip(state.h, state.c, steps.weights, biases, strict=True):
+            product = torch.cat([*inputs, h], 1).to(weight.dtype) @ weight
+            i, f, g, o = (product + bias).chunk(4, 1)
+            cells.append(f.sigmoid() * c + i.sigmoid() * g.tanh())
+            hidden.append(o.sigmoid() * cells[-1].tanh())
+            inputs = [hidden[-1]]
+        return hidden[-1], state._replace(h=torch.stack(hidden), c=torch.stack(cells), t=state.t + 1)
 
     def hidden(self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B T H"]:
         """The outputs that the likelihood reads, teacher forced; those on padding mean nothing."""
@@ -141,8 +221,9 @@ class LSTMDecoder(nn.Module):
         if noise is not None and self.word_dropout:
             inputs = inputs * noise.keep("word", self.word_dropout, steps)
         inputs = torch.cat([inputs, z.unsqueeze(1).expand(-1, steps, -1).to(inputs.dtype)], -1)
-        state = self.start(z)
-        outputs, _ = self.lstm(inputs, (state.h.to(inputs.dtype), state.c.to(inputs.dtype)))
+        inputs = _with_position(inputs, self.position)
+        h, c = self._initial(z)
+        outputs, _ = self.lstm(inputs, (h.to(inputs.dtype), c.to(inputs.dtype)))
         return dropout(outputs, self.output_dropout, noise, "decoder output")
 
     def step_log_prob(self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B T"]:
@@ -155,6 +236,6 @@ class LSTMDecoder(nn.Module):
         """log p(x|z) in nats: the sum over real steps."""
         return self.step_log_prob(z, batch, noise).sum(1)
 
-    def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Int[Tensor, "B T"]:
+    def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Int[Tensor, "B T ..."]:
         """The most probable outcome of each step given the true steps before it."""
         return self.likelihood.mode(self.hidden(z, batch).flatten(0, 1)).unflatten(0, batch.x.shape[:2])

@@ -221,3 +221,15 @@ def test_gradients_of_the_objective_are_those_of_finite_differences() -> None:
                 p.add_(d, alpha=step)
             values.append(objective().item())
     assert (values[0] - values[1]) / 2e-5 == pytest.approx(slope.item(), rel=1e-6)
+
+
+def test_the_layers_around_the_code_start_at_the_scale_that_was_asked_for() -> None:
+    torch.manual_seed(0)
+    embed = nn.Embedding(7, 5)
+    decoder = LSTMDecoder(embed, 5, 40, 60, Categorical(60, 7), 2, "dense").with_code_scale(0.001)
+    vae = VAE(LSTMEncoder(embed, 5, 30), decoder, "softplus", initial_scale=0.001)
+    for layer in (vae.to_posterior, decoder.to_state):
+        assert layer.weight.std().item() == pytest.approx(0.001, rel=0.03)
+        assert not layer.bias.any()
+    drawn = decoder.to_state.weight.clone()
+    assert torch.equal(decoder.with_code_scale(0.0).to_state.weight, drawn)
