@@ -18,8 +18,8 @@ EVEN_BEAT, ODD_BEAT = "#f1f2f5", "#e4e6eb"
 # The first word that a class name holds decides its colour; related drums have related colours.
 COLOURS = {
     "kick": "#27408b", "bass drum": "#27408b", "snare": "#c8352b", "stick": "#e06c5f", "clap": "#e06c5f",
-    "open hat": "#efb118", "open hi": "#efb118", "hat": "#b87a0b", "hi-hat": "#b87a0b", "low tom": "#1d7a4a",
-    "low floor tom": "#1d7a4a", "mid": "#3fa66b", "high": "#7cc79a", "tom": "#3fa66b", "crash": "#7b3fa0",
+    "open hat": "#efb118", "open hi-hat": "#efb118", "hat": "#b87a0b", "low tom": "#1d7a4a",
+    "low floor tom": "#1d7a4a", "mid": "#3fa66b", "high tom": "#7cc79a", "tom": "#3fa66b", "crash": "#7b3fa0",
     "splash": "#7b3fa0", "chinese": "#7b3fa0", "ride": "#2f93b5", "bell": "#2f93b5",
 }  # fmt: skip
 OTHER_COLOUR = "#6b7280"
@@ -139,13 +139,15 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def _rows(clips: Sequence[np.ndarray], names: Sequence[str]) -> list[int]:
-    """The classes that get a row: all of a small class map, those that some clip hits of a large one."""
+    """The classes that get a row, from the bottom: all of a small class map; of a large one those hit, kicks first."""
     for hits in clips:
         if hits.ndim != 2 or not len(hits) or hits.shape[1] != len(names):
             raise ValueError(f"hits of shape {hits.shape} are not steps of {len(names)} classes; give a name for each")
     if len(names) <= MOST_ROWS:
         return list(range(len(names)))
-    return [row for row in range(len(names)) if any(hits[:, row].any() for hits in clips)] or [0]
+    shades = [*dict.fromkeys(COLOURS.values()), OTHER_COLOUR]
+    kept = [row for row in range(len(names)) if any(hits[:, row].any() for hits in clips)] or [0]
+    return sorted(kept, key=lambda row: shades.index(_colour(names[row])))
 
 
 def _colour(name: str) -> str:

@@ -1,0 +1,321 @@
+"""Drum hits as sound: a synthesizer of noise and sines, and FluidSynth where it is installed."""
+
+import functools
+import importlib
+import importlib.util
+import io
+import math
+import os
+import shutil
+import subprocess
+import tempfile
+import wave
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pretty_midi import PrettyMIDI
+
+RATE = 44_100  # samples a second
+SOUNDFONT_VARIABLE = "SEQVAE_SOUNDFONT"
+SOUNDFONT_FOLDERS = (
+    "~/.local/share/soundfonts", "~/Library/Audio/Sounds/Banks", "/usr/share/sounds/sf2", "/usr/share/sounds/sf3",
+    "/usr/share/soundfonts", "/usr/local/share/soundfonts", "/opt/homebrew/share/soundfonts",
+)  # fmt: skip
+# Above the knee the limiter bends; it never reaches its ceiling.
+KNEE, CEILING = 0.6, 0.98
+FADE_SECONDS = 0.005
+LONGEST_FLUIDSYNTH_SECONDS = 600
+
+# General MIDI's percussion by what comes nearest to it; any other pitch is a wood block.
+PITCHES = {
+    "kick": (35, 36), "snare": (38, 40), "side_stick": (31, 37, 85), "clap": (28, 39), "closed_hat": (22, 42, 44),
+    "open_hat": (26, 46), "low_tom": (41, 43, 45, 64, 66, 87), "mid_tom": (47, 48, 61, 63, 65, 86),
+    "high_tom": (50, 60, 62), "crash": (49, 52, 55, 57), "ride": (51, 59), "bell": (34, 53, 56, 67, 68, 80, 81, 83, 84),
+    "shaker": (29, 30, 54, 58, 69, 70, 73, 74, 82),
+}  # fmt: skip
+HATS = ("closed_hat", "open_hat")  # one pair of cymbals: either ends the open one
+# Frequencies in Hz whose ratios are no whole numbers: what sounds like metal.
+METAL = (263.0, 391.0, 523.0, 679.0, 811.0, 1033.0, 1327.0, 1609.0)
+
+
+def sound_of(pitch: int) -> str:
+    """The name of the sound that a pitch of the drum channel has.
+
+    >>> sound_of(36), sound_of(46), sound_of(127)
+    ('kick', 'open_hat', 'wood')
+    """
+    return next((sound for sound, pitches in PITCHES.items() if pitch in pitches), "wood")
+
+
+def synthesize(
+    onsets: Iterable[tuple[float, str, float]], rate: int = RATE, seconds: float = 0.0, loop: bool = False
+) -> np.ndarray:
+    """Samples in (-1, 1), float32, of hits given as (seconds, name of a sound, velocity from 0 to 1).
+
+    They last until the last hit has faded, and at least for `seconds`. With `loop` they last for exactly `seconds`,
+    and what still sounds at the end sounds on at the beginning, so that they can be repeated without a seam.
+    Loudness does not depend on what else is played; only what would be too loud is bent by a limiter. The same hits
+    give the same samples. Raises ValueError for a sound that is not there and for hits outside of a loop.
+    """
+    hits = sorted((round(start * rate), sound, velocity) for start, sound, velocity in onsets)
+    for start, sound, _ in hits:
+        if sound not in SOUNDS:
+            raise ValueError(f"no sound '{sound}'; there are {', '.join(SOUNDS)}")
+        if start < 0 or (loop and start >= round(seconds * rate)):
+            raise ValueError(f"a hit at {start / rate:g} s is outside; give hits from 0 s on, within the loop")
+    if not loop:
+        return _limited(_mixed(hits, rate, round(seconds * rate)))
+    length = round(seconds * rate)
+    if not hits:
+        return np.zeros(length, dtype=np.float32)
+    # The last of as many rounds as the longest sound lasts holds the tails of those before.
+    rounds = 1 + math.ceil(max(len(_sample(sound, rate)) for _, sound, _ in hits) / length)
+    played = [(start + turn * length, sound, velocity) for turn in range(rounds + 1) for start, sound, velocity in hits]
+    return _limited(_mixed(played, rate, 0)[(rounds - 1) * length : rounds * length])
+
+
+def render(
+    midi: "PrettyMIDI", rate: int = RATE, soundfont: Path | None = None, seconds: float = 0.0, loop: bool = False
+) -> np.ndarray:
+    """Samples in (-1, 1), float32, of the drums of a PrettyMIDI object: by FluidSynth where a soundfont is given.
+
+    `seconds` and `loop` are those of `synthesize`; FluidSynth cannot loop, so that loops are always synthesized.
+    Raises ValueError when FluidSynth fails.
+    """
+    if soundfont is not None and not loop:
+        samples = _fluidsynth(midi, rate, soundfont)
+        return np.pad(samples, (0, max(0, round(seconds * rate) - len(samples))))
+    drums = [note for instrument in midi.instruments if instrument.is_drum for note in instrument.notes]
+    return synthesize(((note.start, sound_of(note.pitch), note.velocity / 127) for note in drums), rate, seconds, loop)
+
+
+def find_soundfont() -> Path | None:
+    """The soundfont to give to `render`; None where FluidSynth (program or pyfluidsynth) or soundfont is missing.
+
+    $SEQVAE_SOUNDFONT names one, or is `none` for the synthesizer; else the usual folders are searched, and last the
+    small one that comes with pretty_midi is taken. Raises ValueError when $SEQVAE_SOUNDFONT names no file.
+    """
+    named = os.environ.get(SOUNDFONT_VARIABLE, "")
+    if named.lower() == "none":
+        return None
+    if named and not Path(named).expanduser().is_file():
+        raise ValueError(f"{SOUNDFONT_VARIABLE}={named} is no file; name a soundfont, or none for the synthesizer")
+    if not (_has_pyfluidsynth() or shutil.which("fluidsynth")):
+        return None
+    if named:
+        return Path(named).expanduser()
+    folders = [Path(folder).expanduser() for folder in SOUNDFONT_FOLDERS]
+    package = importlib.util.find_spec("pretty_midi")
+    folders += [Path(place) for place in (package.submodule_search_locations or ())] if package else []
+    fonts = (font for folder in folders if folder.is_dir() for font in sorted(folder.glob("*.sf[23]")))
+    return next(fonts, None)
+
+
+def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
+    """A WAV file of samples in [-1, 1]: one channel, 16 bits."""
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return content.getvalue()
+
+
+def write_wav(samples: np.ndarray, rate: int, path: Path) -> Path:
+    """Write samples in [-1, 1] as a WAV file; its path."""
+    path.write_bytes(wav(samples, rate))
+    return path
+
+
+def _mixed(hits: Sequence[tuple[int, str, float]], rate: int, least: int) -> np.ndarray:
+    """The sum of all hits, given by their first samples and in order, at least so many samples long."""
+    ends = [start + len(_sample(sound, rate)) for start, sound, _ in hits]
+    mix = np.zeros(max([least, *ends]), dtype=np.float32)
+    hats = [start for start, sound, _ in hits if sound in HATS]
+    fade = np.linspace(1, 0, round(FADE_SECONDS * rate))
+    next_hat = 0
+    for start, sound, velocity in hits:
+        sample = _sample(sound, rate)
+        if sound == "open_hat":
+            while next_hat < len(hats) and hats[next_hat] <= start:
+                next_hat += 1
+            gap = hats[next_hat] - start if next_hat < len(hats) else len(sample)
+            sample = sample[: gap + len(fade)].copy()
+            sample[gap:] *= fade[: len(sample) - gap]
+        # Ears hear level as its logarithm: half the velocity is 9 dB less.
+        mix[start : start + len(sample)] += sample * min(1.0, max(0.0, velocity)) ** 1.5
+    return mix
+
+
+def _limited(mix: np.ndarray) -> np.ndarray:
+    """The mix, bent where it is louder than the knee."""
+    loud = np.abs(mix) > KNEE
+    room = CEILING - KNEE
+    mix[loud] = np.sign(mix[loud]) * (KNEE + room * np.tanh((np.abs(mix[loud]) - KNEE) / room))
+    return mix
+
+
+@functools.cache
+def _sample(sound: str, rate: int) -> np.ndarray:
+    """One hit at full velocity, faded out to zero at its end."""
+    seconds, level, make = SOUNDS[sound]
+    times = np.arange(round(seconds * rate)) / rate
+    # Noise of its own for each sound, the same in every run.
+    sample = make(times, np.random.default_rng(sum(sound.encode())))
+    sample *= level / np.abs(sample).max()
+    fade = round(FADE_SECONDS * rate)
+    sample[-fade:] *= np.linspace(1, 0, fade)
+    sample.setflags(write=False)
+    return sample
+
+
+def _decay(times: np.ndarray, seconds: float) -> np.ndarray:
+    """1 at the start, 1/e after so many seconds; the first half millisecond rises, or it would click."""
+    return np.exp(-times / seconds) * np.minimum(1.0, times / 0.0005)
+
+
+def _glide(times: np.ndarray, top: float, bottom: float, seconds: float) -> np.ndarray:
+    """A sine that falls from one frequency in Hz to another, most of the way in so many seconds."""
+    return np.sin(2 * np.pi * (bottom * times + (top - bottom) * seconds * (1 - np.exp(-times / seconds))))
+
+
+def _noise(times: np.ndarray, rng: np.random.Generator, low: float, high: float = 1e9) -> np.ndarray:
+    """White noise between two frequencies in Hz, which fall off by 12 dB an octave outside; deviation 1."""
+    return _band(rng.standard_normal(len(times)), times, low, high)
+
+
+def _metal(times: np.ndarray, low: float) -> np.ndarray:
+    """Square waves at ratios that are no whole numbers, above a frequency in Hz; deviation 1."""
+    waves = sum(np.sign(np.sin(2 * np.pi * frequency * times + index)) for index, frequency in enumerate(METAL))
+    return _band(np.asarray(waves), times, low, 1e9)
+
+
+def _band(signal: np.ndarray, times: np.ndarray, low: float, high: float) -> np.ndarray:
+    """What a signal has between two frequencies, with deviation 1."""
+    frequencies = np.maximum(np.fft.rfftfreq(len(signal), times[1]), 1e-9)
+    gain = 1 / np.sqrt(1 + (low / frequencies) ** 4) / np.sqrt(1 + (frequencies / high) ** 4)
+    filtered = np.fft.irfft(np.fft.rfft(signal) * gain, len(signal))
+    return filtered / filtered.std()
+
+
+def _kick(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    body = _glide(times, 190.0, 48.0, 0.028) * _decay(times, 0.13)
+    return body + 0.06 * _noise(times, rng, 1500.0, 5000.0) * _decay(times, 0.004)
+
+
+def _snare(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    drum = _glide(times, 240.0, 185.0, 0.02) + 0.5 * _glide(times, 380.0, 330.0, 0.02)
+    return 0.5 * drum * _decay(times, 0.06) + 0.35 * _noise(times, rng, 1500.0, 9000.0) * _decay(times, 0.085)
+
+
+def _tom(pitch: float) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """A tom that settles at a pitch in Hz."""
+
+    def tom(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        body = _glide(times, 1.6 * pitch, pitch, 0.05) * _decay(times, 0.16)
+        return body + 0.04 * _noise(times, rng, 600.0, 4000.0) * _decay(times, 0.015)
+
+    return tom
+
+
+def _cymbal(
+    low: float, seconds: float, metal: float, ping: float = 0.0
+) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """Noise and metal above a frequency in Hz that decay in so many seconds, with a share of a ping at 3.1 kHz."""
+
+    def cymbal(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        wash = metal * _metal(times, low) + (1 - metal) * _noise(times, rng, low)
+        stick = np.sin(2 * np.pi * 3100.0 * times) + 0.6 * np.sin(2 * np.pi * 4730.0 * times)
+        return (1 - ping) * wash * _decay(times, seconds) + 2 * ping * stick * _decay(times, 0.06)
+
+    return cymbal
+
+
+def _side_stick(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    click = np.sin(2 * np.pi * 1720.0 * times) + 0.6 * np.sin(2 * np.pi * 480.0 * times)
+    return click * _decay(times, 0.012) + 0.2 * _noise(times, rng, 2000.0) * _decay(times, 0.006)
+
+
+def _clap(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    hands = sum(_decay(np.maximum(times - delay, 0.0), 0.006) for delay in (0.0, 0.011, 0.021))
+    return _noise(times, rng, 900.0, 3000.0) * (np.asarray(hands) + 0.7 * _decay(np.maximum(times - 0.03, 0.0), 0.06))
+
+
+def _bell(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    two = np.sign(np.sin(2 * np.pi * 562.0 * times)) + np.sign(np.sin(2 * np.pi * 845.0 * times))
+    return _band(two, times, 500.0, 4000.0) * _decay(times, 0.09)
+
+
+def _shaker(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return _noise(times, rng, 5000.0) * _decay(times, 0.035)
+
+
+def _wood(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.sin(2 * np.pi * 1150.0 * times) * _decay(times, 0.025)
+
+
+# Name: seconds, peak at full velocity, waveform. Levels are balanced by ear's loudness, not by peak.
+SOUNDS: dict[str, tuple[float, float, Callable[[np.ndarray, np.random.Generator], np.ndarray]]] = {
+    "kick": (0.7, 0.8, _kick),
+    "snare": (0.5, 0.75, _snare),
+    "closed_hat": (0.2, 0.28, _cymbal(7000.0, 0.028, 0.6)),
+    "open_hat": (1.2, 0.28, _cymbal(6500.0, 0.25, 0.6)),
+    "low_tom": (0.9, 0.6, _tom(82.0)),
+    "mid_tom": (0.8, 0.6, _tom(118.0)),
+    "high_tom": (0.7, 0.6, _tom(165.0)),
+    "crash": (2.6, 0.45, _cymbal(3000.0, 0.55, 0.35)),
+    "ride": (1.8, 0.3, _cymbal(5000.0, 0.33, 0.7, 0.3)),
+    "side_stick": (0.1, 0.5, _side_stick),
+    "clap": (0.4, 0.5, _clap),
+    "bell": (0.5, 0.35, _bell),
+    "shaker": (0.2, 0.25, _shaker),
+    "wood": (0.15, 0.4, _wood),
+}
+
+
+def _has_pyfluidsynth() -> bool:
+    """Whether pyfluidsynth is installed and finds its library."""
+    try:
+        importlib.import_module("fluidsynth")
+    except ImportError:
+        return False
+    return True
+
+
+def _fluidsynth(midi: "PrettyMIDI", rate: int, soundfont: Path) -> np.ndarray:
+    """What FluidSynth makes of a PrettyMIDI object, as loud as goes without clipping."""
+    if not any(instrument.notes for instrument in midi.instruments):
+        return np.zeros(0, dtype=np.float32)
+    if _has_pyfluidsynth():
+        samples = np.asarray(midi.fluidsynth(fs=rate, synthesizer=str(soundfont)))
+    else:
+        samples = _fluidsynth_program(midi, rate, soundfont)
+    loudest = np.abs(samples).max(initial=0.0)
+    return (samples * (0.9 / loudest if loudest else 1.0)).astype(np.float32)
+
+
+def _fluidsynth_program(midi: "PrettyMIDI", rate: int, soundfont: Path) -> np.ndarray:
+    """The same by the program `fluidsynth`; channels are averaged. Raises ValueError when it writes no such file."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "clip.mid"), Path(folder, "clip.wav")
+        midi.write(str(source))
+        # -n and -i: no MIDI input, no shell; the file type follows from the name.
+        command = ["fluidsynth", "-n", "-i", "-q", "-F", str(target), "-r", str(rate), str(soundfont), str(source)]
+        try:
+            run = subprocess.run(command, capture_output=True, check=False, timeout=LONGEST_FLUIDSYNTH_SECONDS)
+            with wave.open(str(target), "rb") as file:
+                found = file.getsampwidth(), file.getframerate()
+                channels, frames = file.getnchannels(), file.readframes(file.getnframes())
+            if run.returncode or found != (2, rate):
+                raise wave.Error(f"exit code {run.returncode}, {8 * found[0]} bits, {found[1]} Hz")
+        except (OSError, EOFError, wave.Error, subprocess.SubprocessError) as error:
+            raise ValueError(
+                f"fluidsynth made no WAV file with {soundfont} ({error}); name another soundfont in "
+                f"{SOUNDFONT_VARIABLE}, or none for the synthesizer"
+            ) from None
+    return np.frombuffer(frames, dtype="<i2").reshape(-1, channels).mean(1) / 32768
