@@ -111,29 +111,25 @@ ROLAND = _of(
         "ride": (51, 53, 59),
     }
 )
-# The names of General MIDI level 2, and of Roland's pads 22 and 26.
-PITCHES = _of(
-    {
-        "closed hat edge": (22,),
-        "open hat edge": (26,),
-        **{
-            name: (pitch,)
-            for pitch, name in enumerate(
-                (
-                    "high q,slap,scratch push,scratch pull,sticks,square click,metronome click,metronome bell,"
-                    "acoustic bass drum,bass drum,side stick,acoustic snare,hand clap,electric snare,low floor tom,"
-                    "closed hi-hat,high floor tom,pedal hi-hat,low tom,open hi-hat,low-mid tom,high-mid tom,"
-                    "crash cymbal 1,high tom,ride cymbal 1,chinese cymbal,ride bell,tambourine,splash cymbal,cowbell,"
-                    "crash cymbal 2,vibraslap,ride cymbal 2,high bongo,low bongo,mute high conga,open high conga,"
-                    "low conga,high timbale,low timbale,high agogo,low agogo,cabasa,maracas,short whistle,"
-                    "long whistle,short guiro,long guiro,claves,high wood block,low wood block,mute cuica,open cuica,"
-                    "mute triangle,open triangle,shaker,jingle bell,bell tree,castanets,mute surdo,open surdo"
-                ).split(","),
-                start=27,
-            )
-        },
-    }
-)
+# The names of General MIDI level 2, and of the rims of Roland's hats (22, 26).
+# fmt: off
+PITCHES = _of({
+    "closed hat edge": (22,), "open hat edge": (26,), "high q": (27,), "slap": (28,), "scratch push": (29,),
+    "scratch pull": (30,), "sticks": (31,), "square click": (32,), "metronome click": (33,), "metronome bell": (34,),
+    "acoustic bass drum": (35,), "bass drum": (36,), "side stick": (37,), "acoustic snare": (38,),
+    "hand clap": (39,), "electric snare": (40,), "low floor tom": (41,), "closed hi-hat": (42,),
+    "high floor tom": (43,), "pedal hi-hat": (44,), "low tom": (45,), "open hi-hat": (46,), "low-mid tom": (47,),
+    "high-mid tom": (48,), "crash cymbal 1": (49,), "high tom": (50,), "ride cymbal 1": (51,),
+    "chinese cymbal": (52,), "ride bell": (53,), "tambourine": (54,), "splash cymbal": (55,), "cowbell": (56,),
+    "crash cymbal 2": (57,), "vibraslap": (58,), "ride cymbal 2": (59,), "high bongo": (60,), "low bongo": (61,),
+    "mute high conga": (62,), "open high conga": (63,), "low conga": (64,), "high timbale": (65,),
+    "low timbale": (66,), "high agogo": (67,), "low agogo": (68,), "cabasa": (69,), "maracas": (70,),
+    "short whistle": (71,), "long whistle": (72,), "short guiro": (73,), "long guiro": (74,), "claves": (75,),
+    "high wood block": (76,), "low wood block": (77,), "mute cuica": (78,), "open cuica": (79,),
+    "mute triangle": (80,), "open triangle": (81,), "shaker": (82,), "jingle bell": (83,), "bell tree": (84,),
+    "castanets": (85,), "mute surdo": (86,), "open surdo": (87,),
+})
+# fmt: on
 MAPS = {"gm": GENERAL_MIDI, "roland": ROLAND, "pitch": PITCHES}
 
 

@@ -61,16 +61,13 @@ class Segment:
         )
         return padded.windows(bars, bars)
 
-    def covered(self, bars: int, hop: int) -> np.ndarray:
-        """(bars,) bool: whether a bar stands in a window."""
-        covered = np.zeros(self.bars, dtype=bool)
-        if hop <= bars:
-            starts = self.starts(bars, hop)
-            covered[: starts[-1] + bars if starts else 0] = True
-        else:
-            for start in self.starts(bars, hop):
-                covered[start : start + bars] = True
-        return covered
+    def in_windows(self, bars: int, hop: int) -> tuple[int, int]:
+        """The note-ons of those bars that stand in a window, and the cells that they hit."""
+        starts, steps = self.starts(bars, hop), len(self.hits) // max(self.bars, 1)
+        stretches = [(starts[0], starts[-1] + bars)] if starts and hop <= bars else [(at, at + bars) for at in starts]
+        onsets = sum(int(self.onsets[first:last].sum()) for first, last in stretches)
+        cells = sum(int(self.hits[first * steps : last * steps].sum()) for first, last in stretches)
+        return onsets, cells
 
 
 @dataclass
@@ -83,7 +80,9 @@ class Layout:
     misfits: Counter[Meter]  # metres whose bar is no whole number of steps: note-ons
 
 
-def layout(notes: Notes, classes: DrumClasses, steps_per_quarter: int = 4, channel: int | None = DRUM_CHANNEL) -> Layout:
+def layout(
+    notes: Notes, classes: DrumClasses, steps_per_quarter: int = 4, channel: int | None = DRUM_CHANNEL
+) -> Layout:
     """The note-ons of a channel (counted from 0; None: of all) on a grid, in bars.
 
     A hit goes to the nearest step, counted from the last change of metre, and the later one of two that are as near; a

@@ -161,9 +161,7 @@ def _read_track(track: bytes, events: _Events) -> None:
                 pitch, velocity = track[position], track[position + 1]
                 if velocity and pitch < 128:
                     velocity = velocity if velocity < 128 else 127
-                    notes.append(
-                        tick << TICK_SHIFT | pitch << PITCH_SHIFT | velocity << VELOCITY_SHIFT | status & 15
-                    )
+                    notes.append(tick << TICK_SHIFT | pitch << PITCH_SHIFT | velocity << VELOCITY_SHIFT | status & 15)
             elif not status:
                 raise _BrokenTrack("starts with no event")
             position += 2

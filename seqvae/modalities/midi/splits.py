@@ -1,0 +1,105 @@
+"""Which files are for training, validation and testing, and how many windows two parts have in common."""
+
+import csv
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from seqvae.config import few, nearest
+from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.sources import SUFFIXES, MidiFile, contents
+
+SPLITS = ("all", "train", "valid", "test")
+MEANING = {"train": "train", "training": "train", "test": "test", "eval": "test", "evaluation": "test"} | dict.fromkeys(
+    ("valid", "validation", "val", "dev", "development"), "valid"
+)
+DELIMITERS = ",;\t"
+
+
+def by_content(files: Sequence[MidiFile], valid_share: float, test_share: float, seed: int) -> list[str]:
+    """The split of each file. Copies fall together, and names and order play no part.
+
+    The contents are ranked by a hash of themselves and the seed: the first are for validation, at least one where
+    there are two and `valid_share` is not 0, the next for testing, and the others, at least one, for training.
+    """
+    digests = []
+    for file, content in contents(files):
+        data = content if isinstance(content, bytes) else str(file).encode(errors="surrogateescape")
+        digests.append(hashlib.blake2b(data, digest_size=16, salt=seed.to_bytes(8, "little", signed=True)).digest())
+    ranked = sorted(set(digests))
+    spare = len(ranked) - 1  # at least one is for training
+    valid = min(spare, max(round(valid_share * len(ranked)), int(valid_share > 0)))
+    test = min(spare - valid, round(test_share * len(ranked)))
+    part = dict.fromkeys(ranked, "train") | dict.fromkeys(ranked[:valid], "valid")
+    part |= dict.fromkeys(ranked[valid : valid + test], "test")
+    return [part[digest] for digest in digests]
+
+
+def by_table(files: Sequence[MidiFile], table: Path, column: str) -> list[str | None]:
+    """The split of each file by a column of a CSV file; None for a file that it does not name.
+
+    The files are named in the column whose values most of them end with, as paths do. Raises ValueError when the table
+    cannot be read, has no such column, names none of the files or holds no known split.
+    """
+    header, rows = _rows(table)
+    if column not in header:
+        raise ValueError(f"{table} has no column '{column}'; it has {few(header) or 'none'}.{nearest(column, header)}")
+    endings = [_endings(file) for file in files]
+    best: list[str | None] = []
+    for name in _name_columns(rows, header):
+        splits = {_normal(row[name]): row[column] for row in rows if row[name]}
+        found = [next((splits[ending] for ending in each if ending in splits), None) for each in endings]
+        if len(files) - found.count(None) > len(best) - best.count(None):
+            best = found
+    if not best:
+        raise ValueError(f"{table} names none of the files, such as {files[0]}, in any of its columns {few(header)}")
+    parts = [value if value is None else MEANING.get(value.strip().lower(), f"'{value}'") for value in best]
+    if not set(parts) & set(SPLITS):
+        raise ValueError(
+            f"the column '{column}' of {table} holds {few(sorted({part for part in parts if part}))}; it must tell "
+            "train, valid and test apart"
+        )
+    return parts
+
+
+def _rows(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """The names of the columns, and the lines by them."""
+    if not table.is_file():
+        raise ValueError(f"there is no file {table}; give a CSV file with a line for each MIDI file")
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+            file.seek(0)
+            delimiter = max(DELIMITERS, key=header.count)
+            reader = csv.DictReader(file, delimiter=delimiter, restval="")
+            rows = list(reader)
+            return list(reader.fieldnames or []), rows
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{table} cannot be read as CSV ({error}); give a CSV file in UTF-8") from None
+
+
+def _name_columns(rows: Sequence[dict[str, str]], header: Sequence[str]) -> list[str]:
+    """The columns that name a MIDI file in the first line, or else all of them."""
+    return [name for name in header if rows and rows[0][name].lower().endswith(SUFFIXES)] or list(header)
+
+
+def _normal(name: str) -> str:
+    return name.strip().replace("\\", "/").removeprefix("./")
+
+
+def _endings(file: MidiFile) -> list[str]:
+    """The path of a file without its first folder, without its first two, ..., the longest first."""
+    parts = file.parts
+    return [parts[0] + "/".join(parts[1:])] + ["/".join(parts[start:]) for start in range(1, len(parts))]
+
+
+def overlap(train: Iterable[Clip], other: Iterable[Clip]) -> int:
+    """How many windows of one part have the hits and the metre of a window of the other, which is trained on."""
+    known = {key(clip) for clip in train}
+    return sum(key(clip) in known for clip in other)
+
+
+def key(clip: Clip) -> bytes:
+    """A digest of the hits and the metre of a clip; tempo and kit play no part."""
+    shape = repr((clip.hits.shape, clip.meter, clip.steps_per_quarter)).encode()
+    return hashlib.blake2b(clip.hits.tobytes() + shape, digest_size=16).digest()
