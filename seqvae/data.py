@@ -191,7 +191,7 @@ def prepare(modality: Modality, sources: Sequence[Path]) -> Corpus:
 
     Raises ValueError when nothing is left to learn from, with what was dropped and why.
     """
-    contents = [content_hash(source, modality.files_of(source) if source.exists() else []) for source in sources]
+    contents = [content_hash(source, modality.files_of(source)) for source in sources]
     key = hashlib.sha256(
         "\n".join([str(FORMAT), modality.name, modality.fingerprint(), *contents]).encode()
     ).hexdigest()

@@ -2,17 +2,21 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
 
 from seqvae import generate
 from seqvae.core.vae import VAE
 from seqvae.data import Batches, Corpus, Part
 from seqvae.evaluation.latent import active_units, collect_posterior, mutual_information
 from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity
-from seqvae.evaluation.reconstruction import self_bleu, token_accuracy
+from seqvae.evaluation.reconstruction import self_bleu, step_accuracy, token_accuracy
 from seqvae.generate import Decoding
 from seqvae.modalities.base import Modality
+from seqvae.noise import Noise
 from seqvae.types import Batch
 
 Watch = Callable[[int, int, str], None]  # done, total, what
@@ -31,8 +35,10 @@ UNITS = {
     "bits_per_byte": "bits per byte of UTF-8, line ends counted",
     "mutual_information_nats": "nats, at most ln(items), give or take sqrt(Z / 2 items)",
     "active_units": "latent units whose posterior mean has variance > 0.01",
-    "step_accuracy_teacher_forced": "share of tokens, from the posterior mean",
-    "exact_match": "share of items, greedy from the posterior mean",
+    "step_accuracy_teacher_forced": "share of tokens, the true ones before each given",
+    "step_accuracy_free_running": "share of steps, drawn at temperature 1",
+    "step_accuracy_greedy": "share of steps, greedy",
+    "exact_match": "share of items, greedy",
     "bleu": "BLEU-4 of the reconstructions, 0 to 100",
     "self_bleu": "BLEU-4 of each prior sample against the others, 0 to 100",
 }
@@ -40,12 +46,21 @@ UNITS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How much the evaluation draws: samples of z per item, samples from the prior, their temperature, the seed."""
+    """How much the evaluation draws: samples of z per item, samples from the prior, their temperature, the seed.
+
+    `codes`: reconstructions are made from the posterior mean, or from one code drawn from the posterior.
+    """
 
     importance_samples: int = 100
     prior_samples: int = 200
     temperature: float = 1.0
+    codes: Literal["mean", "drawn"] = "mean"
     seed: int = 0
+
+    @property
+    def code_seed(self) -> int | None:
+        """The seed that draws the codes of reconstructions; None for the mean."""
+        return None if self.codes == "mean" else self.seed
 
 
 def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> dict[str, Any]:
@@ -74,12 +89,12 @@ def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
         "importance_samples": settings.importance_samples if vae.latent else 1,
         "perplexity": perplexity(weighted.total_nll_nats, weighted.total_tokens),
         "bits_per_byte": bits_per_byte(weighted.total_nll_nats, corpus.bytes) if corpus.bytes else None,
-        "step_accuracy_teacher_forced": token_accuracy(vae, read("accuracy")).share,
+        "step_accuracy_teacher_forced": token_accuracy(vae, read("accuracy"), settings.code_seed).share,
     }
     decoding = Decoding(max_steps=modality.max_steps, end=modality.end)
     if vae.latent:
         figures |= _latent_figures(vae, read("latent code"), settings.seed)
-        figures |= _reconstruction_figures(vae, modality, batches, decoding, watch)
+        figures |= _reconstruction_figures(vae, modality, batches, decoding, settings, watch)
     watch(0, 1, "samples")
     drawn = Decoding(max_steps=modality.max_steps, end=modality.end, temperature=settings.temperature)
     samples = [modality.decode(x) for x in generate.sample(vae, settings.prior_samples, drawn, settings.seed)]
@@ -94,15 +109,34 @@ def _latent_figures(vae: VAE, batches: Iterator[Batch], seed: int) -> dict[str, 
 
 
 def _reconstruction_figures(
-    vae: VAE, modality: Modality, batches: Batches, decoding: Decoding, watch: Watch
+    vae: VAE, modality: Modality, batches: Batches, decoding: Decoding, settings: Settings, watch: Watch
 ) -> dict[str, float | None]:
-    """The modality's comparison of all items with their greedy reconstructions from the posterior mean."""
-    truth, guess = [], []
-    total = len(batches.part)
-    watch(0, total, "reconstructions")
+    """The modality's comparison of all items with their greedy reconstructions, and the accuracy of their steps.
+
+    Steps are compared one by one where all sequences have a length that is given; elsewhere a missing word would count
+    as many.
+    """
+    fixed = modality.end is None
+    truth: list[np.ndarray] = []
+    greedy: list[np.ndarray] = []
+    drawn: list[np.ndarray] = []
+    watch(0, len(batches.part), "reconstructions")
     for indices in batches.in_order():
-        arrays = [batches.part.corpus[int(index)] for index in indices]
-        truth += [modality.decode(x) for x in arrays]
-        guess += [modality.decode(x) for x in generate.reconstruct(vae, arrays, decoding)]
-        watch(len(truth), total, "reconstructions")
-    return modality.metrics(truth, guess)
+        batch = batches.load(indices).to(vae.device)
+        with torch.inference_mode():
+            q = vae.posterior(batch)
+            z = q.mean if settings.codes == "mean" else q.rsample(Noise(settings.seed, batch.keys))
+        truth += [batches.part.corpus[int(index)] for index in indices]
+        if fixed:
+            decoding = replace(decoding, max_steps=batch.x.shape[1])
+        greedy += generate.decode(vae, z, decoding)
+        if fixed:
+            running = replace(decoding, temperature=1.0)
+            drawn += generate.decode(vae, z, running, settings.seed, first_key=len(drawn))
+        watch(len(truth), len(batches.part), "reconstructions")
+    items = [modality.decode(x) for x in truth]
+    figures = modality.metrics(items, [modality.decode(x, item) for x, item in zip(greedy, items, strict=True)])
+    if fixed:
+        figures["step_accuracy_free_running"] = step_accuracy(truth, drawn).share
+        figures["step_accuracy_greedy"] = step_accuracy(truth, greedy).share
+    return figures

@@ -155,3 +155,35 @@ def interpolate(
     so neighbours differ by their codes only. Raises ValueError for fewer than two steps or an unknown mode.
     """
     return _decode(vae, latent.interpolate(a, b, steps, mode), torch.zeros(steps, dtype=torch.int64), decoding, seed)
+
+
+def palette(
+    vae: VAE,
+    corners: Tensor,
+    size: int,
+    decoding: Decoding,
+    mode: Literal["slerp", "lerp"] = "slerp",
+    seed: int = 0,
+) -> list[np.ndarray]:
+    """`size` x `size` sequences, row by row, between four codes (4, Z): top left, top right, bottom left, bottom right.
+
+    The two outer columns are interpolated, then each row between them. All points meet the same noise.
+    Raises ValueError for fewer than two rows or an unknown mode.
+    """
+    left, right = (latent.interpolate(corners[side], corners[side + 2], size, mode) for side in (0, 1))
+    rows = [latent.interpolate(a, b, size, mode) for a, b in zip(left, right, strict=True)]
+    return _decode(vae, torch.cat(rows), torch.zeros(size * size, dtype=torch.int64), decoding, seed)
+
+
+def vary(vae: VAE, z: Tensor, n: int, distance: float, decoding: Decoding, seed: int = 0) -> list[np.ndarray]:
+    """`n` sequences near a code (Z,): on the great arc towards codes of the prior, at `distance` of its length.
+
+    0 is the code itself, 1 a code of the prior; variation i depends on the seed and i alone.
+    Raises ValueError for a distance outside [0, 1].
+    """
+    if not 0.0 <= distance <= 1.0:
+        raise ValueError(f"distance={distance} is not possible; give 0 (no change) to 1 (any other)")
+    codes = prior_codes(vae, n, seed)
+    for row, other in enumerate(codes):
+        codes[row] = latent.slerp(z, other, distance)
+    return decode(vae, codes, decoding, seed)

@@ -25,7 +25,7 @@ def build(config: Config, modality: Modality) -> VAE:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         encoder, decoder = modality.nets(config.model)
-        return VAE(encoder, decoder, config.model.scale)
+        return VAE(encoder, decoder, config.model.scale, config.model.code_initial_scale)
 
 
 def read_config(run: Run) -> Config:
@@ -75,7 +75,10 @@ def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path) -> None:
 
 
 class Model:
-    """A VAE with its modality: items to latent codes and back."""
+    """A VAE with its modality: items to latent codes and back.
+
+    What is longer than one code stands for, such as a song of many bars, is cut into windows and put together again.
+    """
 
     def __init__(self, config: Config, modality: Modality, vae: VAE, run: Run | None = None) -> None:
         self.config = config
@@ -106,8 +109,11 @@ class Model:
         run.save(step, Checkpoint(weights_of(self.vae), {}, {"step": step, "best_step": step}))
 
     def encode(self, items: Sequence[Any]) -> DiagonalGaussian:
-        """q(z|x) of each item, (N, Z). Raises ValueError for an item that the model's limits leave out."""
-        return generate.encode(self.vae, self._arrays(items))
+        """q(z|x) of each item, (N, Z), or of each window of it, in order.
+
+        Raises ValueError for an item that the model's limits leave out.
+        """
+        return generate.encode(self.vae, self._arrays(self._windows(items)))
 
     def decode(
         self,
@@ -122,14 +128,14 @@ class Model:
 
         Raises ValueError for what is no table of finite numbers with a row for each item.
         """
-        codes = _codes(z)
-        return self._items(generate.decode(self.vae, codes, self._decoding(temperature, top_k, top_p, beam), seed))
+        arrays = generate.decode(self.vae, _codes(z), self._decoding(temperature, top_k, top_p, beam), seed)
+        return self._presented(arrays)
 
     def sample(
         self, n: int, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, beam: int = 1, seed: int = 0
     ) -> list[Any]:
         """`n` items from the prior; item i depends on the seed and i alone."""
-        return self._items(generate.sample(self.vae, n, self._decoding(temperature, top_k, top_p, beam), seed))
+        return self._presented(generate.sample(self.vae, n, self._decoding(temperature, top_k, top_p, beam), seed))
 
     def reconstruct(
         self,
@@ -141,8 +147,10 @@ class Model:
         seed: int = 0,
     ) -> list[Any]:
         """Each item encoded and decoded again from its posterior mean."""
-        decoding = self._decoding(temperature, top_k, top_p, beam)
-        return self._items(generate.reconstruct(self.vae, self._arrays(items), decoding, seed))
+        groups = self._windows(items)
+        decoding = self._decoding(temperature, top_k, top_p, beam, groups)
+        arrays = iter(generate.reconstruct(self.vae, self._arrays(groups), decoding, seed))
+        return [self._present([next(arrays) for _ in group], group) for group in groups]
 
     def interpolate(
         self,
@@ -154,10 +162,67 @@ class Model:
         beam: int = 1,
         seed: int = 0,
     ) -> list[Any]:
-        """`steps` items between a and b, both ends counted; the ends are their plain reconstructions."""
-        first, last = self.encode([a]).mean[0], self.encode([b]).mean[0]
-        decoding = self._decoding(temperature, 0, 1.0, beam)
-        return self._items(generate.interpolate(self.vae, first, last, steps, decoding, mode, seed))
+        """`steps` items between a and b, both ends counted; the ends are their plain reconstructions.
+
+        Of two that are cut into windows the shorter one is repeated; what a code lacks, such as a tempo, is a's.
+        """
+        first, last = self._windows([a, b])
+        decoding = self._decoding(temperature, 0, 1.0, beam, [first])
+        longer = max(len(first), len(last))
+        like = [first[place % len(first)] for place in range(longer)]
+        ends = [self.encode_windows(windows).mean for windows in (first, last)]
+        walks = [
+            generate.interpolate(
+                self.vae, ends[0][place % len(first)], ends[1][place % len(last)], steps, decoding, mode, seed
+            )
+            for place in range(longer)
+        ]
+        return [self._present([walk[step] for walk in walks], like) for step in range(steps)]
+
+    def palette(
+        self,
+        corners: Sequence[Any],
+        size: int = 5,
+        mode: Literal["slerp", "lerp"] = "slerp",
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[Any]:
+        """`size` x `size` items, row by row, between four corners: top left, top right, bottom left, bottom right.
+
+        The left and the right column are interpolated first, then each row between them; the corners are their plain
+        reconstructions. Corners are cut into windows, and the shorter ones repeated, as in `interpolate`.
+
+        Raises ValueError when there are not four corners.
+        """
+        if len(corners) != 4:
+            raise ValueError(f"{len(corners)} corners are not possible; give four")
+        groups = self._windows(corners)
+        decoding = self._decoding(temperature, 0, 1.0, 1, groups[:1])
+        longer = max(map(len, groups))
+        means = [self.encode_windows(group).mean for group in groups]
+        like = [groups[0][place % len(groups[0])] for place in range(longer)]
+        squares = [
+            generate.palette(
+                self.vae, torch.stack([mean[place % len(mean)] for mean in means]), size, decoding, mode, seed
+            )
+            for place in range(longer)
+        ]
+        return [self._present([square[cell] for square in squares], like) for cell in range(size**2)]
+
+    def vary(self, item: Any, n: int = 4, distance: float = 0.3, temperature: float = 0.0, seed: int = 0) -> list[Any]:
+        """`n` variations of an item: its code moved towards codes drawn from the prior.
+
+        `distance` 0 is the reconstruction, 1 a sample that has nothing to do with the item; in between the code is on
+        the great arc (slerp). Variation i depends on the seed and i alone, and all windows of one variation move
+        towards the same code.
+
+        Raises ValueError for a distance outside [0, 1].
+        """
+        (group,) = self._windows([item])
+        decoding = self._decoding(temperature, 0, 1.0, 1, [group])
+        means = self.encode_windows(group).mean
+        arrays = [generate.vary(self.vae, mean, n, distance, decoding, seed) for mean in means]
+        return [self._present([window[place] for window in arrays], group) for place in range(n)]
 
     def evaluate(
         self, sources: Sequence[Path | str] | Path | str, settings: Settings | None = None, watch: Watch | None = None
@@ -166,9 +231,15 @@ class Model:
         corpus = prepare(self.modality, paths_of(sources))
         return evaluate(self.vae, self.modality, corpus, settings or Settings(), watch or _unwatched)
 
-    def _decoding(self, temperature: float, top_k: int, top_p: float, beam: int) -> Decoding:
+    def _decoding(
+        self, temperature: float, top_k: int, top_p: float, beam: int, like: Sequence[Sequence[Any]] = ()
+    ) -> Decoding:
+        """How to decode; where no sequence ends by itself, all are as long as the longest window of `like`."""
+        max_steps = self.modality.max_steps
+        if self.modality.end is None and like:
+            max_steps = max(len(x) for x in self._arrays(like))
         return Decoding(
-            max_steps=self.modality.max_steps,
+            max_steps=max_steps,
             end=self.modality.end,
             temperature=temperature,
             top_k=top_k,
@@ -176,20 +247,34 @@ class Model:
             beam=beam,
         )
 
-    def _arrays(self, items: Sequence[Any]) -> list[np.ndarray]:
-        if isinstance(items, str | bytes | Path):
+    def encode_windows(self, windows: Sequence[Any]) -> DiagonalGaussian:
+        """q(z|x) of what `modality.accept` or `modality.read` gives, (N, Z). Raises ValueError as `encode`."""
+        return generate.encode(self.vae, self._arrays([windows]))
+
+    def _windows(self, items: Sequence[Any]) -> list[list[Any]]:
+        """The windows of each item."""
+        if isinstance(items, str | bytes | Path) or not isinstance(items, Sequence):
             raise ValueError(f"{items!r:.60} is one item, not a list of items; write [item]")
+        return [self.modality.accept(item) for item in items]
+
+    def _arrays(self, groups: Sequence[Sequence[Any]]) -> list[np.ndarray]:
         arrays = []
-        for place, item in enumerate(items):
-            report = Report()
-            x = self.modality.encode(item, report)
-            if x is None:
-                raise ValueError(f"item {place} does not fit the model ({', '.join(report.counts)}); leave it out")
-            arrays.append(x)
+        for place, group in enumerate(groups):
+            for item in group:
+                report = Report()
+                x = self.modality.encode(item, report)
+                if x is None:
+                    raise ValueError(f"item {place} does not fit the model ({', '.join(report.counts)}); leave it out")
+                arrays.append(x)
         return arrays
 
-    def _items(self, arrays: Sequence[np.ndarray]) -> list[Any]:
-        return [self.modality.decode(x) for x in arrays]
+    def _present(self, arrays: Sequence[np.ndarray], like: Sequence[Any]) -> Any:
+        """One item for the user, from the arrays of its windows; `like` are the windows that it stands for."""
+        return self.modality.present([self.modality.decode(x, own) for x, own in zip(arrays, like, strict=True)])
+
+    def _presented(self, arrays: Sequence[np.ndarray]) -> list[Any]:
+        """One item for each array."""
+        return [self._present([x], [None]) for x in arrays]
 
 
 def load(path: Path | str, device: str = "auto") -> Model:

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from seqvae.core.vae import VAE
+from seqvae.noise import Noise
 from seqvae.types import Batch
 
 LONGEST_NGRAM = 4  # BLEU's order in Papineni et al. 2002
@@ -28,16 +30,37 @@ class TokenAccuracy:
 
 
 @torch.inference_mode()
-def token_accuracy(vae: VAE, batches: Iterable[Batch]) -> TokenAccuracy:
+def token_accuracy(vae: VAE, batches: Iterable[Batch], seed: int | None = None) -> TokenAccuracy:
     """Steps at which the most probable outcome, given the true steps before it, is the true one.
 
-    Teacher forced, with z at the posterior mean; without latent units it is the language model's accuracy.
+    Teacher forced, with z at the posterior mean, or drawn from the posterior by a seed; without latent units it is the
+    language model's accuracy. A step that is a set counts when all of it is right.
     """
     correct = tokens = 0
     for batch in batches:
-        predicted = vae.decoder.predict(vae.posterior(batch).mean, batch)
-        correct += int(((predicted == batch.x) & batch.mask).sum())
+        q = vae.posterior(batch)
+        z = q.mean if seed is None else q.rsample(Noise(seed, batch.keys))
+        right = (vae.decoder.predict(z, batch) == batch.x).reshape(*batch.mask.shape, -1).all(2)
+        correct += int((right & batch.mask).sum())
         tokens += int(batch.lengths.sum())
+    return TokenAccuracy(correct, tokens)
+
+
+def step_accuracy(truth: Sequence[np.ndarray], guess: Sequence[np.ndarray]) -> TokenAccuracy:
+    """Steps that came back right, of arrays (T, ...) and reconstructions that are at least as long.
+
+    Raises ValueError when the two differ in number, or a reconstruction is too short.
+
+    >>> step_accuracy([np.array([3, 1, 4])], [np.array([3, 2, 4, 9])])
+    TokenAccuracy(correct=2, tokens=3)
+    """
+    _check_pairs(truth, guess)
+    correct = tokens = 0
+    for x, y in zip(truth, guess, strict=True):
+        if len(y) < len(x):
+            raise ValueError(f"a reconstruction of {len(y)} steps cannot be compared with {len(x)} steps")
+        correct += int((x == y[: len(x)]).reshape(len(x), -1).all(1).sum())
+        tokens += len(x)
     return TokenAccuracy(correct, tokens)
 
 
@@ -53,6 +76,23 @@ def exact_match(truth: Sequence[Any], guess: Sequence[Any]) -> float | None:
     if not truth:
         return None
     return sum(a == b for a, b in zip(truth, guess, strict=True)) / len(truth)
+
+
+def f1(truth: Sequence[np.ndarray], guess: Sequence[np.ndarray], classes: int) -> list[float | None]:
+    """The F1 of each class in [0, 1], over hits (T, C) of all items: 2 hits / (2 hits + false + missed).
+
+    None for a class that stands in neither. Raises ValueError when the two differ in number.
+
+    >>> f1([np.array([[1, 0], [1, 0], [0, 0]])], [np.array([[1, 0], [0, 0], [1, 0]])], 2)
+    [0.5, None]
+    """
+    _check_pairs(truth, guess)
+    both, either = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
+    for x, y in zip(truth, guess, strict=True):
+        hits, guesses = x.astype(bool), y.astype(bool)
+        both += (hits & guesses).sum(0)
+        either += hits.sum(0) + guesses.sum(0)
+    return [2 * float(right) / float(all_) if all_ else None for right, all_ in zip(both, either, strict=True)]
 
 
 def bleu(truth: Sequence[str], guess: Sequence[str]) -> float | None:

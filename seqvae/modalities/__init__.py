@@ -6,6 +6,7 @@ from seqvae.config import nearest
 from seqvae.modalities.base import Modality
 
 REGISTRY = {
+    "drums": "seqvae.modalities.midi.drums:Drums",
     "text": "seqvae.modalities.text:Text",
 }
 

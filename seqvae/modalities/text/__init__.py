@@ -12,14 +12,13 @@ import numpy as np
 from seqvae.config import SequenceModel, key
 from seqvae.files import write_atomically
 from seqvae.modalities.base import Arrangement, Report, Split
+from seqvae.modalities.sequences import draw_uniform, sequence_nets
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import SentencePieceTokenizer
 from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
 from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_description, save
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
 
 
@@ -163,39 +162,24 @@ class Text:
         from torch import nn
 
         from seqvae.nets.likelihoods import Categorical
-        from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
 
         if model.tied_embeddings and model.embedding != model.decoder_hidden:
             raise ValueError(
                 f"model.tied_embeddings needs equal sizes, but model.embedding={model.embedding} and "
                 f"model.decoder_hidden={model.decoder_hidden}; make them equal, or set model.tied_embeddings=false"
             )
-        encoder = None
-        if model.latent:
-            encoder = LSTMEncoder(
-                nn.Embedding(self.outcomes, model.embedding),
-                model.embedding,
-                model.encoder_hidden,
-                model.encoder_layers,
-                model.bidirectional,
-                model.encoder_dropout,
-            )
-        likelihood = Categorical(model.decoder_hidden, self.outcomes, model.output_bias)
-        embed = nn.Embedding(self.outcomes, model.embedding)
+
+        def embedding() -> tuple[nn.Module, int]:
+            return nn.Embedding(self.outcomes, model.embedding), model.embedding
+
+        def likelihood() -> Categorical:
+            return Categorical(model.decoder_hidden, self.outcomes, model.output_bias)
+
+        encoder, decoder = sequence_nets(model, embedding, likelihood, embedding)
         if model.tied_embeddings:
-            embed.weight = likelihood.projection.weight
-        decoder = LSTMDecoder(
-            embed,
-            model.embedding,
-            model.latent,
-            model.decoder_hidden,
-            likelihood,
-            model.decoder_layers,
-            model.initial_state,
-        ).with_dropout(model.input_dropout, model.output_dropout, model.word_dropout)
-        if model.initial_range:
-            for net in (encoder, decoder):
-                _draw_uniform(net, model.initial_range)
+            decoder.embed.weight = decoder.likelihood.projection.weight
+        draw_uniform(encoder, model.initial_range)
+        draw_uniform(decoder, model.initial_range)
         return encoder, decoder
 
     def metrics(self, truth: Sequence[str], guess: Sequence[str]) -> dict[str, float | None]:
@@ -222,16 +206,3 @@ class Text:
         kind = self.data.tokenizer
         loader = SentencePieceTokenizer if kind in ("unigram", "bpe") else SymbolTokenizer
         self._tokenizer = loader.load(kind, read_description(kind, folder), folder)
-
-
-def _draw_uniform(net: "nn.Module | None", width: float) -> None:
-    """All weights uniform in +-width, embeddings in +-10 width (He et al. 2019, appendix: 0.01 and 0.1)."""
-    from torch import nn
-
-    if net is None:
-        return
-    for parameter in net.parameters():
-        nn.init.uniform_(parameter, -width, width)
-    for module in net.modules():
-        if isinstance(module, nn.Embedding):
-            nn.init.uniform_(module.weight, -10 * width, 10 * width)
