@@ -1,0 +1,170 @@
+"""The styles of the demo grooves: a page of drum patterns for each, as a drummer would jot them down.
+
+A pattern is one bar of 4/4, of 16 steps or, in triplets, of 12. Its signs: X accent, x hit, g ghost note; + is a hit
+and ? a ghost note that is played in some bars; among closed hats, o is an open one and % one that is open in some bars.
+Fills are written in letters: s snare, h m l high, mid and low tom, k kick, g ghost note.
+"""
+
+from dataclasses import dataclass
+
+KICK, STICK, SNARE, CLAP, CLOSED, OPEN, CRASH, RIDE = 36, 37, 38, 39, 42, 46, 49, 51
+LOW, MID, HIGH = 45, 47, 50
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one drum plays: a piece picks one of `patterns`; "|" parts those that go over two bars.
+
+    In pieces that change their colour half-way, `second` is played in place of `pitch` from there on.
+    """
+
+    pitch: int
+    patterns: tuple[str, ...]
+    second: int | None = None
+
+
+@dataclass(frozen=True)
+class Style:
+    """The tempos of a style in quarters a minute, its rows, its fills (the end of a bar), how often crashes come."""
+
+    bpm: tuple[int, int]
+    rows: tuple[Row, ...]
+    fills: tuple[str, ...]
+    crash: float = 1.0
+    swing: float = 0.0  # how late every second step is, in steps
+    late: float = 0.006  # deviation of the timing, in seconds
+
+
+BACKBEAT = "....X.......X..."
+HALF_TIME = "........X......."
+FOUR_TO_THE_FLOOR = "X...X...X...X..."
+EIGHTHS = "X.x.X.x.X.x.X.x."
+TOM_FILLS = ("hhmmll", "sshhmmll", "sssshhmmllll", "sshm", "s.ss.shhm.ll", "shml")
+
+STYLES = {
+    "rock": Style(
+        (104, 140),
+        (
+            Row(KICK, ("X.......X.+.....", "X.....x.X.+.....", "X.......x.x...+.", "X.......X.x...x.")),
+            Row(SNARE, (BACKBEAT, BACKBEAT, BACKBEAT, BACKBEAT, HALF_TIME)),
+            Row(CLOSED, (EIGHTHS, EIGHTHS, "X.x.X.x.X.x.X.%."), second=RIDE),
+        ),
+        TOM_FILLS,
+    ),
+    "funk": Style(
+        (92, 112),
+        (
+            Row(KICK, ("X.x...+...x..x..", "X..x..x...x..+..", "X.....x..xx.....", "X..+..x.x.....x.")),
+            Row(SNARE, ("....X..g.g..X..g", "....X..?.g..X..?", "....X..g.?.gX...", "....X..g.g.?X.g.")),
+            Row(CLOSED, ("XxxxXxxxXxxxXxxx", "X.xxX.xxX.xxX.%.", "XxxxXx%.XxxxXx%.")),
+        ),
+        ("s.ss.s.s", "g.sg.sss", "ssss", "s.hm.lss"),
+        crash=0.5,
+    ),
+    "house": Style(
+        (118, 128),
+        (
+            Row(KICK, (FOUR_TO_THE_FLOOR,)),
+            Row(CLAP, (BACKBEAT, "....X.......X..+")),
+            Row(OPEN, ("..X...X...X...X.",)),
+            Row(CLOSED, ("................", "x...x...x...x...", "...?...?...?...?")),
+        ),
+        ("s...s...s.s.ssss", "s.s.ssss", "..s.ss.s"),
+        crash=0.4,
+        late=0.002,
+    ),
+    "samba": Style(
+        (94, 114),
+        (
+            Row(KICK, ("x..xX..xx..xX..x",)),
+            Row(SNARE, ("x.x.xx.x.x.x.xx.", "x.xx.x.xx.x.x.xx", "x.xx.xx.x.xx.x.x")),
+            Row(RIDE, ("XxxxXxxxXxxxXxxx", "X.xxX.xxX.xxX.xx")),
+            Row(LOW, ("....X.......X...", "....X.......X.x.")),
+        ),
+        ("s.ssl.ll", "mmllmmll", "ss.ss.ll"),
+        crash=0.3,
+    ),
+    "shuffle": Style(
+        (96, 132),
+        (
+            Row(KICK, ("X.....X.....", "X....+X.....", "X....xX....+")),
+            Row(SNARE, ("...X.....X..", "..?X....?X..", "...X....gX..")),
+            Row(CLOSED, ("X.xX.xX.xX.x",), second=RIDE),
+        ),
+        ("sss", "hhmmll", "shm", "shmmll"),
+        crash=0.7,
+        late=0.003,
+    ),
+    "bossa": Style(
+        (120, 146),
+        (
+            Row(KICK, ("X.....x.X.....x.",)),
+            Row(STICK, ("X.....x.....x...|....x.....x.....", "....x.....x.....|X.....x.....x...")),
+            Row(CLOSED, ("x.x.x.x.x.x.x.x.", "xgxgxgxgxgxgxgxg"), second=RIDE),
+        ),
+        ("m.l.", "s.m.l.l."),
+        crash=0.15,
+    ),
+    "reggae": Style(
+        (68, 84),
+        (
+            Row(KICK, ("........X.......", "........X.......", "........X.....+.")),
+            Row(STICK, ("........X.......", "........X..?....", "...?....X.......")),
+            Row(CLOSED, ("x.X.x.X.x.X.x.X.", "x.X.x.X.x.X.x.%.", "x.Xgx.X.x.Xgx.X.")),
+        ),
+        ("s.hs.hml", "shml", "s..s..l."),
+        crash=0.6,
+        swing=0.15,
+    ),
+    "disco": Style(
+        (110, 126),
+        (
+            Row(KICK, (FOUR_TO_THE_FLOOR,)),
+            Row(SNARE, (BACKBEAT, BACKBEAT, "....X.......X.g.")),
+            Row(CLOSED, ("xxoxxxoxxxoxxxox", "x.oxx.oxx.oxx.ox")),
+        ),
+        ("hhmmllss", "sshhmmll", "ssss"),
+    ),
+    "hiphop": Style(
+        (82, 98),
+        (
+            Row(KICK, ("X......x..X.....", "X.x.......X..+..", "X......x.xX.....", "X..x......x...+.")),
+            Row(SNARE, (BACKBEAT, BACKBEAT, "....X..?....X...")),
+            Row(CLOSED, ("x.x.x.x.x.x.x.x.", "x.x.x.xxx.x.x.x.", "x.x.x.x.x.x.x.%.")),
+        ),
+        ("s.ss", "k.ks.ss.", "...s"),
+        crash=0.2,
+        swing=0.25,
+    ),
+    "metal": Style(
+        (150, 190),
+        (
+            Row(KICK, ("xxxxxxxxxxxxxxxx", "x.xxx.xxx.xxx.xx", "xxx.xxx.xxx.xxx.")),
+            Row(SNARE, (BACKBEAT, BACKBEAT, HALF_TIME)),
+            Row(CRASH, ("X...X...X...X...", "X.......X......."), second=RIDE),
+        ),
+        ("sshhmmll", "sssshhhhmmmmllll", "hhmmllll"),
+        late=0.003,
+    ),
+    "country": Style(
+        (100, 124),
+        (
+            Row(KICK, ("X...x...X...x...", "X.......X.......")),
+            Row(SNARE, ("ggXgggXgggXgggXg", "ggXgggXgggXggXXg")),
+            Row(CLOSED, ("....x.......x...",)),
+        ),
+        ("ssssllll", "s.sss.ml", "hhll"),
+        crash=0.3,
+    ),
+    "breakbeat": Style(
+        (160, 174),
+        (
+            Row(KICK, ("X.........x.....", "X.x.......x.....", "X.........xx....")),
+            Row(SNARE, ("....X..g.g..X...", "....X..?.g..X..?|....X..g.g....X.", "....X..g.?..X..g")),
+            Row(CLOSED, ("x.x.x.x.x.x.x.x.",), second=RIDE),
+        ),
+        ("s.ss.ss.", "ss.s", "s..s..ss"),
+        crash=0.6,
+        late=0.003,
+    ),
+}
