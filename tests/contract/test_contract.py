@@ -72,7 +72,9 @@ CASES = (
     ),
     Case("pairs", "text", SENTENCES, {"tokenizer": "bpe", "vocabulary_size": 300}, {**SIZES, "scale": "softplus"}),
     Case("language model", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "latent": 0}),
-    Case("combinations", "drums", grooves(9), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}),
+    Case(
+        "combinations", "drums", grooves(9), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}
+    ),
     Case(
         "combinations, MusicVAE's inputs",
         "drums",
@@ -87,7 +89,13 @@ CASES = (
         {"meter": "4/4"},
         {**SIZES, **DEEP, "shared_classes": True, "position": 7},
     ),
-    Case("metres", "drums", grooves(9, ((4, 4), (3, 4), (7, 8))), {"classes": "roland", "bars": 1}, SIZES),
+    Case(
+        "metres",
+        "drums",
+        grooves(9, ((4, 4), (3, 4), (7, 8))),
+        {"classes": "roland", "bars": 1},
+        {**SIZES, "position": 7},
+    ),
     Case("classes", "drums", grooves(63), {"classes": "pitch", "meter": "4/4"}, {**SIZES, "position": 7}),
     Case(
         "classes, bits",
@@ -100,6 +108,10 @@ CASES = (
 cases = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.modality}: {case.name}")
 latent_cases = pytest.mark.parametrize(
     "case", [c for c in CASES if c.model.get("latent") != 0], ids=lambda case: f"{case.modality}: {case.name}"
+)
+
+modes = pytest.mark.parametrize(
+    ("dropout", "sampling"), [(False, 0.0), (True, 0.0), (True, 0.5)], ids=["plain", "dropout", "scheduled sampling"]
 )
 
 
@@ -152,10 +164,10 @@ def padded(batch: Batch, steps: int) -> Batch:
     return replace(wide, x=torch.where(mask, wide.x, filling))
 
 
-def assert_same_terms(vae: VAE, some: Batch, whole: Batch, rows: Tensor, dropout: bool) -> None:
+def assert_same_terms(vae: VAE, some: Batch, whole: Batch, rows: Tensor, dropout: bool, sampling: float) -> None:
     """The terms of `some`, alone, are those of the rows of `whole`, their importance weights included."""
-    a = vae(some, Noise(0, some.keys, 4), dropout)
-    b = vae(whole, Noise(0, whole.keys, 4), dropout)
+    a = vae(some, Noise(0, some.keys, 4), dropout, sampling)
+    b = vae(whole, Noise(0, whole.keys, 4), dropout, sampling)
     for one, other in zip(a, b, strict=True):
         assert torch.allclose(one, other[rows], atol=1e-10)
     weights = vae.log_weights(some, Noise(0, some.keys), samples=3)
@@ -189,25 +201,27 @@ def test_items_survive_encode_and_decode(case: Case) -> None:
 
 
 @cases
-@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
-def test_an_item_scores_the_same_alone_and_in_any_batch_and_order(case: Case, dropout: bool) -> None:
+@modes
+def test_an_item_scores_the_same_alone_and_in_any_batch_and_order(case: Case, dropout: bool, sampling: float) -> None:
     built = build(case.name)
     whole = built.batch()
     for row in range(len(whole)):
-        assert_same_terms(built.vae, built.batch([row]), whole, torch.tensor([row]), dropout)
+        assert_same_terms(built.vae, built.batch([row]), whole, torch.tensor([row]), dropout, sampling)
     order = [4, 0, 5, 2]
-    assert_same_terms(built.vae, built.batch(order), whole, torch.tensor(order), dropout)
+    assert_same_terms(built.vae, built.batch(order), whole, torch.tensor(order), dropout, sampling)
 
 
 @cases
-@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
-def test_an_item_scores_the_same_at_any_padding_whatever_stands_there(case: Case, dropout: bool) -> None:
+@modes
+def test_an_item_scores_the_same_at_any_padding_whatever_stands_there(
+    case: Case, dropout: bool, sampling: float
+) -> None:
     built = build(case.name)
     whole = built.batch()
     everything = torch.arange(len(whole))
-    assert_same_terms(built.vae, padded(whole, 0), whole, everything, dropout)
+    assert_same_terms(built.vae, padded(whole, 0), whole, everything, dropout, sampling)
     if built.vae.decoder.has_steps:
-        assert_same_terms(built.vae, padded(whole, 3), whole, everything, dropout)
+        assert_same_terms(built.vae, padded(whole, 3), whole, everything, dropout, sampling)
 
 
 @cases

@@ -288,10 +288,7 @@ class Drums:
     # The model ------------------------------------------------------------------------------------------------
 
     def nets(self, model: DrumModel) -> "tuple[LSTMEncoder | None, LSTMDecoder]":
-        """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
-
-        Raises ValueError when positions are asked for and the metre is not fixed.
-        """
+        """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
         from seqvae.nets.likelihoods import Bernoulli, Categorical
         from seqvae.nets.steps import Position, bits_of_labels, step_input
 
@@ -300,12 +297,10 @@ class Drums:
         def position() -> Position | None:
             if not model.position:
                 return None
-            if self.data.meter_read is None:
-                raise ValueError(
-                    f"model.position={model.position} needs bars of one length; give --meter 4/4, or another metre"
-                )
-            bar = steps_per_bar(self.data.meter_read, self.data.steps_per_quarter)
-            return Position(bar, self.data.bars, model.position)
+            if len(self.meters) == 1:
+                return Position(steps_per_bar(self.meters[0], self.data.steps_per_quarter), self.data.bars, model.position)
+            quarter = self.data.steps_per_quarter  # bars have several lengths, so places are counted in quarters
+            return Position(quarter, -(-max(map(self._steps, self.meters)) // quarter), model.position)
 
         def read(one_hot: bool) -> "tuple[nn.Module, int]":
             return step_input(classes, labels, model.embedding, model.shared_classes, one_hot)
