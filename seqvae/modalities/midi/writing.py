@@ -81,7 +81,7 @@ def from_midi(midi: "PrettyMIDI") -> Notes:
             if note.velocity:  # a note-on of velocity 0 is a note-off
                 rows.append((int(midi.time_to_tick(max(0.0, note.start))), note.pitch, note.velocity, channel))
     rows.sort()
-    tick, pitch, velocity, channel = np.array(rows, dtype=np.int64).reshape(-1, 4).T
+    tick, pitch, velocity, channels = np.array(rows, dtype=np.int64).reshape(-1, 4).T
     meters = sorted(
         (int(midi.time_to_tick(change.time)), change.numerator, change.denominator)
         for change in midi.time_signature_changes
@@ -90,7 +90,7 @@ def from_midi(midi: "PrettyMIDI") -> Notes:
         (int(midi.time_to_tick(second)), MICROSECONDS_PER_MINUTE / _microseconds(bpm))
         for second, bpm in zip(*midi.get_tempo_changes(), strict=True)
     ]
-    return Notes(midi.resolution, tick, pitch, velocity, channel, meters, tempos, programs)
+    return Notes(midi.resolution, tick, pitch, velocity, channels, meters, tempos, programs)
 
 
 def write_midi(midi: "PrettyMIDI", path: Path) -> Path:
