@@ -80,6 +80,13 @@ class Objective:
     rising: float = key(0.5, "share of each cycle in which beta rises", least=0)
     free_nats_per_dimension: float = key(0.0, "floor on the batch mean of each latent unit's KL, in nats", least=0)
     free_nats_total: float = key(0.0, "mean over examples of max(KL - free, 0), in nats", least=0)
+    sampling_schedule: Literal["constant", "exponential", "inverse_sigmoid"] = key(
+        "constant", "how the share of the decoder's inputs that it draws itself grows with the steps of training"
+    )
+    sampling_rate: float = key(
+        0.0, "constant: that share, 0 for teacher forcing; exponential: 1 - rate^step; inverse_sigmoid: 1 - rate / "
+        "(rate + exp(step / rate))", least=0,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,8 @@ class Train:
     decay_patience: int = key(2, "validations without improvement before a decay; 0: never", least=0)
     decay_from_epoch: int = key(0, "no decay before this epoch", least=0)
     decay_to_best: bool = key(False, "go back to the best weights at each decay")
+    step_decay: float = key(1.0, "factor of the learning rate at each step; 1: none, MusicVAE's: 0.9999", least=0)
+    least_learning_rate: float = key(1e-5, "what step_decay brings the learning rate down to", least=0)
     stop_patience: int = key(0, "validations without improvement before training stops; 0: never", least=0)
     validate_steps: int = key(0, "steps between validations; 0: after each epoch", least=0)
     checkpoint_steps: int = key(500, "steps between checkpoints, besides validations", least=1)

@@ -1,9 +1,10 @@
-"""The weight of the KL term as a function of training progress."""
+"""What changes with training progress: the weight of the KL term, the share of inputs that a decoder draws itself."""
 
 import math
 from typing import Literal
 
 Schedule = Literal["constant", "linear", "sigmoid", "cyclical"]
+SamplingSchedule = Literal["constant", "exponential", "inverse_sigmoid"]
 
 
 def kl_weight(
@@ -44,6 +45,37 @@ def kl_weight(
     else:
         raise ValueError(f"no schedule '{schedule}'; there are constant, linear, sigmoid, cyclical")
     return start + (final - start) * share
+
+
+def sampling_probability(step: int, schedule: SamplingSchedule = "constant", rate: float = 0.0) -> float:
+    """The probability that a decoder's input is a draw of its own at an optimizer step: scheduled sampling.
+
+    One minus the probability of a true input in Bengio et al. 2015, section 2.4, as Magenta's MusicVAE sets it:
+    constant: `rate`; exponential: 1 - rate^step; inverse_sigmoid: 1 - rate / (rate + exp(step / rate)), about one half
+    at step rate * log(rate).
+
+    Raises ValueError for an unknown schedule, and for a rate outside [0, 1], (0, 1) or [1, infinity).
+
+    >>> [round(sampling_probability(step, "inverse_sigmoid", 1000.0), 3) for step in (0, 2000, 6908, 20000)]
+    [0.001, 0.007, 0.5, 1.0]
+    """
+    possible = {
+        "constant": 0.0 <= rate <= 1.0,
+        "exponential": 0.0 < rate < 1.0,
+        "inverse_sigmoid": 1.0 <= rate < math.inf,
+    }
+    if schedule not in possible:
+        raise ValueError(f"no sampling schedule '{schedule}'; there are {', '.join(possible)}")
+    if not possible[schedule]:
+        ranges = {"constant": "from 0 to 1", "exponential": "between 0 and 1", "inverse_sigmoid": "of 1 or more"}
+        raise ValueError(
+            f"a sampling rate of {rate} is not possible with the schedule {schedule}; give a number {ranges[schedule]}"
+        )
+    if schedule == "constant":
+        return rate
+    if schedule == "exponential":
+        return 1.0 - rate**step
+    return 1.0 / (1.0 + rate * math.exp(-step / rate))
 
 
 def _logistic(x: float) -> float:

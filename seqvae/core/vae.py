@@ -32,11 +32,18 @@ class Decoder(Protocol):
     has_steps: bool
     latent: int
 
-    def step_log_prob(self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B T"]:
-        """log p(x_t | x_<t, z) of each step in nats, teacher forced, zero on padding."""
+    def step_log_prob(
+        self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None, sampling_probability: float = 0.0
+    ) -> Float[Tensor, "B T"]:
+        """log p(x_t | x_<t, z) of each step in nats, teacher forced, zero on padding.
+
+        With a sampling probability the inputs are in part the decoder's own draws (training only; no likelihood).
+        """
         ...
 
-    def log_prob(self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None) -> Float[Tensor, " B"]:
+    def log_prob(
+        self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None, sampling_probability: float = 0.0
+    ) -> Float[Tensor, " B"]:
         """log p(x|z) in nats: the sum over steps."""
         ...
 
@@ -104,14 +111,15 @@ class VAE(nn.Module):
             features = features.float()  # autocast gives 16 bits, in which the terms of a small KL cancel to nothing
         return DiagonalGaussian.from_features(features, self.scale)
 
-    def forward(self, batch: Batch, noise: Noise, dropout: bool = True) -> Terms:
+    def forward(self, batch: Batch, noise: Noise, dropout: bool = True, sampling_probability: float = 0.0) -> Terms:
         """The terms of the evidence lower bound with one draw of z for each example.
 
-        `noise` draws z and, with `dropout`, the dropout masks.
+        `noise` draws z and, with `dropout`, the dropout masks. A sampling probability (scheduled sampling) needs
+        dropout to be on, and what it gives is an objective to train on, not a bound.
         """
         masks = noise if dropout else None
         q = self.posterior(batch, masks)
-        log_px = self.decoder.log_prob(q.rsample(noise), batch, masks)
+        log_px = self.decoder.log_prob(q.rsample(noise), batch, masks, sampling_probability)
         return Terms(log_px, q.kl(), q.mean)
 
     def log_weights(

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
-from seqvae.nets.likelihoods import Likelihood, product_dtype
+from seqvae.nets.likelihoods import Draw, Likelihood, product_dtype
 from seqvae.nets.steps import Position, projected_rows
 from seqvae.noise import Noise, dropout
 from seqvae.types import Batch
@@ -212,11 +212,48 @@ class LSTMDecoder(nn.Module):
             inputs = [hidden[-1]]
         return hidden[-1], state._replace(h=torch.stack(hidden), c=torch.stack(cells), t=state.t + 1)
 
-    def hidden(self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B T H"]:
-        """The outputs that the likelihood reads, teacher forced; those on padding mean nothing."""
-        steps = batch.x.shape[1]
+    @torch.no_grad()
+    def draw_inputs(
+        self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise, probability: float
+    ) -> Integer[Tensor, "B T ..."]:
+        """What steps read of the step before: a draw of the decoder's own with the probability, else what stands there.
+
+        Each draw is from p(x_t | what was read before, z), as generation draws, without dropout (scheduled sampling,
+        Bengio et al. 2015, section 2.4). An example draws the same at any padding and in any batch.
+        """
+        read = batch.x[:, :-1].clone()
+        if probability >= 1.0:
+            drawn = torch.ones_like(batch.mask[:, :-1])
+        else:
+            drawn = ~noise.keep("scheduled sampling", probability, read.shape[1]).squeeze(2)
+        rows = drawn.T.nonzero()[:, 1].split(drawn.sum(0).tolist())  # for each step, the rows that are drawn there
+        own = Noise(0, noise.bits("scheduled sampling draws", 1).squeeze(1))  # has steps of its own
+        state, previous = self.start(z), None
+        for t in range(max((t + 1 for t, some in enumerate(rows) if len(some)), default=0)):
+            h, state = self.step(state, previous)
+            if len(rows[t]):
+                chosen = self.likelihood.draw(h[rows[t]], own.select(rows[t]).at(t), Draw())
+                read[rows[t], t] = chosen.to(read.dtype)
+            previous = read[:, t]
+        return read
+
+    def hidden(
+        self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None, sampling_probability: float = 0.0
+    ) -> Float[Tensor, "B T H"]:
+        """The outputs that the likelihood reads, teacher forced; those on padding mean nothing.
+
+        With a sampling probability the decoder reads its own draws in part. They are made first, and then read like
+        true steps: since no gradient passes through a draw, that is what sampling on the way would give.
+
+        Raises ValueError for a sampling probability without noise.
+        """
+        steps, read = batch.x.shape[1], batch.x[:, :-1]
+        if sampling_probability:
+            if noise is None:
+                raise ValueError(f"sampling_probability={sampling_probability} needs noise to draw with; give it noise")
+            read = self.draw_inputs(z, batch, noise, sampling_probability)
         first = self.first.expand(len(batch), 1, -1)
-        inputs = torch.cat([first, self.embed(batch.x[:, :-1])], 1)  # step t sees x_{t-1}
+        inputs = torch.cat([first, self.embed(read)], 1)  # step t sees x_{t-1}
         inputs = dropout(inputs, self.input_dropout, noise, "decoder input")
         if noise is not None and self.word_dropout:
             inputs = inputs * noise.keep("word", self.word_dropout, steps)
@@ -226,15 +263,23 @@ class LSTMDecoder(nn.Module):
         outputs, _ = self.lstm(inputs, (h.to(inputs.dtype), c.to(inputs.dtype)))
         return dropout(outputs, self.output_dropout, noise, "decoder output")
 
-    def step_log_prob(self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B T"]:
-        """log p(x_t | x_<t, z) of each step in nats, teacher forced, zero on padding."""
+    def step_log_prob(
+        self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None, sampling_probability: float = 0.0
+    ) -> Float[Tensor, "B T"]:
+        """log p(x_t | x_<t, z) of each step in nats, teacher forced, zero on padding.
+
+        With a sampling probability (`hidden`) it is log p(x_t | what was read, z): to train on, not to evaluate.
+        """
         real = batch.mask
-        scored = self.likelihood.log_prob(self.hidden(z, batch, noise)[real], batch.x[real])
+        h = self.hidden(z, batch, noise, sampling_probability)
+        scored = self.likelihood.log_prob(h[real], batch.x[real])
         return scored.new_zeros(real.shape).masked_scatter(real, scored)
 
-    def log_prob(self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None) -> Float[Tensor, " B"]:
+    def log_prob(
+        self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None, sampling_probability: float = 0.0
+    ) -> Float[Tensor, " B"]:
         """log p(x|z) in nats: the sum over real steps."""
-        return self.step_log_prob(z, batch, noise).sum(1)
+        return self.step_log_prob(z, batch, noise, sampling_probability).sum(1)
 
     def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Int[Tensor, "B T ..."]:
         """The most probable outcome of each step given the true steps before it."""

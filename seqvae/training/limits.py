@@ -2,17 +2,31 @@
 
 import torch
 
-from seqvae.config import Config
+from seqvae.config import Config, Train
 from seqvae.core.objectives import negative_elbo
-from seqvae.core.schedules import kl_weight
+from seqvae.core.schedules import kl_weight, sampling_probability
 
 
 def check_values(config: Config) -> None:
-    """Raises ValueError for values of `objective` that exclude each other."""
+    """Raises ValueError for values of `objective` or `train` that exclude each other."""
     objective = config.objective
     kl_weight(0.0, objective.schedule, objective.beta_start, objective.beta, objective.cycles, objective.rising)
+    sampling_probability(0, objective.sampling_schedule, objective.sampling_rate)
     nothing = torch.zeros(1, 1)
     negative_elbo(
         nothing[0], nothing, free_nats_per_dimension=objective.free_nats_per_dimension,
         free_nats_total=objective.free_nats_total,
     )  # fmt: skip
+    _check_step_decay(config.train)
+
+
+def _check_step_decay(train: Train) -> None:
+    if not 0.0 < train.step_decay <= 1.0:
+        raise ValueError(
+            f"train.step_decay={train.step_decay} is not possible; give a factor in (0, 1], such as 0.9999"
+        )
+    if train.step_decay < 1.0 and train.cosine:
+        raise ValueError(
+            f"train.step_decay={train.step_decay} and train.cosine=true exclude each other, since each lowers the "
+            "learning rate at every step; set step_decay to 1, or cosine to false"
+        )

@@ -209,6 +209,7 @@ class _Loop:
         """Leave the gradient of the group's mean loss in the parameters; this process's part of that loss."""
         objective, total = self.config.objective, sum(map(len, group))
         beta = self.progress.beta(objective, len(self.train.part))
+        sampling = self.progress.sampling_probability(objective)
         parts = [self._share(indices) for indices in group]
         free = objective.free_nats_per_dimension
         kl_mean = self._kl_mean_before(parts, total) if free and len(parts) > 1 else None
@@ -216,7 +217,7 @@ class _Loop:
         for place, (batch, weight) in enumerate(parts):
             last = place == len(parts) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
-                terms: Terms = self.model(batch, self._noise(batch))
+                terms: Terms = self.model(batch, self._noise(batch), sampling_probability=sampling)
                 if free and kl_mean is None:
                     kl_mean = self._reduce(terms.kl.detach().sum(0) * weight) / total
                 loss = negative_elbo(terms.log_px, terms.kl, beta, free, objective.free_nats_total, kl_mean)

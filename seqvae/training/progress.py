@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from seqvae.config import Objective, Train
-from seqvae.core.schedules import kl_weight
+from seqvae.core.schedules import kl_weight, sampling_probability
 
 
 def _fits(kind: Any, value: Any) -> bool:
@@ -52,13 +52,21 @@ class Progress:
         return Progress(**values)
 
     def learning_rate(self, train: Train, epoch_examples: int) -> float:
-        """The learning rate of the next step: warm-up from zero, times the decays so far, times the cosine."""
+        """The learning rate of the next step: warm-up from zero, times the decays so far, times the cosine.
+
+        A decay by the step stops at `train.least_learning_rate` (Magenta's MusicVAE: (rate - least) * 0.9999^step +
+        least); the other factors then act on what it gives.
+        """
         factor = self.rate_factor
         if train.warmup_steps:
             factor *= min(1.0, (self.step + 1) / train.warmup_steps)
         if train.cosine:
             factor *= 0.5 * (1.0 + math.cos(math.pi * self.share(train, epoch_examples)))
-        return train.learning_rate * factor
+        rate = train.learning_rate
+        least = min(train.least_learning_rate, rate)
+        if train.step_decay < 1.0:
+            rate = (rate - least) * train.step_decay**self.step + least
+        return rate * factor
 
     def share(self, train: Train, epoch_examples: int) -> float:
         """How much of the training is done, in [0, 1]."""
@@ -79,6 +87,10 @@ class Progress:
             objective.cycles,
             objective.rising,
         )
+
+    def sampling_probability(self, objective: Objective) -> float:
+        """The share of the decoder's inputs that it draws itself at the next step."""
+        return sampling_probability(self.step, objective.sampling_schedule, objective.sampling_rate)
 
     def annealed(self, objective: Objective, epoch_examples: int) -> bool:
         """Whether the weight of the KL term is at its final value."""

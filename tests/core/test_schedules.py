@@ -1,10 +1,11 @@
 """The weight of the KL term: the values of each schedule at chosen points."""
 
 import math
+import re
 
 import pytest
 
-from seqvae.core.schedules import kl_weight
+from seqvae.core.schedules import kl_weight, sampling_probability
 
 SCHEDULES = ("linear", "sigmoid", "cyclical")
 
@@ -67,3 +68,30 @@ def test_cycles_that_are_not_possible_are_refused(cycles: int, rising: float) ->
 def test_negative_progress_is_refused() -> None:
     with pytest.raises(ValueError, match=r"training progress -0\.1 is negative; it starts at 0"):
         kl_weight(-0.1)
+
+
+def test_the_share_of_drawn_inputs_is_that_of_musicvaes_formulas() -> None:
+    assert sampling_probability(10**9) == 0.0
+    assert sampling_probability(3, "constant", 0.4) == 0.4
+    assert [sampling_probability(s, "exponential", 0.9) for s in (0, 1, 10)] == pytest.approx([0, 0.1, 1 - 0.9**10])
+    for step in (0, 500, 6908, 30_000):
+        expected = 1 - 1000 / (1000 + math.exp(step / 1000))
+        assert sampling_probability(step, "inverse_sigmoid", 1000.0) == pytest.approx(expected)
+    assert sampling_probability(10**8, "inverse_sigmoid", 10.0) == 1.0  # where exp(step / rate) overflows
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rate", "possible"),
+    [
+        ("constant", 1.1, "from 0 to 1"),
+        ("constant", -0.1, "from 0 to 1"),
+        ("exponential", 1.0, "between 0 and 1"),
+        ("exponential", 0.0, "between 0 and 1"),
+        ("inverse_sigmoid", 0.5, "of 1 or more"),
+        ("inverse_sigmoid", math.inf, "of 1 or more"),
+    ],
+)
+def test_a_sampling_rate_outside_its_range_is_refused(schedule: str, rate: float, possible: str) -> None:
+    message = f"a sampling rate of {rate} is not possible with the schedule {schedule}; give a number {possible}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        sampling_probability(0, schedule, rate)

@@ -35,10 +35,10 @@ class Linear(nn.Module):
 
     has_steps, latent = False, LATENT
 
-    def step_log_prob(self, z: Tensor, batch: Batch, noise: Noise | None = None) -> Tensor:
+    def step_log_prob(self, z: Tensor, batch: Batch, noise: Noise | None = None, sampling: float = 0.0) -> Tensor:
         return Normal(z @ LOADINGS.T + OFFSET, SPREAD).log_prob(batch.x.squeeze(1)).sum(1, keepdim=True)
 
-    def log_prob(self, z: Tensor, batch: Batch, noise: Noise | None = None) -> Tensor:
+    def log_prob(self, z: Tensor, batch: Batch, noise: Noise | None = None, sampling: float = 0.0) -> Tensor:
         return self.step_log_prob(z, batch, noise).sum(1)
 
 

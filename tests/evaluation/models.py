@@ -36,7 +36,7 @@ class LinearGaussianDecoder(nn.Module):
         self.weight = nn.Parameter(columns * torch.tensor([1.5, 0.8, 0.4], dtype=torch.float64))
         self.bias = nn.Parameter(torch.linspace(-1.0, 2.0, FEATURES, dtype=torch.float64))
 
-    def log_prob(self, z: Tensor, batch: Batch, noise: Noise | None = None) -> Tensor:
+    def log_prob(self, z: Tensor, batch: Batch, noise: Noise | None = None, sampling: float = 0.0) -> Tensor:
         residual = (batch.x.flatten(1) - z @ self.weight.T - self.bias) / SCALE
         return (-0.5 * residual**2 - math.log(SCALE) - 0.5 * math.log(2 * math.pi)).sum(1)
 

@@ -37,16 +37,20 @@ def values(
 # Every mechanism that has a state, with log lines, validations and checkpoints at different steps.
 EVERYTHING = values(
     model={"word_dropout": 0.3, "input_dropout": 0.2, "output_dropout": 0.1, "encoder_dropout": 0.1},
-    objective={"schedule": "cyclical", "anneal_epochs": 3.5, "free_nats_per_dimension": 0.05},
+    objective={
+        "schedule": "cyclical", "anneal_epochs": 3.5, "free_nats_per_dimension": 0.05,
+        "sampling_schedule": "inverse_sigmoid", "sampling_rate": 8,
+    },
     epochs=15, batch_size=48, batch_by="tokens", accumulate=2, learning_rate=1.0, warmup_steps=4, weight_decay=0.01,
-    clip=1.0, decay_patience=1, decay_to_best=True, stop_patience=3, validate_steps=5, checkpoint_steps=3, log_steps=4,
+    step_decay=0.995, clip=1.0,
+    decay_patience=1, decay_to_best=True, stop_patience=3, validate_steps=5, checkpoint_steps=3, log_steps=4,
 )  # fmt: skip
 
 _DROPOUT = {"word_dropout": 0.3, "input_dropout": 0.2, "output_dropout": 0.1, "encoder_dropout": 0.1}
 _OFTEN = {"epochs": 2, "log_steps": 1, "validate_steps": 3, "optimizer": "sgd", "learning_rate": 0.1, "clip": 0.5}
 # 57 training items: batches of 8 leave one, so that a process goes empty; odd ones are shared unevenly.
 SETTINGS_OF_TWO = {
-    "plain": values(model=_DROPOUT, **_OFTEN | {"batch_size": 8}),
+    "plain": values(model=_DROPOUT, objective={"sampling_rate": 0.3}, **_OFTEN | {"batch_size": 8}),
     "units": values(model=_DROPOUT, objective={"free_nats_per_dimension": 0.02}, **_OFTEN | {"batch_size": 7}),
     "accumulated": values(
         model=_DROPOUT, objective={"free_nats_per_dimension": 0.02},
