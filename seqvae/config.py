@@ -14,6 +14,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 
@@ -288,12 +289,21 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def options(section: str, cls: type) -> dict[str, tuple[Any, Any, str]]:
-    """key -> (type, default, help) for every field of a configuration dataclass."""
+def options(
+    section: str, cls: type, defaults: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> dict[str, tuple[Any, Any, str]]:
+    """key -> (type, default, help) for every field of a configuration dataclass.
+
+    `defaults` are nested values that a modality puts in the place of the dataclass's own.
+    """
     if not is_dataclass(cls):
         raise TypeError(f"{cls} is not a configuration dataclass")
     hints = typing.get_type_hints(cls)
-    return {f"{section}.{f.name}": (hints[f.name], f.default, f.metadata.get("help", "")) for f in fields(cls)}
+    own = defaults.get(section, {})
+    return {
+        f"{section}.{f.name}": (hints[f.name], own.get(f.name, f.default), f.metadata.get("help", ""))
+        for f in fields(cls)
+    }
 
 
 def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

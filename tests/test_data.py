@@ -28,6 +28,7 @@ class Digits:
     data = None
     end = 0
     max_steps = 100
+    defaults: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def __init__(self, mark: str = "", longest: int = 99) -> None:
         self.mark, self.longest = mark, longest

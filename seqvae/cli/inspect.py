@@ -28,10 +28,11 @@ def _make(kind: Any) -> click.Command:
         if not data:
             raise click.UsageError("no data given; name at least one file")
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, ())
-        config = configuration.build(kind.name, kind.data_config, kind.model_config, values)
+        merged = configuration.merge(kind.defaults, values)
+        config = configuration.build(kind.name, kind.data_config, kind.model_config, merged)
         _show(kind(config.data), data)
 
-    command.params += key_options("data", kind.data_config)
+    command.params += key_options("data", kind.data_config, kind)
     return command
 
 

@@ -83,12 +83,12 @@ beam_option = click.option(
 )
 
 
-def key_options(section: str, cls: type, names: tuple[str, ...] = ()) -> list[click.Parameter]:
+def key_options(section: str, cls: type, modality: Any, names: tuple[str, ...] = ()) -> list[click.Parameter]:
     """One option for each key of a section (or for those named), an alias of `--set section.name=value`.
 
     What is given is collected by `given_values`; the callback of the command does not see it.
     """
-    keys = options(section, cls)
+    keys = options(section, cls, modality.defaults)
     chosen = {key: entry for key, entry in keys.items() if not names or key.partition(".")[2] in names}
     return [_key_option(key, kind, default, text) for key, (kind, default, text) in chosen.items()]
 

@@ -27,12 +27,13 @@ class _TrainCommand(click.Command):
     """A command whose help page closes with the configuration keys that have no option of their own."""
 
     sections: Mapping[str, type] = {}
+    defaults: Mapping[str, Mapping[str, Any]] = {}
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The keys with their defaults, meaning and choices."""
         rows = []
         for section, cls in self.sections.items():
-            for key, (kind, default, text) in options(section, cls).items():
+            for key, (kind, default, text) in options(section, cls, self.defaults).items():
                 choices = f" ({', '.join(map(str, get_args(kind)))})" if get_args(kind) else ""
                 shown = str(default).lower() if isinstance(default, bool) else default
                 rows.append((f"{key}={shown}", text + choices))
@@ -96,8 +97,11 @@ def _make(kind: Any) -> click.Command:
                 click.echo(_finished_line(out, reporter.first_step, values), err=True)
             _show_next(out)
 
-    command.params += key_options("train", Train, ALIASED_TRAIN_KEYS) + key_options("data", kind.data_config)
+    command.params += key_options("train", Train, kind, ALIASED_TRAIN_KEYS) + key_options(
+        "data", kind.data_config, kind
+    )
     command.sections = {"model": kind.model_config, "objective": Objective, "train": Train}
+    command.defaults = kind.defaults
     return command
 
 

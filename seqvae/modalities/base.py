@@ -1,7 +1,7 @@
 """What a modality is: files to items to arrays, and back."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -39,6 +39,7 @@ class Modality(Protocol):
     name: ClassVar[str]
     data_config: ClassVar[type]  # frozen dataclass behind the `data.*` keys
     model_config: ClassVar[type]  # frozen dataclass behind the `model.*` keys
+    defaults: ClassVar[Mapping[str, Mapping[str, Any]]]  # values that suit it better than the shared defaults
     data: Any
 
     def __init__(self, data: Any) -> None:

@@ -115,14 +115,16 @@ def _configure(
     """The configuration of a new run, and the modality of the run that it starts from."""
     kind = modalities.get(modality)
     if start_from is None:
-        config = configuration.build(modality, kind.data_config, kind.model_config, values)
+        merged = configuration.merge(kind.defaults, values)
+        config = configuration.build(modality, kind.data_config, kind.model_config, merged)
         check_values(config)
         return config, None
     _, source, learned = open_run(Path(start_from))
     if source.modality != modality:
         raise ValueError(f"{start_from} is a {source.modality} model, not {modality}; train it with that modality")
     base = {name: source.to_dict()[name] for name in ("data", "model")}
-    config = configuration.build(modality, kind.data_config, kind.model_config, configuration.merge(base, values))
+    merged = configuration.merge(configuration.merge(kind.defaults, base), values)
+    config = configuration.build(modality, kind.data_config, kind.model_config, merged)
     check_values(config)
     changed = [
         key

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 MOST_COMBINED = 9  # classes whose 2^C combinations are outcomes of one step; more are taken one by one
 LEARNED = "drums.json"
+# A beta of 1 would leave a few nats of code: a reconstruction should sound like its input.
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "objective": {"beta": 0.2, "schedule": "constant", "free_nats_total": 70.0},
+    "train": {"batch_size": 64, "learning_rate": 2e-3, "cosine": True, "clip": 1.0, "decay_patience": 0},
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class DrumData:
         """The only metre that is read; None for all. Raises ValueError when it is no metre."""
         if not self.meter:
             return None
-        numerator, slash, denominator = self.meter.partition("/")
+        numerator, _, denominator = self.meter.partition("/")
         try:
             meter = int(numerator), int(denominator)
         except ValueError:
@@ -93,6 +98,7 @@ class Drums:
     name: ClassVar[str] = "drums"
     data_config: ClassVar[type] = DrumData
     model_config: ClassVar[type] = DrumModel
+    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS
     end: ClassVar[None] = None
 
     def __init__(self, data: DrumData) -> None:
@@ -268,9 +274,7 @@ class Drums:
             clip = replace(like, hits=hits[: len(like.hits)])
         else:
             meter = next((meter for meter in self.meters if self._steps(meter) == len(x)), self.meters[0])
-            clip = replace(
-                self._typical, hits=hits, meter=meter, steps_per_quarter=self.data.steps_per_quarter
-            )
+            clip = replace(self._typical, hits=hits, meter=meter, steps_per_quarter=self.data.steps_per_quarter)
         return clip if self.bpm is None else replace(clip, bpm=self.bpm)
 
     def present(self, items: Sequence[Clip]) -> "PrettyMIDI":
@@ -297,9 +301,10 @@ class Drums:
         def position() -> Position | None:
             if not model.position:
                 return None
+            quarter = self.data.steps_per_quarter
             if len(self.meters) == 1:
-                return Position(steps_per_bar(self.meters[0], self.data.steps_per_quarter), self.data.bars, model.position)
-            quarter = self.data.steps_per_quarter  # bars have several lengths, so places are counted in quarters
+                return Position(steps_per_bar(self.meters[0], quarter), self.data.bars, model.position)
+            # bars have several lengths, so places are counted in quarters
             return Position(quarter, -(-max(map(self._steps, self.meters)) // quarter), model.position)
 
         def read(one_hot: bool) -> "tuple[nn.Module, int]":

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class Text:
     name: ClassVar[str] = "text"
     data_config: ClassVar[type] = TextData
     model_config: ClassVar[type] = SequenceModel
+    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, data: TextData) -> None:
         self.data = data
