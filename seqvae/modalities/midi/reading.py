@@ -126,7 +126,7 @@ def _chunks(data: bytes, start: int) -> list[tuple[bytes, int, int]]:
         name, first = data[start : start + 4], start + 8
         end = first + int.from_bytes(data[start + 4 : first], "big")
         if end != len(data) and not (data[end : end + 4].isalpha() and len(data) >= end + 8):
-            end = data.find(b"MTrk", first)
+            end = data.find(b"MTrk", start + 4)
             end = len(data) if end < 0 else end
         chunks.append((name, first, end))
         start = end
