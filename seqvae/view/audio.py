@@ -1,5 +1,6 @@
 """Drum hits as sound: a synthesizer of noise and sines, and FluidSynth where it is installed."""
 
+import bisect
 import functools
 import importlib
 import importlib.util
@@ -134,19 +135,19 @@ def write_wav(samples: np.ndarray, rate: int, path: Path) -> Path:
 
 def _mixed(hits: Sequence[tuple[int, str, float]], rate: int, least: int) -> np.ndarray:
     """The sum of all hits, given by their first samples and in order, at least so many samples long."""
-    ends = [start + len(_sample(sound, rate)) for start, sound, _ in hits]
-    mix = np.zeros(max([least, *ends]), dtype=np.float32)
-    hats = [start for start, sound, _ in hits if sound in HATS]
+    samples = [_sample(sound, rate) for _, sound, _ in hits]
     fade = np.linspace(1, 0, round(FADE_SECONDS * rate))
-    next_hat = 0
-    for start, sound, velocity in hits:
-        sample = _sample(sound, rate)
-        if sound == "open_hat":
-            while next_hat < len(hats) and hats[next_hat] <= start:
-                next_hat += 1
-            gap = hats[next_hat] - start if next_hat < len(hats) else len(sample)
-            sample = sample[: gap + len(fade)].copy()
-            sample[gap:] *= fade[: len(sample) - gap]
+    hats = sorted({start for start, sound, _ in hits if sound in HATS})
+    for index, (start, sound, _) in enumerate(hits):
+        following = bisect.bisect_right(hats, start)
+        if sound == "open_hat" and following < len(hats):
+            gap = hats[following] - start
+            cut = samples[index][: gap + len(fade)].copy()
+            cut[gap:] *= fade[: max(0, len(cut) - gap)]
+            samples[index] = cut
+    ends = (start + len(sample) for (start, _, _), sample in zip(hits, samples, strict=True))
+    mix = np.zeros(max(least, *ends, 0), dtype=np.float32)
+    for (start, _, velocity), sample in zip(hits, samples, strict=True):
         # Ears hear level as its logarithm: half the velocity is 9 dB less.
         mix[start : start + len(sample)] += sample * min(1.0, max(0.0, velocity)) ** 1.5
     return mix

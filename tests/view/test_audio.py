@@ -1,0 +1,323 @@
+"""The drum synthesizer, measured: onsets, spectra, levels, loops; and which of it and FluidSynth is chosen."""
+
+import io
+import math
+import os
+import stat
+import sys
+import wave
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pretty_midi
+import pytest
+
+from seqvae.view import audio
+from seqvae.view.audio import RATE, SOUNDS, find_soundfont, render, sound_of, synthesize, wav, write_wav
+
+FRAME = 32  # samples, 0.7 ms
+ROCK = [
+    *((0.25 * index, "closed_hat", 0.8 if index % 2 == 0 else 0.55) for index in range(15)),
+    *((second, "kick", 0.9) for second in (0.0, 0.75, 1.0, 2.0, 2.75, 3.125)),
+    *((second, "snare", 0.9) for second in (0.5, 1.5, 2.5, 3.5)),
+    (3.75, "open_hat", 0.9),
+]
+
+
+def onsets_in(samples: np.ndarray, threshold: float = 1.6, apart: float = 0.06) -> np.ndarray:
+    """Seconds at which the energy of the signal's slope jumps, found without knowing the hits."""
+    # The slope lifts the bright attack of a hit over the low tails of those before.
+    slope = np.diff(samples.astype(np.float64), prepend=0.0)
+    frames = slope[: len(slope) // FRAME * FRAME].reshape(-1, FRAME)
+    energy = np.sqrt((frames**2).mean(1))
+    before = np.array([energy[max(0, index - 16) : index].max(initial=0.0) for index in range(len(energy))])
+    found: list[float] = []
+    for index in np.flatnonzero((energy > threshold * before) & (energy > 0.001)):
+        second = index * FRAME / RATE
+        if not found or second - found[-1] > apart:
+            found.append(second)
+    return np.array(found)
+
+
+def centroid(samples: np.ndarray) -> float:
+    """The mean frequency of the signal's power, in Hz."""
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    return float((power * np.fft.rfftfreq(len(samples), 1 / RATE)).sum() / power.sum())
+
+
+def midi_of(hits: list[tuple[float, int, int]], is_drum: bool = True) -> pretty_midi.PrettyMIDI:
+    """An object with these hits: second, pitch, velocity."""
+    midi = pretty_midi.PrettyMIDI()
+    midi.instruments.append(pretty_midi.Instrument(0, is_drum=is_drum))
+    for second, pitch, velocity in hits:
+        midi.instruments[0].notes.append(pretty_midi.Note(velocity, pitch, second, second + 0.05))
+    return midi
+
+
+@pytest.mark.parametrize("sound", SOUNDS)
+def test_every_hit_is_heard_when_it_is_played(sound: str):
+    times = 0.1 + np.arange(5) * (SOUNDS[sound][0] + 0.07)
+    samples = synthesize(
+        [(second, sound, velocity) for second, velocity in zip(times, (1, 0.4, 0.7, 0.3, 1), strict=True)]
+    )
+    found = onsets_in(samples)
+    assert len(found) == 5
+    np.testing.assert_allclose(found, times, atol=0.002)
+
+
+def test_the_onsets_of_a_groove_are_those_of_its_notes():
+    expected = np.array(sorted({second for second, _, _ in ROCK}))
+    found = onsets_in(synthesize(ROCK))
+    assert len(found) == len(expected) == 17
+    np.testing.assert_allclose(found, expected, atol=0.002)
+
+
+def test_drums_are_ordered_by_brightness_as_real_ones_are():
+    height = {sound: centroid(synthesize([(0.0, sound, 1.0)])) for sound in SOUNDS}
+    order = ["kick", "low_tom", "mid_tom", "high_tom", "snare", "ride", "closed_hat"]
+    assert sorted(order, key=height.__getitem__) == order
+    assert height["kick"] < 150
+    assert 1500 < height["snare"] < 6000
+    assert height["open_hat"] > 8000
+
+
+def test_the_kick_falls_in_pitch():
+    samples = synthesize([(0.0, "kick", 1.0)])
+    start, later = samples[: RATE // 25], samples[RATE // 10 : RATE // 5]
+    assert centroid(start) > 1.3 * centroid(later)
+    assert 40 < centroid(later) < 60
+
+
+def test_cymbals_ring_longer_than_hats():
+    def seconds(sound: str) -> float:
+        energy = np.cumsum(synthesize([(0.0, sound, 1.0)]).astype(np.float64) ** 2)
+        return float(np.searchsorted(energy, 0.99 * energy[-1])) / RATE
+
+    assert seconds("closed_hat") < 0.15 < 0.3 < seconds("open_hat") < seconds("crash")
+
+
+def test_a_closed_hat_ends_an_open_one():
+    apart = int(0.2 * RATE)
+    open_alone = synthesize([(0.0, "open_hat", 1.0)])
+    closed_alone = synthesize([(0.0, "closed_hat", 1.0)])
+    both = synthesize([(0.0, "open_hat", 1.0), (0.2, "closed_hat", 1.0)])
+    np.testing.assert_array_equal(both[:apart], open_alone[:apart])
+    faded = apart + math.ceil(audio.FADE_SECONDS * RATE)
+    np.testing.assert_allclose(both[faded:], closed_alone[faded - apart :], atol=1e-7)
+    assert np.abs(open_alone[faded : faded + 1000]).max() > 0.02  # it would have rung on
+
+
+def test_other_drums_ring_through_each_other():
+    kick, snare = synthesize([(0.0, "kick", 0.5)]), synthesize([(0.0, "snare", 0.5)])
+    both = synthesize([(0.0, "kick", 0.5), (0.0, "snare", 0.5)])
+    np.testing.assert_allclose(both[: len(snare)], kick[: len(snare)] + snare, atol=1e-6)
+
+
+def test_levels_follow_velocity_and_not_what_else_is_played():
+    loud, soft = (np.abs(synthesize([(0.0, "snare", velocity)])).max() for velocity in (0.8, 0.4))
+    assert loud / soft == pytest.approx(2**1.5, rel=1e-4)
+    with_crash = synthesize([(0.0, "snare", 0.4), (1.0, "crash", 1.0), (1.0, "kick", 1.0)])
+    assert np.abs(with_crash[: RATE // 2]).max() == pytest.approx(soft)
+    assert not synthesize([(0.0, "snare", 0.0)]).any()
+
+
+def test_nothing_clips_however_much_is_played_at_once():
+    everything = [(0.0, sound, 1.0) for sound in SOUNDS] * 3
+    samples = synthesize(everything)
+    assert np.isfinite(samples).all()
+    assert 0.9 < np.abs(samples).max() < 1.0
+    assert np.abs(synthesize(ROCK)).max() < 1.0
+    # The limiter bends where it is loud and leaves the rest as it is.
+    quiet = synthesize([(0.0, "closed_hat", 1.0)])
+    assert np.abs(quiet).max() == pytest.approx(SOUNDS["closed_hat"][1])
+
+
+def test_the_same_hits_give_the_same_samples_in_any_order():
+    first = synthesize(ROCK)
+    assert first.dtype == np.float32
+    audio._sample.cache_clear()
+    np.testing.assert_array_equal(synthesize(ROCK[::-1]), first)
+
+
+def test_the_sound_ends_with_the_tail_of_the_last_hit():
+    samples = synthesize([(0.0, "crash", 1.0), (3.0, "kick", 1.0)])
+    assert len(samples) == round((3.0 + SOUNDS["kick"][0]) * RATE)
+    assert abs(samples[-1]) < 1e-4
+    assert len(synthesize([(0.0, "kick", 1.0)], seconds=4.0)) == 4 * RATE
+    assert len(synthesize([], seconds=0.5)) == RATE // 2
+    assert synthesize([]).shape == (0,)
+
+
+def test_a_loop_has_its_exact_length_and_no_seam():
+    tail = [(0.0, "kick", 0.6), (0.5, "snare", 0.6), (0.98, "crash", 0.6)]
+    loop = synthesize(tail, seconds=1.0, loop=True)
+    assert len(loop) == RATE
+    repeated = synthesize([(second + turn, sound, velocity) for turn in range(8) for second, sound, velocity in tail])
+    # Once all tails are there, playing the loop again and again is what playing on would be.
+    np.testing.assert_allclose(np.tile(loop, 2), repeated[5 * RATE : 7 * RATE], atol=1e-6)
+    assert np.abs(loop[:100]).max() > 0.05  # the crash sounds on from the end
+    assert not synthesize([], seconds=0.25, loop=True).any()
+
+
+def test_an_open_hat_at_the_end_of_a_loop_is_closed_at_its_beginning():
+    loop = synthesize([(0.0, "closed_hat", 0.5), (0.8, "open_hat", 1.0)], seconds=1.0, loop=True)
+    alone = synthesize([(0.0, "closed_hat", 0.5)])
+    faded = math.ceil(audio.FADE_SECONDS * RATE)
+    np.testing.assert_allclose(loop[faded : len(alone)], alone[faded:], atol=1e-6)
+
+
+def test_hits_that_cannot_be_played_are_refused():
+    with pytest.raises(ValueError, match="no sound 'gong'; there are kick, snare"):
+        synthesize([(0.0, "gong", 1.0)])
+    with pytest.raises(ValueError, match="a hit at -1 s is outside"):
+        synthesize([(-1.0, "kick", 1.0)])
+    with pytest.raises(ValueError, match="a hit at 2 s is outside"):
+        synthesize([(2.0, "kick", 1.0)], seconds=2.0, loop=True)
+
+
+def test_each_pitch_has_a_sound_that_is_there():
+    assert {sound_of(pitch) for pitch in range(128)} == set(SOUNDS)
+    pitches = [pitch for group in audio.PITCHES.values() for pitch in group]
+    assert len(pitches) == len(set(pitches))
+    # The pitches that the nine classes of MusicVAE write.
+    names = [sound_of(pitch) for pitch in (36, 38, 42, 46, 45, 48, 50, 49, 51)]
+    assert names == ["kick", "snare", "closed_hat", "open_hat", "low_tom", "mid_tom", "high_tom", "crash", "ride"]
+
+
+def test_an_object_is_rendered_from_its_drums():
+    midi = midi_of([(0.5, 38, 127), (0.0, 36, 64)])
+    np.testing.assert_array_equal(render(midi), synthesize([(0.0, "kick", 64 / 127), (0.5, "snare", 1.0)]))
+    assert len(render(midi, seconds=2.0, loop=True)) == 2 * RATE
+    assert len(render(midi_of([(0.0, 60, 100)], is_drum=False))) == 0
+
+
+def test_a_wav_file_holds_the_samples_as_16_bits(tmp_path: Path):
+    samples = synthesize(ROCK)
+    path = write_wav(samples, RATE, tmp_path / "groove.wav")
+    with wave.open(str(path), "rb") as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
+        read = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2") / 32767
+    np.testing.assert_allclose(read, samples, atol=0.51 / 32767)
+    with wave.open(io.BytesIO(wav(np.array([2.0, -2.0]), 8000)), "rb") as file:
+        assert np.frombuffer(file.readframes(2), dtype="<i2").tolist() == [32767, -32767]
+        assert file.getframerate() == 8000
+
+
+@pytest.fixture
+def no_soundfonts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without pyfluidsynth, without the program, and with no soundfont in the usual folders."""
+    monkeypatch.delenv(audio.SOUNDFONT_VARIABLE, raising=False)
+    monkeypatch.setitem(sys.modules, "fluidsynth", None)
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    monkeypatch.setattr(audio, "SOUNDFONT_FOLDERS", (str(tmp_path / "fonts"),))
+
+
+def fake_fluidsynth(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """A program of that name on the PATH; it keeps its arguments and its MIDI input beside it."""
+    folder.mkdir(exist_ok=True)
+    program = folder / "fluidsynth"
+    program.write_text(
+        f"#!{sys.executable}\nimport shutil, sys, wave\narguments = sys.argv[1:]\n"
+        f"open({str(folder / 'arguments')!r}, 'w').write('\\n'.join(arguments))\n"
+        f"shutil.copy(arguments[-1], {str(folder / 'input.mid')!r})\n{body}"
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(folder) + os.pathsep + os.environ["PATH"])
+
+
+WRITE_STEREO = """
+with wave.open(arguments[arguments.index("-F") + 1], "wb") as file:
+    file.setnchannels(2)
+    file.setsampwidth(2)
+    file.setframerate(int(arguments[arguments.index("-r") + 1]))
+    file.writeframes((1000).to_bytes(2, "little") + (3000).to_bytes(2, "little") + bytes(4) * 99)
+"""
+
+
+@pytest.mark.usefixtures("no_soundfonts")
+def test_without_fluidsynth_there_is_no_soundfont_to_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    assert find_soundfont() is None
+    (tmp_path / "mine.sf2").touch()
+    monkeypatch.setenv(audio.SOUNDFONT_VARIABLE, str(tmp_path / "mine.sf2"))
+    assert find_soundfont() is None
+
+
+@pytest.mark.usefixtures("no_soundfonts")
+def test_a_soundfont_is_named_or_found_in_the_usual_folders_or_pretty_midis(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    fake_fluidsynth(tmp_path / "bin", monkeypatch, "")
+    own = find_soundfont()
+    assert own is None or own.parent == Path(pretty_midi.__file__).parent
+    (tmp_path / "fonts").mkdir()
+    for name in ("b.sf2", "a.sf3", "readme.txt"):
+        (tmp_path / "fonts" / name).touch()
+    assert find_soundfont() == tmp_path / "fonts" / "a.sf3"
+    (tmp_path / "mine.sf2").touch()
+    monkeypatch.setenv(audio.SOUNDFONT_VARIABLE, str(tmp_path / "mine.sf2"))
+    assert find_soundfont() == tmp_path / "mine.sf2"
+    monkeypatch.setenv(audio.SOUNDFONT_VARIABLE, "none")
+    assert find_soundfont() is None
+    monkeypatch.setenv(audio.SOUNDFONT_VARIABLE, str(tmp_path / "lost.sf2"))
+    with pytest.raises(ValueError, match=r"SEQVAE_SOUNDFONT=.*lost.sf2 is no file; name a soundfont, or none"):
+        find_soundfont()
+
+
+@pytest.mark.usefixtures("no_soundfonts")
+def test_the_fluidsynth_program_is_given_the_midi_and_its_channels_are_averaged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    fake_fluidsynth(tmp_path / "bin", monkeypatch, WRITE_STEREO)
+    midi = midi_of([(0.0, 36, 100), (0.5, 38, 90)])
+    samples = render(midi, 22_050, tmp_path / "my font.sf2", seconds=0.01)
+    assert samples.dtype == np.float32
+    assert len(samples) == round(0.01 * 22_050)  # filled up with silence
+    assert samples[0] == pytest.approx(0.9)  # the loudest sample there is
+    assert not samples[1:].any()
+    arguments = (tmp_path / "bin" / "arguments").read_text().splitlines()
+    assert str(tmp_path / "my font.sf2") == arguments[-2]
+    assert arguments[arguments.index("-r") + 1] == "22050"
+    assert {"-n", "-i"} <= set(arguments)
+    heard = pretty_midi.PrettyMIDI(str(tmp_path / "bin" / "input.mid"))
+    assert [note.pitch for note in heard.instruments[0].notes] == [36, 38]
+    # A loop is synthesized, and what has no notes is silent without asking.
+    np.testing.assert_array_equal(
+        render(midi, RATE, tmp_path / "f.sf2", 1.0, True), render(midi, RATE, None, 1.0, True)
+    )
+    assert len(render(midi_of([]), RATE, tmp_path / "f.sf2")) == 0
+
+
+@pytest.mark.usefixtures("no_soundfonts")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "sys.exit(3)",
+        WRITE_STEREO + "sys.exit(1)",
+        WRITE_STEREO.replace("setsampwidth(2)", "setsampwidth(3)").replace("bytes(4) * 99", "bytes(8)"),
+        "open(arguments[arguments.index('-F') + 1], 'w').write('raw')",
+    ],
+    ids=["nothing", "a failure", "24 bits", "no WAV"],
+)
+def test_a_fluidsynth_that_fails_is_told_in_one_sentence(body: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    fake_fluidsynth(tmp_path / "bin", monkeypatch, body)
+    with pytest.raises(ValueError, match=r"fluidsynth made no WAV file with .*font.sf2 .*SEQVAE_SOUNDFONT, or none"):
+        render(midi_of([(0.0, 36, 100)]), soundfont=tmp_path / "font.sf2")
+
+
+@pytest.mark.usefixtures("no_soundfonts")
+def test_pyfluidsynth_is_taken_before_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setitem(sys.modules, "fluidsynth", ModuleType("fluidsynth"))
+    calls = []
+
+    def played(self: pretty_midi.PrettyMIDI, fs: int, synthesizer: str) -> np.ndarray:
+        calls.append((fs, synthesizer))
+        return np.array([0.0, 1.0, -0.5])
+
+    monkeypatch.setattr(pretty_midi.PrettyMIDI, "fluidsynth", played)
+    samples = render(midi_of([(0.0, 36, 100)]), 8000, tmp_path / "font.sf2")
+    assert calls == [(8000, str(tmp_path / "font.sf2"))]
+    np.testing.assert_allclose(samples, [0.0, 0.9, -0.45])
+    (tmp_path / "fonts").mkdir()
+    (tmp_path / "fonts" / "a.sf2").touch()
+    assert find_soundfont() == tmp_path / "fonts" / "a.sf2"
