@@ -23,6 +23,7 @@ import torch
 
 from seqvae.config import read_json
 from seqvae.modalities.base import Modality, Report
+from seqvae.noise import Noise
 from seqvae.types import Batch
 
 FORMAT = 1
@@ -58,7 +59,7 @@ class Corpus:
         self.items: int = meta["items"]
         self.steps: int = meta["steps"]
         self.report = Report(meta["report"]["sources"], meta["report"]["items"], Counter(meta["report"]["counts"]))
-        self._modality = modality
+        self.modality = modality
         for name in _FILES:
             if meta.get("sha256", {}).get(name) != _file_hash(folder / name):
                 raise ValueError(f"{folder / name} does not hold what was encoded; run `seqvae cache clear`")
@@ -84,7 +85,7 @@ class Corpus:
         """
         total = 0
         for index in range(len(self)):
-            size = self._modality.size_bytes(self._modality.decode(self[index]))
+            size = self.modality.size_bytes(self.modality.decode(self[index]))
             if size is None:
                 return None
             total += size
@@ -248,9 +249,13 @@ class Part:
 
     def indices(self, window: np.ndarray) -> np.ndarray:
         """Those of the corpus indices that belong to this part."""
+        return window[self.holds(window)]
+
+    def holds(self, indices: np.ndarray) -> np.ndarray:
+        """Whether each of these corpus indices belongs to this part."""
         if not self._limit:
-            return window
-        return window[(_uniform(self._seed, window) < self._limit) == self._held_out]
+            return np.ones(len(indices), dtype=bool)
+        return (_uniform(self._seed, indices) < self._limit) == self._held_out
 
 
 def _windows(items: int) -> Iterator[np.ndarray]:
@@ -317,6 +322,17 @@ class Batches:
     def load(self, indices: np.ndarray) -> Batch:
         """The items with these corpus indices as one batch; the indices are its keys."""
         return collate([self.part.corpus[int(index)] for index in indices], indices)
+
+    def varied(self, indices: np.ndarray, step: int) -> Batch:
+        """The same batch as training sees it at a step: varied as the modality says, by the seed, step and keys."""
+        batch = self.load(indices)
+        noise = Noise(self.seed, batch.keys, step)
+        return self.part.corpus.modality.augment(batch, lambda: self._partners(noise), noise)
+
+    def _partners(self, noise: Noise) -> Batch:
+        """For each row some other item of the part, drawn anew at each step; now and then it is the same item."""
+        drawn = (noise.bits("partner", 1).squeeze(1) % len(self.part.corpus)).numpy()
+        return self.load(np.where(self.part.holds(drawn), drawn, noise.keys.numpy()))
 
 
 def collate(arrays: Sequence[np.ndarray], keys: Iterable[int]) -> Batch:

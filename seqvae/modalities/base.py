@@ -11,6 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import nn
 
+    from seqvae.noise import Noise
+    from seqvae.types import Batch
+
 Split = Literal["all", "train", "valid", "test"]
 Arrangement = Literal["set", "path", "grid"]
 
@@ -92,6 +95,13 @@ class Modality(Protocol):
 
     def encode(self, item: Any, report: Report) -> np.ndarray | None:
         """(T, ...) integers with the end of sequence; None when the item is dropped, which the report counts."""
+        ...
+
+    def augment(self, batch: "Batch", others: "Callable[[], Batch]", noise: "Noise") -> "Batch":
+        """A training batch with changes that keep it plausible; `others()` are as many other items of the corpus.
+
+        The same batch where nothing is changed. Each row's changes come from its own noise.
+        """
         ...
 
     def decode(self, x: np.ndarray, like: Any = None) -> Any:

@@ -231,7 +231,7 @@ class _Loop:
     def _share(self, indices: np.ndarray) -> tuple[Batch, float]:
         """This process's examples of a batch with their weight, 0 where there are fewer examples than processes."""
         own = indices[self.accelerator.process_index :: self.accelerator.num_processes]
-        batch = self.train.load(own if len(own) else indices[:1])
+        batch = self.train.varied(own if len(own) else indices[:1], self.progress.step)
         return batch.to(self.accelerator.device), float(len(own) > 0)
 
     def _noise(self, batch: Batch) -> Noise:

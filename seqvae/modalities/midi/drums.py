@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+    from seqvae.noise import Noise
+    from seqvae.types import Batch
 
 MOST_COMBINED = 9  # classes whose 2^C combinations are outcomes of one step; more are taken one by one
 LEARNED = "drums.json"
@@ -55,6 +56,11 @@ class DrumData:
     drum_channel: int = key(10, "the MIDI channel of the drums, counted from 1", least=1, below=17)
     all_channels: bool = key(False, "take the notes of all channels for drums")
     unique: bool = key(False, "drop windows that stand in the corpus before")
+    mix: float = key(
+        0.0, "share of training windows that take some of their drums from other windows", least=0, below=1.01
+    )
+    drop: float = key(0.0, "share of training windows that lose some of their hits or drums", least=0, below=1.01)
+    rotate: float = key(0.0, "share of training windows that are rotated by some beats", least=0, below=1.01)
     split_csv: str = key("", "a CSV file that tells each file's split, such as the Groove MIDI Dataset's info.csv")
     split_column: str = key("split", "the column of that file with train, valid and test")
     valid_share: float = key(0.05, "share of the files held out for validation", least=0, below=1)
@@ -263,6 +269,17 @@ class Drums:
         if not self.combined:
             return hits.astype(np.uint8)
         return (hits @ (1 << np.arange(width, dtype=np.int32))).astype(np.uint16)
+
+    def augment(self, batch: "Batch", others: "Callable[[], Batch]", noise: "Noise") -> "Batch":
+        """Windows with some of their drums taken from other windows, with hits left out, rotated by beats.
+
+        The shares of windows are `data.mix`, `data.drop` and `data.rotate`.
+        """
+        if not (self.data.mix or self.data.drop or self.data.rotate):
+            return batch
+        from seqvae.modalities.midi.augmentation import augmented
+
+        return augmented(batch, others, noise, len(self.classes), self.data)
 
     def decode(self, x: np.ndarray, like: Clip | None = None) -> Clip:
         """The clip of an array, with the length, metre, tempo and kit of `like`.

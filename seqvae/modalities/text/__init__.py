@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_d
 
 if TYPE_CHECKING:
     from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+    from seqvae.noise import Noise
+    from seqvae.types import Batch
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,10 @@ class Text:
         ids.append(END)
         return np.array(ids, dtype=np.int32)
 
+    def augment(self, batch: "Batch", others: "Callable[[], Batch]", noise: "Noise") -> "Batch":
+        """The same batch: sentences are not changed."""
+        return batch
+
     def decode(self, x: np.ndarray, like: str | None = None) -> str:
         """The text of token ids up to the end of sequence; there is nothing that it takes from another."""
         ids: list[int] = x.tolist()
@@ -178,7 +184,7 @@ class Text:
 
         encoder, decoder = sequence_nets(model, embedding, likelihood, embedding)
         if model.tied_embeddings:
-            decoder.embed.weight = decoder.likelihood.projection.weight
+            decoder.embed.weight = cast(Categorical, decoder.likelihood).projection.weight
         draw_uniform(encoder, model.initial_range)
         draw_uniform(decoder, model.initial_range)
         return encoder, decoder

@@ -1,0 +1,72 @@
+"""Changes to drum windows that training may make, since grooves are few: other drums, fewer hits, other beats."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from seqvae.noise import Noise
+from seqvae.types import Batch
+
+if TYPE_CHECKING:
+    from seqvae.modalities.midi.drums import DrumData
+
+TAKEN = 0.35  # share of the classes that a mixed window takes from the other one
+MOST_DROPPED = 0.3  # of the hits of a window, where some are left out
+DROPPED_CLASSES = 0.1  # share of the classes that such a window loses altogether
+
+
+def augmented(batch: Batch, others: Callable[[], Batch], noise: Noise, classes: int, data: "DrumData") -> Batch:
+    """The batch (labels (B, T) or sets (B, T, C)) with each change made to its share of the windows.
+
+    `data.mix`: each class comes from the other window with probability 0.35, if that one is as long. `data.drop`: up to
+    30 % of the hits are left out, and each class with probability 0.1. `data.rotate`: the window starts at another
+    quarter, and what was before it follows at the end. A row's changes depend on its own noise alone.
+    """
+    labels = batch.x.ndim == 2
+    sets = _sets(batch.x, classes) if labels else batch.x.bool()
+    if data.mix:
+        sets = _mixed(sets, batch, others(), noise, data.mix, classes)
+    if data.drop:
+        sets = _dropped(sets, noise, data.drop)
+    if data.rotate:
+        sets = _rotated(sets, batch.lengths, noise, data.rotate, data.steps_per_quarter)
+    x = (sets.long() << torch.arange(classes)).sum(2) if labels else sets.to(batch.x.dtype)
+    return replace(batch, x=x)
+
+
+def _sets(labels: Tensor, classes: int) -> Tensor:
+    """(B, T) labels as (B, T, C) bool; bit i is class i."""
+    return (labels.unsqueeze(2) >> torch.arange(classes) & 1).bool()
+
+
+def _chosen(noise: Noise, site: str, share: float) -> Tensor:
+    """(B, 1, 1) bool: the rows that a change is made to."""
+    return (noise.uniform(site, 1) < share).unsqueeze(2)
+
+
+def _mixed(sets: Tensor, batch: Batch, others: Batch, noise: Noise, share: float, classes: int) -> Tensor:
+    steps = sets.shape[1]
+    other = _sets(others.x, classes) if others.x.ndim == 2 else others.x.bool()
+    other = torch.nn.functional.pad(other, (0, 0, 0, max(0, steps - other.shape[1])))[:, :steps]
+    rows = _chosen(noise, "mix", share) & (others.lengths == batch.lengths)[:, None, None]
+    taken = (noise.uniform("mix classes", classes) < TAKEN).unsqueeze(1)
+    return torch.where(rows & taken, other, sets)
+
+
+def _dropped(sets: Tensor, noise: Noise, share: float) -> Tensor:
+    _, steps, classes = sets.shape
+    rate = MOST_DROPPED * noise.uniform("drop rate", 1).unsqueeze(2)
+    hits = noise.uniform("drop hits", steps * classes).unflatten(1, (steps, classes)) < rate
+    whole = (noise.uniform("drop classes", classes) < DROPPED_CLASSES).unsqueeze(1)
+    return sets & ~(_chosen(noise, "drop", share) & (hits | whole))
+
+
+def _rotated(sets: Tensor, lengths: Tensor, noise: Noise, share: float, quarter: int) -> Tensor:
+    steps = torch.arange(sets.shape[1])
+    quarters = (noise.uniform("rotate by", 1).squeeze(1) * (lengths // quarter)).long()
+    shift = quarters * quarter * _chosen(noise, "rotate", share).flatten()
+    source = torch.where(steps < lengths.unsqueeze(1), (steps + shift.unsqueeze(1)) % lengths.unsqueeze(1), steps)
+    return sets.gather(1, source.unsqueeze(2).expand_as(sets))
