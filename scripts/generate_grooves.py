@@ -31,7 +31,8 @@ BAR = 4 * QUARTER
 NOTE = QUARTER // 8
 
 VELOCITIES = {"X": 112, "x": 90, "g": 44, "+": 84, "?": 40, "o": 96, "%": 88}
-CHANCES = {"+": 0.3, "?": 0.45, "%": 0.25}
+CHANCES = {"+": 0.3, "?": 0.4, "%": 0.3}  # in a bar, of what is played now and then
+SETTLED = {"+": ".x+", "?": ".g?", "%": "xo%"}  # what a piece may make of it: leave out, play, or play now and then
 OF_LETTER = {"k": KICK, "s": SNARE, "g": SNARE, "l": LOW, "m": MID, "h": HIGH}  # of a fill
 
 
@@ -61,7 +62,7 @@ def compose(style: str, rng: random.Random) -> tuple[list[Hit], int, int]:
     page = STYLES[style]
     bars = rng.choice((8, 8, 12, 16))
     bpm = rng.randint(*page.bpm)
-    rows = [(row, rng.choice(row.patterns).split("|")) for row in page.rows]
+    rows = [(row, _settled(rng.choice(row.patterns), rng).split("|")) for row in page.rows]
     changes = rng.random() < 0.4
     hits: list[Hit] = []
     crash = rng.random() < page.crash
@@ -87,6 +88,11 @@ def _place(hit: Hit) -> tuple[int, int]:
 
 def _hit(pitch: int, sign: str, tick: int) -> Hit:
     return Hit(tick, OPEN if sign == "o" else pitch, VELOCITIES[sign])
+
+
+def _settled(pattern: str, rng: random.Random) -> str:
+    """The pattern as one piece plays it: most of what may be left out is played always or never."""
+    return "".join(rng.choices(SETTLED[sign], (5, 3, 2))[0] if sign in SETTLED else sign for sign in pattern)
 
 
 def _bar(rows: list[tuple[int, str]], rng: random.Random) -> list[Hit]:

@@ -1,7 +1,7 @@
 """The styles of the demo grooves: a page of drum patterns for each, as a drummer would jot them down.
 
-A pattern is one bar of 4/4, of 16 steps or, in triplets, of 12. Its signs: X accent, x hit, g ghost note; + is a hit
-and ? a ghost note that is played in some bars; among closed hats, o is an open one and % one that is open in some bars.
+A pattern is one bar of 4/4, of 16 steps or, in triplets, of 12. Its signs: X accent, x hit, g ghost note, o open hat;
+and what a piece may leave out, play, or play now and then: + a hit, ? a ghost note, % an open hat in place of a closed.
 Fills are written in letters: s snare, h m l high, mid and low tom, k kick, g ghost note.
 """
 
@@ -36,27 +36,26 @@ class Style:
 
 
 BACKBEAT = "....X.......X..."
-HALF_TIME = "........X......."
+LOOSE_BACKBEAT = "....X..?.?..X..?"
 FOUR_TO_THE_FLOOR = "X...X...X...X..."
-EIGHTHS = "X.x.X.x.X.x.X.x."
 TOM_FILLS = ("hhmmll", "sshhmmll", "sssshhmmllll", "sshm", "s.ss.shhm.ll", "shml")
 
 STYLES = {
     "rock": Style(
         (104, 140),
         (
-            Row(KICK, ("X.......X.+.....", "X.....x.X.+.....", "X.......x.x...+.", "X.......X.x...x.")),
-            Row(SNARE, (BACKBEAT, BACKBEAT, BACKBEAT, BACKBEAT, HALF_TIME)),
-            Row(CLOSED, (EIGHTHS, EIGHTHS, "X.x.X.x.X.x.X.%."), second=RIDE),
+            Row(KICK, ("X.......X.+..+..", "X.+...x.X.+.....", "X..+..+.x.x...+.", "X..+....X.x...x.")),
+            Row(SNARE, (BACKBEAT, BACKBEAT, LOOSE_BACKBEAT, LOOSE_BACKBEAT, "........X..?..?.")),
+            Row(CLOSED, ("X.x.X.x.X.x.X.x.", "X.x.X.%.X.x.X.%.", "X.%.X.x.X.%.X.x."), second=RIDE),
         ),
         TOM_FILLS,
     ),
     "funk": Style(
         (92, 112),
         (
-            Row(KICK, ("X.x...+...x..x..", "X..x..x...x..+..", "X.....x..xx.....", "X..+..x.x.....x.")),
-            Row(SNARE, ("....X..g.g..X..g", "....X..?.g..X..?", "....X..g.?.gX...", "....X..g.g.?X.g.")),
-            Row(CLOSED, ("XxxxXxxxXxxxXxxx", "X.xxX.xxX.xxX.%.", "XxxxXx%.XxxxXx%.")),
+            Row(KICK, ("X.x...+...x..x..", "X..x..x...x..+..", "X..+..x..xx...+.", "X..+..x.x..+..x.")),
+            Row(SNARE, ("....X..g.g.?X..g", "....X..?.g..X..?", "....X.?g.?.gX...", "....X..g.g.?X.g.")),
+            Row(CLOSED, ("XxxxXxxxXxxxXxxx", "X.xxX.x%X.xxX.%.", "XxxxXx%.XxxxXx%.")),
         ),
         ("s.ss.s.s", "g.sg.sss", "ssss", "s.hm.lss"),
         crash=0.5,
@@ -65,9 +64,9 @@ STYLES = {
         (118, 128),
         (
             Row(KICK, (FOUR_TO_THE_FLOOR,)),
-            Row(CLAP, (BACKBEAT, "....X.......X..+")),
+            Row(CLAP, (BACKBEAT, "....X..?....X..+", "....X.......X.?.")),
             Row(OPEN, ("..X...X...X...X.",)),
-            Row(CLOSED, ("................", "x...x...x...x...", "...?...?...?...?")),
+            Row(CLOSED, ("................", "x..+x..+x..+x..+", "?+.??+.??+.??+.?")),
         ),
         ("s...s...s.s.ssss", "s.s.ssss", "..s.ss.s"),
         crash=0.4,
@@ -77,9 +76,9 @@ STYLES = {
         (94, 114),
         (
             Row(KICK, ("x..xX..xx..xX..x",)),
-            Row(SNARE, ("x.x.xx.x.x.x.xx.", "x.xx.x.xx.x.x.xx", "x.xx.xx.x.xx.x.x")),
-            Row(RIDE, ("XxxxXxxxXxxxXxxx", "X.xxX.xxX.xxX.xx")),
-            Row(LOW, ("....X.......X...", "....X.......X.x.")),
+            Row(SNARE, ("x.x.xx.x.x.x.xx.", "x.xx.x?xx.x.x.xx", "x.xx?xx.x?xx.x.x", "xgxx?xgxx?xx?xgx")),
+            Row(RIDE, ("XxxxXxxxXxxxXxxx", "X?xxX?xxX?xxX?xx")),
+            Row(LOW, ("....X.......X...", "....X..+....X.x+")),
         ),
         ("s.ssl.ll", "mmllmmll", "ss.ss.ll"),
         crash=0.3,
@@ -87,9 +86,9 @@ STYLES = {
     "shuffle": Style(
         (96, 132),
         (
-            Row(KICK, ("X.....X.....", "X....+X.....", "X....xX....+")),
-            Row(SNARE, ("...X.....X..", "..?X....?X..", "...X....gX..")),
-            Row(CLOSED, ("X.xX.xX.xX.x",), second=RIDE),
+            Row(KICK, ("X.....X.....", "X.+..+X....+", "X....xX.+..+")),
+            Row(SNARE, ("...X.....X..", "?.?X.??.?X.?", "..?X....gX.?")),
+            Row(CLOSED, ("X.xX.xX.xX.x", "X.xX.%X.xX.%"), second=RIDE),
         ),
         ("sss", "hhmmll", "shm", "shmmll"),
         crash=0.7,
@@ -100,7 +99,8 @@ STYLES = {
         (
             Row(KICK, ("X.....x.X.....x.",)),
             Row(STICK, ("X.....x.....x...|....x.....x.....", "....x.....x.....|X.....x.....x...")),
-            Row(CLOSED, ("x.x.x.x.x.x.x.x.", "xgxgxgxgxgxgxgxg"), second=RIDE),
+            Row(CLOSED, ("x.x.x.x.x.x.x.x.", "xgxgxgxgxgxgxgxg", "x?x?x?x?x?x?x?x?"), second=RIDE),
+            Row(LOW, ("................", "....?.......?.?.")),
         ),
         ("m.l.", "s.m.l.l."),
         crash=0.15,
@@ -108,9 +108,9 @@ STYLES = {
     "reggae": Style(
         (68, 84),
         (
-            Row(KICK, ("........X.......", "........X.......", "........X.....+.")),
-            Row(STICK, ("........X.......", "........X..?....", "...?....X.......")),
-            Row(CLOSED, ("x.X.x.X.x.X.x.X.", "x.X.x.X.x.X.x.%.", "x.Xgx.X.x.Xgx.X.")),
+            Row(KICK, ("........X.......", "........X..+....", "........X.....+.")),
+            Row(STICK, ("........X.......", "........X..?..?.", "...?..?.X.....?.")),
+            Row(CLOSED, ("x.X.x.X.x.X.x.X.", "x.X.x.%.x.X.x.%.", "x.X?x.X?x.X?x.X?")),
         ),
         ("s.hs.hml", "shml", "s..s..l."),
         crash=0.6,
@@ -120,17 +120,17 @@ STYLES = {
         (110, 126),
         (
             Row(KICK, (FOUR_TO_THE_FLOOR,)),
-            Row(SNARE, (BACKBEAT, BACKBEAT, "....X.......X.g.")),
-            Row(CLOSED, ("xxoxxxoxxxoxxxox", "x.oxx.oxx.oxx.ox")),
+            Row(SNARE, (BACKBEAT, LOOSE_BACKBEAT, "....X.......X?g?")),
+            Row(CLOSED, ("xxoxxxoxxxoxxxox", "x?oxx?oxx?oxx?ox", "x?o?x?o?x?o?x?o?")),
         ),
         ("hhmmllss", "sshhmmll", "ssss"),
     ),
     "hiphop": Style(
         (82, 98),
         (
-            Row(KICK, ("X......x..X.....", "X.x.......X..+..", "X......x.xX.....", "X..x......x...+.")),
-            Row(SNARE, (BACKBEAT, BACKBEAT, "....X..?....X...")),
-            Row(CLOSED, ("x.x.x.x.x.x.x.x.", "x.x.x.xxx.x.x.x.", "x.x.x.x.x.x.x.%.")),
+            Row(KICK, ("X......x..X..+..", "X.x....+..X..+..", "X..+...x.xX...+.", "X..x..+...x...+.")),
+            Row(SNARE, (BACKBEAT, "....X..?....X..?", "....X....?..X...")),
+            Row(CLOSED, ("x.x.x.x.x.x.x.x.", "x.x?x.xxx.x?x.x.", "x.x.x.%.x.x.x.%.")),
         ),
         ("s.ss", "k.ks.ss.", "...s"),
         crash=0.2,
@@ -139,9 +139,9 @@ STYLES = {
     "metal": Style(
         (150, 190),
         (
-            Row(KICK, ("xxxxxxxxxxxxxxxx", "x.xxx.xxx.xxx.xx", "xxx.xxx.xxx.xxx.")),
-            Row(SNARE, (BACKBEAT, BACKBEAT, HALF_TIME)),
-            Row(CRASH, ("X...X...X...X...", "X.......X......."), second=RIDE),
+            Row(KICK, ("xxxxxxxxxxxxxxxx", "x+xxx+xxx+xxx+xx", "x.x+x.x+x.x+x.x+", "xxx+xxx+xxx+xxx+")),
+            Row(SNARE, (BACKBEAT, BACKBEAT, "........X.......")),
+            Row(CRASH, ("X...X...X...X...", "X.......X.......", "X...+...X...+.+."), second=RIDE),
         ),
         ("sshhmmll", "sssshhhhmmmmllll", "hhmmllll"),
         late=0.003,
@@ -149,9 +149,9 @@ STYLES = {
     "country": Style(
         (100, 124),
         (
-            Row(KICK, ("X...x...X...x...", "X.......X.......")),
-            Row(SNARE, ("ggXgggXgggXgggXg", "ggXgggXgggXggXXg")),
-            Row(CLOSED, ("....x.......x...",)),
+            Row(KICK, ("X...x...X...x...", "X.....+.X.....+.")),
+            Row(SNARE, ("ggXgggXgggXgggXg", "g?Xgg?Xgg?Xgg?X+", "ggXg?gXgggX+?gX+")),
+            Row(CLOSED, ("....x.......x...", "....x...?...x...")),
         ),
         ("ssssllll", "s.sss.ml", "hhll"),
         crash=0.3,
@@ -159,9 +159,9 @@ STYLES = {
     "breakbeat": Style(
         (160, 174),
         (
-            Row(KICK, ("X.........x.....", "X.x.......x.....", "X.........xx....")),
-            Row(SNARE, ("....X..g.g..X...", "....X..?.g..X..?|....X..g.g....X.", "....X..g.?..X..g")),
-            Row(CLOSED, ("x.x.x.x.x.x.x.x.",), second=RIDE),
+            Row(KICK, ("X..+......x.....", "X.x....+..x..+..", "X.+.......xx..+.")),
+            Row(SNARE, ("....X..g.g..X..?", "....X..?.g..X..?|....X..g.g....X.", "....X..g.?..X?.g")),
+            Row(CLOSED, ("x.x.x.x.x.x.x.x.", "x.x?x.x.x.x?x.%."), second=RIDE),
         ),
         ("s.ss.ss.", "ss.s", "s..s..ss"),
         crash=0.6,

@@ -102,7 +102,7 @@ def test_the_backbeat_is_on_two_and_four(style: str, pitch: int):
 
 def test_rock_is_a_backbeat_or_half_time():
     for hits, bars, _ in pieces("rock", 60):
-        snare = grid(hits, SNARE, bars)[in_the_groove(bars)]
+        snare = grid([hit for hit in hits if hit.velocity > 70], SNARE, bars)[in_the_groove(bars)]
         assert set(map(tuple, (bar.nonzero()[0].tolist() for bar in snare))) in ({(4, 12)}, {(8,)})
 
 
@@ -132,7 +132,7 @@ def test_the_shuffle_leaves_out_the_second_triplet():
         assert not any(grid(hands, pitch, bars, 12)[:, 1::3].any() for pitch in (CLOSED, RIDE))
         # On 16ths the triplets go to the nearest step: 2/3 of a beat to the fourth of four.
         assert not any(grid(hands, pitch, bars)[:, 1::2][:, ::2].any() for pitch in (CLOSED, RIDE))
-        played = grid(hands, CLOSED, bars) | grid(hands, RIDE, bars)
+        played = grid(hits, CLOSED, bars) | grid(hits, RIDE, bars) | grid(hits, OPEN, bars)
         assert played[in_the_groove(bars)][:, 3::4].all()
 
 
@@ -148,14 +148,11 @@ def test_pieces_have_8_to_16_bars_a_tempo_of_the_style_and_no_hit_twice(style: s
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_the_last_bar_ends_in_a_fill(style: str):
-    fills = Counter()
+def test_the_last_bar_ends_in_a_fill_for_which_the_hands_leave_the_cymbals(style: str):
     for hits, bars, _ in pieces(style, 10):
-        hands = {SNARE, CLAP, LOW, MID, HIGH}
-        last = {(round(hit.tick / SIXTEENTH), hit.pitch) for hit in hits if hit.tick >= (bars - 1) * BAR - 20}
-        before = {(round(hit.tick / SIXTEENTH) + 16, hit.pitch) for hit in hits if hit.tick < (bars - 1) * BAR - 20}
-        fills[any(pitch in hands for _, pitch in last - before)] += 1
-    assert fills == {True: 10}
+        last_beat = [hit.pitch for hit in hits if hit.tick > bars * BAR - 3.5 * SIXTEENTH]
+        assert not set(last_beat) & {CLOSED, OPEN, RIDE, CRASH}
+        assert set(last_beat) & {SNARE, LOW, MID, HIGH}
 
 
 def test_hands_are_a_few_milliseconds_early_or_late_and_never_on_another_step():
