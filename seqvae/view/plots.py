@@ -32,6 +32,7 @@ BEAT = 0.8
 LONGEST_LINE = 16  # beats
 MOST_LINES = 40
 MOST_ROWS = 12  # with more classes, only those that are hit get a row
+LONGEST_LABEL = 16  # letters
 LARGEST_SIDE = 20_000  # pixels
 
 
@@ -71,16 +72,17 @@ def strip_figure(
 
     `labels` name the clips, by default 1, 2, 3 and so on.
     """
-    labels = [str(index + 1) for index in range(len(clips))] if labels is None else list(labels)
+    labels = [str(index + 1) for index in range(len(clips))] if labels is None else [_short(label) for label in labels]
+    left = NAMES + 0.2 + 0.12 * max(len(label) for label in labels)
     rows = _rows(clips, names)
     kept = [names[row] for row in rows]
     steps = max(len(hits) for hits in clips)
     width = steps / steps_per_beat * BEAT
     height = len(rows) * ROW * 0.62
     pitch = height + 0.14
-    figure = _figure(0.35 + NAMES + width, len(clips) * pitch + 0.2, title)
+    figure = _figure(left + width, len(clips) * pitch + 0.2, title)
     for index, (hits, label) in enumerate(zip(clips, labels, strict=True)):
-        axes = _axes(figure, 0.35 + NAMES, 0.25 + index * pitch, width * len(hits) / steps, height)
+        axes = _axes(figure, left, 0.25 + index * pitch, width * len(hits) / steps, height)
         _draw(axes, hits[:, rows], kept, steps_per_beat, steps_per_bar)
         _name_rows(axes, kept, 6.2)
         if index == 0:
@@ -153,6 +155,11 @@ def _rows(clips: Sequence[np.ndarray], names: Sequence[str]) -> list[int]:
 def _colour(name: str) -> str:
     """The colour of a drum class, by its name."""
     return next((colour for word, colour in COLOURS.items() if word in name.lower().replace("_", " ")), OTHER_COLOUR)
+
+
+def _short(label: str) -> str:
+    """A label that leaves room for the clip."""
+    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
 
 
 def _figure(width: float, height: float, title: str) -> Figure:

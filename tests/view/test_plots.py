@@ -143,6 +143,15 @@ def test_a_strip_has_one_row_of_boxes_for_each_clip_from_top_to_bottom():
     assert titles(plots.strip_figure(clips[:3], NAMES, 4, 16)) == ["1", "2", "3"]
 
 
+def test_long_labels_get_room_beside_the_names_of_the_drums():
+    labels = ["breakbeat", "x", "a very long name of a file.mid"]
+    figure = plots.strip_figure([some_hits()] * 3, NAMES, 4, 16, "", labels)
+    assert titles(figure) == ["breakbeat", "x", "a very long nam…"]
+    figure.canvas.draw()
+    names = min(label.get_window_extent().x0 for axes in figure.axes for label in axes.get_yticklabels())
+    assert all(text.get_window_extent().x1 < names for text in figure.texts)
+
+
 def test_a_palette_is_a_square_with_its_corners_named_and_a_key_of_colours():
     grid = [[some_hits(seed=5 * i + j) for j in range(5)] for i in range(5)]
     figure = plots.palette_figure(grid, NAMES, 4, 16, "four grooves")
