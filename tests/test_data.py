@@ -30,6 +30,7 @@ class Digits:
     data = None
     end = 0
     max_steps = 100
+    reading_keys: ClassVar[frozenset[str]] = frozenset()
     defaults: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def __init__(self, mark: str = "", longest: int = 99) -> None:

@@ -42,6 +42,7 @@ class Modality(Protocol):
     name: ClassVar[str]
     data_config: ClassVar[type]  # frozen dataclass behind the `data.*` keys
     model_config: ClassVar[type]  # frozen dataclass behind the `model.*` keys
+    reading_keys: ClassVar[frozenset[str]]  # those of `data.*` that may change while encoding and model stay
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]]  # values that suit it better than the shared defaults
     data: Any
 

@@ -129,13 +129,14 @@ def _configure(
     changed = [
         key
         for key in configuration.changed_keys(base, {name: config.to_dict()[name] for name in base})
-        if not key.endswith("_dropout")
+        if not key.endswith("_dropout") and key.removeprefix("data.") not in kind.reading_keys
     ]
     if changed:
         raise ValueError(
             f"--from keeps the model and encoding of {start_from}, but {configuration.few(changed)} would change; "
             "leave it out"
         )
+    learned.data = config.data
     return config, learned
 
 

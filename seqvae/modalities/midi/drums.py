@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 MOST_COMBINED = 9  # classes whose 2^C combinations are outcomes of one step; more are taken one by one
 LEARNED = "drums.json"
+# What may change when a model goes on with other files.
+READING_KEYS = frozenset(
+    {"hop", "drum_channel", "all_channels", "unique", "mix", "drop", "rotate", "split_csv", "split_column",
+     "valid_share", "test_share", "split_seed"}
+)  # fmt: skip
 # A beta of 1 would leave a few nats of code: a reconstruction should sound like its input.
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "objective": {"beta": 0.2, "schedule": "constant", "free_nats_total": 70.0},
@@ -104,6 +109,7 @@ class Drums:
     name: ClassVar[str] = "drums"
     data_config: ClassVar[type] = DrumData
     model_config: ClassVar[type] = DrumModel
+    reading_keys: ClassVar[frozenset[str]] = READING_KEYS
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS
     end: ClassVar[None] = None
 
@@ -111,6 +117,7 @@ class Drums:
         self.data = data
         self.split: Split = "all"
         self.bpm: float | None = None
+        self.meter: Meter | None = None
         self._classes: DrumClasses | None = None
         self._known: list[Meter] = [data.meter_read] if data.meter_read else []  # those met in training, most first
         self._typical = Clip(np.zeros((0, 0), bool))  # for tempo and kit
@@ -147,8 +154,15 @@ class Drums:
 
     @property
     def max_steps(self) -> int:
-        """The steps of one window in the most frequent metre."""
-        return self._steps(self.meters[0])
+        """The steps of one window in the metre that is set, or in the most frequent one."""
+        return self._steps(self._meter_made())
+
+    def _meter_made(self) -> Meter:
+        """The metre of what is made from codes alone. Raises ValueError for one that the model does not know."""
+        if self.meter is not None and self.meter not in self.meters:
+            known = few(f"{beats}/{unit}" for beats, unit in self.meters)
+            raise ValueError(f"this model does not know {self.meter[0]}/{self.meter[1]}; choose {known}")
+        return self.meter or self.meters[0]
 
     def _steps(self, meter: Meter) -> int:
         return self.data.bars * steps_per_bar(meter, self.data.steps_per_quarter)
@@ -284,7 +298,8 @@ class Drums:
     def decode(self, x: np.ndarray, like: Clip | None = None) -> Clip:
         """The clip of an array, with the length, metre, tempo and kit of `like`.
 
-        Without it the metre is the most frequent one of that length, the tempo and the kit are the typical ones.
+            known = (self._meter_made(), *self.meters)
+            meter = next((meter for meter in known if self._steps(meter) == len(x)), known[0])
         """
         hits = x.astype(bool) if x.ndim == 2 else (x[:, None] >> np.arange(len(self.classes)) & 1).astype(bool)
         if like is not None:

@@ -52,7 +52,10 @@ def by_table(files: Sequence[MidiFile], table: Path, column: str) -> list[str | 
         if len(files) - found.count(None) > len(best) - best.count(None):
             best = found
     if not best:
-        raise ValueError(f"{table} names none of the files, such as {files[0]}, in any of its columns {few(header)}")
+        raise ValueError(
+            f"{table} names none of the files, such as {files[0]}, in any of its columns {few(header)}; give their own "
+            "table, or none ('') to hold out files by their contents"
+        )
     parts = [value if value is None else MEANING.get(value.strip().lower(), f"'{value}'") for value in best]
     if not set(parts) & set(SPLITS):
         raise ValueError(

@@ -55,6 +55,7 @@ class Text:
     name: ClassVar[str] = "text"
     data_config: ClassVar[type] = TextData
     model_config: ClassVar[type] = SequenceModel
+    reading_keys: ClassVar[frozenset[str]] = frozenset({"encoding"})
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, data: TextData) -> None:
