@@ -1,5 +1,6 @@
 """Folders, zips and files of MIDI to clips, in several processes; every file and every hit is accounted for."""
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -138,30 +139,43 @@ class _Tally:
         read, found = self.counts["files read"], self.counts["hits found"]
         if not read:
             reasons = few(f"{why} ({count}, such as {self.examples[why]})" for why, count in self.skipped.items())
-            raise ValueError(f"no file of {where} is read: {reasons}; give files of MIDI")
+            raise ValueError(f"nothing of {where} can be read: {reasons}; give files of MIDI")
         if not found:
             there = few(f"{channel} ({count})" for channel, count in sorted(self.channels.items()))
-            advice = (
-                f"there are notes on the channels {there}; choose one of them, or all" if there else "nor any others"
+            raise ValueError(
+                f"{where} has no hits on {_channel(reading)} in {_count(read, 'file')}; "
+                + (
+                    f"channels with notes: {there}; pass --drum-channel or --all-channels"
+                    if there
+                    else "it has no notes"
+                )
             )
-            raise ValueError(f"{where} has no hits on {_channel(reading)} in {read} files; {advice}")
         if self.longest:
             meter, bars = max(self.longest.items(), key=lambda item: item[1])
             raise ValueError(
-                f"no window of {reading.bars} bars fits into {where}: the longest stretch of one metre has {bars} of "
-                f"{_meter(meter)}; ask for shorter windows, or give longer files"
+                f"no window of {_count(reading.bars, 'bar')} fits into {where}: the longest stretch of one metre has "
+                f"{_count(bars, 'bar')} of {_meter(meter)}; pass --bars {bars}, or give longer files"
             )
         if self.unmapped.total() == found:
             pitches = few(f"{pitch} ({count})" for pitch, count in sorted(self.unmapped.items()))
-            raise ValueError(f"the class map has none of the pitches of {where}: {pitches}; give a map that has them")
+            raise ValueError(
+                f"the class map holds no pitch of {where}: it has {pitches}; pass --classes with another map"
+            )
         if self.other_meters:
-            there = few(f"{_meter(meter)} ({count})" for meter, count in self.other_meters.most_common())
-            raise ValueError(f"no bars of {_meter(reading.meter)} in {where}; its files have {there}")
-        there = few(map(_meter, self.misfits))
-        raise ValueError(
-            f"bars of {there} in {where} are no whole number of steps at {reading.steps_per_quarter} steps a quarter; "
-            "choose a finer grid"
-        )
+            there = few(
+                f"{_meter(meter)} ({_count(count, 'file')})" for meter, count in self.other_meters.most_common()
+            )
+            raise ValueError(f"no bars of {_meter(reading.meter)} in {where}; it has {there}; pass another --meter")
+        if self.misfits:
+            raise ValueError(
+                f"bars of {few(map(_meter, self.misfits))} in {where} are no whole number of steps at "
+                f"{reading.steps_per_quarter} steps a quarter; pass a finer grid as --steps-per-quarter"
+            )
+        raise ValueError(f"no bar of {where} is whole: its metre changes before one ends; give other files")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _meter(meter: Meter | None) -> str:
@@ -246,7 +260,14 @@ def _read_all(files: list[MidiFile], reading: Reading, processes: int | None) ->
         max_nbytes=None,
         idle_worker_timeout=IDLE_SECONDS,
     )
-    yield from parallel(joblib.delayed(_read_batch)(batch, reading) for batch in batches)
+    results = parallel(joblib.delayed(_read_batch)(batch, reading) for batch in batches)
+    try:
+        for result in results:  # noqa: UP028  "yield from" would close `results` outside of the block below
+            yield result
+    finally:
+        with warnings.catch_warnings():  # whoever stops early knows that work is left
+            warnings.simplefilter("ignore")
+            results.close()
 
 
 def _read_batch(files: Sequence[MidiFile], reading: Reading) -> tuple[_Tally, list[Segment]]:

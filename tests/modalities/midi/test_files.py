@@ -1,0 +1,489 @@
+"""Folders, zips and files to windows: order, accounts, splits, processes, and every refusal in one sentence."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqvae.modalities.base import Report
+from seqvae.modalities.midi.classes import ROLAND, DrumClasses
+from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.files import Reading, read_clips, windows_of
+from seqvae.modalities.midi.reading import MOST_BYTES, MidiError, parse
+from seqvae.modalities.midi.sources import contents, find
+from seqvae.modalities.midi.splits import by_content, overlap
+from tests.modalities.midi.smf import hits, meter, midi, off, on, tempo
+
+ROOT = Path(__file__).resolve().parents[3]
+BAR = 1920
+DEFAULT = Reading()
+
+
+def read(
+    source: Path | Sequence[Path], reading: Reading = DEFAULT, processes: int | None = None
+) -> tuple[list[Clip], dict[str, int]]:
+    """The clips of a source, and what was counted."""
+    report = Report()
+    clips = list(read_clips([source] if isinstance(source, Path) else source, reading, report, processes))
+    return clips, dict(report.counts)
+
+
+def refusal(source: Path | Sequence[Path], reading: Reading = DEFAULT) -> str:
+    with pytest.raises(ValueError) as caught:
+        read(source, reading)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def song(bars: int, step: int = 0, pitch: int = 36, channel: int = 9, start: bytes = b"") -> bytes:
+    """A file of so many bars of 4/4, with one hit in each."""
+    return midi(start + hits(((bar * BAR + step * 120, pitch) for bar in range(bars)), channel))
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def steps(clips: Sequence[Clip]) -> list[int]:
+    """The step of the first hit of each clip: which song it is of."""
+    return [int(np.argwhere(clip.hits)[0, 0]) for clip in clips]
+
+
+def zipped(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+SONGS = {"b.mid": song(2, 2), "a/z.MID": song(2, 1), "a/b/x.midi": song(2, 0), "c.kar": song(3, 3)}
+
+
+# What is read, and in which order --------------------------------------------------------------------------------
+
+
+def test_a_folder_is_read_with_all_below_it_by_relative_path(tmp_path: Path) -> None:
+    others = {"notes.txt": b"words", ".hidden.mid": song(2), "._b.mid": b"", "__MACOSX/b.mid": song(2)}
+    clips, counts = read(write(tmp_path, SONGS | others))
+    assert steps(clips) == [0, 1, 2, 3, 3]
+    assert (counts["files found"], counts["files read"], counts["windows found"]) == (4, 4, 5)
+
+
+def test_sources_are_read_as_given_and_a_file_whatever_its_name(tmp_path: Path) -> None:
+    write(tmp_path, SONGS | {"odd.name": song(2, 7)})
+    assert steps(read([tmp_path / "odd.name", tmp_path / "b.mid", tmp_path / "a"])[0]) == [7, 2, 0, 1]
+
+
+def test_a_zip_reads_as_its_folder_does(tmp_path: Path) -> None:
+    folder = write(tmp_path / "folder", SONGS)
+    archive = zipped(tmp_path / "songs.ZIP", dict(reversed(SONGS.items())) | {"__MACOSX/b.mid": b"", "read.me": b""})
+    assert read(archive) == read(folder)
+
+
+def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
+    write(tmp_path, SONGS)
+    (tmp_path / "a" / "circle").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "linked.mid").symlink_to(tmp_path / "b.mid")
+    assert steps(read(tmp_path)[0]) == [0, 1, 2, 3, 3, 2]
+
+
+def test_windows_are_cut_by_bars_and_hop_without_a_cap(tmp_path: Path) -> None:
+    write(tmp_path, {"long.mid": song(40, 5)})
+    clips, counts = read(tmp_path, Reading(bars=4, hop=3))
+    assert len(clips) == counts["windows found"] == 13
+    assert all(clip.hits.shape == (64, 9) and clip.hits.sum() == 4 for clip in clips)
+
+
+def test_only_the_metre_asked_for_is_read_and_all_without_one(tmp_path: Path) -> None:
+    waltz = midi(meter(0, 3, 2) + hits([(0, 36), (2 * 1440, 36)]))
+    write(tmp_path, {"a.mid": waltz, "b.mid": song(3)})
+    assert [clip.meter for clip in read(tmp_path)[0]] == [(3, 4), (3, 4), (4, 4), (4, 4)]
+    clips, counts = read(tmp_path, Reading(meter=(3, 4)))
+    assert [clip.hits.shape for clip in clips] == [(24, 9), (24, 9)]
+    assert (counts["files without bars of 3/4"], counts["hits outside of windows"]) == (1, 3)
+
+
+def test_channels_are_counted_from_one(tmp_path: Path) -> None:
+    write(tmp_path, {"a.mid": midi(hits([(0, 36), (BAR, 36)]), hits([(240, 38), (BAR, 38)], channel=0))})
+    assert read(tmp_path)[0][0].hits.sum() == 2
+    assert read(tmp_path, Reading(channel=1))[0][0].hits[:, 1].sum() == 2
+    assert read(tmp_path, Reading(channel=None))[0][0].hits.sum() == 4
+
+
+def test_repeated_windows_are_dropped_on_request(tmp_path: Path) -> None:
+    write(tmp_path, {"a.mid": song(4), "b.mid": song(3), "c.mid": song(2, 1), "d.mid": song(2, start=tempo(0, 9**6))})
+    clips, counts = read(tmp_path, Reading(unique=True))
+    assert steps(clips) == [0, 1]
+    assert (counts["windows found"], counts["repeated windows dropped"]) == (7, 5)
+    assert len(read(tmp_path)[0]) == 7
+
+
+# Accounts --------------------------------------------------------------------------------------------------------
+
+
+def check_accounts(counts: dict[str, int], windows: int) -> None:
+    """Every file and every hit is in one of the counts."""
+
+    def total(start: str) -> int:
+        return sum(count for name, count in counts.items() if name.startswith(start))
+
+    others = total("files of the split") + counts.get("files that the table of splits does not name", 0)
+    assert counts["files found"] == counts["files read"] + total("files skipped: ") + others
+    assert counts["hits found"] == (
+        counts["hits on the grid"]
+        + counts.get("hits lost to the grid", 0)
+        + counts.get("hits outside of windows", 0)
+        + total("hits of pitch ")
+    )
+    assert windows == counts["windows found"] - counts.get("repeated windows dropped", 0)
+
+
+def test_every_file_and_every_hit_is_accounted_for(tmp_path: Path) -> None:
+    crowded = [(0, 36), (7, 35), (9, 36), (240, 38), (BAR, 91), (BAR + 5, 92), (BAR + 9, 91), (BAR + 99, 42)]
+    cut = song(3)[:-8]
+    files = {"crowded.mid": midi(hits(crowded)), "short.mid": song(1), "cut.mid": cut, "piano.mid": song(2, channel=0)}
+    files |= {"empty.mid": b"", "none.mid": b"", "text.mid": b"words", "odd.mid": song(2, pitch=99)}
+    files |= {"waltz.mid": midi(meter(0, 3, 2) + hits([(0, 36), (1440, 36)]))}
+    write(tmp_path, files)
+    clips, counts = read(tmp_path, Reading(meter=(4, 4)))
+    assert counts == {
+        "files found": 9,
+        "files read": 6,
+        "files read up to a damage": 1,
+        f"files skipped: it is empty, such as {tmp_path / 'empty.mid'}": 2,
+        f"files skipped: it is no MIDI file (no MThd header), such as {tmp_path / 'text.mid'}": 1,
+        "files without 2 bars": 1,
+        "files without bars of 4/4": 1,
+        "files without hits on channel 10": 1,
+        "files without hits that a class holds": 1,
+        "windows found": 2,
+        "hits found": 8 + 1 + 2 + 2 + 2,
+        "hits on the grid": 3 + 2,
+        "hits lost to the grid": 2,
+        "hits outside of windows": 1 + 2,
+        "hits of pitch 91, which no class holds": 2,
+        "hits of pitch 92, which no class holds": 1,
+        "hits of pitch 99, which no class holds": 2,
+    }
+    check_accounts(counts, len(clips))
+
+
+def test_members_of_a_zip_that_cannot_be_read_are_skipped_with_their_reasons(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a.mid": song(2), "b.mid": song(2, 1) * 9, "c.mid": b"\0" * (MOST_BYTES + 1)})
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("d.mid", song(2))
+    data = path.read_bytes()
+    start = data.index(b"b.mid") + 5
+    path.write_bytes(data[:start] + bytes(9) + data[start + 9 :])
+    clips, counts = read(path)
+    assert len(clips) == 1
+    assert {name: count for name, count in counts.items() if "skipped" in name} == {
+        f"files skipped: it is damaged in its zip, such as {path}:b.mid": 1,
+        f"files skipped: it is larger than 2 MB, such as {path}:c.mid": 1,
+        f"files skipped: it is neither stored nor deflated in its zip, such as {path}:d.mid": 1,
+    }
+
+
+def test_devices_and_files_that_vanish_are_skipped(tmp_path: Path) -> None:
+    write(tmp_path, {"a.mid": song(2)})
+    os.mkfifo(tmp_path / "pipe.mid")
+    (tmp_path / "zero.mid").symlink_to("/dev/zero")
+    (tmp_path / "gone.mid").symlink_to(tmp_path / "nothing")
+    reasons = [str(content) for _, content in contents(find([tmp_path])) if isinstance(content, MidiError)]
+    assert reasons == [
+        f"{tmp_path / 'gone.mid'} is not read: it is gone",
+        f"{tmp_path / 'pipe.mid'} is not read: it is no regular file",
+        f"{tmp_path / 'zero.mid'} is not read: it is no regular file",
+    ]
+
+
+# Processes -------------------------------------------------------------------------------------------------------
+
+
+def test_several_processes_give_the_same_windows_and_report(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    files = {f"{number:03d}.mid": song(int(random.integers(1, 5)), number % 16) for number in range(200)}
+    write(tmp_path, files | {"100.mid": b"", "150.mid": b"words", "160.mid": song(2, pitch=99)})
+    alone = read(tmp_path, Reading(unique=True), processes=1)
+    assert read(tmp_path, Reading(unique=True), processes=3) == alone
+    assert alone[1]["files found"] == 200
+
+
+def test_a_script_needs_no_guard_for_its_processes(tmp_path: Path) -> None:
+    folder = write(tmp_path / "songs", {f"{number}.mid": song(2, number % 16) for number in range(130)})
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom seqvae.modalities.base import Report\n"
+        "from seqvae.modalities.midi.files import Reading, read_clips\nprint('started')\n"
+        "print(len(list(read_clips([Path(sys.argv[1])], Reading(), Report(), processes=2))))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", str(script), str(folder)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("started\n130\n", "")
+
+
+def test_reading_may_stop_before_its_end(tmp_path: Path) -> None:
+    write(tmp_path, {f"{number}.mid": song(2, number % 16) for number in range(300)})
+    for processes in (1, 2):
+        clips = read_clips([tmp_path], Reading(), Report(), processes)
+        assert next(clips).hits.any()
+        clips.close()  # type: ignore[attr-defined]
+
+
+# Splits ----------------------------------------------------------------------------------------------------------
+
+
+def split(folder: Path, part: str, **settings: object) -> set[int]:
+    return set(steps(read(folder, Reading(split=part, **settings))[0]))  # type: ignore[arg-type]
+
+
+def test_files_are_split_by_their_contents_so_that_copies_fall_together(tmp_path: Path) -> None:
+    one = write(tmp_path / "one", {f"{number}.mid": song(2, number) for number in range(16)})
+    two = write(tmp_path / "two", {f"{c}/{number + 1}.mid": song(2, number) for number in range(16) for c in "ab"})
+    parts = {part: split(one, part, valid_share=0.25, test_share=0.125) for part in ("train", "valid", "test")}
+    assert [len(parts[part]) for part in parts] == [10, 4, 2]
+    assert set.union(*parts.values()) == set(range(16))
+    assert {part: split(two, part, valid_share=0.25, test_share=0.125) for part in parts} == parts
+    assert split(one, "valid", valid_share=0.25, test_share=0.125, seed=1) != parts["valid"]
+    clips, counts = read(two, Reading(split="test", valid_share=0.25, test_share=0.125))
+    assert (counts["files of the split train"], counts["files of the split valid"], len(clips)) == (20, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("files", "valid_share", "test_share", "sizes"),
+    [
+        (1, 0.1, 0.1, (1, 0, 0)),
+        (2, 0.1, 0.1, (1, 1, 0)),
+        (2, 0.0, 0.1, (2, 0, 0)),
+        (3, 0.5, 0.4, (1, 2, 0)),
+        (20, 0.05, 0.05, (18, 1, 1)),
+    ],
+)
+def test_something_is_left_for_training_and_something_for_validation(
+    files: int, valid_share: float, test_share: float, sizes: tuple[int, ...], tmp_path: Path
+) -> None:
+    write(tmp_path, {f"{number}.mid": song(number + 1) for number in range(files)})
+    parts = Counter(by_content(find([tmp_path]), valid_share, test_share, seed=0))
+    assert (parts["train"], parts["valid"], parts["test"]) == sizes
+
+
+TABLE = "id,split,where\n1,train,./a/z.MID\n2,validation,a\\b\\x.midi\n3,Test,b.mid\n"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        TABLE,
+        TABLE.replace(",", "\t"),
+        TABLE.replace(",", ";"),
+        "\ufeff" + TABLE,
+        TABLE.replace("./", "up/there/songs/"),
+    ],
+    ids=["comma", "tab", "semicolon", "byte order mark", "longer paths"],
+)
+def test_files_are_split_by_a_column_of_a_table(table: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "up" / "there" / "songs", SONGS)
+    (tmp_path / "info.csv").write_text(table, encoding="utf-8")
+    parts = {part: split(folder, part, split_csv=tmp_path / "info.csv") for part in ("train", "valid", "test")}
+    assert parts == {"train": {1}, "valid": {0}, "test": {2}}
+    counts = read(folder, Reading(split="test", split_csv=tmp_path / "info.csv"))[1]
+    assert counts["files that the table of splits does not name"] == 1
+    check_accounts(counts, 1)
+
+
+def test_a_table_splits_a_zip_and_parts_of_a_folder(tmp_path: Path) -> None:
+    folder = write(tmp_path / "songs", SONGS)
+    (tmp_path / "info.csv").write_text(TABLE)
+    assert split(folder / "a", "valid", split_csv=tmp_path / "info.csv") == {0}
+    archive = zipped(tmp_path / "songs.zip", {f"songs/{name}": content for name, content in SONGS.items()})
+    assert split(archive, "train", split_csv=tmp_path / "info.csv") == {1}
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (None, "there is no file TABLE; give a CSV file with a line for each MIDI file"),
+        ("", "TABLE has no column 'split'; it has none."),
+        ("spilt,file\ntrain,b.mid\n", "TABLE has no column 'split'; it has spilt, file. Did you mean 'spilt'?"),
+        ("split,file\ntrain,q.mid\n", "TABLE names none of the files, such as SONGS/a/b/x.midi, in any of its "),
+        ("split,file\n", "TABLE names none of the files, such as SONGS/a/b/x.midi, in any of its columns split, file"),
+        ("split,file\nA,b.mid\nB,c.kar\n", "the column 'split' of TABLE holds 'A', 'B'; it must tell train, "),
+        ("split,file\nvalid,b.mid\n", "the split 'train' has none of the 4 files; valid has 1"),
+        (b"split,file\n\xff,b.mid\n", "TABLE cannot be read as CSV ("),
+    ],
+)
+def test_a_table_that_splits_nothing_is_refused(table: str | bytes | None, sentence: str, tmp_path: Path) -> None:
+    folder, path = write(tmp_path / "songs", SONGS), tmp_path / "info.csv"
+    if table is not None:
+        path.write_bytes(table if isinstance(table, bytes) else table.encode())
+    expected = sentence.replace("TABLE", str(path)).replace("SONGS", str(folder))
+    assert refusal(folder, Reading(split="train", split_csv=path)).startswith(expected)
+
+
+def test_overlap_counts_the_windows_that_training_has_too() -> None:
+    def clip(step: int, **others: object) -> Clip:
+        hits = np.zeros((32, 3), dtype=bool)
+        hits[step, 1] = True
+        return replace(Clip(hits), **others)  # type: ignore[arg-type]
+
+    train = [clip(0), clip(1, meter=(3, 4)), clip(2)]
+    assert overlap(train, [clip(0), clip(0, bpm=90.0, kit=3), clip(1), clip(3), clip(2)]) == 3
+    assert overlap([clip(0)], [Clip(clip(0).hits.reshape(96, 1))]) == 0
+
+
+# One sentence when nothing comes out --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "settings", "sentence"),
+    [
+        ({"a.mid": b"", "b.mid": b"", "c.mid": b"x"}, {}, "nothing of FOLDER can be read: it is empty (2, such as "),
+        (
+            {"a.mid": midi(hits([(0, 60), (9, 62)], 0), hits([(5, 40)], 15)), "b.mid": song(1, channel=0)},
+            {},
+            "FOLDER has no hits on channel 10 in 2 files; channels with notes: 1 (3), 16 (1); pass --drum-channel or "
+            "--all-channels",
+        ),
+        ({"a.mid": midi(b"")}, {}, "FOLDER has no hits on channel 10 in 1 file; it has no notes"),
+        ({"a.mid": midi(b"")}, {"channel": None}, "FOLDER has no hits on any channel in 1 file; it has no notes"),
+        (
+            {"a.mid": song(1), "b.mid": song(3)},
+            {"bars": 4},
+            "no window of 4 bars fits into FOLDER: the longest stretch of one metre has 3 bars of 4/4; pass --bars 3, "
+            "or give longer files",
+        ),
+        (
+            {"a.mid": song(2, pitch=91)},
+            {"classes": DrumClasses(("kick",), ((36,),))},
+            "the class map holds no pitch of FOLDER: it has 91 (2); pass --classes with another map",
+        ),
+        (
+            {"a.mid": song(2), "b.mid": midi(meter(0, 6, 3) + hits([(0, 36)])), "c.mid": song(3)},
+            {"meter": (3, 4)},
+            "no bars of 3/4 in FOLDER; it has 4/4 (2 files), 6/8 (1 file); pass another --meter",
+        ),
+        (
+            {"a.mid": midi(meter(0, 7, 5) + hits([(0, 36)]))},
+            {},
+            "bars of 7/32 in FOLDER are no whole number of steps at 4 steps a quarter; pass a finer grid as "
+            "--steps-per-quarter",
+        ),
+        (
+            {"a.mid": midi(on(0, 36) + meter(480, 3, 2))},
+            {},
+            "no bar of FOLDER is whole: its metre changes before one ends; give other files",
+        ),
+        ({"a.mid": song(2)}, {"split": "test"}, "the split 'test' has none of the 1 files; train has 1"),
+        ({}, {}, "FOLDER holds no MIDI file (.mid, .midi, .kar, .rmi, .smf), but no file at all; give a folder, a zip"),
+        (
+            {"b.wav": b"", "a.wav": b""},
+            {},
+            "FOLDER holds no MIDI file (.mid, .midi, .kar, .rmi, .smf), but 2 other files, such as a.wav; give ",
+        ),
+    ],
+)
+def test_when_nothing_comes_out_one_sentence_says_why(
+    files: dict[str, bytes], settings: dict[str, object], sentence: str, tmp_path: Path
+) -> None:
+    folder = write(tmp_path, files)
+    message = refusal(folder, Reading(**settings))  # type: ignore[arg-type]
+    assert message.startswith(sentence.replace("FOLDER", str(folder)))
+
+
+def test_sources_that_are_not_there_or_no_zip_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    write(tmp_path, {"songs.mid": song(2), "bad.zip": b"PK\3\4 no zip at all"})
+    near = tmp_path / "song.mid"
+    with pytest.raises(ValueError) as caught:
+        read_clips([near], Reading(), Report())
+    assert str(caught.value) == (
+        f"there is no file or folder {near}; give a folder, a zip or a file of MIDI. Did you mean 'songs.mid'?"
+    )
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / 'bad.zip'} is no zip that can be read (File is not")):
+        read_clips([tmp_path / "songs.mid", tmp_path / "bad.zip"], Reading(), Report())
+    with pytest.raises(ValueError, match="no files to read; give folders, zips or files of MIDI"):
+        read_clips([], Reading(), Report())
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe is no regular file; give a folder, a zip or a file of MIDI"):
+        read_clips([tmp_path / "pipe"], Reading(), Report())
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"steps_per_quarter": 5}, "no grid of 5 steps a quarter; choose 4, 8, 12, 24"),
+        ({"bars": 0}, "a window of 0 bars; give a whole number from 1"),
+        ({"hop": -1}, "the hop between windows of -1 bars; give a whole number from 1"),
+        ({"channel": 0}, "no channel 0; give 1 to 16 (10 has the drums)"),
+        ({"channel": 17}, "no channel 17; give 1 to 16 (10 has the drums)"),
+        ({"split": "vaild"}, "no split 'vaild'; there are all, train, valid, test. Did you mean 'valid'?"),
+        ({"valid_share": 0.6, "test_share": 0.4}, "shares of 0.6 for validation and 0.4 for testing; neither may be "),
+        ({"meter": (7, 32)}, "a bar of 7/32 has 7/2 steps at 4 steps a quarter; choose a finer grid, or leave that "),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        Reading(**settings)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(sentence)
+
+
+# One file for reconstruction --------------------------------------------------------------------------------------
+
+
+def test_the_windows_of_one_file_put_together_are_the_whole_piece() -> None:
+    notes = parse(song(5, 3), "a.mid")
+    clips = windows_of(notes, Reading(bars=2))
+    assert [clip.hits.shape for clip in clips] == [(32, 9)] * 3
+    whole = np.concatenate([clip.hits for clip in clips])
+    assert np.argwhere(whole).tolist() == [[16 * bar + 3, 0] for bar in range(5)]
+
+
+def test_windows_of_one_file_start_anew_with_its_metres() -> None:
+    notes = parse(midi(meter(0, 3, 2) + on(0, 36) + off(0, 36) + meter(1440, 4, 2) + on(0, 38)), "a.mid")
+    assert [(clip.meter, clip.hits.shape) for clip in windows_of(notes, Reading())] == [
+        ((3, 4), (24, 9)),
+        ((4, 4), (32, 9)),
+    ]
+    assert [clip.meter for clip in windows_of(notes, Reading(meter=(4, 4)))] == [(4, 4)]
+    with pytest.raises(ValueError, match=r"^no bars of 5/4 in a.mid; it has (3/4|4/4) \(1 file\), ./4 \(1 file\)"):
+        windows_of(notes, Reading(meter=(5, 4)), "a.mid")
+    with pytest.raises(ValueError, match=r"a\.mid has no hits on channel 3 in 1 file; channels with notes: 10"):
+        windows_of(notes, Reading(channel=3), "a.mid")
+
+
+# The Groove MIDI Dataset ------------------------------------------------------------------------------------------
+
+
+def test_the_official_split_of_the_groove_dataset_gives_the_windows_of_the_reference(shared_data: Path) -> None:
+    folder = shared_data / "gmd"
+    reading = Reading(meter=(4, 4), split_csv=folder / "info.csv")
+    parts = {}
+    for part, files, windows in (("train", 897, 16537), ("valid", 124, 2055), ("test", 129, 2084)):
+        clips, counts = read(folder, replace(reading, split=part))
+        assert (counts["files found"], counts["files read"], len(clips)) == (1150, files, windows)
+        check_accounts(counts, windows)
+        parts[part] = clips
+    assert overlap(parts["train"], parts["test"]) < len(parts["test"]) / 4
+    assert all(clip.hits.shape == (32, 9) for clips in parts.values() for clip in clips)
+
+
+def test_no_hit_of_the_groove_dataset_is_missing(shared_data: Path) -> None:
+    """446,312 note-ons; 7 of 100 share the cell of another of their class on a grid of 16ths."""
+    clips, counts = read(shared_data / "gmd", Reading(bars=1, classes=ROLAND))
+    check_accounts(counts, len(clips))
+    assert counts["hits found"] == 446312
+    assert counts.get("hits outside of windows", 0) == 0
+    assert 0.06 < counts["hits lost to the grid"] / counts["hits found"] < 0.08
+    assert sum(int(clip.hits.sum()) for clip in clips) == counts["hits on the grid"]
