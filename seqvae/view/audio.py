@@ -270,7 +270,7 @@ SOUNDS: dict[str, tuple[float, float, Callable[[np.ndarray, np.random.Generator]
     "mid_tom": (0.8, 0.6, _tom(118.0)),
     "high_tom": (0.7, 0.6, _tom(165.0)),
     "crash": (2.6, 0.45, _cymbal(3000.0, 0.55, 0.35)),
-    "ride": (1.8, 0.3, _cymbal(5000.0, 0.33, 0.7, 0.3)),
+    "ride": (1.5, 0.26, _cymbal(5000.0, 0.24, 0.7, 0.45)),
     "side_stick": (0.1, 0.5, _side_stick),
     "clap": (0.4, 0.5, _clap),
     "bell": (0.5, 0.35, _bell),
