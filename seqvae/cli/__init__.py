@@ -13,6 +13,7 @@ COMMANDS = {
     "sample": "seqvae.cli.generation:sample",
     "reconstruct": "seqvae.cli.generation:reconstruct",
     "interpolate": "seqvae.cli.generation:interpolate",
+    "similar": "seqvae.cli.generation:similar",
     "encode": "seqvae.cli.codes:encode",
     "decode": "seqvae.cli.codes:decode",
     "evaluate": "seqvae.cli.evaluate:evaluate",

@@ -9,23 +9,29 @@ from typing import Any
 
 import click
 
-from seqvae.cli.items import read_items, show_items
+from seqvae.cli.items import open_model, read_items
 from seqvae.cli.options import (
     PATH,
+    Input,
+    Output,
     beam_option,
     check_draw,
     device_option,
-    encoding_option,
     file_option,
+    given_input,
+    given_output,
+    input_options,
     inputs_argument,
-    out_folder_option,
+    metre_option,
+    output_options,
     run_argument,
     seed_option,
+    split_options,
     temperature_option,
     top_k_option,
     top_p_option,
 )
-from seqvae.cli.places import check_file_place, check_folder_place
+from seqvae.cli.places import check_file_place
 from seqvae.cli.words import counted
 
 
@@ -33,24 +39,25 @@ from seqvae.cli.words import counted
 @run_argument
 @inputs_argument
 @file_option
-@encoding_option
+@split_options
+@input_options
 @click.option("--out", type=PATH, required=True, metavar="FILE.npz", help="The file to write.")
 @device_option
-def encode(run: Path, inputs: tuple[str, ...], file: Path | None, encoding: str | None, out: Path, device: str) -> None:
+def encode(run: Path, inputs: tuple[str, ...], file: Path | None, out: Path, device: str) -> None:
     """Write the latent codes of items to a file.
 
-    INPUT is a sentence for text models, - reads sentences from the standard input. The arrays of the file are
-    mean and scale, a row for each item, and items, a JSON list of the items themselves.
+    INPUT is a sentence for text models, - reads sentences from the standard input. For drums it is a MIDI file, which
+    gives a row for each window, one after another, or FILE#INDEX. The arrays of the file are mean and scale, a row for
+    each item, and items, a JSON list of the sentences, or of FILE#INDEX.
     """
-    from seqvae.model import load
-
     check_file_place(out)
-    model = load(run, device)
-    items = read_items(model, inputs, file, encoding)
-    posterior = model.encode(items)
-    _write_codes(out, posterior.mean.cpu().numpy(), posterior.scale.cpu().numpy(), items)
+    source = given_input()
+    model, face = open_model(run, device, source, Output())
+    rows = face.rows(model, read_items(model, face, inputs, file, source))
+    posterior = model.encode([row.item for row in rows])
+    _write_codes(out, posterior.mean.cpu().numpy(), posterior.scale.cpu().numpy(), [row.name for row in rows])
     units = counted(posterior.mean.shape[1], "units")
-    click.echo(f"{counted(len(items), 'codes')} of {units} written to {out}", err=True)
+    click.echo(f"{counted(len(rows), 'codes')} of {units} written to {out}", err=True)
 
 
 @click.command()
@@ -61,33 +68,24 @@ def encode(run: Path, inputs: tuple[str, ...], file: Path | None, encoding: str 
 @top_p_option
 @beam_option
 @seed_option
-@out_folder_option
+@metre_option
+@output_options
 @device_option
 def decode(
-    run: Path,
-    codes: Path,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    beam: int,
-    seed: int,
-    out: Path | None,
-    device: str,
+    run: Path, codes: Path, temperature: float, top_k: int, top_p: float, beam: int, seed: int, device: str
 ) -> None:
     """Make items from a file of latent codes.
 
     The file is one of `seqvae encode`; its array mean is decoded.
     """
     check_draw(temperature, top_k, top_p)
-    check_folder_place(out)
-    from seqvae.model import load
-
-    mean = _read_codes(codes)
-    model = load(run, device)
-    show_items(model, model.decode(mean, temperature, top_k, top_p, beam, seed), out)
+    output = given_output()
+    model, face = open_model(run, device, Input(), output)
+    made = model.decode(_read_codes(codes), temperature, top_k, top_p, beam, seed)
+    face.show(model, made, output, "set", ())
 
 
-def _write_codes(path: Path, mean: Any, scale: Any, items: Sequence[Any]) -> None:
+def _write_codes(path: Path, mean: Any, scale: Any, items: Sequence[str]) -> None:
     import numpy as np
 
     from seqvae.files import write_atomically

@@ -3,31 +3,52 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
-from seqvae.cli.items import read_as, tell_counts
-from seqvae.cli.options import PATH, device_option, encoding_option, run_argument, seed_option
+from seqvae.cli.items import choose_split, open_model, tell_counts
+from seqvae.cli.options import (
+    PATH,
+    Output,
+    device_option,
+    given_input,
+    input_options,
+    run_argument,
+    seed_option,
+    split_options,
+)
 from seqvae.cli.places import check_file_place
+
+# Where no sequence ends by itself, such as bars of drums, there is no end to be counted.
+FIXED_UNITS = {
+    "tokens": "steps of all items",
+    "perplexity": "per step, exp(iw_nll_nats x items / tokens)",
+    "step_accuracy_teacher_forced": "share of steps, the true ones before each given",
+}
 
 
 @click.command()
 @run_argument
 @click.argument("data", nargs=-1, type=PATH, required=True)
+@split_options
 @click.option(
     "--importance-samples", type=click.IntRange(1), default=100, show_default=True, help="Draws of z for each item."
 )
+@click.option(
+    "--codes", type=click.Choice(["mean", "drawn"]), default="mean", show_default=True,
+    help="Reconstruct from the posterior mean, or from a draw of the posterior.",
+)  # fmt: skip
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write the figures to this file.")
-@encoding_option
+@input_options
 @seed_option
 @device_option
 def evaluate(
     run: Path,
     data: tuple[Path, ...],
     importance_samples: int,
+    codes: Literal["mean", "drawn"],
     json_file: Path | None,
-    encoding: str | None,
     seed: int,
     device: str,
 ) -> None:
@@ -41,15 +62,17 @@ def evaluate(
     from seqvae.cli.progress import Steps
     from seqvae.data import prepare
     from seqvae.evaluate import Settings
-    from seqvae.model import load
 
-    model = load(run, device)
-    read_as(model, encoding)
+    source = given_input()
+    model, _ = open_model(run, device, source, Output())
+    choose_split(model, source, data)
     names = ", ".join(map(str, data))
     tell_counts(names, prepare(model.modality, data).report)  # encoded once: the model finds it in the cache
     with Steps() as steps:
-        figures = model.evaluate(data, Settings(importance_samples=importance_samples, seed=seed), steps)
-    _show(figures, f"{run} on {names}")
+        settings = Settings(importance_samples=importance_samples, codes=codes, seed=seed)
+        figures = model.evaluate(data, settings, steps)
+    ends = model.modality.end is not None
+    _show(figures, f"{run} on {names}{f' (split {source.split})' if source.split else ''}", ends)
     if json_file is not None:
         from seqvae.files import write_atomically
 
@@ -57,16 +80,23 @@ def evaluate(
         click.echo(f"written to {json_file}", err=True)
 
 
-def _show(figures: Mapping[str, Any], title: str) -> None:
+def _show(figures: Mapping[str, Any], title: str, ends: bool) -> None:
+    """The table. Figures that do not apply to the model are left out; the JSON has them as null."""
     from rich.table import Table
 
     from seqvae.cli.progress import plain_console
     from seqvae.evaluate import UNITS
 
-    table = Table("figure", "value", "unit", caption="Tokens: the end of sequence counts, padding never.")
+    caption = "Tokens: the end of sequence counts, padding never." if ends else None
+    table = Table("figure", "value", "unit", caption=caption)
     table.columns[1].justify = "right"
     for name, value in figures.items():
-        table.add_row(name, _written(value), UNITS.get(name, ""))
+        if name.startswith("f1_"):
+            unit = "F1 of the hits, greedy, 0 to 1" if value is not None else "never hit"
+        else:
+            unit = UNITS.get(name, "") if ends else FIXED_UNITS.get(name, UNITS.get(name, ""))
+        if value is not None or name.startswith("f1_"):
+            table.add_row(name, _written(value), unit)
     console = plain_console()
     console.print(title)
     console.print(table)

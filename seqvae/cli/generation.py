@@ -1,26 +1,35 @@
-"""`seqvae sample`, `reconstruct` and `interpolate`: new items from a trained model."""
+"""`seqvae sample`, `reconstruct`, `interpolate` and `similar`: new items from a trained model."""
 
 from pathlib import Path
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
-from seqvae.cli.items import one_item, read_items, show_items
+from seqvae.cli.items import one_item, open_model, read_items
 from seqvae.cli.options import (
+    Input,
     beam_option,
     check_draw,
     device_option,
-    encoding_option,
     file_option,
+    given_input,
+    given_output,
+    input_options,
     inputs_argument,
-    out_folder_option,
+    metre_option,
+    output_options,
     run_argument,
     seed_option,
+    split_options,
     temperature_option,
     top_k_option,
     top_p_option,
 )
-from seqvae.cli.places import check_folder_place
+
+mode_option = click.option(
+    "--mode", type=click.Choice(["slerp", "lerp"]), default="slerp", show_default=True, help="The path."
+)
 
 
 @click.command()
@@ -30,94 +39,146 @@ from seqvae.cli.places import check_folder_place
 @top_k_option
 @top_p_option
 @seed_option
-@out_folder_option
+@metre_option
+@output_options
 @device_option
-def sample(
-    run: Path, number: int, temperature: float, top_k: int, top_p: float, seed: int, out: Path | None, device: str
-) -> None:
+def sample(run: Path, number: int, temperature: float, top_k: int, top_p: float, seed: int, device: str) -> None:
     """Make new items with a trained model.
 
     The codes are drawn from the prior; item i of a seed is the same whatever -n is.
     """
     check_draw(temperature, top_k, top_p)
-    check_folder_place(out)
-    from seqvae.model import load
-
-    model = load(run, device)
-    show_items(model, model.sample(number, temperature, top_k, top_p, seed=seed), out)
+    output = given_output()
+    model, face = open_model(run, device, Input(), output)
+    face.show(model, model.sample(number, temperature, top_k, top_p, seed=seed), output, "set", ())
 
 
 @click.command()
 @run_argument
 @inputs_argument
 @file_option
-@encoding_option
+@split_options
+@input_options
 @temperature_option(0.0)
 @top_k_option
 @top_p_option
 @beam_option
 @seed_option
-@out_folder_option
+@output_options
 @device_option
 def reconstruct(
     run: Path,
     inputs: tuple[str, ...],
     file: Path | None,
-    encoding: str | None,
     temperature: float,
     top_k: int,
     top_p: float,
     beam: int,
     seed: int,
-    out: Path | None,
     device: str,
 ) -> None:
     """Encode items and decode them again.
 
     Each INPUT is decoded from its posterior mean; there is one result for each, in order. INPUT is a sentence for
-    text models, - reads sentences from the standard input.
+    text models, - reads sentences from the standard input. For drums it is a MIDI file of any length, or FILE#INDEX, a
+    window of one, counted from 0.
     """
     check_draw(temperature, top_k, top_p)
-    check_folder_place(out)
-    from seqvae.model import load
-
-    model = load(run, device)
-    items = read_items(model, inputs, file, encoding)
-    show_items(model, model.reconstruct(items, temperature, top_k, top_p, beam, seed), out)
+    source, output = given_input(), given_output()
+    model, face = open_model(run, device, source, output)
+    items = read_items(model, face, inputs, file, source)
+    made = model.reconstruct([named.item for named in items], temperature, top_k, top_p, beam, seed)
+    face.show(model, made, output, "set", items)
 
 
 @click.command()
 @run_argument
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", required=False)
+@click.argument("b", required=False)
 @click.option("--steps", type=click.IntRange(2), default=8, show_default=True, help="Points, both ends counted.")
-@click.option("--mode", type=click.Choice(["slerp", "lerp"]), default="slerp", show_default=True, help="The path.")
-@encoding_option
+@click.option("--corners", nargs=4, metavar="A B C D", help="In place of A and B: a square between four items.")
+@click.option("--grid", type=click.IntRange(2), default=5, show_default=True, help="Rows and columns of the square.")
+@mode_option
+@input_options
 @temperature_option(0.0)
 @beam_option
 @seed_option
-@out_folder_option
+@output_options
 @device_option
 def interpolate(
     run: Path,
-    a: str,
-    b: str,
+    a: str | None,
+    b: str | None,
     steps: int,
+    corners: tuple[str, ...] | None,
+    grid: int,
     mode: Literal["slerp", "lerp"],
-    encoding: str | None,
     temperature: float,
     beam: int,
     seed: int,
-    out: Path | None,
     device: str,
 ) -> None:
     """Walk from item A to item B in latent space.
 
-    The first and the last result are the reconstructions of A and of B.
+    The first and the last result are the reconstructions of A and of B. --corners makes a square of results, row by
+    row: A is top left, B top right, C bottom left, D bottom right. For drums A and B are MIDI files of any length, or
+    FILE#INDEX.
     """
-    check_folder_place(out)
-    from seqvae.model import load
+    ends = _ends(a, b, corners, beam)
+    source, output = given_input(), given_output()
+    model, face = open_model(run, device, source, output)
+    named = [one_item(model, face, value, source) for value in ends]
+    items = [one.item for one in named]
+    if corners:
+        face.show(model, model.palette(items, grid, mode, temperature, seed), output, "grid", named)
+    else:
+        made = model.interpolate(items[0], items[1], steps, mode, temperature, beam, seed)
+        face.show(model, made, output, "path", named)
 
-    model = load(run, device)
-    first, last = one_item(model, a, encoding), one_item(model, b, encoding)
-    show_items(model, model.interpolate(first, last, steps, mode, temperature, beam, seed), out)
+
+def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None, beam: int) -> tuple[str, ...]:
+    """The items to walk between. Raises UsageError where they, or the options that go with them, do not fit."""
+    ctx = click.get_current_context()
+
+    def given(name: str) -> bool:
+        return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+    if not corners:
+        if given("grid"):
+            raise click.UsageError("--grid is the size of the square between --corners A B C D; for A, B give --steps")
+        if a is None or b is None:
+            raise click.UsageError(f"Missing argument '{'A' if a is None else 'B'}'.", ctx)
+        return a, b
+    if any(corner.startswith("--") for corner in corners):
+        raise click.UsageError("--corners takes four items, A B C D, and an option stands among them; give four")
+    if a is not None:
+        raise click.UsageError(f"--corners takes four items, and '{a}' is one more; leave it out")
+    for name, use in (("steps", "--grid"), ("beam", "none")):
+        if given(name) and (name != "beam" or beam != 1):
+            raise click.UsageError(f"--{name} does not go with --corners; give {use}")
+    return corners
+
+
+@click.command()
+@run_argument
+@click.argument("a", metavar="INPUT")
+@click.option("-n", "--number", type=click.IntRange(1), default=4, show_default=True, help="How many.")
+@click.option(
+    "--distance", type=click.FloatRange(0, 1), default=0.3, show_default=True,
+    help="0: the reconstruction, 1: a sample that has nothing to do with INPUT.",
+)  # fmt: skip
+@input_options
+@temperature_option(0.0)
+@seed_option
+@output_options
+@device_option
+def similar(run: Path, a: str, number: int, distance: float, temperature: float, seed: int, device: str) -> None:
+    """Make variations of an item.
+
+    Its code is moved towards codes drawn from the prior; variation i of a seed is the same whatever -n is. INPUT is a
+    sentence for text models, a MIDI file of any length or FILE#INDEX for drums.
+    """
+    source, output = given_input(), given_output()
+    model, face = open_model(run, device, source, output)
+    named = one_item(model, face, a, source)
+    face.show(model, model.vary(named.item, number, distance, temperature, seed), output, "set", [named])

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from seqvae import config as configuration
+from seqvae.cli.items import face_of
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import data_argument, given_values, key_options, recipe_option
 from seqvae.cli.recipes import read_recipe
-from seqvae.cli.words import counted
+from seqvae.cli.words import report_lines
 
 
 def _make(kind: Any) -> click.Command:
@@ -46,9 +47,7 @@ def _show(modality: Any, sources: Sequence[Path]) -> None:
     corpus = prepare(modality, sources)
     lengths = corpus.lengths(np.arange(len(corpus)))
     rows = [
-        ("items", f"{len(corpus):,}"),
-        ("steps", f"{corpus.steps:,} (end of sequence counted)"),
-        ("vocabulary", counted(modality.outcomes, "tokens")),
+        *face_of(modality.name).facts(modality, lengths),
         ("steps of an item", f"{lengths.min():,} least, {np.median(lengths):,.0f} median, {lengths.mean():,.1f} mean, "
                              f"{lengths.max():,} most"),
     ]  # fmt: skip
@@ -56,8 +55,8 @@ def _show(modality: Any, sources: Sequence[Path]) -> None:
         rows.append(("bytes", f"{corpus.bytes:,} (line ends counted)"))
     for name, value in rows:
         click.echo(f"{name}: {value}")
-    for reason, count in sorted(corpus.report.counts.items()):
-        click.echo(f"{reason}: {count:,}")
+    for line in report_lines(corpus.report.counts):
+        click.echo(line)
 
 
 inspect = ModalityGroup("inspect", "Tell what reading data gives. Nothing is trained.", _make)

@@ -1,107 +1,122 @@
-"""INPUT arguments to items, and items to the terminal or to files. What differs between modalities stands here."""
+"""INPUT arguments to items, and items to the terminal or to files: what is the same for all modalities."""
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from seqvae.cli.words import counted
+from seqvae.cli.options import Input, Output
+from seqvae.cli.words import counted, report_lines
 
 if TYPE_CHECKING:
-    from seqvae.modalities.base import Report
+    from seqvae.modalities.base import Arrangement, Report
     from seqvae.model import Model
 
 
-def read_items(model: "Model", inputs: Sequence[str], file: Path | None, encoding: str | None) -> list[Any]:
-    """The items of the INPUT arguments, then those of `--file`; what was dropped goes to stderr.
+@dataclass(frozen=True)
+class Named:
+    """An item, the name under which a user finds it again, and the file that it comes from, where there is one."""
 
-    `encoding` takes the place of the run's own in reading. Raises UsageError when there are no items.
-    """
-    parse = _PARSERS[model.modality.name]
-    items = [item for value in inputs for item in parse(value, encoding)]
+    name: str
+    item: Any
+    path: Path | None = None
+
+
+class Face(Protocol):
+    """What the command line does in its own way for one modality."""
+
+    after_training: Sequence[str]  # commands to try next; RUN stands for the run folder
+
+    def prepare(self, model: "Model", source: Input, output: Output) -> None:
+        """Let the model read and write as the options say. Raises UsageError for one that is not for it."""
+        ...
+
+    def parse(self, model: "Model", value: str, source: Input) -> list[Named]:
+        """The items of one INPUT argument."""
+        ...
+
+    def of_files(self, model: "Model", files: Sequence[Path]) -> list[Named]:
+        """The items of files, read as for training; what was dropped is told on stderr."""
+        ...
+
+    def tell_losses(self, model: "Model", items: Sequence[Named]) -> None:
+        """What of these items the model cannot hold, on stderr."""
+        ...
+
+    def rows(self, model: "Model", items: Sequence[Named]) -> list[Named]:
+        """What one latent code each stands for: the items themselves, or their windows."""
+        ...
+
+    def show(
+        self, model: "Model", made: Sequence[Any], output: Output, arrangement: "Arrangement", inputs: Sequence[Named]
+    ) -> None:
+        """Tell or write what was made of the inputs."""
+        ...
+
+    def facts(self, modality: Any, lengths: Any) -> list[tuple[str, str]]:
+        """What `inspect` tells of items of these lengths: names and values."""
+        ...
+
+
+def face_of(modality: str) -> Face:
+    """The face of a modality of the registry."""
+    face: Face = import_module(f"seqvae.cli.{modality}").FACE
+    return face
+
+
+def open_model(run: Path, device: str, source: Input, output: Output) -> tuple["Model", Face]:
+    """The model of a run, set up as the options say. Raises ValueError for what it cannot do, before any work."""
+    from seqvae.cli.places import check_folder_place
+    from seqvae.model import load
+
+    check_folder_place(output.folder)
+    model = load(run, device)
+    face = face_of(model.modality.name)
+    face.prepare(model, source, output)
+    return model, face
+
+
+def choose_split(model: "Model", source: Input, files: Sequence[Path]) -> None:
+    """Let the model read only the split that is asked for. Raises ValueError where there is no such split."""
+    if source.split is None:
+        return
+    chosen = model.modality.of_split(source.split, files)
+    if chosen is None:
+        if model.modality.name == "text":
+            raise ValueError(
+                "sentences are not split by file, so that --split means nothing here; give a file of those you mean"
+            )
+        raise ValueError(f"the split '{source.split}' has no file of {', '.join(map(str, files))}; leave --split out")
+    model.modality = chosen
+
+
+def read_items(model: "Model", face: Face, inputs: Sequence[str], file: Path | None, source: Input) -> list[Named]:
+    """The items of the INPUT arguments, then those of `--file`. Raises UsageError when there are none."""
+    items = [item for value in inputs for item in face.parse(model, value, source)]
     if file is not None:
-        read_as(model, encoding)
-        items += _items_of_file(model, file)
+        choose_split(model, source, [file])
+        items += face.of_files(model, [file])
+    elif source.split is not None:
+        raise click.UsageError("--split chooses among the files of --file; give --file, or leave --split out")
     if not items:
         raise click.UsageError("no input; give INPUT, --file FILE, or - to read from the standard input")
-    _tell_changes(model, items)
+    face.tell_losses(model, items)
     return items
 
 
-def read_as(model: "Model", encoding: str | None) -> None:
-    """Let the model read files in another encoding than its run's; None changes nothing."""
-    if encoding is not None:
-        model.modality.data = replace(model.modality.data, encoding=encoding)
+def one_item(model: "Model", face: Face, value: str, source: Input) -> Named:
+    """The single item of an argument such as A or B. Raises UsageError when it is none or several."""
+    items = face.parse(model, value, source)
+    if len(items) != 1:
+        raise click.UsageError(f"'{value}' gives {counted(len(items), 'items')} where one is needed; give one")
+    face.tell_losses(model, items)
+    return items[0]
 
 
 def tell_counts(name: str, report: "Report") -> None:
     """What reading something dropped or changed, on stderr."""
-    for reason, count in sorted(report.counts.items()):
-        click.echo(f"{name}: {counted(count, reason)}", err=True)
-
-
-def _tell_changes(model: "Model", items: Sequence[Any]) -> None:
-    """What the encoding cannot hold of these items, such as unknown words, on stderr."""
-    from seqvae.modalities.base import Report
-
-    report = Report()
-    for item in items:
-        model.modality.encode(item, report)
-    tell_counts("input", report)
-
-
-def one_item(model: "Model", value: str, encoding: str | None) -> Any:
-    """The single item of an argument such as A or B. Raises UsageError when it is none or several."""
-    items = list(_PARSERS[model.modality.name](value, encoding))
-    if len(items) != 1:
-        raise click.UsageError(f"'{value}' gives {counted(len(items), 'items')} where one is needed; give one")
-    _tell_changes(model, items)
-    return items[0]
-
-
-def _items_of_file(model: "Model", file: Path) -> list[Any]:
-    from seqvae.modalities.base import Report
-
-    report = Report([str(file)])
-    items = list(model.modality.read([file], report))
-    tell_counts(str(file), report)
-    return items
-
-
-def _sentences(value: str, encoding: str | None) -> Iterator[str]:
-    """A sentence as it stands, or with `-` the lines of the standard input that are not blank."""
-    if value != "-":
-        yield value
-        return
-    from seqvae.modalities.base import Report
-    from seqvae.modalities.text.lines import decoded_lines
-
-    report = Report()
-    for line in decoded_lines(sys.stdin.buffer, "standard input", encoding or sys.stdin.encoding, report):
-        if line.strip():
-            yield line
-        else:
-            report.counts["empty lines dropped"] += 1
-    tell_counts("standard input", report)
-
-
-def show_items(model: "Model", items: Sequence[Any], out: Path | None) -> None:
-    """Text on the standard output and nothing else there; files in the folder `out` where one is given."""
-    click.echo(_SHOWN[model.modality.name](model, items), nl=False)
-    if out is not None:
-        for path in model.modality.write(items, out):
-            click.echo(f"written to {path}", err=True)
-
-
-def _lines(model: "Model", items: Sequence[str]) -> str:
-    """One sentence a line; paragraphs with blank lines between them."""
-    from seqvae.modalities.text.lines import joined
-
-    return joined(items, model.config.data.blank_line_separated)
-
-
-_PARSERS: Mapping[str, Callable[[str, str | None], Iterator[Any]]] = {"text": _sentences}
-_SHOWN: Mapping[str, Callable[["Model", Sequence[Any]], str]] = {"text": _lines}
+    for line in report_lines(report.counts):
+        click.echo(f"{name}: {line}", err=True)

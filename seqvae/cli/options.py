@@ -1,7 +1,8 @@
 """Options and arguments that several commands share, and options made from configuration keys."""
 
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -25,6 +26,8 @@ class _Path(click.Path):
 PATH = _Path(path_type=Path)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _VALUES = "seqvae.values"  # where the options of configuration keys leave what was given
+_INPUT, _OUTPUT = "seqvae.input", "seqvae.output"  # where the options of these two leave theirs
+FORMATS = ("mid", "wav", "png")
 
 inputs_argument = click.argument("inputs", nargs=-1, metavar="INPUT...")
 file_option = click.option("--file", type=PATH, help="Also take the items of this file.")
@@ -36,10 +39,6 @@ device_option = click.option(
 seed_option = click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed; the same gives the same output."
 )
-encoding_option = click.option(
-    "--encoding", metavar="NAME", help="Encoding of the text that is read; the default is the run's data.encoding."
-)
-out_folder_option = click.option("--out", type=PATH, help="Also write the result as files into this folder.")
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a configuration key; may be repeated."
 )
@@ -48,6 +47,119 @@ set_option = click.option(
 recipe_option = click.option(
     "--recipe", metavar="NAME|FILE", help="Start from a recipe; `seqvae recipes` lists those of the package."
 )
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Options that belong together; None stands for one that was not given."""
+
+    def refuse(self, names: Sequence[str], of: str, model: str) -> None:
+        """Raises UsageError when one of these was given, which are for models of another modality than this."""
+        for name, value in asdict(self).items():
+            if name in names and value is not None:
+                flag = f"--{name.replace('_', '-')}"
+                raise click.UsageError(f"{flag} is for {of}, and this is a {model} model; leave it out")
+
+
+@dataclass(frozen=True)
+class Input(_Given):
+    """How items are read."""
+
+    encoding: str | None = None
+    drum_channel: int | None = None
+    all_channels: bool | None = None
+    meter: str | None = None
+    split: typing.Literal["train", "valid", "test"] | None = None
+    split_csv: Path | None = None
+
+
+@dataclass(frozen=True)
+class Output(_Given):
+    """Where results go, and in what form."""
+
+    folder: Path | None = None
+    formats: tuple[str, ...] | None = None
+    bpm: float | None = None
+    meter: str | None = None
+
+
+def _leave(place: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def leave(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        ctx.meta.setdefault(place, {})[parameter.name] = value
+
+    return leave
+
+
+def _formats(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Raises BadParameter for a format that is not there."""
+    chosen = None if value is None else tuple(dict.fromkeys(word.strip().lower() for word in value.split(",")))
+    for word in chosen or ():
+        if word not in FORMATS:
+            raise click.BadParameter(f"no format '{word}'; choose among {', '.join(FORMATS)}, with commas between them")
+    _leave(_OUTPUT)(ctx, parameter, chosen)
+
+
+def input_options(function: Function) -> Function:
+    """The options of how INPUT is read, for `given_input`."""
+    return _all(
+        function,
+        _for_input("--encoding", metavar="NAME", help="Text: its encoding; the default is the run's data.encoding."),
+        _for_input("--drum-channel", type=click.IntRange(1, 16), help="Drums: the channel; the default is the run's."),
+        _for_input("--all-channels", is_flag=True, default=None, help="Drums: take the notes of all channels."),
+    )
+
+
+def split_options(function: Function) -> Function:
+    """The options that choose among files, for `given_input`."""
+    return _all(
+        function,
+        _for_input("--split", type=click.Choice(["train", "valid", "test"]), help="Drums: only files of this split."),
+        _for_input("--split-csv", type=PATH, metavar="CSV", help="Drums: the table of splits; default: the run's."),
+        _for_input("--meter", metavar="4/4", help="Drums: only bars of this metre; the default is the run's."),
+    )
+
+
+def output_options(function: Function) -> Function:
+    """The options of where results go, for `given_output`."""
+    return _all(
+        function,
+        _for_output(
+            "--out", "folder", type=PATH, metavar="FOLDER",
+            help="Where files go. Drums: the default is RUN/COMMAND, which holds the latest result. Text: no file.",
+        ),
+        _for_output("--formats", metavar="LIST", callback=_formats, help="Drums: some of mid,wav,png; default: all."),
+        _for_output("--bpm", type=click.FloatRange(4, 1000), help="Drums: tempo; the default is the input's."),
+    )  # fmt: skip
+
+
+metre_option = click.option(
+    "--meter", metavar="4/4", expose_value=False, callback=_leave(_OUTPUT),
+    help="Drums: metre of what is made; the default is the most frequent one in training.",
+)  # fmt: skip
+
+
+def _for_input(*names: str, **settings: Any) -> Callable[[Function], Function]:
+    return click.option(*names, expose_value=False, callback=_leave(_INPUT), **settings)
+
+
+def _for_output(*names: str, **settings: Any) -> Callable[[Function], Function]:
+    return click.option(*names, expose_value=False, **{"callback": _leave(_OUTPUT), **settings})
+
+
+def _all(function: Function, *decorators: Callable[[Function], Function]) -> Function:
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def given_input() -> Input:
+    """How the command that runs is to read."""
+    return Input(**click.get_current_context().meta.get(_INPUT, {}))
+
+
+def given_output() -> Output:
+    """Where the command that runs is to write."""
+    return Output(**click.get_current_context().meta.get(_OUTPUT, {}))
 
 
 def temperature_option(default: float) -> Callable[[Function], Function]:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import click
 
+from seqvae.cli.items import face_of
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import (
     PATH,
@@ -95,7 +96,7 @@ def _make(kind: Any) -> click.Command:
         if reporter.is_first:
             if not reporter.has_trained:
                 click.echo(_finished_line(out, reporter.first_step, values), err=True)
-            _show_next(out)
+            _show_next(out, kind.name)
 
     command.params += key_options("train", Train, kind, ALIASED_TRAIN_KEYS) + key_options(
         "data", kind.data_config, kind
@@ -133,12 +134,11 @@ def _finished_line(out: Path, step: int, values: Mapping[str, Any]) -> str:
     return f"{out} is finished at step {step:,}: nothing was left to train; go on with --resume and {more}"
 
 
-def _show_next(out: Path) -> None:
+def _show_next(out: Path, modality: str) -> None:
     """Where the run is, and what can be done with it."""
     click.echo(f"the model is in {out}; next:")
-    run = quote(str(out))
-    for line in (f"sample {run}", f"interpolate {run} A B", f"evaluate {run} DATA"):
-        click.echo(f"  seqvae {line}")
+    for line in face_of(modality).after_training:
+        click.echo(f"  seqvae {line.replace('RUN', quote(str(out)))}")
 
 
 train = ModalityGroup("train", "Train a model on files. Write seqvae train MODALITY DATA... --out RUN.", _make)

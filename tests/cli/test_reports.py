@@ -104,8 +104,8 @@ def test_inspect_counts_items_lengths_vocabulary_and_drops(seqvae: Callable[...,
         "vocabulary: 8 tokens\n"
         "steps of an item: 2 least, 3 median, 3.3 mean, 5 most\n"
         "bytes: 33 (line ends counted)\n"
-        "empty lines dropped: 1\n"
-        "items longer than 4 tokens, cut: 1\n"
+        "1 empty line dropped\n"
+        "1 item longer than 4 tokens, cut\n"
     )
 
 

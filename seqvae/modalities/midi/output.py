@@ -192,8 +192,13 @@ def _with_hit_after(notes: "Notes", end: int, drums: "Drums") -> "Notes":
     tick = end + bar - math.ceil(notes.ticks_per_quarter / drums.data.steps_per_quarter)
     last = notes.tick[notes.channel == DRUM_CHANNEL]
     tick = max(tick, int(last[-1]) + bar if len(last) else 0)
-    more = {"tick": tick, "pitch": drums.classes.pitches[0][0], "velocity": 1, "channel": DRUM_CHANNEL}
-    return replace(notes, **{name: np.append(getattr(notes, name), value) for name, value in more.items()})
+    return replace(
+        notes,
+        tick=np.append(notes.tick, tick),
+        pitch=np.append(notes.pitch, drums.classes.pitches[0][0]),
+        velocity=np.append(notes.velocity, 1),
+        channel=np.append(notes.channel, DRUM_CHANNEL),
+    )
 
 
 def _lines(clip: Clip) -> tuple[int, int]:

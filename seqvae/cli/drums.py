@@ -1,0 +1,282 @@
+"""What the command line does for drums: INPUT is a MIDI file or a window of one, results are files."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from seqvae.cli.items import Named, tell_counts
+from seqvae.cli.options import FORMATS, Input, Output
+from seqvae.cli.words import counted
+
+if TYPE_CHECKING:
+    from seqvae.modalities.base import Arrangement, Report
+    from seqvae.modalities.midi.clip import Clip
+    from seqvae.modalities.midi.drums import Drums
+    from seqvae.modalities.midi.grid import Segment
+    from seqvae.modalities.midi.output import FileSet
+    from seqvae.modalities.midi.reading import Notes
+    from seqvae.modalities.midi.sources import MidiFile
+    from seqvae.model import Model
+
+MOST_NAMED = 12  # classes of which each is named
+MADE = re.compile(r"(\d{3,}|interpolation|palette)(-\d+)?\.(mid|wav|png)")
+
+
+class DrumFace:
+    """See `items.Face`."""
+
+    after_training = ("sample RUN", "interpolate RUN A.mid B.mid", "evaluate RUN DATA")
+
+    def prepare(self, model: "Model", source: Input, output: Output) -> None:
+        """Take channel, metre, splits and tempo; refuse what is for text."""
+        source.refuse(("encoding",), "text", "drums")
+        if source.split_csv is not None and source.split is None:
+            raise click.UsageError("--split-csv tells which file is of which split; choose one with --split")
+        drums = _drums(model)
+        if source.drum_channel is not None:
+            drums.data = replace(drums.data, drum_channel=source.drum_channel, all_channels=False)
+        if source.all_channels:
+            drums.data = replace(drums.data, all_channels=True)
+        if source.meter is not None:
+            drums.data = replace(drums.data, meter=source.meter)
+        if source.split_csv is not None:
+            drums.data = replace(drums.data, split_csv=str(source.split_csv))
+        drums.bpm = output.bpm
+        if output.meter is not None:
+            drums.meter = replace(drums.data, meter=output.meter).meter_read
+            if drums.meter not in drums.meters:
+                raise ValueError(f"this model does not know {output.meter}; choose {_meters(drums)}")
+
+    def parse(self, model: "Model", value: str, source: Input) -> list[Named]:
+        """The MIDI file of that path as a whole, or its window FILE#INDEX."""
+        path = Path(value)
+        name, mark, number = value.rpartition("#")
+        if not mark or path.exists():
+            _check_file(path)
+            return [Named(value, path, path)]
+        if not (number.isascii() and number.isdigit()):
+            raise click.UsageError(f"'{value}' names no window; write FILE#INDEX, counted from 0, such as {name}#0")
+        path = Path(name)
+        _check_file(path)
+        return [Named(value, _window(_drums(model), path, int(number)), path)]
+
+    def of_files(self, model: "Model", files: Sequence[Path]) -> list[Named]:
+        """All windows of the files, folders or zips, each an item of its own, as for training."""
+        from seqvae.modalities.base import Report
+
+        drums = _drums(model)
+        report = Report()
+        windows = list(_all_windows(drums, _of_split(drums, files), report))
+        if not windows:
+            for _ in drums.read(files, Report()):  # where there is none for training either, this tells why
+                break
+            raise ValueError(
+                f"no window of {', '.join(map(str, files))} is in a metre that the model knows; give other files"
+            )
+        tell_counts(", ".join(map(str, files)), report)
+        return windows
+
+    def tell_losses(self, model: "Model", items: Sequence[Named]) -> None:
+        """Hits that no class holds, and files that are damaged, on stderr."""
+        from seqvae.modalities.base import Report
+
+        for path in dict.fromkeys(item.item for item in items if isinstance(item.item, Path)):
+            report = Report()
+            notes = _notes(path)
+            layout = _drums(model).reading.layout(notes)
+            for pitch, count in layout.unmapped.items():
+                report.counts[f"hits of pitch {pitch}, which no class holds, left out"] += count
+            for meter, count in layout.misfits.items():
+                report.counts[f"hits in bars of {meter[0]}/{meter[1]}, which do not fit the grid, left out"] += count
+            tell_counts(str(path), report)
+            if notes.damage:
+                click.echo(f"{path}: read up to a damage ({notes.damage})", err=True)
+
+    def rows(self, model: "Model", items: Sequence[Named]) -> list[Named]:
+        """The windows of each item in order; those of a whole file bear their FILE#INDEX."""
+        rows = []
+        for item in items:
+            clips = model.modality.accept(item.item)
+            names = list(_names(_drums(model), item)) if isinstance(item.item, Path) else [item.name]
+            rows += [Named(name, clip, item.path) for name, clip in zip(names, clips, strict=True)]
+        return rows
+
+    def show(
+        self, model: "Model", made: Sequence[Any], output: Output, arrangement: "Arrangement", inputs: Sequence[Named]
+    ) -> None:
+        """Write the files of each piece, and tell a line for each. Raises ValueError before an input would be lost."""
+        from seqvae.modalities.midi.output import file_sets
+        from seqvae.view.audio import find_soundfont
+
+        formats = output.formats or FORMATS
+        folder = output.folder or _own_folder(model)
+        sets = file_sets(_drums(model), made, arrangement)
+        _spare(inputs, [path for files in sets for path in files.paths(folder, formats)])
+        soundfont = find_soundfont() if "wav" in formats else None
+        written: set[Path] = set()
+        for number, files in enumerate(sets):
+            origin = f", from {inputs[number].name}" if arrangement == "set" and len(inputs) == len(made) > 1 else ""
+            paths = files.write(folder, formats, soundfont)
+            written.update(paths)
+            _tell(files, paths, origin, "wav" in formats)
+        if output.folder is None:
+            _clear(folder, written, inputs)
+
+    def facts(self, modality: Any, lengths: Any) -> list[tuple[str, str]]:
+        """Windows, steps, classes and metres."""
+        names = modality.classes.names
+        listed = ", ".join(names) if len(names) <= MOST_NAMED else modality.data.classes
+        kind = f"one of {counted(modality.outcomes, 'combinations')}" if modality.combined else "each hit or not"
+        return [
+            ("items", f"{counted(len(lengths), 'windows')} of {counted(modality.data.bars, 'bars')}"),
+            ("steps", f"{lengths.sum():,}, {modality.data.steps_per_quarter} a quarter"),
+            ("classes", f"{len(names)} ({listed}), a step is {kind}"),
+            ("metres", _meters(modality)),
+        ]
+
+
+def _drums(model: "Model") -> "Drums":
+    return cast("Drums", model.modality)
+
+
+def _meters(drums: "Drums") -> str:
+    return ", ".join(f"{beats}/{unit}" for beats, unit in drums.meters)
+
+
+def _check_file(path: Path) -> None:
+    """Raises ValueError for what cannot be one MIDI file."""
+    if str(path) == "-":
+        raise ValueError("- stands for sentences of the standard input, and this is a drums model; give a MIDI file")
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        kind = "folder" if path.is_dir() else "zip"
+        raise ValueError(f"{path} is a {kind}; give one MIDI file of it, or --file {path} for all of its windows")
+    if not path.exists():
+        raise ValueError(f"there is no file {path}; give a MIDI file, or FILE#INDEX for a window of one")
+
+
+def _notes(path: Path) -> "Notes":
+    """The notes of a file. Raises ValueError when it is no MIDI file."""
+    from seqvae.modalities.midi.reading import parse
+    from seqvae.modalities.midi.sources import MidiFile, contents
+
+    ((_, content),) = contents([MidiFile(path)])
+    if isinstance(content, Exception):
+        raise content
+    return parse(content, path)
+
+
+def _numbered(segments: "Sequence[Segment]", hop: int) -> "Iterator[tuple[int, Segment]]":
+    """Each stretch of one metre with the number of its first window; a window starts every `hop` bars."""
+    first = 0
+    for segment in segments:
+        yield first, segment
+        first += -(-segment.bars // hop)
+
+
+def _window(drums: "Drums", path: Path, number: int) -> "Clip":
+    """A window of a file; the last ones of a stretch may be shorter. Raises ValueError when there is no such window."""
+    from seqvae.modalities.midi.clip import Clip
+
+    segments = drums.reading.layout(_notes(path)).segments
+    if not segments:
+        drums.accept(path)  # raises, and tells why
+    hop, bars, count = drums.data.hop, drums.data.bars, 0
+    for first, segment in _numbered(segments, hop):
+        steps, start = len(segment.hits) // segment.bars, (number - first) * hop
+        count = first + -(-segment.bars // hop)
+        if number < count:
+            hits = segment.hits[start * steps : (start + bars) * steps]
+            return Clip(hits, segment.meter, segment.steps_per_quarter, float(segment.bpm[start]), segment.kit)
+    last = f" to #{count - 1}" if count > 1 else ""
+    raise ValueError(f"{path} has {counted(count, 'windows')}, so there is no #{number}; give {path}#0{last}")
+
+
+def _names(drums: "Drums", item: Named) -> Iterator[str]:
+    """FILE#INDEX of each window of a whole file, or its bars where no window is counted from there."""
+    hop, bars = drums.data.hop, drums.data.bars
+    for first, segment in _numbered(drums.reading.layout(_notes(item.item)).segments, hop):
+        for start in range(0, segment.bars, bars):
+            number = first + Fraction(start, hop)
+            exact = number.denominator == 1
+            yield f"{item.name}#{number}" if exact else f"{item.name}, bars {start + 1} to {start + bars}"
+
+
+def _of_split(drums: "Drums", sources: Sequence[Path]) -> "list[MidiFile]":
+    """The files of the split that the model is to read."""
+    from seqvae.modalities.midi import splits
+    from seqvae.modalities.midi.sources import find
+
+    files, data = find(sources), drums.data
+    if drums.split == "all":
+        return files
+    if data.split_csv:
+        parts: Sequence[str | None] = splits.by_table(files, Path(data.split_csv), data.split_column)
+    else:
+        parts = splits.by_content(files, data.valid_share, data.test_share, data.split_seed)
+    return [file for file, part in zip(files, parts, strict=True) if part == drums.split]
+
+
+def _all_windows(drums: "Drums", files: "Sequence[MidiFile]", report: "Report") -> Iterator[Named]:
+    """The windows for training of all files, by FILE#INDEX."""
+    from seqvae.modalities.midi.reading import MidiError, parse
+    from seqvae.modalities.midi.sources import contents
+
+    bars, hop, reading = drums.data.bars, drums.data.hop, drums.reading
+    for file, content in contents(files):
+        try:
+            if isinstance(content, MidiError):
+                raise content
+            segments = reading.layout(parse(content, str(file))).segments
+        except MidiError as error:
+            report.counts[f"files skipped: {error.reason}"] += 1
+            continue
+        for first, segment in _numbered(segments, hop):
+            windows = segment.windows(bars, hop)
+            if reading.meter not in (None, segment.meter):
+                continue
+            for number, clip in enumerate(windows, start=first):
+                if clip.meter in drums.meters:
+                    yield Named(f"{file}#{number}", clip, file.path)
+                else:
+                    report.counts["windows of metres that the model does not know, left out"] += 1
+
+
+def _own_folder(model: "Model") -> Path:
+    """The folder of the run for the results of the command that runs."""
+    run = model.run.path if model.run else Path()
+    return run / str(click.get_current_context().info_name)
+
+
+def _spare(inputs: Sequence[Named], paths: Sequence[Path]) -> None:
+    """Raises ValueError when a file to be written is one of the inputs."""
+    targets = {path.resolve(): path for path in paths}
+    for item in inputs:
+        if item.path is not None and item.path.resolve() in targets:
+            raise ValueError(
+                f"{targets[item.path.resolve()]} is an input and would be overwritten; give --out another folder"
+            )
+
+
+def _tell(files: "FileSet", paths: Sequence[Path], origin: str, sound: bool) -> None:
+    if not paths:
+        return
+    others = " ".join(path.name.removeprefix(files.name) for path in paths[1:])
+    click.echo(f"{paths[0]}{f' ({others})' if others else ''}: {files.piece}{origin}")
+    if sound and not any(path.suffix == ".wav" for path in paths):
+        click.echo(f"{files.name}.wav is left out: it would last {files.piece.seconds / 60:.0f} minutes", err=True)
+
+
+def _clear(folder: Path, written: set[Path], inputs: Sequence[Named]) -> None:
+    """Remove what an earlier call left in the folder of the run: two results side by side would be taken for one."""
+    kept = {path.resolve() for path in written} | {item.path.resolve() for item in inputs if item.path is not None}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if MADE.fullmatch(path.name) and path.resolve() not in kept and path.is_file():
+            path.unlink()
+
+
+FACE = DrumFace()
