@@ -108,7 +108,7 @@ class _Tally:
         self.counts["hits outside of windows"] += placed.found - unmapped - onsets
         self.unmapped += placed.unmapped
         self.misfits.update(dict.fromkeys(placed.misfits, 1))
-        self.other_meters.update({segment.meter for segment in placed.segments if segment not in usable})
+        self.other_meters.update({s.meter for s in placed.segments} - {s.meter for s in usable})
         self.longest |= Counter({segment.meter: segment.bars for segment in usable})
         if not segments:
             self._without_windows(placed, notes, usable, reading)

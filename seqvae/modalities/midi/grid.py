@@ -8,7 +8,7 @@ import numpy as np
 
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip, Meter, steps_per_bar
-from seqvae.modalities.midi.reading import Notes
+from seqvae.modalities.midi.reading import MOST_QUARTERS, Notes
 
 GRIDS = (4, 8, 12, 24)  # steps a quarter
 DEFAULT_METER: Meter = (4, 4)
@@ -16,7 +16,7 @@ DEFAULT_BPM = 120.0
 DRUM_CHANNEL = 9  # counted from 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segment:
     """Whole bars of one metre that follow each other: `hits` (T, C) bool, T a whole number of bars.
 
@@ -88,6 +88,8 @@ def layout(
     A hit goes to the nearest step, counted from the last change of metre, and the later one of two that are as near; a
     hit less than half a step before a change of metre falls on the first step after it. Bars run on to the last hit,
     silent ones included; a bar that a change of metre cuts short is left out.
+
+    Raises ValueError for notes beyond the MOST_QUARTERS of a file, which only notes that were made by hand can have.
     """
     chosen = slice(None) if channel is None else notes.channel == channel
     tick, pitch = notes.tick[chosen], notes.pitch[chosen]
@@ -97,6 +99,8 @@ def layout(
     tick, index = tick[mapped], index[mapped]
     if not len(tick):
         return result
+    if tick[-1] > MOST_QUARTERS * notes.ticks_per_quarter:
+        raise ValueError(f"there are notes beyond quarter {MOST_QUARTERS}; give a shorter piece")
     # In units of 1 / (2 * steps_per_quarter) ticks everything is a whole number; half a step is added, to round.
     time, step = tick * (2 * steps_per_quarter) + notes.ticks_per_quarter, 2 * notes.ticks_per_quarter
     kit = notes.programs.get(DRUM_CHANNEL if channel is None else channel, 0)

@@ -1,13 +1,10 @@
-"""Folders, zips and files to windows: order, accounts, splits, processes, and every refusal in one sentence."""
+"""Folders, zips and files to windows: order, accounts, processes, and every refusal in one sentence."""
 
 import os
 import re
 import subprocess
 import sys
 import zipfile
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,62 +12,13 @@ import pytest
 
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.classes import ROLAND, DrumClasses
-from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.files import Reading, read_clips, windows_of
 from seqvae.modalities.midi.reading import MOST_BYTES, MidiError, parse
 from seqvae.modalities.midi.sources import contents, find
-from seqvae.modalities.midi.splits import by_content, overlap
 from tests.modalities.midi.smf import hits, meter, midi, off, on, tempo
+from tests.modalities.midi.songs import BAR, SONGS, check_accounts, read, refusal, song, steps, write, zipped
 
 ROOT = Path(__file__).resolve().parents[3]
-BAR = 1920
-DEFAULT = Reading()
-
-
-def read(
-    source: Path | Sequence[Path], reading: Reading = DEFAULT, processes: int | None = None
-) -> tuple[list[Clip], dict[str, int]]:
-    """The clips of a source, and what was counted."""
-    report = Report()
-    clips = list(read_clips([source] if isinstance(source, Path) else source, reading, report, processes))
-    return clips, dict(report.counts)
-
-
-def refusal(source: Path | Sequence[Path], reading: Reading = DEFAULT) -> str:
-    with pytest.raises(ValueError) as caught:
-        read(source, reading)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-def song(bars: int, step: int = 0, pitch: int = 36, channel: int = 9, start: bytes = b"") -> bytes:
-    """A file of so many bars of 4/4, with one hit in each."""
-    return midi(start + hits(((bar * BAR + step * 120, pitch) for bar in range(bars)), channel))
-
-
-def write(folder: Path, files: dict[str, bytes]) -> Path:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
-
-
-def steps(clips: Sequence[Clip]) -> list[int]:
-    """The step of the first hit of each clip: which song it is of."""
-    return [int(np.argwhere(clip.hits)[0, 0]) for clip in clips]
-
-
-def zipped(path: Path, files: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return path
-
-
-SONGS = {"b.mid": song(2, 2), "a/z.MID": song(2, 1), "a/b/x.midi": song(2, 0), "c.kar": song(3, 3)}
-
-
 # What is read, and in which order --------------------------------------------------------------------------------
 
 
@@ -115,6 +63,14 @@ def test_only_the_metre_asked_for_is_read_and_all_without_one(tmp_path: Path) ->
     assert (counts["files without bars of 3/4"], counts["hits outside of windows"]) == (1, 3)
 
 
+def test_a_file_of_two_metres_gives_the_windows_of_the_one_asked_for(tmp_path: Path) -> None:
+    changes = midi(meter(0, 3, 2) + on(0, 36) + meter(2 * 1440, 4, 2) + on(0, 38) + on(BAR, 38))
+    write(tmp_path, {"a.mid": changes})
+    clips, counts = read(tmp_path, Reading(meter=(4, 4)))
+    assert [clip.hits[:, 1].sum() for clip in clips] == [2]
+    assert (counts["hits on the grid"], counts["hits outside of windows"]) == (2, 1)
+
+
 def test_channels_are_counted_from_one(tmp_path: Path) -> None:
     write(tmp_path, {"a.mid": midi(hits([(0, 36), (BAR, 36)]), hits([(240, 38), (BAR, 38)], channel=0))})
     assert read(tmp_path)[0][0].hits.sum() == 2
@@ -131,23 +87,6 @@ def test_repeated_windows_are_dropped_on_request(tmp_path: Path) -> None:
 
 
 # Accounts --------------------------------------------------------------------------------------------------------
-
-
-def check_accounts(counts: dict[str, int], windows: int) -> None:
-    """Every file and every hit is in one of the counts."""
-
-    def total(start: str) -> int:
-        return sum(count for name, count in counts.items() if name.startswith(start))
-
-    others = total("files of the split") + counts.get("files that the table of splits does not name", 0)
-    assert counts["files found"] == counts["files read"] + total("files skipped: ") + others
-    assert counts["hits found"] == (
-        counts["hits on the grid"]
-        + counts.get("hits lost to the grid", 0)
-        + counts.get("hits outside of windows", 0)
-        + total("hits of pitch ")
-    )
-    assert windows == counts["windows found"] - counts.get("repeated windows dropped", 0)
 
 
 def test_every_file_and_every_hit_is_accounted_for(tmp_path: Path) -> None:
@@ -184,15 +123,18 @@ def test_members_of_a_zip_that_cannot_be_read_are_skipped_with_their_reasons(tmp
     path = zipped(tmp_path / "a.zip", {"a.mid": song(2), "b.mid": song(2, 1) * 9, "c.mid": b"\0" * (MOST_BYTES + 1)})
     with zipfile.ZipFile(path, "a", zipfile.ZIP_LZMA) as archive:
         archive.writestr("d.mid", song(2))
+        archive.writestr("e.mid", song(2), zipfile.ZIP_STORED)
     data = path.read_bytes()
     start = data.index(b"b.mid") + 5
-    path.write_bytes(data[:start] + bytes(9) + data[start + 9 :])
+    flags = data.rindex(b"PK\1\2") + 8  # of the last member, in the list of members
+    path.write_bytes(data[:start] + bytes(9) + data[start + 9 : flags] + b"\1" + data[flags + 1 :])
     clips, counts = read(path)
     assert len(clips) == 1
     assert {name: count for name, count in counts.items() if "skipped" in name} == {
         f"files skipped: it is damaged in its zip, such as {path}:b.mid": 1,
         f"files skipped: it is larger than 2 MB, such as {path}:c.mid": 1,
         f"files skipped: it is neither stored nor deflated in its zip, such as {path}:d.mid": 1,
+        f"files skipped: it is encrypted in its zip, such as {path}:e.mid": 1,
     }
 
 
@@ -241,107 +183,6 @@ def test_reading_may_stop_before_its_end(tmp_path: Path) -> None:
         clips = read_clips([tmp_path], Reading(), Report(), processes)
         assert next(clips).hits.any()
         clips.close()  # type: ignore[attr-defined]
-
-
-# Splits ----------------------------------------------------------------------------------------------------------
-
-
-def split(folder: Path, part: str, **settings: object) -> set[int]:
-    return set(steps(read(folder, Reading(split=part, **settings))[0]))  # type: ignore[arg-type]
-
-
-def test_files_are_split_by_their_contents_so_that_copies_fall_together(tmp_path: Path) -> None:
-    one = write(tmp_path / "one", {f"{number}.mid": song(2, number) for number in range(16)})
-    two = write(tmp_path / "two", {f"{c}/{number + 1}.mid": song(2, number) for number in range(16) for c in "ab"})
-    parts = {part: split(one, part, valid_share=0.25, test_share=0.125) for part in ("train", "valid", "test")}
-    assert [len(parts[part]) for part in parts] == [10, 4, 2]
-    assert set.union(*parts.values()) == set(range(16))
-    assert {part: split(two, part, valid_share=0.25, test_share=0.125) for part in parts} == parts
-    assert split(one, "valid", valid_share=0.25, test_share=0.125, seed=1) != parts["valid"]
-    clips, counts = read(two, Reading(split="test", valid_share=0.25, test_share=0.125))
-    assert (counts["files of the split train"], counts["files of the split valid"], len(clips)) == (20, 8, 4)
-
-
-@pytest.mark.parametrize(
-    ("files", "valid_share", "test_share", "sizes"),
-    [
-        (1, 0.1, 0.1, (1, 0, 0)),
-        (2, 0.1, 0.1, (1, 1, 0)),
-        (2, 0.0, 0.1, (2, 0, 0)),
-        (3, 0.5, 0.4, (1, 2, 0)),
-        (20, 0.05, 0.05, (18, 1, 1)),
-    ],
-)
-def test_something_is_left_for_training_and_something_for_validation(
-    files: int, valid_share: float, test_share: float, sizes: tuple[int, ...], tmp_path: Path
-) -> None:
-    write(tmp_path, {f"{number}.mid": song(number + 1) for number in range(files)})
-    parts = Counter(by_content(find([tmp_path]), valid_share, test_share, seed=0))
-    assert (parts["train"], parts["valid"], parts["test"]) == sizes
-
-
-TABLE = "id,split,where\n1,train,./a/z.MID\n2,validation,a\\b\\x.midi\n3,Test,b.mid\n"
-
-
-@pytest.mark.parametrize(
-    "table",
-    [
-        TABLE,
-        TABLE.replace(",", "\t"),
-        TABLE.replace(",", ";"),
-        "\ufeff" + TABLE,
-        TABLE.replace("./", "up/there/songs/"),
-    ],
-    ids=["comma", "tab", "semicolon", "byte order mark", "longer paths"],
-)
-def test_files_are_split_by_a_column_of_a_table(table: str, tmp_path: Path) -> None:
-    folder = write(tmp_path / "up" / "there" / "songs", SONGS)
-    (tmp_path / "info.csv").write_text(table, encoding="utf-8")
-    parts = {part: split(folder, part, split_csv=tmp_path / "info.csv") for part in ("train", "valid", "test")}
-    assert parts == {"train": {1}, "valid": {0}, "test": {2}}
-    counts = read(folder, Reading(split="test", split_csv=tmp_path / "info.csv"))[1]
-    assert counts["files that the table of splits does not name"] == 1
-    check_accounts(counts, 1)
-
-
-def test_a_table_splits_a_zip_and_parts_of_a_folder(tmp_path: Path) -> None:
-    folder = write(tmp_path / "songs", SONGS)
-    (tmp_path / "info.csv").write_text(TABLE)
-    assert split(folder / "a", "valid", split_csv=tmp_path / "info.csv") == {0}
-    archive = zipped(tmp_path / "songs.zip", {f"songs/{name}": content for name, content in SONGS.items()})
-    assert split(archive, "train", split_csv=tmp_path / "info.csv") == {1}
-
-
-@pytest.mark.parametrize(
-    ("table", "sentence"),
-    [
-        (None, "there is no file TABLE; give a CSV file with a line for each MIDI file"),
-        ("", "TABLE has no column 'split'; it has none."),
-        ("spilt,file\ntrain,b.mid\n", "TABLE has no column 'split'; it has spilt, file. Did you mean 'spilt'?"),
-        ("split,file\ntrain,q.mid\n", "TABLE names none of the files, such as SONGS/a/b/x.midi, in any of its "),
-        ("split,file\n", "TABLE names none of the files, such as SONGS/a/b/x.midi, in any of its columns split, file"),
-        ("split,file\nA,b.mid\nB,c.kar\n", "the column 'split' of TABLE holds 'A', 'B'; it must tell train, "),
-        ("split,file\nvalid,b.mid\n", "the split 'train' has none of the 4 files; valid has 1"),
-        (b"split,file\n\xff,b.mid\n", "TABLE cannot be read as CSV ("),
-    ],
-)
-def test_a_table_that_splits_nothing_is_refused(table: str | bytes | None, sentence: str, tmp_path: Path) -> None:
-    folder, path = write(tmp_path / "songs", SONGS), tmp_path / "info.csv"
-    if table is not None:
-        path.write_bytes(table if isinstance(table, bytes) else table.encode())
-    expected = sentence.replace("TABLE", str(path)).replace("SONGS", str(folder))
-    assert refusal(folder, Reading(split="train", split_csv=path)).startswith(expected)
-
-
-def test_overlap_counts_the_windows_that_training_has_too() -> None:
-    def clip(step: int, **others: object) -> Clip:
-        hits = np.zeros((32, 3), dtype=bool)
-        hits[step, 1] = True
-        return replace(Clip(hits), **others)  # type: ignore[arg-type]
-
-    train = [clip(0), clip(1, meter=(3, 4)), clip(2)]
-    assert overlap(train, [clip(0), clip(0, bpm=90.0, kit=3), clip(1), clip(3), clip(2)]) == 3
-    assert overlap([clip(0)], [Clip(clip(0).hits.reshape(96, 1))]) == 0
 
 
 # One sentence when nothing comes out --------------------------------------------------------------------------------
@@ -464,19 +305,6 @@ def test_windows_of_one_file_start_anew_with_its_metres() -> None:
 
 
 # The Groove MIDI Dataset ------------------------------------------------------------------------------------------
-
-
-def test_the_official_split_of_the_groove_dataset_gives_the_windows_of_the_reference(shared_data: Path) -> None:
-    folder = shared_data / "gmd"
-    reading = Reading(meter=(4, 4), split_csv=folder / "info.csv")
-    parts = {}
-    for part, files, windows in (("train", 897, 16537), ("valid", 124, 2055), ("test", 129, 2084)):
-        clips, counts = read(folder, replace(reading, split=part))
-        assert (counts["files found"], counts["files read"], len(clips)) == (1150, files, windows)
-        check_accounts(counts, windows)
-        parts[part] = clips
-    assert overlap(parts["train"], parts["test"]) < len(parts["test"]) / 4
-    assert all(clip.hits.shape == (32, 9) for clips in parts.values() for clip in clips)
 
 
 def test_no_hit_of_the_groove_dataset_is_missing(shared_data: Path) -> None:

@@ -98,6 +98,12 @@ def test_a_hit_just_before_a_change_of_metre_falls_on_the_step_after_it() -> Non
     assert [cells(segment) for segment in placed.segments] == [[(0, 0), (11, 2)], [(0, 0), (0, 1)]]
 
 
+def test_notes_made_by_hand_may_not_lie_beyond_all_bounds() -> None:
+    assert bars(layout(notes([(16384, 36)], 1), THREE)) == [((4, 4), 4097)]
+    with pytest.raises(ValueError, match="there are notes beyond quarter 16384; give a shorter piece"):
+        layout(notes([(16385, 36)], 1), THREE)
+
+
 def test_a_pickup_bar_of_its_own_metre_does_not_shift_the_bars_after_it() -> None:
     placed = layout(notes([(240, 38), (480, 36), (480 + 1920, 36)], meters=[(0, 1, 4), (480, 4, 4)]), THREE)
     assert bars(placed) == [((1, 4), 1), ((4, 4), 2)]

@@ -1,0 +1,80 @@
+"""Folders and zips of small MIDI files, and reading them: what the tests of files and splits share."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqvae.modalities.base import Report
+from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.files import Reading, read_clips
+from tests.modalities.midi.smf import hits, midi
+
+BAR = 1920
+DEFAULT = Reading()
+
+
+def read(
+    source: Path | Sequence[Path], reading: Reading = DEFAULT, processes: int | None = None
+) -> tuple[list[Clip], dict[str, int]]:
+    """The clips of a source, and what was counted."""
+    report = Report()
+    clips = list(read_clips([source] if isinstance(source, Path) else source, reading, report, processes))
+    return clips, dict(report.counts)
+
+
+def refusal(source: Path | Sequence[Path], reading: Reading = DEFAULT) -> str:
+    """The sentence with which reading a source is refused."""
+    with pytest.raises(ValueError) as caught:
+        read(source, reading)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def song(bars: int, step: int = 0, pitch: int = 36, channel: int = 9, start: bytes = b"") -> bytes:
+    """A file of so many bars of 4/4, with one hit in each."""
+    return midi(start + hits(((bar * BAR + step * 120, pitch) for bar in range(bars)), channel))
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    """The folder, with these files in it."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def steps(clips: Sequence[Clip]) -> list[int]:
+    """The step of the first hit of each clip: which song it is of."""
+    return [int(np.argwhere(clip.hits)[0, 0]) for clip in clips]
+
+
+def zipped(path: Path, files: dict[str, bytes]) -> Path:
+    """The path, with a zip of these files."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+SONGS = {"b.mid": song(2, 2), "a/z.MID": song(2, 1), "a/b/x.midi": song(2, 0), "c.kar": song(3, 3)}
+
+
+def check_accounts(counts: dict[str, int], windows: int) -> None:
+    """Every file and every hit is in one of the counts."""
+
+    def total(start: str) -> int:
+        return sum(count for name, count in counts.items() if name.startswith(start))
+
+    others = total("files of the split") + counts.get("files that the table of splits does not name", 0)
+    assert counts["files found"] == counts["files read"] + total("files skipped: ") + others
+    assert counts["hits found"] == (
+        counts["hits on the grid"]
+        + counts.get("hits lost to the grid", 0)
+        + counts.get("hits outside of windows", 0)
+        + total("hits of pitch ")
+    )
+    assert windows == counts["windows found"] - counts.get("repeated windows dropped", 0)
