@@ -2,23 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from seqvae.modalities.midi.settings import DrumData
 from seqvae.noise import Noise
 from seqvae.types import Batch
-
-if TYPE_CHECKING:
-    from seqvae.modalities.midi.drums import DrumData
 
 TAKEN = 0.35  # share of the classes that a mixed window takes from the other one
 MOST_DROPPED = 0.3  # of the hits of a window, where some are left out
 DROPPED_CLASSES = 0.1  # share of the classes that such a window loses altogether
 
 
-def augmented(batch: Batch, others: Callable[[], Batch], noise: Noise, classes: int, data: "DrumData") -> Batch:
+def augmented(batch: Batch, others: Callable[[], Batch], noise: Noise, classes: int, data: DrumData) -> Batch:
     """The batch (labels (B, T) or sets (B, T, C)) with each change made to its share of the windows.
 
     `data.mix`: each class comes from the other window with probability 0.35, if that one is as long. `data.drop`: up to

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqvae.modalities.midi.augmentation import augmented
-from seqvae.modalities.midi.drums import DrumData
+from seqvae.modalities.midi.settings import DrumData
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
