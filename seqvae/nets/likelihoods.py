@@ -113,10 +113,10 @@ class Categorical(nn.Module):
         """One outcome of each row by the inverse of its distribution function; one random number a row."""
         if draw.greedy:
             return self.mode(h)
-        scores = self.scores(h)
+        scores = _exact(self._logits(h))
         scores = (scores - scores.amax(-1, keepdim=True)) / draw.temperature  # the best is 0 at any temperature
         share = noise.uniform("draw", 1)  # float64, maybe on the CPU; the sums follow it
-        cumulative = filter_scores(scores, draw).softmax(-1).to(share).cumsum(-1)
+        cumulative = filter_scores(scores, draw).exp().to(share).cumsum(-1)
         outcomes = torch.searchsorted(cumulative, share * cumulative[:, -1:]).squeeze(1)
         return outcomes.clamp(max=self.outcomes - 1).to(h.device)
 

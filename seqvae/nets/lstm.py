@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, cast
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seqvae.nets.likelihoods import Draw, Likelihood, product_dtype
 from seqvae.nets.steps import Position, projected_rows
@@ -46,15 +47,17 @@ class LSTMEncoder(nn.Module):
         inputs = dropout(self.embed(batch.x), self.input_dropout, noise, "encoder input")
         inputs = _with_position(inputs, self.position)
         backwards = _reversal(batch)
+        outputs: list[Tensor] = []
         ends: list[Tensor] = []
         for layer in cast(Iterable[Iterable[nn.LSTM]], self.layers):
+            if outputs:
+                inputs = torch.cat([_reorder(x, backwards) if i else x for i, x in enumerate(outputs)], -1)
             outputs, ends = [], []
             for direction, lstm in enumerate(layer):
                 states, _ = lstm(_reorder(inputs, backwards) if direction else inputs)  # (B, T, H)
                 last = (batch.lengths - 1).view(-1, 1, 1).expand(-1, 1, states.shape[2])
                 ends.append(states.gather(1, last).squeeze(1))
-                outputs.append(_reorder(states, backwards) if direction else states)
-            inputs = torch.cat(outputs, -1)
+                outputs.append(states)
         return torch.cat(ends, -1)
 
 
@@ -80,7 +83,7 @@ class Steps(NamedTuple):
 
     `rows` (V, 4H): what each outcome as the last one adds to the gates of the first layer; None where outcomes have no
     rows of their own, and then the first weight holds their embedding's. `places` (T, 4H): what each position adds.
-    `weights` (F + H, 4H) and `biases` (4H,) of each layer; the first layer's bias is in the state with the code.
+    `weights` (4H, F + H) of each layer, and `biases` (4H,) of those above the first, whose bias is in the state.
     """
 
     first: Tensor
@@ -106,6 +109,13 @@ class State(NamedTuple):
         """The state of some of the rows, by index or mask."""
         gates = None if self.gates is None else self.gates[rows]
         return State(self.z[rows], self.h[:, rows], self.c[:, rows], self.t, gates, self.steps)
+
+
+def _add_product(gates: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """`gates` plus x times the weight, in the memory of `gates`; large blocks cost more to get than to fill."""
+    if gates.dtype == weight.dtype:
+        return gates.addmm_(x.to(gates.dtype), weight.T)
+    return gates.add_(F.linear(x.to(weight.dtype), weight))
 
 
 class LSTMDecoder(nn.Module):
@@ -185,7 +195,7 @@ class LSTMDecoder(nn.Module):
         step, from_code, from_place = inputs[0].tensor_split([len(self.first), len(self.first) + self.latent], 1)
         rows = projected_rows(self.embed, step)
         inputs[0] = step if rows is None else step[:, :0]
-        weights = [torch.cat(pair, 1).T.to(dtype).contiguous() for pair in zip(inputs, hidden, strict=True)]
+        weights = [torch.cat(pair, 1).to(dtype) for pair in zip(inputs, hidden, strict=True)]
         places = None if self.position is None else self.position(self.position.window) @ from_place.T
         return Steps(step @ self.first, rows, places, tuple(weights), tuple(biases[1:])), from_code, biases[0]
 
@@ -194,19 +204,22 @@ class LSTMDecoder(nn.Module):
         steps, gates = state.steps, state.gates
         if steps is None or gates is None:
             raise ValueError("a state that `start` did not make cannot be stepped from; begin with start(z)")
-        if steps.places is not None:
-            gates = gates + steps.places[state.t % len(steps.places)]
-        if steps.rows is not None:
-            gates = gates + (steps.first if x_prev is None else steps.rows[x_prev])
-            inputs = []
-        else:
+        inputs = []
+        if steps.rows is None:
             inputs = [self.first.expand(len(gates), -1) if x_prev is None else self.embed(x_prev)]
+            gates = gates.clone()
+        elif x_prev is None:
+            gates = gates + steps.first
+        else:
+            gates = steps.rows[x_prev].add_(gates)
+        if steps.places is not None:
+            gates.add_(steps.places[state.t % len(steps.places)])
         hidden: list[Tensor] = []
         cells: list[Tensor] = []
-        biases = (gates, *steps.biases)
-        for h, c, weight, bias in zip(state.h, state.c, steps.weights, biases, strict=True):
-            product = torch.cat([*inputs, h], 1).to(weight.dtype) @ weight
-            i, f, g, o = (product + bias).chunk(4, 1)
+        for h, c, weight in zip(state.h, state.c, steps.weights, strict=True):
+            if hidden:
+                gates = steps.biases[len(hidden) - 1].repeat(len(h), 1)
+            i, f, g, o = _add_product(gates, torch.cat([*inputs, h], 1), weight).chunk(4, 1)
             cells.append(f.sigmoid() * c + i.sigmoid() * g.tanh())
             hidden.append(o.sigmoid() * cells[-1].tanh())
             inputs = [hidden[-1]]
@@ -272,6 +285,8 @@ class LSTMDecoder(nn.Module):
         """
         real = batch.mask
         h = self.hidden(z, batch, noise, sampling_probability)
+        if real.all():  # no copy of what is wanted whole
+            return self.likelihood.log_prob(h.flatten(0, 1), batch.x.flatten(0, 1)).unflatten(0, real.shape)
         scored = self.likelihood.log_prob(h[real], batch.x[real])
         return scored.new_zeros(real.shape).masked_scatter(real, scored)
 
