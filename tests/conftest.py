@@ -7,6 +7,7 @@ from pathlib import Path
 # Before torch is imported, and inherited by the processes that tests start: small models are slower on two threads.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import hypothesis
 import pytest
 import torch
 from jaxtyping import install_import_hook
@@ -15,6 +16,8 @@ from jaxtyping import install_import_hook
 install_import_hook(["seqvae.core", "seqvae.nets", "seqvae.evaluation"], "beartype.beartype")
 
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -161,7 +161,7 @@ class Drums:
             from seqvae.modalities.midi.writing import from_midi
 
             name, notes = "the PrettyMIDI object", from_midi(given)
-        clips = windows_of(notes, replace(self.reading, meter=None), name)
+        clips = windows_of(notes, replace(self.reading, meter=None), name, filled=False)
         for clip in clips:
             self._check_meter(clip, name)
         return clips

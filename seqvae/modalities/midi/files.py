@@ -282,8 +282,10 @@ def _read_batch(files: Sequence[MidiFile], reading: Reading) -> tuple[_Tally, li
     return tally, segments
 
 
-def windows_of(notes: Notes, reading: Reading, name: str = "the file") -> list[Clip]:
-    """The windows of one file one after another, the last of each stretch of one metre filled up with silence.
+def windows_of(notes: Notes, reading: Reading, name: str = "the file", filled: bool = True) -> list[Clip]:
+    """The windows of one file one after another.
+
+    The last of each stretch of one metre is filled up with silence, or left as short as it is.
 
     `reading.hop` plays no part: put together, they are the whole piece. Bars of other metres than `reading.meter` are
     left out. Raises ValueError, which names the file, when nothing is left.
@@ -293,4 +295,4 @@ def windows_of(notes: Notes, reading: Reading, name: str = "the file") -> list[C
         tally = _Tally()
         tally.take(notes, reading)
         tally.refuse(name, reading)
-    return [clip for segment in segments for clip in segment.pieces(reading.bars)]
+    return [clip for segment in segments for clip in segment.pieces(reading.bars, filled)]

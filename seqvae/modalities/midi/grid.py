@@ -47,9 +47,9 @@ class Segment:
             hits = self.hits[start * steps : (start + bars) * steps]
             yield Clip(hits, self.meter, self.steps_per_quarter, float(self.bpm[start]), self.kit)
 
-    def pieces(self, bars: int) -> Iterator[Clip]:
-        """Windows of so many bars one after another; the last is filled up with silence."""
-        missing = -self.bars % bars
+    def pieces(self, bars: int, filled: bool = True) -> Iterator[Clip]:
+        """Windows of so many bars one after another; the last is filled up with silence, or as short as it is."""
+        missing = -self.bars % bars if filled else 0
         steps = len(self.hits) // max(self.bars, 1)
         padded = Segment(
             np.pad(self.hits, ((0, missing * steps), (0, 0))),
@@ -59,7 +59,10 @@ class Segment:
             np.pad(self.bpm, (0, missing)),
             self.kit,
         )
-        return padded.windows(bars, bars)
+        yield from padded.windows(bars, bars)
+        rest = padded.bars % bars
+        if rest:
+            yield Clip(self.hits[-rest * steps :], self.meter, self.steps_per_quarter, float(self.bpm[-rest]), self.kit)
 
     def in_windows(self, bars: int, hop: int) -> tuple[int, int]:
         """The note-ons of those bars that stand in a window, and the cells that they hit."""

@@ -178,6 +178,10 @@ def test_pieces_follow_each_other_and_the_last_is_filled_with_silence() -> None:
     np.testing.assert_array_equal(np.concatenate([piece.hits for piece in pieces])[:60], segment.hits)
     assert not pieces[2].hits[12:].any()
     assert [piece.hits.tolist() for piece in segment.pieces(5)] == [segment.hits.tolist()]
+    short = list(segment.pieces(2, filled=False))
+    assert [len(piece.hits) for piece in short] == [24, 24, 12]
+    np.testing.assert_array_equal(np.concatenate([piece.hits for piece in short]), segment.hits)
+    assert short[2].bpm == segment.bpm[4]
 
 
 METERS: tuple[Meter, ...] = ((4, 4), (3, 4), (6, 8), (5, 8), (7, 8), (2, 2), (12, 8), (1, 4), (5, 16))
