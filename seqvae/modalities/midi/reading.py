@@ -157,14 +157,14 @@ def _read_track(track: bytes, events: _Events) -> None:
                 continue
             status, byte = byte, following()
             is_on, channel = 0x90 <= status < 0xA0, status & 15
+        elif not status:
+            raise _BrokenTrack("starts with no event")
         if is_on:
             velocity = following()
             if velocity and byte < 128:
                 velocity = velocity if velocity < 128 else 127
                 add(tick << TICK_SHIFT | byte << PITCH_SHIFT | velocity << VELOCITY_SHIFT | channel)
         elif status < 0xC0 or status >= 0xE0:
-            if not status:
-                raise _BrokenTrack("starts with no event")
             following()
         elif status < 0xD0:
             events.programs.append((tick, channel, byte & 127))
