@@ -1,0 +1,171 @@
+"""The Python API with pieces that are longer than one code: windows are cut, morphed and put together again."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from pretty_midi import Instrument, Note, PrettyMIDI
+
+from seqvae import config as configuration
+from seqvae import generate
+from seqvae.core.latent import slerp
+from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.drums import Drums
+from seqvae.modalities.midi.files import Reading
+from seqvae.modalities.midi.writing import from_midi, to_midi
+from seqvae.model import Model, build
+
+SIZES = {"latent": 5, "encoder_hidden": 7, "decoder_hidden": 11, "embedding": 3}
+
+
+@cache
+def model(**data: object) -> Model:
+    """An untrained model that knows 4/4 and 3/4, in double precision."""
+    config = configuration.build(
+        "drums", Drums.data_config, Drums.model_config, {"data": dict(data), "model": SIZES, "train": {"seed": 3}}
+    )
+    drums = Drums(config.data)
+    drums.fit(lambda: [groove(2), groove(2), groove(2, meter=(3, 4))])
+    vae = build(config, drums).double()
+    with torch.no_grad():  # an untrained model would say the same whatever the code
+        for parameter in vae.parameters():
+            parameter.mul_(4.0)
+    return Model(config, drums, vae)
+
+
+def groove(bars: int, seed: int = 0, meter: tuple[int, int] = (4, 4), bpm: float = 100.0) -> Clip:
+    """A clip of so many bars with a hit on its last step, so that no bar at its end is silent."""
+    steps = bars * 16 * meter[0] // meter[1]
+    hits = np.random.default_rng([seed, bars]).random((steps, 9)) < 0.3
+    hits[-1, 0] = True
+    return Clip(hits, meter, 4, bpm, 8)
+
+
+def piece(*clips: Clip) -> PrettyMIDI:
+    return to_midi(clips, model().modality.classes)
+
+
+def hits_of(midi: PrettyMIDI) -> np.ndarray:
+    """The hits of a whole piece up to its last bar line, (T, 9)."""
+    bar = 60 / midi.get_tempo_changes()[1][0] / 4
+    steps = round(midi.get_end_time() / bar)
+    hits = np.zeros((steps, 9), bool)
+    for segment in Reading().layout(from_midi(midi)).segments:
+        hits[: len(segment.hits)] = segment.hits
+    return hits
+
+
+def codes(clip: Clip) -> torch.Tensor:
+    return model().encode_windows([clip]).mean[0]
+
+
+def decoded(z: torch.Tensor, steps: int) -> np.ndarray:
+    decoding = generate.Decoding(max_steps=steps, end=None)
+    (x,) = generate.decode(model().vae, z.unsqueeze(0), decoding)
+    return (x[:, None] >> np.arange(9) & 1).astype(bool)
+
+
+def test_a_song_is_encoded_window_by_window() -> None:
+    a, b, c = groove(2, 1), groove(2, 2), groove(2, 3)
+    q = model().encode([piece(a, b), piece(c)])
+    assert q.mean.shape == (3, 5)
+    assert torch.allclose(q.mean, torch.stack([codes(clip) for clip in (a, b, c)]))
+
+
+def test_a_song_is_reconstructed_with_its_length_tempo_metre_and_kit() -> None:
+    a, b, rest = groove(2, 1, bpm=93), groove(2, 2, bpm=93), groove(1, 4, bpm=93)
+    (made,) = model().reconstruct([piece(a, b, rest)])
+    assert isinstance(made, PrettyMIDI)
+    expected = [decoded(codes(a), 32), decoded(codes(b), 32), decoded(codes(rest), 32)[:16]]
+    assert np.array_equal(hits_of(made), np.concatenate(expected))
+    assert made.get_tempo_changes()[1] == pytest.approx([93], abs=1e-3)
+    assert (made.time_signature_changes[0].numerator, made.time_signature_changes[0].denominator) == (4, 4)
+    assert [(one.is_drum, one.program) for one in made.instruments] == [(True, 8)]
+
+
+def test_metres_that_follow_each_other_are_kept() -> None:
+    a, b = groove(2, 1), groove(2, 2, meter=(3, 4))
+    (made,) = model().reconstruct([piece(a, b)])
+    assert [(s.numerator, s.denominator) for s in made.time_signature_changes] == [(4, 4), (3, 4)]
+    assert made.get_end_time() == pytest.approx((32 + 24) * 0.15, abs=0.002)
+
+
+def test_the_ends_of_an_interpolation_are_the_reconstructions() -> None:
+    a, b = groove(2, 1), groove(2, 2)
+    walk = model().interpolate(piece(a), piece(b), steps=5)
+    assert len(walk) == 5
+    for made, end in ((walk[0], a), (walk[-1], b)):
+        assert np.array_equal(hits_of(made), hits_of(model().reconstruct([piece(end)])[0]))
+    middle = decoded(slerp(codes(a), codes(b), 0.5), 32)
+    assert np.array_equal(hits_of(walk[2]), middle)
+
+
+def test_of_two_songs_the_shorter_one_is_repeated() -> None:
+    a, b, c = groove(2, 1), groove(2, 2), groove(2, 3)
+    walk = model().interpolate(piece(a), piece(b, c), steps=3)
+    assert np.array_equal(hits_of(walk[0]), np.concatenate([decoded(codes(a), 32)] * 2))
+    assert np.array_equal(hits_of(walk[2]), np.concatenate([decoded(codes(b), 32), decoded(codes(c), 32)]))
+    back = model().interpolate(piece(b, c), piece(a), steps=3)
+    assert np.array_equal(hits_of(back[2]), hits_of(walk[0]))
+
+
+def test_the_corners_of_a_palette_are_the_reconstructions() -> None:
+    corners = [groove(2, seed) for seed in range(4)]
+    square = model().palette([piece(corner) for corner in corners], size=3)
+    assert len(square) == 9
+    for cell, corner in zip((0, 2, 6, 8), corners, strict=True):
+        assert np.array_equal(hits_of(square[cell]), decoded(codes(corner), 32))
+    left, right = (slerp(codes(corners[i]), codes(corners[i + 2]), 0.5) for i in (0, 1))
+    assert np.array_equal(hits_of(square[4]), decoded(slerp(left, right, 0.5), 32))
+    with pytest.raises(ValueError, match="3 corners are not possible; give four"):
+        model().palette([piece(corner) for corner in corners[:3]])
+
+
+def test_variations_go_from_the_reconstruction_to_samples() -> None:
+    a, b = groove(2, 1), groove(2, 2)
+    same = model().vary(piece(a, b), n=2, distance=0.0)
+    assert all(np.array_equal(hits_of(one), hits_of(model().reconstruct([piece(a, b)])[0])) for one in same)
+    drawn = generate.prior_codes(model().vae, 3, seed=4)
+    far = model().vary(piece(a), n=3, distance=1.0, seed=4)
+    for one, z in zip(far, drawn, strict=True):
+        assert np.array_equal(hits_of(one), decoded(z, 32))
+    near = model().vary(piece(a, b), n=2, distance=0.4, seed=4)
+    parts = [decoded(slerp(codes(clip), drawn[1], 0.4), 32) for clip in (a, b)]
+    assert np.array_equal(hits_of(near[1]), np.concatenate(parts))
+    with pytest.raises(ValueError, match=r"distance=1.5 is not possible; give 0 \(no change\) to 1"):
+        model().vary(piece(a), distance=1.5)
+
+
+def test_samples_are_windows_at_the_typical_tempo() -> None:
+    made = model().sample(3, seed=1)
+    for one in made:
+        assert one.get_end_time() == pytest.approx(32 * 0.15, abs=0.002)
+        assert one.get_tempo_changes()[1] == pytest.approx([100], abs=1e-3)
+    z = generate.prior_codes(model().vae, 3, seed=1)
+    greedy = model().decode(z)
+    assert np.array_equal(hits_of(greedy[2]), decoded(z[2], 32))
+
+
+def test_a_clip_and_a_file_are_taken_as_a_midi_object_is(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    clip = groove(2, 1)
+    piece(clip).write(str(tmp_path / "a.mid"))
+    expected = model().encode([piece(clip)]).mean
+    for given in (clip, tmp_path / "a.mid", str(tmp_path / "a.mid")):
+        assert torch.equal(model().encode([given]).mean, expected)
+
+
+def test_what_is_no_drum_clip_of_the_model_is_refused_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match="a int is no MIDI; give a PrettyMIDI object or the path of a file"):
+        model().encode([3])
+    with pytest.raises(ValueError, match="is in 7/8, and this model knows 4/4, 3/4 only"):
+        model().encode([piece(groove(2, 1, meter=(7, 8)))])
+    melody = PrettyMIDI()
+    melody.instruments.append(Instrument(0))
+    melody.instruments[0].notes.append(Note(90, 60, 0.0, 0.5))
+    with pytest.raises(ValueError, match="channel"):
+        model().encode([melody])
+    with pytest.raises(ValueError, match="a clip of 64 steps"):
+        model().encode([groove(4, 1)])
+    with pytest.raises(ValueError, match="at 8 a quarter"):
+        model().encode([Clip(np.zeros((32, 9), bool), (4, 4), 8)])
