@@ -77,6 +77,14 @@ class Corpus:
         """The number of steps of each of these items."""
         return self._offsets[indices + 1] - self._offsets[indices]
 
+    def ends(self, first: int, last: int) -> np.ndarray:
+        """Where the items from `first` to before `last` begin, and where the last of them ends."""
+        return self._offsets[first : last + 1]
+
+    def between(self, ends: np.ndarray) -> np.ndarray:
+        """The steps of neighbouring items one after another, from `ends`."""
+        return self._steps[ends[0] : ends[-1]]
+
     @cached_property
     def bytes(self) -> int | None:
         """The size in bytes of what the steps stand for, as decoded; None where that means nothing.
@@ -217,13 +225,44 @@ def _cached(modality: Modality, sources: Sequence[Path], folder: Path) -> Corpus
     return Corpus(folder, modality)
 
 
-def _uniform(seed: int, indices: np.ndarray) -> np.ndarray:
-    """A number in [0, 1) for each item, the same at every call (SplitMix64's finaliser)."""
+def repeated(corpus: Corpus, among: Corpus) -> int:
+    """How many items of a corpus also stand in another one, step for step.
+
+    Items are compared by 64 bits: among a million, two different ones count as equal once in ten million corpora.
+    Memory grows with the number of items of `corpus` alone, by some 20 bytes each.
+    """
+    digests, counts = np.unique(np.concatenate([np.empty(0, np.uint64), *_digests(corpus)]), return_counts=True)
+    found = np.zeros(len(digests), dtype=bool)
+    for others in _digests(among):
+        found |= np.isin(digests, others)
+    return int(counts[found].sum())
+
+
+def _digests(corpus: Corpus) -> Iterator[np.ndarray]:
+    """A number for each item that depends on all of its steps and their order, some thousand items at a time."""
     with np.errstate(over="ignore"):
-        x = indices.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64((seed * 0x2545F4914F6CDD1D) % 2**64)
+        for first in range(0, len(corpus), _BUFFER_ITEMS):
+            ends = corpus.ends(first, min(first + _BUFFER_ITEMS, len(corpus)))
+            steps = corpus.between(ends).reshape(ends[-1] - ends[0], -1).astype(np.uint64)
+            weights = _scrambled(np.arange(1, steps.shape[1] + 1, dtype=np.uint64))
+            places = np.arange(ends[0], ends[-1]) - np.repeat(ends[:-1], np.diff(ends))
+            mixed = _scrambled((steps * weights).sum(1) + _scrambled(places.astype(np.uint64) + np.uint64(1)))
+            yield np.add.reduceat(mixed, ends[:-1] - ends[0])
+
+
+def _scrambled(x: np.ndarray) -> np.ndarray:
+    """64 bits from 64 bits, one to one and without a pattern (SplitMix64's finaliser)."""
+    with np.errstate(over="ignore"):
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
             x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
-    return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return x ^ (x >> np.uint64(31))
+
+
+def _uniform(seed: int, indices: np.ndarray) -> np.ndarray:
+    """A number in [0, 1) for each item, the same at every call."""
+    with np.errstate(over="ignore"):
+        x = indices.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64((seed * 0x2545F4914F6CDD1D) % 2**64)
+    return (_scrambled(x) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 class Part:

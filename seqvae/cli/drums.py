@@ -30,6 +30,7 @@ MADE = re.compile(r"(\d{3,}|interpolation|palette)(-\d+)?\.(mid|wav|png)")
 class DrumFace:
     """See `items.Face`."""
 
+    wanted = "INPUT, a MIDI file or FILE#INDEX, or --file with a file or folder for all of its windows"
     after_training = ("sample RUN", "interpolate RUN A.mid B.mid", "evaluate RUN DATA")
 
     def prepare(self, model: "Model", source: Input, output: Output) -> None:
@@ -45,7 +46,7 @@ class DrumFace:
         if source.meter is not None:
             drums.data = replace(drums.data, meter=source.meter)
         if source.split_csv is not None:
-            drums.data = replace(drums.data, split_csv=str(source.split_csv))
+            drums.data = replace(drums.data, split_csv=source.split_csv)
         drums.bpm = output.bpm
         if output.meter is not None:
             drums.meter = replace(drums.data, meter=output.meter).meter_read
@@ -90,7 +91,7 @@ class DrumFace:
             notes = _notes(path)
             layout = _drums(model).reading.layout(notes)
             for pitch, count in layout.unmapped.items():
-                report.counts[f"hits of pitch {pitch}, which no class holds, left out"] += count
+                report.counts[f"hits of pitch {pitch}, which no class holds"] += count
             for meter, count in layout.misfits.items():
                 report.counts[f"hits in bars of {meter[0]}/{meter[1]}, which do not fit the grid, left out"] += count
             tell_counts(str(path), report)
@@ -161,13 +162,16 @@ def _check_file(path: Path) -> None:
 
 def _notes(path: Path) -> "Notes":
     """The notes of a file. Raises ValueError when it is no MIDI file."""
-    from seqvae.modalities.midi.reading import parse
+    from seqvae.modalities.midi.reading import MidiError, parse
     from seqvae.modalities.midi.sources import MidiFile, contents
 
     ((_, content),) = contents([MidiFile(path)])
-    if isinstance(content, Exception):
-        raise content
-    return parse(content, path)
+    try:
+        if isinstance(content, MidiError):
+            raise content
+        return parse(content, path)
+    except MidiError as error:
+        raise ValueError(f"{error}; give a MIDI file, or FILE#INDEX for a window of one") from None
 
 
 def _numbered(segments: "Sequence[Segment]", hop: int) -> "Iterator[tuple[int, Segment]]":
@@ -190,6 +194,12 @@ def _window(drums: "Drums", path: Path, number: int) -> "Clip":
         steps, start = len(segment.hits) // segment.bars, (number - first) * hop
         count = first + -(-segment.bars // hop)
         if number < count:
+            if segment.meter not in drums.meters:
+                beats, unit = segment.meter
+                raise ValueError(
+                    f"{path}#{number} is in {beats}/{unit}, and this model knows {_meters(drums)} only; give another "
+                    "window, or train with that metre"
+                )
             hits = segment.hits[start * steps : (start + bars) * steps]
             return Clip(hits, segment.meter, segment.steps_per_quarter, float(segment.bpm[start]), segment.kit)
     last = f" to #{count - 1}" if count > 1 else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqvae.cli.options import run_argument
-from seqvae.cli.words import counted
+from seqvae.cli.words import counted, data_lines
 from seqvae.config import SECTIONS
 
 if TYPE_CHECKING:
@@ -41,11 +41,8 @@ def _show_configuration(config: Mapping[str, Any]) -> None:
 
 def _show_data(report: Mapping[str, Any]) -> None:
     click.echo("\ndata")
-    for part, found in report.items():
-        size = f"{counted(found['items'], 'items')}, {counted(found['steps'], 'steps')}"
-        click.echo(f"  {part}: {size} from {', '.join(found['sources'])}")
-        for reason, count in found["counts"].items():
-            click.echo(f"    {counted(count, reason)}")
+    for line in data_lines(report):
+        click.echo(f"  {line}")
 
 
 def _show_history(folder: "Run") -> None:

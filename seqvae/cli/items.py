@@ -28,6 +28,7 @@ class Named:
 class Face(Protocol):
     """What the command line does in its own way for one modality."""
 
+    wanted: str  # what is missing where no item is given
     after_training: Sequence[str]  # commands to try next; RUN stands for the run folder
 
     def prepare(self, model: "Model", source: Input, output: Output) -> None:
@@ -102,7 +103,7 @@ def read_items(model: "Model", face: Face, inputs: Sequence[str], file: Path | N
     elif source.split is not None:
         raise click.UsageError("--split chooses among the files of --file; give --file, or leave --split out")
     if not items:
-        raise click.UsageError("no input; give INPUT, --file FILE, or - to read from the standard input")
+        raise click.UsageError(f"no input; give {face.wanted}")
     face.tell_losses(model, items)
     return items
 

@@ -70,7 +70,7 @@ class Input(_Given):
     all_channels: bool | None = None
     meter: str | None = None
     split: typing.Literal["train", "valid", "test"] | None = None
-    split_csv: Path | None = None
+    split_csv: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def split_options(function: Function) -> Function:
     return _all(
         function,
         _for_input("--split", type=click.Choice(["train", "valid", "test"]), help="Drums: only files of this split."),
-        _for_input("--split-csv", type=PATH, metavar="CSV", help="Drums: the table of splits; default: the run's."),
+        _for_input("--split-csv", metavar="CSV", help="Drums: the table of splits; default: the run's."),
         _for_input("--meter", metavar="4/4", help="Drums: only bars of this metre; the default is the run's."),
     )
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from seqvae.cli.words import counted
+from seqvae.cli.words import counted, data_lines
 
 
 def plain_console(stderr: bool = False) -> Console:
@@ -55,6 +55,11 @@ class Watcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is open."""
+
+    def data(self, report: Mapping[str, Any]) -> None:
+        """Lines on what was read."""
+        for line in data_lines(report):
+            self.message(line)
 
     def started(self, total_steps: int, step: int) -> None:
         """Training begins at `step` of about `total_steps`; a run that has come that far gets no line."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class TextFace:
     """See `items.Face`."""
 
+    wanted = "INPUT, --file FILE, or - to read from the standard input"
     after_training = ("sample RUN", "interpolate RUN A B", "evaluate RUN DATA")
 
     def prepare(self, model: "Model", source: Input, output: Output) -> None:

@@ -15,6 +15,10 @@ CLOCK_FIELDS = ("seconds", "tokens_per_second")  # the only fields that differ b
 class Reporter(Protocol):
     """Somebody who watches a run. All calls come from the first process only."""
 
+    def data(self, report: Mapping[str, Any]) -> None:
+        """What reading the data gave, as the run's data.json will hold it."""
+        ...
+
     def started(self, total_steps: int, step: int) -> None:
         """Training begins at `step` of about `total_steps`."""
         ...
@@ -34,6 +38,9 @@ class Reporter(Protocol):
 
 class Silent:
     """A reporter that says nothing."""
+
+    def data(self, report: Mapping[str, Any]) -> None:
+        """Nothing."""
 
     def started(self, total_steps: int, step: int) -> None:
         """Nothing."""

@@ -10,7 +10,7 @@ from seqvae import config as configuration
 from seqvae.checkpoint import Run, check_free, held
 from seqvae.config import Config
 from seqvae.core.vae import VAE
-from seqvae.data import Batches, Corpus, Part, prepare
+from seqvae.data import Batches, Corpus, Part, prepare, repeated
 from seqvae.modalities.base import Modality, Report
 from seqvae.model import build, load_weights, open_run, paths_of, read_config
 from seqvae.training.limits import check_values
@@ -57,9 +57,10 @@ def train(  # noqa: PLR0913 - the command line, in one call
             encoding = modalities.get(modality)(config.data)
             fit_modality(encoding, paths)
         corpora.extend(_corpora(encoding, paths, valid_paths))
-        reporter.message(_summary(corpora[0]))
+        report = _report(corpora)
+        reporter.data(report)
         _starting_point(config, encoding, start_from)  # what cannot be built must not cost the run that is replaced
-        _create(out, config, encoding, corpora, paths, valid_paths, start_from)
+        _create(out, config, encoding, report, paths, valid_paths, start_from)
 
     with hold:
         in_first_process(accelerator, create)
@@ -140,10 +141,15 @@ def _configure(
     return config, learned
 
 
-def _summary(corpus: Corpus) -> str:
-    """What reading the training data gave, as a line of text."""
-    changes = "".join(f"; {count:,} {reason}" for reason, count in sorted(corpus.report.counts.items()))
-    return f"{len(corpus):,} items, {corpus.steps:,} tokens from {', '.join(corpus.report.sources)}{changes}"
+def _report(corpora: Sequence[Corpus]) -> dict[str, Any]:
+    """What reading the data gave, for data.json: items and steps, what was dropped and why, what is repeated."""
+    report: dict[str, Any] = {
+        name: {"items": len(corpus), "steps": corpus.steps, "key": corpus.folder.name, **corpus.report.to_dict()}
+        for name, corpus in zip(("train", "valid"), corpora, strict=False)
+    }
+    if len(corpora) == 2:
+        report["valid"]["repeated"] = repeated(corpora[1], corpora[0])
+    return report
 
 
 def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path]) -> list[Corpus]:
@@ -157,7 +163,7 @@ def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path])
 
 
 def _create(
-    out: Path, config: Config, modality: Modality, corpora: Sequence[Corpus], sources: Sequence[Path],
+    out: Path, config: Config, modality: Modality, report: Mapping[str, Any], sources: Sequence[Path],
     valid: Sequence[Path], start_from: Path | str | None,
 ) -> None:  # fmt: skip
     settings = {
@@ -166,10 +172,6 @@ def _create(
         "sources": [str(path.resolve()) for path in sources],
         "valid": [str(path.resolve()) for path in valid],
         "from": None if start_from is None else str(Path(start_from).resolve()),
-    }
-    report = {
-        name: {"items": len(corpus), "steps": corpus.steps, "key": corpus.folder.name, **corpus.report.to_dict()}
-        for name, corpus in zip(("train", "valid"), corpora, strict=False)
     }
     Run.create(out, settings, modality, report)
 
