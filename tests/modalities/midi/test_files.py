@@ -86,6 +86,13 @@ def test_repeated_windows_are_dropped_on_request(tmp_path: Path) -> None:
     assert len(read(tmp_path)[0]) == 7
 
 
+def test_windows_of_equal_hits_in_two_metres_are_no_repeats(tmp_path: Path) -> None:
+    write(
+        tmp_path, {f"{n}.mid": midi(meter(0, n, power) + hits([(0, 36), (1440, 36)])) for n, power in ((3, 2), (6, 3))}
+    )
+    assert [clip.meter for clip in read(tmp_path, Reading(unique=True))[0]] == [(3, 4), (6, 8)]
+
+
 # Accounts --------------------------------------------------------------------------------------------------------
 
 

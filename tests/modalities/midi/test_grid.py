@@ -12,6 +12,7 @@ from seqvae.modalities.midi.clip import Meter, steps_per_bar
 from seqvae.modalities.midi.grid import GRIDS, Layout, Segment, layout
 from seqvae.modalities.midi.reading import Notes
 
+BAR = 1920
 THREE = DrumClasses(("kick", "snare", "hat"), ((36, 35), (38,), (42,)))
 
 
@@ -83,6 +84,11 @@ def test_bars_run_from_the_start_to_the_last_hit_with_silent_ones() -> None:
     assert placed.segments[0].onsets.tolist() == [0, 0, 1, 0, 0, 1]
     assert bars(layout(notes([(1920 - 61, 36)]), THREE)) == [((4, 4), 1)]
     assert bars(layout(notes([(1920 - 60, 36)]), THREE)) == [((4, 4), 2)]  # rounds to the next bar's first step
+
+
+def test_silent_bars_after_the_last_hit_do_not_count_though_the_metre_changes_later() -> None:
+    placed = layout(notes([(0, 36), (BAR, 38)], meters=[(0, 4, 4), (9 * BAR, 3, 4)]), THREE)
+    assert bars(placed) == [((4, 4), 2)]
 
 
 def test_bars_start_anew_where_the_metre_changes() -> None:

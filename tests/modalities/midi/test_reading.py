@@ -88,6 +88,14 @@ def test_metres_tempos_and_programs() -> None:
     assert read.programs == {9: 8, 2: 30}  # that in force at the first note; a change at its very tick counts
 
 
+def test_changes_of_all_tracks_are_in_order_of_time() -> None:
+    tracks = meter(7, 5, 4) + tempo(1, 600_000) + program(0, 3), meter(2, 3, 2) + tempo(1, 300_000) + program(5, 9)
+    read = parse(midi(*tracks, on(8, 36)), "a.mid")
+    assert read.meters == [(2, 3, 4), (7, 5, 16)]
+    assert read.tempos == [(3, 200.0), (8, 100.0)]
+    assert read.programs == {9: 9}  # of two at the tick of the first note, that of the later track
+
+
 def test_metres_and_tempos_that_mean_nothing_are_left_out() -> None:
     track = meter(0, 0, 2) + meter(0, 4, 255) + tempo(0, 0) + b"\0\xff\x58\x01\x03" + b"\0\xff\x51\x02\x03\x04"
     read = parse(midi(track + on(0, 36)), "a.mid")
