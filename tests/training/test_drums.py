@@ -1,0 +1,133 @@
+"""Training on MIDI: files are held out whole, windows are varied, and a stopped run ends in the same bits."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqvae.checkpoint import Run
+from seqvae.data import Batches, Part, prepare
+from seqvae.modalities.base import Report
+from seqvae.modalities.midi.classes import GENERAL_MIDI
+from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.writing import to_midi, write_midi
+from seqvae.model import load, open_run
+from seqvae.noise import Noise
+from seqvae.training.run import parts, resume, train
+from tests.training.small import records
+
+VARIED = {"mix": 0.6, "drop": 0.5, "rotate": 0.4}
+SIZES = {"latent": 3, "embedding": 5, "encoder_hidden": 7, "decoder_hidden": 8, "position": 2, "shared_classes": True}
+
+
+def values(data: dict[str, Any] | None = None, **train: Any) -> dict[str, Any]:
+    return {
+        "data": VARIED if data is None else data,
+        "model": SIZES,
+        "objective": {"sampling_schedule": "exponential", "sampling_rate": 0.9},
+        "train": {
+            "epochs": 9,
+            "batch_size": 6,
+            "threads": 1,
+            "log_steps": 2,
+            "checkpoint_steps": 3,
+            "cosine": False,
+            **train,
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten files of four bars, three windows each."""
+    place = tmp_path_factory.mktemp("midi")
+    random = np.random.default_rng(0)
+    for number in range(10):
+        hits = random.random((64, 9)) < 0.2
+        hits[-1, 0] = True
+        write_midi(to_midi([Clip(hits, bpm=90 + number)], GENERAL_MIDI), place / f"{number}.mid")
+    return place
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Eight steps without a stop."""
+    return train("drums", folder, tmp_path_factory.mktemp("runs") / "whole", values(steps=8), device="cpu")
+
+
+def test_a_stopped_run_of_varied_windows_ends_in_the_same_bits(whole: Run, folder: Path, tmp_path: Path) -> None:
+    train("drums", folder, tmp_path / "run", values(steps=5), device="cpu")
+    stopped = resume(tmp_path / "run", {"train": {"steps": 8}}, device="cpu")
+    for name, weight in whole.weights(8).items():
+        assert torch.equal(stopped.weights(8)[name], weight), name
+    last = [record for record in records(whole, "validation") if record["step"] == 8]
+    assert [record for record in records(stopped, "validation") if record["step"] == 8] == last
+    assert load(tmp_path / "run").sample(1)[0].get_end_time() > 0
+
+
+def test_windows_are_varied_in_training_alone(folder: Path, whole: Run, tmp_path: Path) -> None:
+    plain = train("drums", folder, tmp_path / "plain", values({}, steps=8), device="cpu")
+    assert plain.report["train"]["key"] == whole.report["train"]["key"], "both read the same encoded corpus"
+    name = "decoder.lstm.weight_hh_l0"
+    assert not torch.equal(plain.weights(8)[name], whole.weights(8)[name])
+    _, _, modality = open_run(whole.path)
+    split = modality.of_split("train", [folder])
+    assert split is not None
+    batches = Batches(Part(prepare(split, [folder])), 6, seed=1)
+    indices = np.array([3, 0, 11])
+    varied = [batches.varied(indices, step).x for step in (0, 0, 1)]
+    assert torch.equal(varied[0], varied[1])
+    assert not torch.equal(varied[0], varied[2])
+    assert not torch.equal(varied[0], batches.load(indices).x)
+    assert torch.equal(batches.varied(indices[1:2], 0).x[0], varied[0][1])
+
+
+def test_partners_of_held_out_items_come_from_their_own_part(folder: Path, whole: Run) -> None:
+    _, _, modality = open_run(whole.path)
+    corpus = prepare(modality, [folder])
+    rest, held_out = Part(corpus, 0.3, False, 5), Part(corpus, 0.3, True, 5)
+    assert len(rest) + len(held_out) == len(corpus) == 30
+    everything = np.arange(30)
+    assert not (rest.holds(everything) & held_out.holds(everything)).any()
+    keys = torch.from_numpy(rest.indices(everything))
+    partners = Batches(rest, 4)._partners(Noise(0, keys, 3)).keys
+    assert rest.holds(partners.numpy()).all()
+    assert (partners != keys).any()
+
+
+def test_files_are_held_out_whole(folder: Path, whole: Run) -> None:
+    assert {name: part["items"] for name, part in whole.report.items()} == {"train": 27, "valid": 3}
+    _, config, modality = open_run(whole.path)
+    assert config.data.valid_share == 0.05
+    tempos = {}
+    for split in ("train", "valid"):
+        own = modality.of_split(split, [folder])
+        assert own is not None
+        tempos[split] = [round(clip.bpm) for clip in own.read([folder], Report())]
+    assert len(set(tempos["train"])) == 9
+    assert len(set(tempos["valid"])) == 1
+    assert not set(tempos["train"]) & set(tempos["valid"])
+    assert modality.of_split("test", [folder]) is None, "5 % of ten files round to none"
+
+
+def test_windows_of_a_single_file_are_held_out_one_by_one(folder: Path, tmp_path: Path) -> None:
+    run = train("drums", folder / "0.mid", tmp_path / "run", values(steps=2), device="cpu")
+    assert {name: part["items"] for name, part in run.report.items()} == {"train": 3}
+    _, _, modality = open_run(run.path)
+    assert [len(part) for part in parts([prepare(modality, [folder / "0.mid"])], 0)] == [2, 1]
+
+
+def test_a_model_goes_on_with_files_that_are_read_otherwise(folder: Path, whole: Run, tmp_path: Path) -> None:
+    changed = {"data": {"hop": 2, "mix": 0.0, "valid_share": 0.2}, "train": {"steps": 1, "threads": 1}}
+    run = train("drums", folder, tmp_path / "more", changed, device="cpu", start_from=whole.path)
+    assert {name: part["items"] for name, part in run.report.items()} == {"train": 16, "valid": 4}
+    with pytest.raises(ValueError, match=r"keeps the model and encoding of .*, but data.bars would change"):
+        train("drums", folder, tmp_path / "other", {"data": {"bars": 1}}, device="cpu", start_from=whole.path)
+
+
+def test_drums_have_defaults_of_their_own_under_what_is_given(folder: Path, tmp_path: Path) -> None:
+    run = train("drums", folder, tmp_path / "run", {"train": {"steps": 1, "clip": 2.0}, "model": SIZES}, device="cpu")
+    _, config, _ = open_run(run.path)
+    assert (config.objective.beta, config.train.batch_size, config.train.clip) == (0.2, 64, 2.0)
