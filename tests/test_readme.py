@@ -50,6 +50,6 @@ def test_a_configuration_key_of_the_readme_exists(key: str) -> None:
     assert key in options(section, sections[section])
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"--recipe ([a-z-]+)", README))))
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"--recipe ([a-z0-9-]+)", README))))
 def test_a_recipe_of_the_readme_exists(name: str) -> None:
     assert (Path(__file__).resolve().parent.parent / "seqvae" / "recipes" / f"{name}.toml").exists()
