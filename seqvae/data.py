@@ -228,8 +228,8 @@ def _cached(modality: Modality, sources: Sequence[Path], folder: Path) -> Corpus
 def repeated(corpus: Corpus, among: Corpus) -> int:
     """How many items of a corpus also stand in another one, step for step.
 
-    Items are compared by 64 bits: among a million, two different ones count as equal once in ten million corpora.
-    Memory grows with the number of items of `corpus` alone, by some 20 bytes each.
+    Items are compared by 64 bits: of a million, two different ones count as equal in one of millions of corpora. Memory
+    grows with the number of items of `corpus` alone, by some 20 bytes each.
     """
     digests, counts = np.unique(np.concatenate([np.empty(0, np.uint64), *_digests(corpus)]), return_counts=True)
     found = np.zeros(len(digests), dtype=bool)

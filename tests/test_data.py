@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqvae import data
-from seqvae.data import Batches, Corpus, Part, cache_folder, clear_cache, collate, content_hash, prepare
+from seqvae.data import Batches, Corpus, Part, cache_folder, clear_cache, collate, content_hash, prepare, repeated
 from seqvae.modalities.base import Arrangement, Modality, Report, Split
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -113,6 +113,19 @@ def test_items_come_back_in_order_with_what_was_dropped(source: Path) -> None:
     assert corpus.report.to_dict() == {"sources": [str(source)] * 2, "items": 8, "counts": {"too long": 2}}
     assert corpus.lengths(np.array([3, 0])).tolist() == [3, 4]
     assert corpus[0].dtype == np.int16
+
+
+def test_items_that_stand_in_another_corpus_are_counted_step_for_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "_BUFFER_ITEMS", 3)  # so that several pieces are looked through
+    contents = {"train": "12\n21\n\n123\n312\n999\n", "valid": "12\n12\n213\n\n31\n99\n123\n"}
+    for name, lines in contents.items():
+        (tmp_path / name).write_text(lines)
+    train, valid = (prepare(Digits(), [tmp_path / name]) for name in contents)
+    assert repeated(valid, train) == 4  # 12 twice, the empty one, 123
+    assert repeated(train, valid) == 3
+    assert repeated(train, train) == 6
 
 
 def test_the_bytes_are_those_of_what_was_encoded_and_counted_only_when_asked(source: Path) -> None:

@@ -278,7 +278,10 @@ def _tell(files: "FileSet", paths: Sequence[Path], origin: str, sound: bool) -> 
     others = " ".join(path.name.removeprefix(files.name) for path in paths[1:])
     click.echo(f"{paths[0]}{f' ({others})' if others else ''}: {files.piece}{origin}")
     if sound and not any(path.suffix == ".wav" for path in paths):
-        click.echo(f"{files.name}.wav is left out: it would last {files.piece.seconds / 60:.0f} minutes", err=True)
+        from seqvae.modalities.midi.output import LONGEST_SOUND_SECONDS
+
+        minutes, most = files.piece.seconds / 60, LONGEST_SOUND_SECONDS / 60
+        click.echo(f"{files.name}.wav is left out: it would last {minutes:.0f} minutes, more than {most:.0f}", err=True)
 
 
 def _clear(folder: Path, written: set[Path], inputs: Sequence[Named]) -> None:

@@ -12,12 +12,17 @@ from seqvae import __version__
 from seqvae.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-LAUNCHERS = ("train", "sample", "reconstruct", "interpolate", "encode", "decode", "evaluate", "inspect", "info")
-HEAVY = "('torch', 'accelerate', 'sentencepiece', 'rich', 'sacrebleu')"
+LAUNCHERS = (
+    "train", "sample", "reconstruct", "interpolate", "similar", "encode", "decode", "evaluate", "inspect", "info",
+)  # fmt: skip
+HEAVY = (
+    "('torch', 'accelerate', 'sentencepiece', 'rich', 'sacrebleu', 'matplotlib', 'pretty_midi', 'symusic', 'joblib')"
+)
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "train text --help", "sample --help", "inspect text --help", "recipes"]
+    "arguments",
+    ["--help", "train text --help", "train drums --help", "sample --help", "inspect text --help", "recipes"],
 )
 def test_help_imports_nothing_heavy(arguments: str, environment: dict[str, str]) -> None:
     code = (
