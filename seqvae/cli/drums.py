@@ -116,7 +116,8 @@ class DrumFace:
 
         formats = output.formats or FORMATS
         folder = output.folder or _own_folder(model)
-        sets = file_sets(_drums(model), made, arrangement)
+        drums = _drums(model)
+        sets = file_sets(made, arrangement, drums.classes, drums.data.steps_per_quarter)
         _spare(inputs, [path for files in sets for path in files.paths(folder, formats)])
         soundfont = find_soundfont() if "wav" in formats else None
         written: set[Path] = set()

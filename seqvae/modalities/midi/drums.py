@@ -251,7 +251,7 @@ class Drums:
         """Write each item as MIDI, WAV and a picture, and an interpolation or palette also as a whole."""
         from seqvae.modalities.midi.output import write_items
 
-        return write_items(self, given, folder, arrangement)
+        return write_items(given, folder, arrangement, self.classes, self.data.steps_per_quarter)
 
     # The model ------------------------------------------------------------------------------------------------
 

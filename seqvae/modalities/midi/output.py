@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
 
     from seqvae.modalities.midi.classes import DrumClasses
-    from seqvae.modalities.midi.drums import Drums
     from seqvae.modalities.midi.reading import Notes
 
 FORMATS = ("mid", "wav", "png")
@@ -130,42 +129,49 @@ class FileSet:
 
 
 def write_items(
-    drums: "Drums", given: "Sequence[PrettyMIDI | Clip]", folder: Path, arrangement: Arrangement = "set"
+    given: "Sequence[PrettyMIDI | Clip]",
+    folder: Path,
+    arrangement: Arrangement,
+    classes: "DrumClasses",
+    steps_per_quarter: int,
 ) -> list[Path]:
     """Write each item as 001.mid, 001.wav, 001.png and so on; the paths of all files.
 
     A `path` also becomes interpolation.mid and the like, a `grid` palette.mid: all items one after another, bar lines
-    kept, and a picture of all.
+    kept, and a picture of all. Class map and grid are those of the pictures.
     """
     from seqvae.view.audio import find_soundfont
 
-    sets = file_sets(drums, given, arrangement)
+    sets = file_sets(given, arrangement, classes, steps_per_quarter)
     soundfont = find_soundfont()
     return [path for files in sets for path in files.write(folder, soundfont=soundfont)]
 
 
-def file_sets(drums: "Drums", given: "Sequence[PrettyMIDI | Clip]", arrangement: Arrangement = "set") -> list[FileSet]:
+def file_sets(
+    given: "Sequence[PrettyMIDI | Clip]", arrangement: Arrangement, classes: "DrumClasses", steps_per_quarter: int
+) -> list[FileSet]:
     """The files that `write_items` writes, by their names, in order; nothing is written yet."""
     from seqvae.modalities.midi.writing import to_midi
 
-    pieces = [piece_of(drums, one) for one in given]
-    sets = [FileSet(f"{number:03}", piece, drums.classes) for number, piece in enumerate(pieces, start=1)]
+    pieces = [piece_of(one, classes, steps_per_quarter) for one in given]
+    sets = [FileSet(f"{number:03}", piece, classes) for number, piece in enumerate(pieces, start=1)]
     if arrangement == "set" or not pieces:
         return sets
     bars = [bar for piece in pieces for bar in piece.bars]
-    whole = Piece(to_midi(bars, drums.classes), bars)
-    return [*sets, FileSet(WHOLE[arrangement], whole, drums.classes, pieces)]
+    whole = Piece(to_midi(bars, classes), bars)
+    return [*sets, FileSet(WHOLE[arrangement], whole, classes, pieces)]
 
 
-def piece_of(drums: "Drums", given: "PrettyMIDI | Clip") -> Piece:
-    """The bars of a PrettyMIDI object or clip on the model's grid, silent ones at its end included."""
-    from seqvae.modalities.midi.writing import from_midi
+def piece_of(given: "PrettyMIDI | Clip", classes: "DrumClasses", steps_per_quarter: int) -> Piece:
+    """The bars of a PrettyMIDI object or clip on a grid, silent ones at its end included."""
+    from seqvae.modalities.midi.writing import from_midi, to_midi
 
-    midi = drums.present([given]) if isinstance(given, Clip) else given
+    midi = to_midi([given], classes) if isinstance(given, Clip) else given
     notes = from_midi(midi)
     # A hit after the last bar: the grid, which ends with the last hit, then runs on to it. Its bar is taken off again.
     end = int(midi.time_to_tick(midi.get_end_time()))
-    segments = layout(_with_hit_after(notes, end, drums), drums.classes, drums.data.steps_per_quarter).segments
+    longer = _with_hit_after(notes, end, classes.pitches[0][0], steps_per_quarter)
+    segments = layout(longer, classes, steps_per_quarter).segments
     bars = [clip for segment in segments for clip in segment.windows(1, 1)]
     return Piece(midi, bars[:-1] or bars[:1])
 
@@ -184,18 +190,18 @@ def steps_per_beat(meter: Meter, steps_per_quarter: int) -> int:
     return steps_per_bar(meter, steps_per_quarter) if rest else steps
 
 
-def _with_hit_after(notes: "Notes", end: int, drums: "Drums") -> "Notes":
-    """The notes, and one more in the bar after that in which the music ends."""
+def _with_hit_after(notes: "Notes", end: int, pitch: int, steps_per_quarter: int) -> "Notes":
+    """The notes, and one more of this pitch in the bar after that in which the music ends."""
     (_, beats, unit) = max((meter for meter in notes.meters if meter[0] <= end), default=(0, *DEFAULT_METER))
     bar = 4 * notes.ticks_per_quarter * beats // unit
     # Less than half a step of the next bar is no bar more: it is the end of a note that was held a little too long.
-    tick = end + bar - math.ceil(notes.ticks_per_quarter / drums.data.steps_per_quarter)
+    tick = end + bar - math.ceil(notes.ticks_per_quarter / steps_per_quarter)
     last = notes.tick[notes.channel == DRUM_CHANNEL]
     tick = max(tick, int(last[-1]) + bar if len(last) else 0)
     return replace(
         notes,
         tick=np.append(notes.tick, tick),
-        pitch=np.append(notes.pitch, drums.classes.pitches[0][0]),
+        pitch=np.append(notes.pitch, pitch),
         velocity=np.append(notes.velocity, 1),
         channel=np.append(notes.channel, DRUM_CHANNEL),
     )
