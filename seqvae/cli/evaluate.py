@@ -87,22 +87,21 @@ def _show(figures: Mapping[str, Any], title: str, ends: bool) -> None:
     from seqvae.cli.progress import plain_console
     from seqvae.evaluate import UNITS
 
-    caption = "Tokens: the end of sequence counts, padding never." if ends else None
-    table = Table("figure", "value", "unit", caption=caption)
+    unused = [name.removeprefix("f1_") for name, value in figures.items() if name.startswith("f1_") and value is None]
+    captions = ["Tokens: the end of sequence counts, padding never."] if ends else []
+    captions += [f"Never hit: {', '.join(unused)}."] if unused else []
+    table = Table("figure", "value", "unit", caption="\n".join(captions) or None)
     table.columns[1].justify = "right"
+    units = UNITS if ends else UNITS | FIXED_UNITS
     for name, value in figures.items():
-        if name.startswith("f1_"):
-            unit = "F1 of the hits, greedy, 0 to 1" if value is not None else "never hit"
-        else:
-            unit = UNITS.get(name, "") if ends else FIXED_UNITS.get(name, UNITS.get(name, ""))
-        if value is not None or name.startswith("f1_"):
-            table.add_row(name, _written(value), unit)
+        if value is not None:
+            table.add_row(
+                name, _written(value), "F1 of hits, 0 to 1" if name.startswith("f1_") else units.get(name, "")
+            )
     console = plain_console()
     console.print(title)
     console.print(table)
 
 
 def _written(value: Any) -> str:
-    if value is None:
-        return "-"
     return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"

@@ -128,7 +128,7 @@ def output_options(function: Function) -> Function:
             help="Where files go. Drums: the default is RUN/COMMAND, which holds the latest result. Text: no file.",
         ),
         _for_output("--formats", metavar="LIST", callback=_formats, help="Drums: some of mid,wav,png; default: all."),
-        _for_output("--bpm", type=click.FloatRange(4, 1000), help="Drums: tempo; the default is the input's."),
+        _for_output("--bpm", type=click.FloatRange(4, 1000), help="Drums: tempo; default: the input's, or the usual."),
     )  # fmt: skip
 
 

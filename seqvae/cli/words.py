@@ -19,7 +19,7 @@ def report_lines(counts: Mapping[str, int]) -> list[str]:
     """What reading gave, in few lines: what is counted of files, windows and hits stands together, largest first.
 
     >>> report_lines({"files read": 7, "files found": 9, "files skipped: empty": 2, "empty lines dropped": 1})
-    ['files: 9 found; 7 read', '2 files skipped: empty', '1 empty line dropped']
+    ['files: 9 found; 7 read', '1 empty line dropped', '2 files skipped: empty']
     """
     gathered: dict[str, list[tuple[int, str]]] = {noun: [] for noun in GATHERED}
     pitches, others = [], []

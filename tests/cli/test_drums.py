@@ -211,7 +211,7 @@ def test_the_table_of_figures_leaves_out_what_does_not_apply(
     assert "end of sequence" not in result.stdout
     for name in ("tokens", "step_accuracy_greedy", "step_accuracy_free_running", "f1_kick", "exact_match"):
         assert name in result.stdout
-    assert "F1 of the hits" in result.stdout
+    assert "F1 of hits" in result.stdout
     assert json.loads(Path("figures.json").read_text())["bleu"] is None
     assert "kick.mid: hits: 8 found; 8 on the grid\n" in result.stderr
 

@@ -63,7 +63,7 @@ class Piece:
         for bar in self.bars:
             bars[bar.meter] += 1
         words = [f"{count} {'bar' if count == 1 else 'bars'} of {_named(meter)}" for meter, count in bars.items()]
-        return f"{' and '.join(words)}, {self.tempo}, {self.hits} {'hit' if self.hits == 1 else 'hits'}"
+        return f"{' and '.join(words)}, {self.tempo}, {self.hits:,} {'hit' if self.hits == 1 else 'hits'}"
 
 
 @dataclass(frozen=True)
