@@ -1,6 +1,7 @@
-"""The main job of seqvae on a corpus that the project makes itself; every command is shown as one would type it.
+"""The main job of seqvae on corpora that the project makes itself; every command is shown as one would type it.
 
-Called by `make demo`. Leaves the corpus in data/demo and the model in runs/demo.
+Called by `make demo`. Sentences: the corpus in data/demo, the model in runs/demo. Drums: the grooves in
+data/demo-drums, the model in runs/demo-drums, an interpolation from rock to samba in runs/demo-drums/interpolate.
 """
 
 import json
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,6 +20,10 @@ SHOWN = 5  # held-out sentences shown with their reconstructions
 CHECKED = 500  # prior samples that the grammar's parser judges
 ENDS = ("the teacher copied the letter .", "do the pirates feed the whale in the harbor ?")
 LEAST_EXACT, LEAST_ACTIVE_UNITS, LEAST_GRAMMATICAL = 0.9, 4, 0.9
+
+DRUM_RUN, DRUM_DATA = "runs/demo-drums", "data/demo-drums"
+GROOVES, CLIPS = f"{DRUM_DATA}/grooves", f"{DRUM_DATA}/clips"
+LEAST_STEP_ACCURACY = 0.8
 
 
 def run(program: str, *arguments: str, capture: bool = False) -> str:
@@ -38,17 +44,31 @@ def run(program: str, *arguments: str, capture: bool = False) -> str:
     return done.stdout or ""
 
 
-@click.command()
-@click.option("--epochs", type=int, default=None, help="Another number of epochs than the recipe's.")
-def main(epochs: int | None) -> None:
-    """Train on generated sentences, evaluate, reconstruct, sample and interpolate."""
+def train(modality: str, *arguments: str, epochs: int | None) -> float:
+    """Train a model; the minutes that it took."""
+    began = time.perf_counter()
+    run("seqvae", "train", modality, *arguments, "--overwrite", *([] if epochs is None else ["--epochs", str(epochs)]))
+    return (time.perf_counter() - began) / 60
+
+
+def figures_of(folder: str) -> dict[str, Any]:
+    """The figures that `seqvae evaluate` left in a run folder."""
+    figures: dict[str, Any] = json.loads((ROOT / folder / "evaluation.json").read_text(encoding="utf-8"))
+    return figures
+
+
+def judge(fine: bool) -> None:
+    """Raises ClickException when a model falls short."""
+    if not fine:
+        raise click.ClickException("the demo's model falls short of its aims; was its training cut short?")
+
+
+def sentences(epochs: int | None) -> None:
+    """Train on generated sentences, evaluate, reconstruct, interpolate and sample."""
     generator = "python scripts/generate_sentences.py"
     run(generator, "generate", "--out", DATA)
-    began = time.perf_counter()
-    changes = [] if epochs is None else ["--epochs", str(epochs)]
-    recipe = ["--recipe", "sentences", "--valid", f"{DATA}/valid.txt", "--out", RUN, "--overwrite"]
-    run("seqvae", "train", "text", f"{DATA}/train.txt", *recipe, *changes)
-    minutes = (time.perf_counter() - began) / 60
+    recipe = ("--recipe", "sentences", "--valid", f"{DATA}/valid.txt", "--out", RUN)
+    minutes = train("text", f"{DATA}/train.txt", *recipe, epochs=epochs)
     run("seqvae", "evaluate", RUN, f"{DATA}/test.txt", "--json", f"{RUN}/evaluation.json")
     held_out = (ROOT / DATA / "test.txt").read_text(encoding="utf-8").splitlines()[:SHOWN]
     run("seqvae", "reconstruct", RUN, *held_out)
@@ -56,15 +76,52 @@ def main(epochs: int | None) -> None:
     samples = run("seqvae", "sample", RUN, "-n", str(CHECKED), "--temperature", "0.7", capture=True)
     (ROOT / RUN / "samples.txt").write_text(samples, encoding="utf-8")
     run(generator, "check", f"{RUN}/samples.txt", "--at-least", str(LEAST_GRAMMATICAL))
-    figures = json.loads((ROOT / RUN / "evaluation.json").read_text(encoding="utf-8"))
+    figures = figures_of(RUN)
     exact, active = figures["exact_match"], figures["active_units"]
     click.echo(
         f"\ntrained in {minutes:.1f} minutes; {exact:.1%} of {figures['items']} held-out sentences come back word for "
         f"word (aim {LEAST_EXACT:.0%}); {active} active latent units (aim {LEAST_ACTIVE_UNITS})"
     )
-    if exact < LEAST_EXACT or active < LEAST_ACTIVE_UNITS:
-        raise click.ClickException("the demo's model falls short of its aims; was its training cut short?")
+    judge(exact >= LEAST_EXACT and active >= LEAST_ACTIVE_UNITS)
     click.echo(f"Next: seqvae sample {RUN}, or your own file: seqvae train text YOUR.txt --out runs/yours")
+
+
+def drums(epochs: int | None) -> None:
+    """Train on composed grooves, evaluate, interpolate from rock to samba, vary and sample."""
+    composer = "python scripts/generate_grooves.py"
+    run(composer, "generate", "--out", DRUM_DATA)
+    recipe = ("--recipe", "grooves", "--split-csv", f"{GROOVES}/info.csv", "--out", DRUM_RUN)
+    minutes = train("drums", GROOVES, *recipe, epochs=epochs)
+    reading = ("--split", "test", "--importance-samples", "20", "--json", f"{DRUM_RUN}/evaluation.json")
+    run("seqvae", "evaluate", DRUM_RUN, GROOVES, *reading)
+    run("seqvae", "interpolate", DRUM_RUN, f"{CLIPS}/rock.mid", f"{CLIPS}/samba.mid", "--steps", "8")
+    run(composer, "check", *(f"{DRUM_RUN}/interpolate/{step:03}.mid" for step in range(1, 9)))
+    run("seqvae", "similar", DRUM_RUN, f"{CLIPS}/funk.mid", "-n", "4", "--distance", "0.3")
+    run("seqvae", "sample", DRUM_RUN, "-n", "8", "--temperature", "0.5")
+    figures = figures_of(DRUM_RUN)
+    accuracy = figures["step_accuracy_greedy"]
+    click.echo(
+        f"\ntrained in {minutes:.1f} minutes; {accuracy:.1%} of the steps of {figures['items']} held-out windows come "
+        f"back with all their drums (aim {LEAST_STEP_ACCURACY:.0%}) from {figures['kl_bits']:.0f} bits of code"
+    )
+    judge(accuracy >= LEAST_STEP_ACCURACY)
+    click.echo(
+        f"Hear {DRUM_RUN}/interpolate/interpolation.wav, see interpolation.png beside it, or take your own folder: "
+        "seqvae train drums YOUR_FOLDER --out runs/yours"
+    )
+
+
+PARTS = {"text": sentences, "drums": drums}
+
+
+@click.command()
+@click.option("--only", type=click.Choice(list(PARTS)), default=None, help="One modality in place of all.")
+@click.option("--epochs", type=int, default=None, help="Another number of epochs than the recipes'.")
+def main(only: str | None, epochs: int | None) -> None:
+    """Train on generated data, evaluate, interpolate and sample, one modality after the other."""
+    for name, part in PARTS.items():
+        if only in (None, name):
+            part(epochs)
 
 
 if __name__ == "__main__":

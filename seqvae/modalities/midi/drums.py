@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MOST_COMBINED = 9  # classes whose 2^C combinations are outcomes of one step; more are taken one by one
 LEARNED = "drums.json"
+WRITTEN_CHANNEL = 10  # whatever channel was read
 
 
 class Drums:
@@ -161,7 +162,14 @@ class Drums:
             from seqvae.modalities.midi.writing import from_midi
 
             name, notes = "the PrettyMIDI object", from_midi(given)
-        clips = windows_of(notes, replace(self.reading, meter=None), name, filled=False)
+        reading = replace(self.reading, meter=None)
+        if (
+            reading.channel is not None
+            and WRITTEN_CHANNEL in notes.channel + 1
+            and reading.channel not in notes.channel + 1
+        ):
+            reading = replace(reading, channel=WRITTEN_CHANNEL)  # what the model wrote itself
+        clips = windows_of(notes, reading, name, filled=False)
         for clip in clips:
             self._check_meter(clip, name)
         return clips
