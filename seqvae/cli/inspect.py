@@ -11,7 +11,7 @@ from seqvae.cli.items import face_of
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import data_argument, given_values, key_options, recipe_option
 from seqvae.cli.recipes import read_recipe
-from seqvae.cli.words import report_lines
+from seqvae.cli.words import counted, report_lines
 
 
 def _make(kind: Any) -> click.Command:
@@ -56,6 +56,20 @@ def _show(modality: Any, sources: Sequence[Path]) -> None:
     for name, value in rows:
         click.echo(f"{name}: {value}")
     for line in report_lines(corpus.report.counts):
+        click.echo(line)
+    _show_splits(modality, sources)
+
+
+def _show_splits(modality: Any, sources: Sequence[Path]) -> None:
+    """How training would split the files, and how many items of each split stand in the training data, too."""
+    from seqvae.data import prepare, repeated
+
+    parts = {split: modality.of_split(split, sources) for split in ("train", "valid", "test")}
+    corpora = {split: prepare(part, sources) for split, part in parts.items() if part is not None}
+    for split, corpus in corpora.items():
+        line = f"split {split}: {counted(len(corpus), 'items')}"
+        if split != "train" and "train" in corpora:
+            line += f", {repeated(corpus, corpora['train']):,} of them stand in train, too"
         click.echo(line)
 
 
