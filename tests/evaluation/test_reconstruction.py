@@ -3,12 +3,26 @@
 import math
 import random
 
+import numpy as np
 import pytest
 import torch
 from sacrebleu.metrics.bleu import BLEU
 from torch import Tensor
 
-from seqvae.evaluation.reconstruction import TokenAccuracy, bleu, exact_match, self_bleu, token_accuracy
+from seqvae.evaluation.reconstruction import (
+    TokenAccuracy,
+    bleu,
+    exact_match,
+    f1,
+    free_running_accuracy,
+    self_bleu,
+    step_accuracy,
+    token_accuracy,
+)
+from seqvae.nets.likelihoods import Draw
+from seqvae.nets.sampling import generate
+from seqvae.noise import Noise
+from seqvae.types import Batch
 from tests.evaluation.models import batchings, lstm_vae, token_batch
 
 
@@ -45,6 +59,49 @@ def test_padding_that_equals_the_prediction_is_not_counted(sentences: list[Tenso
 
 def test_token_accuracy_of_nothing_is_none() -> None:
     assert token_accuracy(lstm_vae(latent=5, outcomes=9), []).share is None
+
+
+def test_a_code_may_be_drawn_in_place_of_the_mean(sentences: list[Tensor]) -> None:
+    vae = lstm_vae(latent=5, outcomes=9)
+    batch = token_batch(sentences, range(7))
+    q = vae.posterior(batch)
+    with torch.no_grad():  # far from the mean, so that other outcomes are the most probable
+        vae.to_posterior.bias[5:] += 6.0
+    z = vae.posterior(batch).rsample(Noise(2, batch.keys))
+    right = int(((vae.decoder.predict(z, batch) == batch.x) & batch.mask).sum())
+    assert token_accuracy(vae, [batch], seed=2) == TokenAccuracy(right, 28)
+    assert not torch.equal(vae.decoder.predict(z, batch), vae.decoder.predict(q.mean, batch))
+
+
+@pytest.mark.parametrize("code_seed", [None, 5])
+def test_free_running_predicts_from_its_own_draws(sentences: list[Tensor], code_seed: int | None) -> None:
+    vae = lstm_vae(latent=5, outcomes=9)
+    batch = token_batch(sentences, range(7))
+    q = vae.posterior(batch)
+    z = q.mean if code_seed is None else q.rsample(Noise(code_seed, batch.keys))
+    drawn = generate(vae.decoder, z, Noise(6, batch.keys), Draw(), batch.x.shape[1], None)
+    predicted = vae.decoder.predict(z, Batch(drawn.x, drawn.lengths, batch.keys))
+    expected = [int(((x == batch.x) & batch.mask).sum()) for x in (predicted, drawn.x)]
+    assert expected[0] != expected[1]
+    found = free_running_accuracy(vae, [batch], seed=6, code_seed=code_seed)
+    assert found == (TokenAccuracy(expected[0], 28), TokenAccuracy(expected[1], 28))
+    apart = [token_batch([row], [key]) for key, row in enumerate(sentences)]
+    assert free_running_accuracy(vae, apart, seed=6, code_seed=code_seed) == found
+
+
+def test_a_step_that_is_a_set_is_right_as_a_whole_only() -> None:
+    truth = [np.array([[1, 0, 1], [0, 0, 0]]), np.array([[1, 1, 1]])]
+    guess = [np.array([[1, 0, 1], [0, 0, 1], [1, 1, 1]]), np.array([[1, 1, 1]])]
+    assert step_accuracy(truth, guess) == TokenAccuracy(2, 3)
+    with pytest.raises(ValueError, match="a reconstruction of 1 steps cannot be compared with 2 steps"):
+        step_accuracy(truth, guess[::-1])
+
+
+def test_f1_weighs_false_and_missed_hits_alike() -> None:
+    truth = [np.array([[1, 0, 0], [1, 0, 0], [1, 0, 1]]), np.array([[0, 1, 0]])]
+    guess = [np.array([[1, 0, 0], [0, 0, 0], [1, 1, 1]]), np.array([[1, 1, 0]])]
+    # class 0: 2 right, 1 missed, 1 false; class 1: 1 right, 1 false; class 2: all right
+    assert f1(truth, guess, 3) == pytest.approx([4 / 6, 2 / 3, 1.0])
 
 
 def test_exact_match_counts_equal_items() -> None:
