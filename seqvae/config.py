@@ -18,9 +18,11 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 
-def key(default: Any, help: str, least: float | None = None, below: float | None = None) -> Any:
-    """The field of a configuration key: its default, its meaning, and the range [least, below) of its values."""
-    return field(default=default, metadata={"help": help, "least": least, "below": below})
+def key(
+    default: Any, help: str, least: float | None = None, below: float | None = None, most: float | None = None
+) -> Any:
+    """The field of a configuration key: its default, its meaning, and the range [least, below) or [least, most]."""
+    return field(default=default, metadata={"help": help, "least": least, "below": below, "most": most})
 
 
 @dataclass(frozen=True)
@@ -220,10 +222,13 @@ def from_dict(cls: type, values: Mapping[str, Any], section: str) -> Any:
 
 
 def _check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
-    least, below = metadata.get("least"), metadata.get("below")
-    if value is None or ((least is None or value >= least) and (below is None or value < below)):
+    least, below, most = metadata.get("least"), metadata.get("below"), metadata.get("most")
+    if value is None or (
+        (least is None or value >= least) and (below is None or value < below) and (most is None or value <= most)
+    ):
         return
     possible = f"{least} or more" if below is None else f"{least} or more, and less than {below}"
+    possible = possible if most is None else f"{least} to {most}"
     raise ValueError(f"{key}={value} is not possible; give {possible}")
 
 

@@ -153,13 +153,21 @@ def _report(corpora: Sequence[Corpus]) -> dict[str, Any]:
 
 
 def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path]) -> list[Corpus]:
-    """The training data and, where they are not to be held out of these item by item, the validation data."""
+    """The training data and, where they are not to be held out of these item by item, the validation data.
+
+    Raises ValueError when no file is for training.
+    """
     if valid:
         return [prepare(modality, sources), prepare(modality, valid)]
-    splits = [modality.of_split("train", sources), modality.of_split("valid", sources)]
-    if None in splits:
+    train, valid, test = (modality.of_split(split, sources) for split in ("train", "valid", "test"))
+    if train is None:
+        if valid is not None or test is not None:  # all files are held out, and none of them may be trained on
+            raise ValueError(
+                f"the split 'train' has none of the files of {configuration.few(map(str, sources))}; give files to "
+                "train on, or another table of splits"
+            )
         return [prepare(modality, sources)]
-    return [prepare(split, sources) for split in splits if split is not None]
+    return [prepare(split, sources) for split in (train, valid) if split is not None]
 
 
 def _create(

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from seqvae.checkpoint import Run
+from seqvae.config import DrumModel, build
 from seqvae.data import Batches, Part, prepare
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.settings import DrumData
 from seqvae.modalities.midi.writing import to_midi, write_midi
 from seqvae.model import load, open_run
 from seqvae.noise import Noise
@@ -117,6 +119,34 @@ def test_windows_of_a_single_file_are_held_out_one_by_one(folder: Path, tmp_path
     assert {name: part["items"] for name, part in run.report.items()} == {"train": 3}
     _, _, modality = open_run(run.path)
     assert [len(part) for part in parts([prepare(modality, [folder / "0.mid"])], 0)] == [2, 1]
+
+
+def test_files_held_out_for_testing_are_never_trained_on_without_a_validation_part(
+    folder: Path, tmp_path: Path
+) -> None:
+    shares = {"valid_share": 0.0, "test_share": 0.3}
+    run = train("drums", folder, tmp_path / "shares", values(shares, steps=1), device="cpu")
+    assert {name: part["items"] for name, part in run.report.items()} == {"train": 21}
+    table = tmp_path / "info.csv"
+    table.write_text("file,split\n0.mid,train\n1.mid,train\n2.mid,test\n")
+    run = train("drums", folder, tmp_path / "table", values({"split_csv": str(table)}, steps=1), device="cpu")
+    assert {name: part["items"] for name, part in run.report.items()} == {"train": 6}
+
+
+def test_files_that_are_all_held_out_are_refused(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "info.csv"
+    for split in ("valid", "test"):
+        table.write_text(f"file,split\n0.mid,{split}\n1.mid,{split}\n")
+        with pytest.raises(ValueError, match=r"^the split 'train' has none of the files of .*; give files to train on"):
+            train("drums", folder, tmp_path / "run", values({"split_csv": str(table)}, steps=1), device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["mix", "drop", "rotate"])
+def test_a_share_of_windows_is_at_most_all_of_them(name: str) -> None:
+    assert getattr(build("drums", DrumData, DrumModel, {"data": {name: 1.0}}).data, name) == 1.0
+    with pytest.raises(ValueError, match=rf"^data.{name}=1.005 is not possible; give 0 to 1$"):
+        build("drums", DrumData, DrumModel, {"data": {name: 1.005}})
 
 
 def test_a_model_goes_on_with_files_that_are_read_otherwise(folder: Path, whole: Run, tmp_path: Path) -> None:

@@ -37,11 +37,9 @@ class DrumData:
     drum_channel: int = key(10, "the MIDI channel of the drums, counted from 1", least=1, below=17)
     all_channels: bool = key(False, "take the notes of all channels for drums")
     unique: bool = key(False, "drop windows that stand in the corpus before")
-    mix: float = key(
-        0.0, "share of training windows that take some of their drums from other windows", least=0, below=1.01
-    )
-    drop: float = key(0.0, "share of training windows that lose some of their hits or drums", least=0, below=1.01)
-    rotate: float = key(0.0, "share of training windows that are rotated by some beats", least=0, below=1.01)
+    mix: float = key(0.0, "share of training windows that take some of their drums from other windows", least=0, most=1)
+    drop: float = key(0.0, "share of training windows that lose some of their hits or drums", least=0, most=1)
+    rotate: float = key(0.0, "share of training windows that are rotated by some beats", least=0, most=1)
     split_csv: str = key("", "a CSV file that tells each file's split, such as the Groove MIDI Dataset's info.csv")
     split_column: str = key("split", "the column of that file with train, valid and test")
     valid_share: float = key(0.05, "share of the files held out for validation", least=0, below=1)
