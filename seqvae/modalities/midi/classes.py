@@ -18,8 +18,8 @@ PITCH_COUNT = 128
 class DrumClasses:
     """Drum classes by name, and the pitches of each; the first pitch of a class is the one that is written.
 
-    Raises ValueError for a map without classes, a class without pitches, a name or pitch that stands twice and a pitch
-    that is no whole number from 0 to 127.
+    Raises ValueError for a map without classes, a class without a name or pitches, a name or pitch that stands twice
+    and a pitch that is no whole number from 0 to 127.
     """
 
     names: tuple[str, ...]
@@ -30,6 +30,8 @@ class DrumClasses:
             raise ValueError("a class map names at least one class, with the pitches of each")
         owner: dict[int, str] = {}
         for name, pitches in zip(self.names, self.pitches, strict=True):
+            if not name.strip():
+                raise ValueError(f"the class of the pitches {list(pitches)} has no name; give it one")
             if self.names.count(name) > 1:
                 raise ValueError(f"the class '{name}' stands twice; give each class a name of its own")
             if not pitches:

@@ -147,7 +147,7 @@ class _Tally:
                 + (
                     f"channels with notes: {there}; pass --drum-channel or --all-channels"
                     if there
-                    else "it has no notes"
+                    else "it has no notes; give files with drums"
                 )
             )
         if self.longest:

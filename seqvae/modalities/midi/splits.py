@@ -43,7 +43,12 @@ def by_table(files: Sequence[MidiFile], table: Path, column: str) -> list[str | 
     """
     header, rows = _rows(table)
     if column not in header:
-        raise ValueError(f"{table} has no column '{column}'; it has {few(header) or 'none'}.{nearest(column, header)}")
+        raise ValueError(
+            f"{table} has no column '{column}'; pass --split-column with the one that tells train, valid and test "
+            f"apart, of {', '.join(header)}.{nearest(column, header)}"
+            if header
+            else f"{table} is empty; give a CSV file with a line for each MIDI file"
+        )
     endings = [_endings(file) for file in files]
     best: list[str | None] = []
     for name in _name_columns(rows, header):

@@ -58,6 +58,7 @@ def test_json_keeps_the_order_of_classes_and_pitches() -> None:
         ('{"kick": 36}', "map.json: the class 'kick' is no list of pitches; give an object such as"),
         ('{"kick": {"a": 1}}', "map.json: the class 'kick' is no list of pitches; give an object such as"),
         ("{}", "map.json: a class map names at least one class, with the pitches of each"),
+        ('{" ": [36, 35]}', "map.json: the class of the pitches [36, 35] has no name; give it one"),
         ('{"kick": []}', "map.json: the class 'kick' has no pitch; give it at least one, or leave it out"),
         ('{"kick": [128]}', "map.json: the class 'kick' holds 128; a pitch is a whole number from 0 to 127"),
         ('{"kick": [true]}', "map.json: the class 'kick' holds True; a pitch is a whole number from 0 to 127"),

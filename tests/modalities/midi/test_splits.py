@@ -84,8 +84,12 @@ def test_a_table_splits_a_zip_and_parts_of_a_folder(tmp_path: Path) -> None:
     ("table", "sentence"),
     [
         (None, "there is no file TABLE; give a CSV file with a line for each MIDI file"),
-        ("", "TABLE has no column 'split'; it has none."),
-        ("spilt,file\ntrain,b.mid\n", "TABLE has no column 'split'; it has spilt, file. Did you mean 'spilt'?"),
+        ("", "TABLE is empty; give a CSV file with a line for each MIDI file"),
+        (
+            "spilt,file,a,b,c,d,e\ntrain,b.mid\n",
+            "TABLE has no column 'split'; pass --split-column with the one that tells train, valid and test apart, of "
+            "spilt, file, a, b, c, d, e. Did you mean 'spilt'?",
+        ),
         ("split,file\ntrain,q.mid\n", "TABLE names none of the files, such as SONGS/a/b/x.midi, in any of its "),
         ("split,file\n", "TABLE names none of the files, such as SONGS/a/b/x.midi, in any of its columns split, file"),
         ("split,file\nA,b.mid\nB,c.kar\n", "the column 'split' of TABLE holds 'A', 'B'; it must tell train, "),
