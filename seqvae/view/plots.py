@@ -26,13 +26,16 @@ OTHER_COLOUR = "#6b7280"
 
 MARGIN = 0.15  # inches, as are all lengths below
 TITLE = 0.4
-NAMES = 1.0
+NAMES = 1.0  # the least width of the names of the classes
+LETTER = 0.07  # of them
+KEY, KEY_LETTER = 0.48, 0.058  # of the palette: a colour with what is left free around it, and its name
 ROW = 0.2
 BEAT = 0.8
 LONGEST_LINE = 16  # beats
 MOST_LINES = 40
 MOST_ROWS = 12  # with more classes, only those that are hit get a row
 LONGEST_LABEL = 16  # letters
+LONGEST_NAME = 24
 LARGEST_SIDE = 20_000  # pixels
 
 
@@ -49,11 +52,12 @@ def grid_figure(
         title = f"{title} (bars 1 to {shown} of {total})".strip()
     width = min(len(hits), line) / steps_per_beat * BEAT
     height = len(rows) * ROW
-    figure = _figure(NAMES + width, len(starts) * (height + 0.35), title)
+    left = _width([names[row] for row in rows])
+    figure = _figure(left + width, len(starts) * (height + 0.35), title)
     for index, start in enumerate(starts):
         part = hits[start : start + line]
         top = 0.25 + index * (height + 0.35)
-        axes = _axes(figure, NAMES, top, width * len(part) / min(len(hits), line), height)
+        axes = _axes(figure, left, top, width * len(part) / min(len(hits), line), height)
         _draw(axes, part[:, rows], [names[row] for row in rows], steps_per_beat, steps_per_bar)
         _name_rows(axes, [names[row] for row in rows], 8)
         _name_beats(axes, len(part), steps_per_beat, steps_per_bar, first_bar=start // steps_per_bar)
@@ -73,9 +77,9 @@ def strip_figure(
     `labels` name the clips, by default 1, 2, 3 and so on.
     """
     labels = [str(index + 1) for index in range(len(clips))] if labels is None else [_short(label) for label in labels]
-    left = NAMES + 0.2 + 0.12 * max(len(label) for label in labels)
     rows = _rows(clips, names)
     kept = [names[row] for row in rows]
+    left = _width(kept) + 0.2 + 0.12 * max(len(label) for label in labels)
     steps = max(len(hits) for hits in clips)
     width = steps / steps_per_beat * BEAT
     height = len(rows) * ROW * 0.62
@@ -108,7 +112,11 @@ def palette_figure(
     width = max(len(hits) for hits in clips) / steps_per_beat * BEAT * 0.36
     height = len(rows) * ROW * 0.5
     across, down = width + 0.14, height + 0.14
-    figure = _figure(0.7 + columns * across, len(grid) * down + 0.6, title)
+    across_all = 0.7 + columns * across
+    keys = [Patch(facecolor=_colour(name), label=_shown(name)) for name in kept]
+    widths = [KEY + KEY_LETTER * len(_shown(name)) for name in kept]
+    in_line = len(keys) if sum(widths) <= across_all else max(1, int(across_all / max(widths)))
+    figure = _figure(across_all, len(grid) * down + 0.4 + 0.2 * math.ceil(len(keys) / in_line), title)
     for i, line in enumerate(grid):
         for j, hits in enumerate(line):
             axes = _axes(figure, 0.35 + j * across, 0.1 + i * down, width, height)
@@ -118,8 +126,9 @@ def palette_figure(
         left = MARGIN + (0.1 if j == 0 else 0.35 + columns * across + 0.03)
         middle = 1 - (TITLE + 0.1 + i * down + height / 2) / figure.get_figheight()
         _text(figure, left / figure.get_figwidth(), middle, corner, 13)
-    keys = [Patch(facecolor=_colour(name), label=name) for name in kept]
-    figure.legend(handles=keys, loc="lower center", ncols=min(len(keys), 9), frameon=False, fontsize=7.5)
+    legend = figure.legend(handles=keys, loc="lower center", ncols=in_line, frameon=False, fontsize=7.5)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     return figure
 
 
@@ -160,6 +169,17 @@ def _colour(name: str) -> str:
 def _short(label: str) -> str:
     """A label that leaves room for the clip."""
     return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+
+
+def _shown(name: str) -> str:
+    """The name of a class as it is drawn: in one line of bounded length."""
+    name = " ".join(name.replace("_", " ").split())
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _width(names: Sequence[str]) -> float:
+    """The room for the names left of their rows."""
+    return max(NAMES, 0.1 + LETTER * max(len(_shown(name)) for name in names))
 
 
 def _figure(width: float, height: float, title: str) -> Figure:
@@ -212,7 +232,7 @@ def _draw(axes: Axes, hits: np.ndarray, names: Sequence[str], steps_per_beat: in
 
 def _name_rows(axes: Axes, names: Sequence[str], size: float) -> None:
     """The names of the classes, left of their rows."""
-    axes.set_yticks(np.arange(len(names)) + 0.5, [name.replace("_", " ") for name in names])
+    axes.set_yticks(np.arange(len(names)) + 0.5, [_shown(name) for name in names], parse_math=False)
     axes.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK, pad=4)
 
 

@@ -181,6 +181,23 @@ def test_nothing_is_drawn_beyond_the_edge():
         assert all((edge == 1).all() for edge in edges)
 
 
+def test_any_names_of_classes_are_drawn_whole_and_taken_as_they_are():
+    names = ("_a$\\bad{$", "acoustic bass drum", "the open\nhat of my neighbour in the attic", *NAMES[3:])
+    clips = [some_hits(seed=seed) for seed in range(2)]
+    drawn = ["a$\\bad{$", "acoustic bass drum", "the open hat of my neig…"]
+    for figure in (plots.grid_figure(some_hits(), names, 4, 16), plots.strip_figure(clips, names, 4, 16)):
+        assert row_names(figure.axes[0])[:3] == drawn
+        figure.canvas.draw()
+        assert min(label.get_window_extent().x0 for label in figure.axes[0].get_yticklabels()) > 0
+    figure = plots.palette_figure([clips, clips], names, 4, 16)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [*drawn, *NAMES[3:]]
+    figure.canvas.draw()
+    key = figure.legends[0].get_window_extent()
+    assert key.x0 > 0
+    assert key.x1 < figure.bbox.width
+    assert key.y1 < min(axes.get_window_extent().y0 for axes in figure.axes)
+
+
 def test_the_saved_picture_shows_a_hit_in_its_colour(tmp_path: Path):
     hits = np.zeros((16, 9), dtype=bool)
     hits[8, 0] = True
