@@ -159,15 +159,16 @@ def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path])
     """
     if valid:
         return [prepare(modality, sources), prepare(modality, valid)]
-    train, valid, test = (modality.of_split(split, sources) for split in ("train", "valid", "test"))
-    if train is None:
-        if valid is not None or test is not None:  # all files are held out, and none of them may be trained on
+    learn_from = modality.of_split("train", sources)
+    validate_on, test_on = modality.of_split("valid", sources), modality.of_split("test", sources)
+    if learn_from is None:
+        if validate_on is not None or test_on is not None:  # none of what is held out may be trained on
             raise ValueError(
                 f"the split 'train' has none of the files of {configuration.few(map(str, sources))}; give files to "
                 "train on, or another table of splits"
             )
         return [prepare(modality, sources)]
-    return [prepare(split, sources) for split in (train, valid) if split is not None]
+    return [prepare(split, sources) for split in (learn_from, validate_on) if split is not None]
 
 
 def _create(

@@ -205,8 +205,16 @@ def test_reading_may_stop_before_its_end(tmp_path: Path) -> None:
             "FOLDER has no hits on channel 10 in 2 files; channels with notes: 1 (3), 16 (1); pass --drum-channel or "
             "--all-channels",
         ),
-        ({"a.mid": midi(b"")}, {}, "FOLDER has no hits on channel 10 in 1 file; it has no notes; give files with drums"),
-        ({"a.mid": midi(b"")}, {"channel": None}, "FOLDER has no hits on any channel in 1 file; it has no notes; give files with drums"),
+        (
+            {"a.mid": midi(b"")},
+            {},
+            "FOLDER has no hits on channel 10 in 1 file; it has no notes; give files with drums",
+        ),
+        (
+            {"a.mid": midi(b"")},
+            {"channel": None},
+            "FOLDER has no hits on any channel in 1 file; it has no notes; give files with drums",
+        ),
         (
             {"a.mid": song(1), "b.mid": song(3)},
             {"bars": 4},
