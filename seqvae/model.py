@@ -169,7 +169,7 @@ class Model:
         first, last = self._windows([a, b])
         decoding = self._decoding(temperature, 0, 1.0, beam, [first])
         longer = max(len(first), len(last))
-        like = [first[place % len(first)] for place in range(longer)]
+        like = [self.modality.as_long_as(first[place % len(first)], last[place % len(last)]) for place in range(longer)]
         ends = [self.encode_windows(windows).mean for windows in (first, last)]
         walks = [
             generate.interpolate(
@@ -201,6 +201,8 @@ class Model:
         longer = max(map(len, groups))
         means = [self.encode_windows(group).mean for group in groups]
         like = [groups[0][place % len(groups[0])] for place in range(longer)]
+        for group in groups[1:]:
+            like = [self.modality.as_long_as(own, group[place % len(group)]) for place, own in enumerate(like)]
         squares = [
             generate.palette(
                 self.vae, torch.stack([mean[place % len(mean)] for mean in means]), size, decoding, mode, seed

@@ -10,6 +10,7 @@ from pretty_midi import Instrument, Note, PrettyMIDI
 from seqvae import config as configuration
 from seqvae import generate
 from seqvae.core.latent import slerp
+from seqvae.modalities.base import Report
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drums import Drums
 from seqvae.modalities.midi.files import Reading
@@ -108,6 +109,22 @@ def test_of_two_songs_the_shorter_one_is_repeated() -> None:
     assert np.array_equal(hits_of(walk[2]), np.concatenate([decoded(codes(b), 32), decoded(codes(c), 32)]))
     back = model().interpolate(piece(b, c), piece(a), steps=3)
     assert np.array_equal(hits_of(back[2]), hits_of(walk[0]))
+
+
+def test_a_short_end_shortens_nothing_on_the_way() -> None:
+    short, long = groove(1, 1), groove(2, 2)
+    for a, b in ((short, long), (long, short)):
+        walk = model().interpolate(piece(a), piece(b), steps=3)
+        assert [len(hits_of(one)) for one in walk] == [32, 32, 32]
+        assert np.array_equal(hits_of(walk[2 if a is short else 0]), decoded(codes(long), 32))
+    square = model().palette([piece(short), piece(short), piece(short), piece(long)], size=2)
+    assert np.array_equal(hits_of(square[3]), decoded(codes(long), 32))
+
+
+def test_windows_in_a_metre_that_the_model_does_not_know_are_counted() -> None:
+    report = Report()
+    assert model().modality.encode(groove(2, 1, meter=(7, 8)), report) is None
+    assert dict(report.counts) == {"windows in 7/8, which the model does not know, left out": 1}
 
 
 def test_the_corners_of_a_palette_are_the_reconstructions() -> None:

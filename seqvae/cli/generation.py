@@ -1,12 +1,13 @@
 """`seqvae sample`, `reconstruct`, `interpolate` and `similar`: new items from a trained model."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 from click.core import ParameterSource
 
-from seqvae.cli.items import one_item, open_model, read_items
+from seqvae.cli.items import Named, one_item, open_model, read_items
 from seqvae.cli.options import (
     Input,
     beam_option,
@@ -26,6 +27,10 @@ from seqvae.cli.options import (
     top_k_option,
     top_p_option,
 )
+from seqvae.cli.words import counted
+
+if TYPE_CHECKING:
+    from seqvae.model import Model
 
 mode_option = click.option(
     "--mode", type=click.Choice(["slerp", "lerp"]), default="slerp", show_default=True, help="The path."
@@ -129,11 +134,20 @@ def interpolate(
     model, face = open_model(run, device, source, output)
     named = [one_item(model, face, value, source) for value in ends]
     items = [one.item for one in named]
+    _tell_repeated(model, named)
     if corners:
         face.show(model, model.palette(items, grid, mode, temperature, seed), output, "grid", named)
     else:
         made = model.interpolate(items[0], items[1], steps, mode, temperature, beam, seed)
         face.show(model, made, output, "path", named)
+
+
+def _tell_repeated(model: "Model", named: Sequence[Named]) -> None:
+    """Which of the items are repeated, since another one has more windows, on stderr."""
+    windows = [len(model.modality.accept(one.item)) for one in named]
+    for one, count in zip(named, windows, strict=True):
+        if count < max(windows):
+            click.echo(f"{one.name}: {counted(count, 'windows')}, repeated up to {max(windows):,}", err=True)
 
 
 def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None, beam: int) -> tuple[str, ...]:

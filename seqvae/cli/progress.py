@@ -22,8 +22,13 @@ def validation_line(record: Mapping[str, Any]) -> str:
     return (
         f"validation at step {record['step']:,} (epoch {record['epoch']:.1f}): {-record['elbo_nats']:.2f} nats, "
         f"KL {record['kl_nats']:.2f}, {counted(record['active_units'], 'active units')}, "
-        f"perplexity at most {record['perplexity_bound']:.2f}{best}"
+        f"perplexity at most {_perplexity(record['perplexity_bound'])}{best}"
     )
+
+
+def _perplexity(bound: float) -> str:
+    """With two decimals as long as these mean something: of many classes at once a step has very many outcomes."""
+    return f"{bound:.2f}" if bound < 1e6 else f"{bound:.1e}"
 
 
 def _figures(record: Mapping[str, Any], active_units: int | None) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Split = Literal["all", "train", "valid", "test"]
 Arrangement = Literal["set", "path", "grid"]
 
+
 @dataclass
 class Report:
     """What reading a source gave: how many items, and what was dropped or changed and why."""
@@ -77,6 +78,10 @@ class Modality(Protocol):
 
     def accept(self, given: Any) -> list[Any]:
         """The items of something that a user hands in, in order. Raises ValueError when it is nothing of this kind."""
+        ...
+
+    def as_long_as(self, item: Any, other: Any) -> Any:
+        """An item to decode like this one, but as long as the longer of the two: what leads from one to the other."""
         ...
 
     def present(self, items: Sequence[Any]) -> Any:

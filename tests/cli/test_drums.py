@@ -125,7 +125,9 @@ def test_a_file_whose_name_holds_a_hash_is_a_file(seqvae: Callable[..., Result],
 
 
 def test_an_interpolation_is_also_written_as_a_whole(seqvae: Callable[..., Result], place: Path) -> None:
-    lines = made(seqvae("interpolate", "run", "two.mid", "five.mid", "--steps", 3, "--out", "walk"))
+    result = seqvae("interpolate", "run", "two.mid", "five.mid", "--steps", 3, "--out", "walk")
+    lines = made(result)
+    assert result.stderr == "two.mid: 1 window, repeated up to 3\n"
     assert [line.split(" ")[0] for line in lines] == [
         *(f"walk/00{n}.mid" for n in (1, 2, 3)), "walk/interpolation.mid",
     ]  # fmt: skip

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from seqvae import modalities
 from seqvae.cli.recipes import known_recipes
+from seqvae.config import build, merge, read_toml
+from seqvae.training.limits import check_values
 
 KEYS = [
     "items",
@@ -150,6 +153,13 @@ def test_every_recipe_starts_with_a_comment_that_says_what_it_is(name: str, seqv
     first = seqvae("recipes", name).stdout.splitlines()[0]
     assert first.startswith("# ")
     assert first.endswith(".")
+
+
+@pytest.mark.parametrize("name", list(known_recipes()))
+def test_every_recipe_is_a_configuration_that_can_be_trained(name: str) -> None:
+    values = read_toml(known_recipes()[name])
+    kind = modalities.get(values.pop("modality"))
+    check_values(build(kind.name, kind.data_config, kind.model_config, merge(kind.defaults, values)))
 
 
 def test_the_cache_is_found_and_cleared(

@@ -216,8 +216,9 @@ class Drums:
                 f"a clip of {length} steps at {item.steps_per_quarter} a quarter with {width} classes does not fit; "
                 f"give up to {steps} steps at {self.data.steps_per_quarter} a quarter with {len(self.classes)} classes"
             )
-        if self._known:
-            self._check_meter(item, "the clip")
+        if self._known and item.meter not in self._known:
+            report.counts[f"windows in {item.meter[0]}/{item.meter[1]}, which the model does not know, left out"] += 1
+            return None
         hits = item.hits if length == steps else np.pad(item.hits, ((0, steps - length), (0, 0)))
         if not self.combined:
             return hits.astype(np.uint8)
@@ -248,6 +249,11 @@ class Drums:
             meter = next((meter for meter in known if self._steps(meter) == len(x)), known[0])
             clip = replace(self._typical, hits=hits, meter=meter, steps_per_quarter=self.data.steps_per_quarter)
         return clip if self.bpm is None else replace(clip, bpm=self.bpm)
+
+    def as_long_as(self, item: Clip, other: Clip) -> Clip:
+        """The clip, filled up with silence to the length of the other where both have one metre."""
+        missing = max(0, len(other.hits) - len(item.hits)) if other.meter == item.meter else 0
+        return replace(item, hits=np.pad(item.hits, ((0, missing), (0, 0))))
 
     def present(self, items: Sequence[Clip]) -> "PrettyMIDI":
         """The clips one after another as MIDI, bar lines kept."""
@@ -314,7 +320,8 @@ class Drums:
         if self.split == "all":
             for name in ("split_column", "valid_share", "test_share", "seed"):
                 del reading[name]
-        content = json.dumps([reading, self.combined, hashlib.sha256(table).hexdigest()], sort_keys=True)
+        digest = hashlib.sha256(table).hexdigest()
+        content = json.dumps([reading, self.combined, sorted(self._known), digest], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def save(self, folder: Path) -> list[Path]:

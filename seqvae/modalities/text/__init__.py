@@ -105,6 +105,10 @@ class Text:
             raise ValueError(f"a {type(given).__name__} is no text; give a str")
         return [given]
 
+    def as_long_as(self, item: str, other: str) -> str:
+        """The text itself: a text ends where it ends."""
+        return item
+
     def present(self, items: Sequence[str]) -> str:
         """The only item: a text is not cut."""
         (text,) = items
