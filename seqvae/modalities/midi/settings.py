@@ -15,9 +15,9 @@ READING_KEYS = frozenset(
     {"hop", "drum_channel", "all_channels", "unique", "mix", "drop", "rotate", "split_csv", "split_column",
      "valid_share", "test_share", "split_seed"}
 )  # fmt: skip
-# A beta of 1 would leave a few nats of code: a reconstruction should sound like its input.
+# 48 bits of free KL and a beta of 0.2 are MusicVAE's: codes that tell grooves apart, and a prior that can be sampled.
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "objective": {"beta": 0.2, "schedule": "constant", "free_nats_total": 70.0},
+    "objective": {"beta": 0.2, "schedule": "constant", "free_nats_total": 33.271},
     "train": {"batch_size": 64, "learning_rate": 2e-3, "cosine": True, "clip": 1.0, "decay_patience": 0},
 }
 
