@@ -31,6 +31,7 @@ class DrumFace:
     """See `items.Face`."""
 
     wanted = "INPUT, a MIDI file or FILE#INDEX, or --file with a file or folder for all of its windows"
+    unit = "drum steps"
     after_training = ("sample RUN", "interpolate RUN A.mid B.mid", "evaluate RUN DATA")
 
     def prepare(self, model: "Model", source: Input, output: Output) -> None:

@@ -29,6 +29,7 @@ class Face(Protocol):
     """What the command line does in its own way for one modality."""
 
     wanted: str  # what is missing where no item is given
+    unit: str  # what a step of an item is called
     after_training: Sequence[str]  # commands to try next; RUN stands for the run folder
 
     def prepare(self, model: "Model", source: Input, output: Output) -> None:

@@ -31,23 +31,23 @@ def _perplexity(bound: float) -> str:
     return f"{bound:.2f}" if bound < 1e6 else f"{bound:.1e}"
 
 
-def _figures(record: Mapping[str, Any], active_units: int | None) -> str:
+def _figures(record: Mapping[str, Any], active_units: int | None, unit: str) -> str:
     active = "" if active_units is None else f"  {active_units} active"
     return (
         f"{-record['elbo_nats']:.2f} nats  KL {record['kl_nats']:.2f}  beta {record['beta']:.2f}{active}  "
-        f"{record['tokens_per_second']:,.0f} tokens/s"
+        f"{record['tokens_per_second']:,.0f} {unit}/s"
     )
 
 
 class Watcher:
     """A Reporter (see `training.log`) that writes lines.
 
-    `is_first`: of all processes this one tells. `first_step`: where training began. `has_trained`: whether there was
-    something left to do.
+    `unit` is what the steps of items are called. `is_first`: of all processes this one tells. `first_step`: where training
+    began. `has_trained`: whether there was something left to do.
     """
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, unit: str = "tokens") -> None:
+        self.console, self.unit = console, unit
         self.is_first = self.has_trained = False
         self.active_units: int | None = None
         self._total = self.first_step = 0
@@ -79,7 +79,7 @@ class Watcher:
         self.has_trained = True
         seconds = (time.perf_counter() - self._clock) / max(1, step - self.first_step) * max(0, self._total - step)
         left = f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{int(seconds % 60):02}"
-        self.message(f"step {step:,}/{self._total:,}  {_figures(record, self.active_units)}  ETA {left}")
+        self.message(f"step {step:,}/{self._total:,}  {_figures(record, self.active_units, self.unit)}  ETA {left}")
 
     def validation(self, record: Mapping[str, Any]) -> None:
         """A line with the figures of a validation."""
@@ -95,8 +95,8 @@ class Watcher:
 class Bar(Watcher):
     """A Reporter that keeps a bar below its lines."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, unit: str = "tokens") -> None:
+        super().__init__(console, unit)
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(12), TaskProgressColumn(), TimeRemainingColumn(),
             console=console, speed_estimate_period=600.0,
@@ -119,13 +119,15 @@ class Bar(Watcher):
         """Move the bar and show the figures beside it."""
         self.has_trained = True
         if self._task is not None:
-            self._bar.update(self._task, completed=record["step"], description=_figures(record, self.active_units))
+            self._bar.update(
+                self._task, completed=record["step"], description=_figures(record, self.active_units, self.unit)
+            )
 
 
-def watcher() -> Watcher:
-    """A bar where stderr is a terminal, else lines."""
+def watcher(unit: str) -> Watcher:
+    """A bar where stderr is a terminal, else lines; `unit` is what a step of an item is called."""
     console = plain_console(stderr=True)
-    return Bar(console) if console.is_terminal else Watcher(console)
+    return Bar(console, unit) if console.is_terminal else Watcher(console, unit)
 
 
 class Steps:

@@ -21,6 +21,7 @@ class TextFace:
     """See `items.Face`."""
 
     wanted = "INPUT, --file FILE, or - to read from the standard input"
+    unit = "tokens"
     after_training = ("sample RUN", "interpolate RUN A B", "evaluate RUN DATA")
 
     def prepare(self, model: "Model", source: Input, output: Output) -> None:

@@ -82,7 +82,7 @@ def _make(kind: Any) -> click.Command:
         from seqvae.training import run as training
         from seqvae.training.loop import Interrupted
 
-        with watcher() as reporter:
+        with watcher(face_of(kind.name).unit) as reporter:
             try:
                 if resume:
                     _check_resumed(kind.name, out, data, valid)
