@@ -42,8 +42,8 @@ def _figures(record: Mapping[str, Any], active_units: int | None, unit: str) -> 
 class Watcher:
     """A Reporter (see `training.log`) that writes lines.
 
-    `unit` is what the steps of items are called. `is_first`: of all processes this one tells. `first_step`: where training
-    began. `has_trained`: whether there was something left to do.
+    `unit` is what the steps of items are called. `is_first`: of all processes this one tells. `first_step`: where
+    training began. `has_trained`: whether there was something left to do.
     """
 
     def __init__(self, console: Console, unit: str = "tokens") -> None:
