@@ -76,6 +76,9 @@ def test_a_code_may_be_drawn_in_place_of_the_mean(sentences: list[Tensor]) -> No
 @pytest.mark.parametrize("code_seed", [None, 5])
 def test_free_running_predicts_from_its_own_draws(sentences: list[Tensor], code_seed: int | None) -> None:
     vae = lstm_vae(latent=5, outcomes=9)
+    with torch.no_grad():  # or what is read would hardly matter
+        for parameter in vae.decoder.parameters():
+            parameter.mul_(5.0)
     batch = token_batch(sentences, range(7))
     q = vae.posterior(batch)
     z = q.mean if code_seed is None else q.rsample(Noise(code_seed, batch.keys))
