@@ -31,6 +31,7 @@ class Digits:
     end = 0
     max_steps = 100
     reading_keys: ClassVar[frozenset[str]] = frozenset()
+    least_steps: ClassVar[int] = 0
     defaults: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def __init__(self, mark: str = "", longest: int = 99) -> None:

@@ -44,6 +44,7 @@ class Modality(Protocol):
     data_config: ClassVar[type]  # frozen dataclass behind the `data.*` keys
     model_config: ClassVar[type]  # frozen dataclass behind the `model.*` keys
     reading_keys: ClassVar[frozenset[str]]  # those of `data.*` that may change while encoding and model stay
+    least_steps: ClassVar[int]  # training goes on for as many epochs as these steps take, unless epochs are asked for
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]]  # values that suit it better than the shared defaults
     data: Any
 

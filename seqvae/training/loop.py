@@ -171,7 +171,8 @@ class _Loop:
             self._validate()
         progress.epoch, progress.offset, progress.examples = progress.epoch + 1, 0, 0
         if not self._nothing_left():
-            self._save()
+            if not train.validate_steps:  # else epochs may be a step or two, and checkpoints are counted in steps
+                self._save()
             self._stop_if_asked()
 
     def _finish(self) -> None:

@@ -1,6 +1,7 @@
 """From files to a trained run folder."""
 
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,13 @@ def train(  # noqa: PLR0913 - the command line, in one call
         report = _report(corpora)
         reporter.data(report)
         _starting_point(config, encoding, start_from)  # what cannot be built must not cost the run that is replaced
-        _create(out, config, encoding, report, paths, valid_paths, start_from)
+        asked = {"epochs", "steps"} & (values or {}).get("train", {}).keys()
+        whole = config if asked else _long_enough(config, encoding.least_steps, corpora)
+        _create(out, whole, encoding, report, paths, valid_paths, start_from)
 
     with hold:
         in_first_process(accelerator, create)
-        return _continue(out, config, accelerator, reporter, corpora)
+        return _continue(out, None, accelerator, reporter, corpora)
 
 
 def resume(
@@ -208,9 +211,20 @@ def _corpora_of(out: Path) -> list[Corpus]:
     return corpora
 
 
-def _continue(out: Path, config: Config, accelerator: Any, reporter: Reporter, corpora: Sequence[Corpus]) -> Run:
-    """Train from the newest checkpoint on; processes that are not the first have no corpora yet."""
-    run, _, modality = open_run(out)
+def _long_enough(config: Config, least_steps: int, corpora: Sequence[Corpus]) -> Config:
+    """The configuration with so many epochs that training has at least these steps."""
+    train, (part, _) = config.train, parts(corpora, config.train.seed)
+    steps = math.ceil(Batches(part, train.batch_size, train.batch_by).count() / train.accumulate)
+    return configuration.with_train(config, epochs=max(train.epochs, math.ceil(least_steps / steps)))
+
+
+def _continue(out: Path, config: Config | None, accelerator: Any, reporter: Reporter, corpora: Sequence[Corpus]) -> Run:
+    """Train from the newest checkpoint on, by the run's own configuration or a changed one.
+
+    Processes that are not the first have no corpora yet.
+    """
+    run, own, modality = open_run(out)
+    config = config or own
     corpora = corpora or _corpora_of(out)
     settings = config.train
     train_part, valid_part = parts(corpora, settings.seed)

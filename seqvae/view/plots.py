@@ -226,7 +226,8 @@ def _draw(axes: Axes, hits: np.ndarray, names: Sequence[str], steps_per_beat: in
         for x, y in np.argwhere(hits) + np.array([0.08, 0.0])
     ]
     colours = [_colour(names[row]) for row in np.argwhere(hits)[:, 1]]
-    axes.add_collection(PolyCollection(boxes, facecolors=colours, edgecolors="white", linewidths=0.6, zorder=3), autolim=False)
+    hit = PolyCollection(boxes, facecolors=colours, edgecolors="white", linewidths=0.6, zorder=3)
+    axes.add_collection(hit, autolim=False)
     axes.vlines(range(0, steps + 1, steps_per_bar), 0, rows, color=INK, linewidth=1.1, zorder=2, clip_on=False)
 
 

@@ -13,6 +13,7 @@ from seqvae.data import Batches, Part, prepare
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.drums import Drums
 from seqvae.modalities.midi.settings import DrumData
 from seqvae.modalities.midi.writing import to_midi, write_midi
 from seqvae.model import load, open_run
@@ -155,6 +156,20 @@ def test_a_model_goes_on_with_files_that_are_read_otherwise(folder: Path, whole:
     assert {name: part["items"] for name, part in run.report.items()} == {"train": 16, "valid": 4}
     with pytest.raises(ValueError, match=r"keeps the model and encoding of .*, but data.bars would change"):
         train("drums", folder, tmp_path / "other", {"data": {"bars": 1}}, device="cpu", start_from=whole.path)
+
+
+def test_a_small_folder_is_trained_for_more_epochs_unless_their_number_is_given(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Drums, "least_steps", 7)
+    settings = {"model": SIZES, "train": {"batch_size": 14, "threads": 1}}
+    monkeypatch.setitem(Drums.defaults["train"], "epochs", 3)
+    run = train("drums", folder, tmp_path / "run", settings, device="cpu")
+    assert run.settings["train"]["epochs"] == 4, "27 windows are two steps an epoch"
+    assert run.steps()[-1] == 8
+    given = {**settings, "train": {**settings["train"], "epochs": 2}}
+    run = train("drums", folder, tmp_path / "given", given, device="cpu")
+    assert run.steps()[-1] == 4
 
 
 def test_drums_have_defaults_of_their_own_under_what_is_given(folder: Path, tmp_path: Path) -> None:

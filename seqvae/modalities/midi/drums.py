@@ -20,7 +20,7 @@ from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip, Meter, steps_per_bar
 from seqvae.modalities.midi.files import Reading, read_clips, windows_of
 from seqvae.modalities.midi.reading import Notes, parse
-from seqvae.modalities.midi.settings import DEFAULTS, READING_KEYS, DrumData
+from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, READING_KEYS, DrumData
 from seqvae.modalities.midi.sources import MidiFile, contents, find
 from seqvae.modalities.sequences import draw_uniform, sequence_nets
 
@@ -49,6 +49,7 @@ class Drums:
     data_config: ClassVar[type] = DrumData
     model_config: ClassVar[type] = DrumModel
     reading_keys: ClassVar[frozenset[str]] = READING_KEYS
+    least_steps: ClassVar[int] = LEAST_STEPS
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS
     end: ClassVar[None] = None
 

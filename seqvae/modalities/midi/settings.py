@@ -15,6 +15,7 @@ READING_KEYS = frozenset(
     {"hop", "drum_channel", "all_channels", "unique", "mix", "drop", "rotate", "split_csv", "split_column",
      "valid_share", "test_share", "split_seed"}
 )  # fmt: skip
+LEAST_STEPS = 800  # of a folder of few files, whose epochs are short
 # 48 bits of free KL and a beta of 0.2 are MusicVAE's: codes tell grooves apart, and the prior can be sampled. Weights
 # shared by classes, positions and windows that borrow from others make the most of a folder of some hundred files.
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -26,7 +27,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "objective": {"beta": 0.2, "schedule": "constant", "free_nats_total": 33.271},
     "train": {
         "epochs": 30, "batch_size": 64, "optimizer": "adamw", "weight_decay": 0.01, "learning_rate": 2e-3,
-        "warmup_steps": 100, "cosine": True, "clip": 1.0, "decay_patience": 0,
+        "warmup_steps": 100, "cosine": True, "clip": 1.0, "decay_patience": 0, "validate_steps": 200,
     },
 }  # fmt: skip
 

@@ -56,6 +56,7 @@ class Text:
     data_config: ClassVar[type] = TextData
     model_config: ClassVar[type] = SequenceModel
     reading_keys: ClassVar[frozenset[str]] = frozenset({"encoding"})
+    least_steps: ClassVar[int] = 0
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, data: TextData) -> None:
