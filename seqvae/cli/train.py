@@ -21,6 +21,9 @@ from seqvae.cli.options import (
 from seqvae.cli.recipes import read_recipe
 from seqvae.config import Objective, Train, options
 
+HELP = """Train a model on the {modality} files DATA and write it into the run folder --out.
+
+The configuration is made of defaults, over them a recipe, over it options, over these --set."""
 ALIASED_TRAIN_KEYS = ("epochs", "seed", "precision", "tensorboard")
 
 
@@ -48,8 +51,7 @@ def _make(kind: Any) -> click.Command:
     @click.command(
         kind.name,
         cls=_TrainCommand,
-        help=f"Train a model on the {kind.name} files DATA and write it into the run folder --out.\n\n"
-        "The configuration is made of defaults, over them a recipe, over it options, over these --set.",
+        help=HELP.format(modality=kind.name),
     )
     @data_argument
     @click.option("--out", required=True, type=PATH, metavar="RUN", help="The run folder to write.")

@@ -127,12 +127,6 @@ def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
     return content.getvalue()
 
 
-def write_wav(samples: np.ndarray, rate: int, path: Path) -> Path:
-    """Write samples in [-1, 1] as a WAV file; its path."""
-    path.write_bytes(wav(samples, rate))
-    return path
-
-
 def _mixed(hits: Sequence[tuple[int, str, float]], rate: int, least: int) -> np.ndarray:
     """The sum of all hits, given by their first samples and in order, at least so many samples long."""
     samples = [_sample(sound, rate) for _, sound, _ in hits]

@@ -4,7 +4,6 @@ import io
 import math
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -141,12 +140,6 @@ def png(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         figure.savefig(content, format="png", dpi=dots, metadata={"Software": None})
     return content.getvalue()
-
-
-def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as a PNG file; its path."""
-    path.write_bytes(png(figure))
-    return path
 
 
 def _rows(clips: Sequence[np.ndarray], names: Sequence[str]) -> list[int]:

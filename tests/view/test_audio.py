@@ -14,7 +14,7 @@ import pretty_midi
 import pytest
 
 from seqvae.view import audio
-from seqvae.view.audio import RATE, SOUNDS, find_soundfont, render, sound_of, synthesize, wav, write_wav
+from seqvae.view.audio import RATE, SOUNDS, find_soundfont, render, sound_of, synthesize, wav
 
 FRAME = 32  # samples, 0.7 ms
 ROCK = [
@@ -192,10 +192,9 @@ def test_an_object_is_rendered_from_its_drums():
     assert len(render(midi_of([(0.0, 60, 100)], is_drum=False))) == 0
 
 
-def test_a_wav_file_holds_the_samples_as_16_bits(tmp_path: Path):
+def test_a_wav_file_holds_the_samples_as_16_bits():
     samples = synthesize(ROCK)
-    path = write_wav(samples, RATE, tmp_path / "groove.wav")
-    with wave.open(str(path), "rb") as file:
+    with wave.open(io.BytesIO(wav(samples)), "rb") as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
         read = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2") / 32767
     np.testing.assert_allclose(read, samples, atol=0.51 / 32767)

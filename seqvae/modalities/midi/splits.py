@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from seqvae.config import few, nearest
@@ -99,12 +99,6 @@ def _endings(file: MidiFile) -> list[str]:
     """The path of a file without its first folder, without its first two, ..., the longest first."""
     parts = file.parts
     return [parts[0] + "/".join(parts[1:])] + ["/".join(parts[start:]) for start in range(1, len(parts))]
-
-
-def overlap(train: Iterable[Clip], other: Iterable[Clip]) -> int:
-    """How many windows of one part have the hits and the metre of a window of the other, which is trained on."""
-    known = {key(clip) for clip in train}
-    return sum(key(clip) in known for clip in other)
 
 
 def key(clip: Clip) -> bytes:
