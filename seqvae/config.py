@@ -25,6 +25,11 @@ def key(
     return field(default=default, metadata={"help": help, "least": least, "below": below, "most": most})
 
 
+POSTERIOR = "gaussian, or point: a plain autoencoder, whose code is the mean alone, without KL term"
+SCALE = "posterior scale: exp of half a log-variance, or softplus"
+CODE_INITIAL_SCALE = "the layers to and from the code start normal with this scale, biases at zero; 0: as the others"
+
+
 @dataclass(frozen=True)
 class SequenceModel:
     """Sizes and wiring of the LSTM encoder and decoder. The published models differ in each of these."""
@@ -36,7 +41,8 @@ class SequenceModel:
     encoder_layers: int = key(1, "layers of the encoder", least=1)
     decoder_layers: int = key(1, "layers of the decoder", least=1)
     bidirectional: bool = key(True, "read the input in both directions")
-    scale: Literal["exp", "softplus"] = key("exp", "posterior scale: exp of half a log-variance, or softplus")
+    posterior: Literal["gaussian", "point"] = key("gaussian", POSTERIOR)
+    scale: Literal["exp", "softplus"] = key("exp", SCALE)
     initial_state: Literal["cell", "dense"] = key(
         "cell", "cell: c0 = W z, h0 = tanh(c0); dense: tanh of a dense layer for all states"
     )
@@ -49,9 +55,7 @@ class SequenceModel:
     initial_range: float = key(
         0.0, "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own", least=0
     )
-    code_initial_scale: float = key(
-        0.0, "the layers to and from the code start normal with this scale, biases at zero; 0: as the others", least=0
-    )
+    code_initial_scale: float = key(0.0, CODE_INITIAL_SCALE, least=0)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,32 @@ class DrumModel(SequenceModel):
 
 
 @dataclass(frozen=True)
+class ImageModel:
+    """Sizes and wiring of the encoder and decoder of images. Widths and channels stand in the encoder's order."""
+
+    latent: int = key(20, "latent units Z; 2 for pictures of the plane", least=1)
+    net: Literal["dense", "conv"] = key("dense", "dense layers, or convolutions and deconvolutions of stride 2")
+    widths: str = key("400", "dense: units of the hidden layers, such as 512,256; the decoder has them in reverse")
+    channels: str = key("32,64", "conv: channels of the convolutions, each of which halves height and width")
+    dense: int = key(0, "conv: units of a dense layer before and after the code; 0: none", least=0)
+    activation: Literal["relu", "tanh", "softplus", "elu", "silu"] = key("relu", "what follows each hidden layer")
+    likelihood: Literal["bernoulli", "gaussian", "laplace", "logistic"] = key(
+        "bernoulli", "of a pixel: bernoulli (binary cross-entropy), gaussian (squared error), laplace (absolute error), "
+        "logistic (256 discretised levels)",
+    )  # fmt: skip
+    pixel_scale: float = key(
+        0.0, "gaussian, laplace: fixed scale of a pixel, of which 1 is the way from black to white; 0: learned", least=0
+    )
+    corruption: float = key(0.0, "how much the encoder's input is corrupted in training (denoising); 0: not", least=0)
+    corruption_kind: Literal["mask", "gaussian"] = key(
+        "mask", "mask: this share of the pixels is black; gaussian: noise of this scale"
+    )
+    posterior: Literal["gaussian", "point"] = key("gaussian", POSTERIOR)
+    scale: Literal["exp", "softplus"] = key("exp", SCALE)
+    code_initial_scale: float = key(0.0, CODE_INITIAL_SCALE, least=0)
+
+
+@dataclass(frozen=True)
 class Objective:
     """The training objective: -E[log p(x|z)] + beta * KL, with free bits and a schedule for beta."""
 
@@ -83,6 +113,7 @@ class Objective:
     rising: float = key(0.5, "share of each cycle in which beta rises", least=0)
     free_nats_per_dimension: float = key(0.0, "floor on the batch mean of each latent unit's KL, in nats", least=0)
     free_nats_total: float = key(0.0, "mean over examples of max(KL - free, 0), in nats", least=0)
+    importance_samples: int = key(1, "draws of z for each example: 1 the ELBO, more the bound of IWAE", least=1)
     sampling_schedule: Literal["constant", "exponential", "inverse_sigmoid"] = key(
         "constant", "how the share of the decoder's inputs that it draws itself grows with the steps of training"
     )
