@@ -1,0 +1,41 @@
+"""The files below a folder, and what a wrong path may have been meant for."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+NEAR = 0.75  # likeness of file names, 0 to 1, from which one may be meant for the other
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of that name is left out: hidden ones, and those that macOS adds to zips."""
+    return name.startswith((".", "__MACOSX"))
+
+
+def names_below(folder: Path) -> Iterator[str]:
+    """Relative paths of the files below a folder, by way of links too, but through each folder once.
+
+    Hidden files and folders are left out. Raises ValueError where a folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise ValueError(f"{error.filename} cannot be read ({error.strerror}); mend that, or give another folder")
+
+    seen = set()
+    for where, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+        identity = os.stat(where)
+        if (identity.st_dev, identity.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((identity.st_dev, identity.st_ino))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        above = Path(where).relative_to(folder)
+        yield from ((above / name).as_posix() for name in names if not is_hidden(name))
+
+
+def near_name(path: Path) -> str:
+    """` Did you mean 'NAME'?` where something beside a missing path has a name like its own; else empty."""
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=NEAR)
+    return f" Did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,1 @@
+"""Images: IDX stacks, .npz archives and image files to pixels and back."""

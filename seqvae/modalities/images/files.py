@@ -1,0 +1,133 @@
+"""Image files (PNG, JPEG and others) to pixels, and what their headers tell."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seqvae.modalities.images.picture import as_bytes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # whose readers start no other program
+TURNED_BY_EXIF = ("JPEG", "MPO", "WEBP")
+MOST_PIXELS = 64_000_000
+GREY_MODES = ("1", "L", "LA", "La", "I", "F")
+WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
+
+
+class UnreadableImage(ValueError):
+    """An image file that cannot be read. `reason` is the same sentence for all files with the same fault."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is no image that can be read: {reason}; give another file")
+        self.reason = reason
+
+
+def look(path: Path) -> tuple[int, int, int]:
+    """Height, width and channels of an image file by its header. Raises UnreadableImage."""
+    with _opened(path) as image:
+        width, height = image.size
+        if _orientation(image) >= 5:
+            width, height = height, width
+        return height, width, 3 if _has_colour(image) else 1
+
+
+def load(path: Path) -> np.ndarray:
+    """(H, W, C) uint8 of an image file, of its first frame where there are several. Raises UnreadableImage."""
+    with _opened(path) as image:
+        if _orientation(image) > 1:
+            from PIL import ImageOps
+
+            return pixels_of(ImageOps.exif_transpose(image))
+        if image.mode == "F" and not all(0 <= level <= 1 for level in image.getextrema()):
+            raise UnreadableImage(path, "it holds floats outside [0, 1]")
+        return pixels_of(image)
+
+
+def pixels_of(image: "Image") -> np.ndarray:
+    """(H, W, C) uint8 of a PIL image; what is transparent becomes white. Raises ValueError for floats outside [0, 1].
+
+    Images of 16 bits keep their upper 8: PIL's own conversion to 8 bits would cut off all that is above 255.
+    """
+    from PIL import Image
+
+    colour = _has_colour(image)
+    if image.mode.startswith("I"):
+        levels = np.asarray(image).astype(np.int64).clip(0, 65535)
+        if image.mode.startswith("I;16") or levels.max() > 255:
+            levels >>= 8
+        return levels.astype(np.uint8)[:, :, None]
+    if image.mode == "F":
+        return as_bytes(np.asarray(image), "the image")[:, :, None]
+    if image.mode in WITH_ALPHA or "transparency" in image.info:
+        above = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), above)
+    pixels = np.asarray(image.convert("RGB" if colour else "L"))
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The pixels (H, W, C) at another size: the mean over each pixel's area where it shrinks, else bilinear."""
+    from PIL import Image
+
+    shrinks = height <= pixels.shape[0] and width <= pixels.shape[1]
+    way = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+    image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]).resize((width, height), way)
+    return np.asarray(image).reshape(height, width, -1)
+
+
+def grey(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 1) uint8: the luma of RGB pixels (ITU-R 601-2), as PIL has it."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]
+
+
+@contextmanager
+def _opened(path: Path) -> "Iterator[Image]":
+    """The open image; whatever goes wrong with it leaves as UnreadableImage."""
+    from PIL import Image, UnidentifiedImageError
+
+    if not path.is_file():  # a device or a pipe may go on for ever
+        raise UnreadableImage(path, "it is no regular file" if path.exists() else "it is not there")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # readers complain about metadata that nobody asked for
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise Image.DecompressionBombError
+                yield image
+    except (UnreadableImage, MemoryError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UnreadableImage(path, f"it has more than {MOST_PIXELS // 1_000_000} million pixels") from None
+    except UnidentifiedImageError:
+        reason = "it is in no known image format" if path.stat().st_size else "it is empty"
+        raise UnreadableImage(path, reason) from None
+    except PermissionError:
+        raise UnreadableImage(path, "it may not be opened") from None
+    except Exception:  # PIL's readers leave damaged files with exceptions of every kind
+        raise UnreadableImage(path, "it is truncated or damaged") from None
+
+
+def _orientation(image: "Image") -> int:
+    """1 to 8 as in EXIF; from 5 on the image lies on its side."""
+    if image.format not in TURNED_BY_EXIF:
+        return 1
+    turn = image.getexif().get(0x0112, 1)
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+
+
+def _has_colour(image: "Image") -> bool:
+    """Whether the mode, or the palette, has colours."""
+    if image.mode in ("P", "PA"):
+        palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+        return bool((palette != palette[:, :1]).any())
+    return not image.mode.startswith(GREY_MODES)
