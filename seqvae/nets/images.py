@@ -1,13 +1,23 @@
 """Dense and convolutional encoders and decoders of images."""
 
 import itertools
-from typing import Literal, Protocol
+import math
+from typing import Literal, Protocol, cast
 
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from seqvae.nets.cross_entropy import BRIGHTEST
 from seqvae.nets.likelihoods import Draw
-from seqvae.nets.pixels import BRIGHTEST, BernoulliPixels, PixelLikelihood, levels
+from seqvae.nets.pixels import (
+    BernoulliPixels,
+    GaussianPixels,
+    LaplacePixels,
+    LogisticPixels,
+    PixelLikelihood,
+    Shape,
+    levels,
+)
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -18,6 +28,14 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
     "silu": nn.SiLU,
 }
+LIKELIHOODS: dict[str, type[PixelLikelihood]] = {
+    "bernoulli": BernoulliPixels,
+    "gaussian": GaussianPixels,
+    "laplace": LaplacePixels,
+    "logistic": LogisticPixels,
+}
+
+Halves = tuple[nn.Sequential, int, nn.Sequential, nn.Module]  # encoder, its features, decoder, projection
 
 
 class ImageSizes(Protocol):
@@ -79,19 +97,48 @@ class ImageSizes(Protocol):
         ...
 
 
-class ImageEncoder(nn.Module):
-    """An image to features: `layers` over its values as shares of white."""
+class Corruption(nn.Module):
+    """Shares of white (B, H, W, C) with noise on them, for an encoder that is to see through it (Vincent et al. 2008).
 
-    def __init__(self, layers: nn.Sequential, features: int) -> None:
+    mask: this share of the pixels is black, all channels of one together. gaussian: noise of this scale is added.
+    """
+
+    def __init__(self, amount: float, kind: Literal["mask", "gaussian"]) -> None:
+        super().__init__()
+        if amount < 0 or (kind == "mask" and amount >= 1):
+            possible = "a share in [0, 1)" if kind == "mask" else "0 or more"
+            raise ValueError(f"model.corruption={amount} is not possible with corruption_kind={kind}; give {possible}")
+        self.amount = amount
+        self.kind = kind
+
+    def forward(self, shares: Float[Tensor, "B H W C"], noise: Noise) -> Float[Tensor, "B H W C"]:
+        """The corrupted shares; an image meets the same noise in any batch."""
+        shape = shares.shape[1:]
+        if self.kind == "mask":
+            kept = noise.keep("corruption", self.amount, 1, shape[0] * shape[1])
+            return shares * kept.unflatten(2, (shape[0], shape[1], 1)).squeeze(1)
+        return shares + noise.normal("corruption", shape.numel()).mul_(self.amount).to(shares).unflatten(1, shape)
+
+
+class ImageEncoder(nn.Module):
+    """An image to features: `layers` over its channels (C, H, W) as shares of white.
+
+    With noise, that is in training, the layers see what `corruption` leaves of the image.
+    """
+
+    def __init__(self, layers: nn.Sequential, features: int, corruption: Corruption | None = None) -> None:
         super().__init__()
         self.layers = layers
         self.features = features
+        self.corruption = corruption
 
     def forward(self, batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B F"]:
         """Features of each image."""
         dtype = next(self.layers.parameters()).dtype
         shares = batch.x.squeeze(1).to(dtype).div_(BRIGHTEST)  # (B, H, W, C)
-        features: Tensor = self.layers(shares.flatten(1))
+        if noise is not None and self.corruption is not None:
+            shares = self.corruption(shares, noise)
+        features: Tensor = self.layers(shares.permute(0, 3, 1, 2))
         return features
 
 
@@ -99,6 +146,7 @@ class ImageDecoder(nn.Module):
     """z to the distribution of an image: `layers`, then the likelihood with its projection. There is one step."""
 
     has_steps = False
+    layers: nn.Sequential
     likelihood: PixelLikelihood
 
     def __init__(self, layers: nn.Sequential, likelihood: nn.Module, latent: int) -> None:
@@ -129,20 +177,65 @@ class ImageDecoder(nn.Module):
 
 
 def image_nets(
-    shape: tuple[int, int, int], model: ImageSizes, mean: Float[Tensor, "H W C"] | None = None
+    shape: Shape, model: ImageSizes, mean: Float[Tensor, "H W C"] | None = None
 ) -> tuple[ImageEncoder, ImageDecoder]:
     """Encoder and decoder of images of a shape (H, W, C), with weights drawn from torch's global generator.
 
     `mean` is the mean image of the training data, which the decoder starts at.
     """
-    height, width, channels = shape
-    values = height * width * channels
-    widths = _sizes("widths", model.widths)
     activation = ACTIVATIONS[model.activation]
-    encoder = ImageEncoder(_dense([values, *widths], activation), widths[-1])
-    layers = _dense([model.latent, *reversed(widths)], activation)
-    likelihood = BernoulliPixels(nn.Linear(widths[0], values), shape, mean)
-    return encoder, ImageDecoder(layers, likelihood, model.latent)
+    nets = _dense_nets if model.net == "dense" else _conv_nets
+    layers, features, decoder_layers, projection = nets(shape, model, activation)
+    corruption = Corruption(model.corruption, model.corruption_kind) if model.corruption else None
+    decoder = ImageDecoder(decoder_layers, _likelihood(shape, model, projection, mean), model.latent)
+    if model.code_initial_scale:
+        first = cast(nn.Linear, decoder_layers[0])
+        nn.init.normal_(first.weight, std=model.code_initial_scale)
+        nn.init.zeros_(first.bias)
+    return ImageEncoder(layers, features, corruption), decoder
+
+
+def _dense_nets(shape: Shape, model: ImageSizes, activation: type[nn.Module]) -> Halves:
+    values, widths = math.prod(shape), _sizes("widths", model.widths)
+    encoder = [nn.Flatten(), *_dense([values, *widths], activation)]
+    decoder = _dense([model.latent, *reversed(widths)], activation)
+    projection = nn.Linear(widths[0], LIKELIHOODS[model.likelihood].outputs_per_value * values)
+    return nn.Sequential(*encoder), widths[-1], nn.Sequential(*decoder), projection
+
+
+def _conv_nets(shape: Shape, model: ImageSizes, activation: type[nn.Module]) -> Halves:
+    """Convolutions that halve height and width (odd ones rounded up), and deconvolutions that undo each.
+
+    Kernels of four pixels at stride two meet every pixel equally often, so deconvolutions draw no checkerboard.
+    """
+    height, width, colours = shape
+    channels = [colours, *_sizes("channels", model.channels)]
+    encoder: list[nn.Module] = []
+    deconvolutions: list[nn.Module] = []
+    for depth, (outer, inner) in enumerate(itertools.pairwise(channels)):
+        odd = height % 2, width % 2
+        padding = 1 + odd[0], 1 + odd[1]
+        encoder += [nn.Conv2d(outer, inner, 4, 2, padding), activation()]
+        given = outer if depth else LIKELIHOODS[model.likelihood].outputs_per_value * outer
+        deconvolutions[:0] = [nn.ConvTranspose2d(inner, given, 4, 2, padding, odd), activation()]
+        height, width = (height + odd[0]) // 2, (width + odd[1]) // 2
+    *deconvolutions, projection, _ = deconvolutions
+    innermost = (channels[-1], height, width)
+    between = [model.dense] if model.dense else []
+    encoder += [nn.Flatten(), *_dense([math.prod(innermost), *between], activation)]
+    codes = _dense([model.latent, *between, math.prod(innermost)], activation)
+    decoder = nn.Sequential(*codes, nn.Unflatten(1, innermost), *deconvolutions)
+    return nn.Sequential(*encoder), model.dense or math.prod(innermost), decoder, projection
+
+
+def _likelihood(
+    shape: Shape, model: ImageSizes, projection: nn.Module, mean: Float[Tensor, "H W C"] | None
+) -> nn.Module:
+    if model.likelihood == "gaussian":
+        return GaussianPixels(projection, shape, mean, model.pixel_scale)
+    if model.likelihood == "laplace":
+        return LaplacePixels(projection, shape, mean, model.pixel_scale)
+    return (LogisticPixels if model.likelihood == "logistic" else BernoulliPixels)(projection, shape, mean)
 
 
 def _sizes(name: str, text: str) -> list[int]:
@@ -153,9 +246,9 @@ def _sizes(name: str, text: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def _dense(sizes: list[int], activation: type[nn.Module]) -> nn.Sequential:
+def _dense(sizes: list[int], activation: type[nn.Module]) -> list[nn.Module]:
     """Linear layers between the sizes, each with its activation."""
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(sizes):
         layers += [nn.Linear(before, after), activation()]
-    return nn.Sequential(*layers)
+    return layers

@@ -4,19 +4,24 @@ A likelihood owns its output projection: a linear layer whose outputs are the va
 deconvolution with one channel for each of C. Pixels are grey levels 0 ... 255; their share of 255 is what is modelled.
 """
 
-from collections.abc import Callable
+import math
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
-from seqvae.nets.likelihoods import CHUNK_ROWS, Draw, product_dtype
+from seqvae.nets.cross_entropy import BRIGHTEST, LinearBernoulli, LogitBernoulli
+from seqvae.nets.likelihoods import Draw, product_dtype
 from seqvae.noise import Noise
 
-BRIGHTEST = 255
-FACTORS = 64  # probabilities of at least a half that are multiplied before a logarithm is taken
+Discrete = bool | Literal["when binary"]
+Shape = tuple[int, int, int]  # (H, W, C)
+INITIAL_SCALE = 0.25  # of a pixel where it is learned; about the spread of the pixels of photographs
+LEAST_LOG_SCALE = -8.0  # of a logistic pixel: a level is then twelve scales wide
+# what a projection of zero stands for: half of INITIAL_SCALE, since a logistic spreads 1.8 times its scale
+AT_ZERO = math.log(math.expm1(math.log(INITIAL_SCALE / 2) - LEAST_LOG_SCALE))
 
 
 @runtime_checkable
@@ -28,7 +33,7 @@ class PixelLikelihood(Protocol):
     """
 
     outputs_per_value: int
-    discrete: bool | Literal["when binary"]
+    discrete: Discrete
 
     def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
         """log p(x|h) in nats of each image."""
@@ -51,25 +56,22 @@ class BernoulliPixels(nn.Module):
     """
 
     outputs_per_value = 1
-    discrete: Literal["when binary"] = "when binary"
+    discrete: Discrete = "when binary"
 
-    def __init__(
-        self, projection: nn.Module, shape: tuple[int, int, int], mean: Float[Tensor, "H W C"] | None = None
-    ) -> None:
+    def __init__(self, projection: nn.Module, shape: Shape, mean: Float[Tensor, "H W C"] | None = None) -> None:
         super().__init__()
         self.projection = projection
         self.shape = shape
-        if mean is not None:
-            _start_at(projection, mean.clamp(0.005, 0.995).logit())
+        _start_at_share(projection, mean)
 
     def log_prob(self, h: Float[Tensor, "N ..."], x: UInt8[Tensor, "N H W C"]) -> Float[Tensor, " N"]:
         """Sum over the pixels of x log s + (1 - x) log(1 - s), in nats, in chunks of rows."""
         learning = torch.is_grad_enabled()
         if isinstance(self.projection, nn.Linear):
             weight, bias = self.projection.weight, self.projection.bias
-            log_prob: Tensor = _LinearBernoulli.apply(h, weight, bias, x.flatten(1), product_dtype(h), learning)
+            log_prob: Tensor = LinearBernoulli.apply(h, weight, bias, x.flatten(1), product_dtype(h), learning)
         else:
-            log_prob = _Bernoulli.apply(self._logits(h).flatten(1), x.flatten(1), learning)
+            log_prob = LogitBernoulli.apply(self._logits(h).flatten(1), x.flatten(1), learning)
         return log_prob
 
     def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
@@ -93,9 +95,154 @@ class BernoulliPixels(nn.Module):
         return _values(self.projection, h, self.shape)[0]
 
 
+class GaussianPixels(nn.Module):
+    """Independent Gaussian pixels of one scale: the density of x / 255 in nats, a weighted squared error.
+
+    The location is a sigmoid, so that it is a grey level. The scale is learned where `scale` is 0 (Rybkin et al. 2021).
+    A temperature multiplies the scale.
+    """
+
+    outputs_per_value = 1
+    discrete: Discrete = False
+    log_scale: Tensor
+
+    def __init__(
+        self, projection: nn.Module, shape: Shape, mean: Float[Tensor, "H W C"] | None = None, scale: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.projection = projection
+        self.shape = shape
+        _own_scale(self, scale)
+        _start_at_share(projection, mean)
+
+    def log_prob(self, h: Float[Tensor, "N ..."], x: UInt8[Tensor, "N H W C"]) -> Float[Tensor, " N"]:
+        """log N(x / 255; mean, scale^2) in nats of each image."""
+        error = (_shares(x, mean := self.mean(h)) - mean).flatten(1)
+        constant = self.log_scale + 0.5 * math.log(2 * math.pi)
+        return -0.5 * error.square().sum(1) * (-2 * self.log_scale).exp() - error.shape[1] * constant
+
+    def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
+        """The location of each pixel, 0 black and 1 white."""
+        return _sigmoid_mean(self.projection, h, self.shape)
+
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Draw) -> UInt8[Tensor, "N H W C"]:
+        """A draw of each pixel, cut to black and white; the mean when `draw` is greedy.
+
+        Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
+        """
+        mean = self.mean(h)
+        if draw.greedy:
+            return levels(mean)
+        _refuse_listed(draw)
+        away = noise.normal("draw", math.prod(self.shape)).to(mean).unflatten(1, self.shape)
+        return levels(mean + away * (draw.temperature * self.log_scale.exp()))
+
+
+class LaplacePixels(nn.Module):
+    """Independent Laplace pixels of one scale: the density of x / 255 in nats, a weighted absolute error.
+
+    Location, scale and temperature are as with `GaussianPixels`.
+    """
+
+    outputs_per_value = 1
+    discrete: Discrete = False
+    log_scale: Tensor
+
+    def __init__(
+        self, projection: nn.Module, shape: Shape, mean: Float[Tensor, "H W C"] | None = None, scale: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.projection = projection
+        self.shape = shape
+        _own_scale(self, scale)
+        _start_at_share(projection, mean)
+
+    def log_prob(self, h: Float[Tensor, "N ..."], x: UInt8[Tensor, "N H W C"]) -> Float[Tensor, " N"]:
+        """log exp(-|x / 255 - mean| / scale) / (2 scale) in nats of each image."""
+        error = (_shares(x, mean := self.mean(h)) - mean).flatten(1)
+        constant = self.log_scale + math.log(2.0)
+        return -error.abs().sum(1) * (-self.log_scale).exp() - error.shape[1] * constant
+
+    def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
+        """The location of each pixel, 0 black and 1 white."""
+        return _sigmoid_mean(self.projection, h, self.shape)
+
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Draw) -> UInt8[Tensor, "N H W C"]:
+        """A draw of each pixel, cut to black and white; the mean when `draw` is greedy.
+
+        Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
+        """
+        mean = self.mean(h)
+        if draw.greedy:
+            return levels(mean)
+        _refuse_listed(draw)
+        share = noise.uniform("draw", math.prod(self.shape)).sub_(0.5)
+        away = -share.sign() * torch.log1p(-2 * share.abs())  # the inverse of the distribution function
+        away = away.to(mean).unflatten(1, self.shape)
+        return levels(mean + away * (draw.temperature * self.log_scale.exp()))
+
+
+class LogisticPixels(nn.Module):
+    """Independent pixels of 256 levels, a logistic distribution cut into bins (Kingma et al. 2016, appendix; Salimans
+    et al. 2017, section 2.1).
+
+    p(level) = s((x + w - m) / b) - s((x - w - m) / b) with s the sigmoid, x = level / 255 and w half a level; the bins
+    of black and white reach to infinity. Location m and scale b are the projection's, for each value. A temperature
+    multiplies the scale.
+    """
+
+    outputs_per_value = 2
+    discrete: Discrete = True
+
+    def __init__(self, projection: nn.Module, shape: Shape, mean: Float[Tensor, "H W C"] | None = None) -> None:
+        super().__init__()
+        self.projection = projection
+        self.shape = shape
+        _start_at(projection, torch.full(shape, 0.5) if mean is None else mean)
+        _start_at(projection, torch.zeros(shape), output=1)
+
+    def log_prob(self, h: Float[Tensor, "N ..."], x: UInt8[Tensor, "N H W C"]) -> Float[Tensor, " N"]:
+        """log p of the levels in nats of each image.
+
+        s(a) - s(b) = s(a) s(-b) (1 - exp(b - a)), whose logarithm loses nothing in the tails.
+        """
+        mean, log_scale = self._location_and_log_scale(h)
+        precision = (-log_scale).exp()
+        centre, half = (_shares(x, mean) - mean) * precision, 0.5 / BRIGHTEST * precision
+        below_upper = F.logsigmoid(centre + half).masked_fill(x == BRIGHTEST, 0.0)
+        above_lower = F.logsigmoid(half - centre).masked_fill(x == 0, 0.0)
+        between = torch.log(-torch.expm1(-2 * half)).masked_fill((x == 0) | (x == BRIGHTEST), 0.0)
+        return (below_upper + above_lower + between).flatten(1).sum(1)
+
+    def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
+        """The mean of each pixel: of the logistic distribution with what lies outside of [0, 1] cut to its ends.
+
+        It is the integral of P(x > t) = s((m - t) / b) over t in [0, 1].
+        """
+        mean, log_scale = self._location_and_log_scale(h)
+        scale = log_scale.exp()
+        return (scale * (F.softplus(mean / scale) - F.softplus((mean - 1) / scale))).clamp(0.0, 1.0)
+
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Draw) -> UInt8[Tensor, "N H W C"]:
+        """A level for each pixel by the inverse of its distribution function; the mean when `draw` is greedy.
+
+        Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
+        """
+        if draw.greedy:
+            return levels(self.mean(h))
+        _refuse_listed(draw)
+        mean, log_scale = self._location_and_log_scale(h)
+        away = noise.uniform("draw", math.prod(self.shape)).logit().to(mean).unflatten(1, self.shape)
+        return levels(mean + away * (draw.temperature * log_scale.exp()))
+
+    def _location_and_log_scale(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        mean, raw = _values(self.projection, h, self.shape)
+        return _exact(mean), F.softplus(_exact(raw) + AT_ZERO) + LEAST_LOG_SCALE
+
+
 def levels(mean: Float[Tensor, "*any"]) -> UInt8[Tensor, "*any"]:
-    """Shares of white in [0, 1], rounded to grey levels 0 ... 255."""
-    return mean.mul(BRIGHTEST).round().to(torch.uint8)
+    """Shares of white, rounded to grey levels 0 ... 255; what is less or more than these becomes black or white."""
+    return mean.mul(BRIGHTEST).round_().clamp_(0, BRIGHTEST).to(torch.uint8)
 
 
 def _refuse_listed(draw: Draw) -> None:
@@ -111,7 +258,7 @@ def _exact(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
-def _values(projection: nn.Module, h: Tensor, shape: tuple[int, int, int]) -> tuple[Tensor, ...]:
+def _values(projection: nn.Module, h: Tensor, shape: Shape) -> tuple[Tensor, ...]:
     """What the projection gives for each value: one (N, H, W, C) for each output per value."""
     outputs = projection(h)
     if outputs.ndim == 2:
@@ -119,102 +266,36 @@ def _values(projection: nn.Module, h: Tensor, shape: tuple[int, int, int]) -> tu
     return tuple(outputs.permute(0, 2, 3, 1).split(shape[2], 3))  # (N, H, W, outputs * C)
 
 
+def _sigmoid_mean(projection: nn.Module, h: Tensor, shape: Shape) -> Tensor:
+    return _exact(_values(projection, h, shape)[0]).sigmoid()
+
+
+def _shares(x: UInt8[Tensor, "*any"], like: Tensor) -> Float[Tensor, "*any"]:
+    """Grey levels as shares of white."""
+    return x.to(like.dtype).div_(BRIGHTEST)
+
+
+def _own_scale(likelihood: nn.Module, scale: float) -> None:
+    """Give a likelihood its `log_scale`; a parameter where the scale is 0, that is, to be learned."""
+    if scale < 0:
+        raise ValueError(f"a pixel scale of {scale} is not possible; give one above 0, or 0 to learn it")
+    if scale:
+        likelihood.register_buffer("log_scale", torch.tensor(math.log(scale)), persistent=False)
+    else:
+        likelihood.register_parameter("log_scale", nn.Parameter(torch.tensor(math.log(INITIAL_SCALE))))
+
+
+def _start_at_share(projection: nn.Module, mean: Float[Tensor, "H W C"] | None) -> None:
+    """Let the sigmoid of a projection start at a mean image; without one it starts as torch draws it."""
+    if mean is not None:
+        _start_at(projection, mean.clamp(0.005, 0.995).logit())
+
+
 @torch.no_grad()
-def _start_at(projection: nn.Module, values: Float[Tensor, "H W C"]) -> None:
-    """Set the biases of a projection's first output per value; those of a deconvolution to the means of channels."""
+def _start_at(projection: nn.Module, values: Float[Tensor, "H W C"], output: int = 0) -> None:
+    """Set the biases of one of a projection's outputs per value; those of a deconvolution to the means of channels."""
     bias = projection.bias
     if not isinstance(bias, Tensor):
-        raise ValueError("a projection without a bias cannot start at a mean image; give it a bias, or no mean image")
+        raise ValueError("a projection without a bias cannot start at given values; give it a bias")
     start = values.flatten() if isinstance(projection, nn.Linear) else values.mean((0, 1))
-    bias[: len(start)] = start
-
-
-def _log_products(x: Float[Tensor, "N D"]) -> Float[Tensor, " N"]:
-    """Sums of the logarithms of rows that hold nothing below a half; products first, since logarithms are slow."""
-    whole = x.shape[1] // FACTORS * FACTORS
-    products = x[:, :whole].unflatten(1, (-1, FACTORS)).prod(2)  # (N, D / FACTORS), none below 2^-FACTORS
-    return products.log_().sum(1) + x[:, whole:].prod(1).log_()
-
-
-def _score(
-    logits_of: Callable[[slice], Tensor], x: Tensor, exact: torch.dtype, residual_dtype: torch.dtype | None
-) -> tuple[Tensor, Tensor | None]:
-    """(N,) Bernoulli scores of grey levels (N, D) in nats and, where a type is given for it, x - s (N, D).
-
-    log s and log(1 - s) follow from max(s, 1 - s) and from the logits, so neither is lost where s is 0 or 1:
-    x log s + (1 - x) log(1 - s) = x l - max(l, 0) + log max(s, 1 - s). `logits_of` gives memory to overwrite.
-    """
-    log_prob = torch.empty(len(x), dtype=exact, device=x.device)
-    residual = None if residual_dtype is None else torch.empty(x.shape, dtype=residual_dtype, device=x.device)
-    for first in range(0, len(x), CHUNK_ROWS):
-        rows = slice(first, first + CHUNK_ROWS)
-        logits = logits_of(rows)
-        white = logits.sigmoid()
-        shares = x[rows].to(exact).div_(BRIGHTEST)
-        score = torch.linalg.vecdot(shares, logits).sub_(logits.clamp_(min=0.0).sum(1))
-        if residual is not None:
-            residual[rows] = shares.sub_(white)
-        log_prob[rows] = score.add_(_log_products(white.sub_(0.5).abs_().add_(0.5)))
-    return log_prob, residual
-
-
-class _LinearBernoulli(torch.autograd.Function):
-    """The Bernoulli scores of logits W h + b. Their gradient x - s is kept instead of the logits.
-
-    The rows' weights in the loss (those of importance samples differ) are known in the backward pass and scale the
-    narrow factor of each product.
-    """
-
-    @staticmethod
-    def forward(ctx, h, weight, bias, x, dtype, learning):  # type: ignore[no-untyped-def]
-        exact = torch.float64 if dtype == torch.float64 else torch.float32
-        with torch.autocast(h.device.type, enabled=False):
-            states, low = h.detach().to(dtype), weight.detach().to(dtype)
-
-            def logits_of(rows: slice) -> Tensor:
-                if dtype == exact and bias is not None:
-                    return torch.addmm(bias, states[rows], low.T)
-                logits = (states[rows] @ low.T).to(exact)
-                return logits if bias is None else logits.add_(bias)
-
-            # needs_input_grad alone does not know about no_grad
-            need = learning and any(ctx.needs_input_grad[:3])
-            log_prob, residual = _score(logits_of, x, exact, dtype if need else None)
-        ctx.types = h.dtype, weight.dtype
-        ctx.save_for_backward(states, low, residual)
-        return log_prob
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        states, low, residual = ctx.saved_tensors
-        dh = dweight = dbias = None
-        with torch.autocast(states.device.type, enabled=False):
-            row_weights = grad.unsqueeze(1).to(states.dtype)
-            if ctx.needs_input_grad[0]:
-                dh = (residual @ low).mul_(row_weights).to(ctx.types[0])
-            if ctx.needs_input_grad[1]:
-                dweight = (residual.T @ (row_weights * states)).to(ctx.types[1])
-            if ctx.needs_input_grad[2]:
-                dbias = (row_weights.T @ residual).squeeze(0).to(ctx.types[1])
-        return dh, dweight, dbias, None, None, None
-
-
-class _Bernoulli(torch.autograd.Function):
-    """The Bernoulli scores of given logits. Their gradient x - s is kept instead of the logits."""
-
-    @staticmethod
-    def forward(ctx, logits, x, learning):  # type: ignore[no-untyped-def]
-        exact = torch.float64 if logits.dtype == torch.float64 else torch.float32
-        need = learning and ctx.needs_input_grad[0]
-        log_prob, residual = _score(
-            lambda rows: logits[rows].detach().to(exact, copy=True), x, exact, logits.dtype if need else None
-        )
-        ctx.save_for_backward(residual)
-        return log_prob
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        (residual,) = ctx.saved_tensors
-        return residual * grad.unsqueeze(1).to(residual.dtype), None, None
+    bias[output * len(start) : (output + 1) * len(start)] = start
