@@ -96,7 +96,10 @@ def _load(path: Path, key: str) -> np.ndarray:
     with _member(path, key) as stream:
         _header(path, key, stream)
     with _member(path, key) as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+        try:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+        except ValueError:
+            raise ValueError(f"'{key}' of {path} is truncated or damaged; write the file again") from None
 
 
 @contextmanager

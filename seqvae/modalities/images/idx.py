@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def is_idx(path: Path) -> bool:
     try:
         with _stream(path) as stream:
             start = stream.read(4)
-    except ValueError:
+    except (ValueError, OSError):  # of whatever else stands in a folder
         return False
     return len(start) == 4 and start[:2] == b"\0\0" and start[2] in {BYTES, *TYPES} and 1 <= start[3] <= 4
 
@@ -92,8 +92,8 @@ def _stream(path: Path) -> Iterator[IO[bytes]]:
     if not path.is_file():  # a device or a pipe may go on for ever
         raise ValueError(f"{path} is no regular file; give an IDX file")
     try:
-        with gzip.open(path) if _is_gzip(path) else open(path, "rb") as stream:
-            yield stream
+        with open(path, "rb") as file:
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=file)) if _is_gzip(path) else file
     except EOFError:
         raise ValueError(f"{path} is truncated: its compressed data ends too early; get the file again") from None
     except (gzip.BadGzipFile, zlib.error) as error:

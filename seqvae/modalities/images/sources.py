@@ -106,7 +106,7 @@ def check_counts(images: str, image_count: int, labels: str, label_count: int) -
 
 def _shape_of_stack(axes: tuple[int, ...], name: str) -> Shape:
     """(H, W, C) of a stack with these axes: (N, H, W), (N, H, W, C), or (N, D) of square images."""
-    words = " x ".join(map(str, axes))
+    words = " x ".join(map(str, axes)) or "a single number"
     if len(axes) == 2 and math.isqrt(axes[1]) ** 2 == axes[1]:
         axes = (axes[0], math.isqrt(axes[1]), math.isqrt(axes[1]))
     if len(axes) == 3:
