@@ -1,4 +1,4 @@
-"""Walks through the latent space: z to z."""
+"""Walks through the latent space and axes of it: z to z."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -67,3 +67,56 @@ def interpolate(
     walk = slerp if mode == "slerp" else lerp
     shares: Sequence[float] = [i / (steps - 1) for i in range(steps)]
     return torch.stack([walk(a, b, share) for share in shares])
+
+
+def plane_grid(size: int) -> Float[Tensor, "N Z"]:
+    """(size * size, 2) points of the plane, row by row as in a picture: the first row has the largest second unit.
+
+    Each is the middle of a cell that holds an equal share of a standard normal prior: the quantiles of (i + 1/2) / size
+    (Kingma and Welling 2014, appendix A, draw their manifolds through the inverse of the normal distribution). What is
+    decoded from them stands for the whole prior, and nothing is shown twice because of the middle's larger density.
+
+    Raises ValueError when size is below 1.
+
+    >>> plane_grid(1)
+    tensor([[0., 0.]], dtype=torch.float64)
+    """
+    if size < 1:
+        raise ValueError(f"a plane of {size} rows is not possible; give 1 or more")
+    shares = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+    across = torch.special.ndtri(shares)
+    return torch.stack([across.repeat(size), across.flip(0).repeat_interleave(size)], 1)
+
+
+def principal_axes(
+    codes: Float[Tensor, "N Z"],
+) -> tuple[Float[Tensor, " Z"], Float[Tensor, "Z Z"], Float[Tensor, " Z"]]:
+    """The mean of the codes, their principal axes (rows, longest first) and the standard deviation along each axis.
+
+    By singular values of the centred codes; deviations are unbiased (divided by N - 1). The axes are orthonormal; each
+    points to where its largest element is positive, so that equal codes give equal pictures. In float64, on the CPU.
+
+    Raises ValueError when there are no codes.
+    """
+    items, units = codes.shape
+    if items == 0:
+        raise ValueError("0 codes have no principal axes; give at least one")
+    centred = codes.detach().to("cpu", torch.float64)
+    mean = centred.mean(0)
+    # With fewer items than units the thin form lacks the axes along which nothing varies.
+    _, values, axes = torch.linalg.svd(centred - mean, full_matrices=items < units)
+    scales = torch.zeros(units, dtype=torch.float64)
+    scales[: len(values)] = values / max(1, items - 1) ** 0.5
+    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True)) if units else torch.ones(0, 1, dtype=torch.float64)
+    return mean, axes * torch.where(largest < 0, -1.0, 1.0), scales
+
+
+def traversal(code: Float[Tensor, " Z"], axis: Float[Tensor, " Z"], values: Sequence[float]) -> Float[Tensor, "S Z"]:
+    """The code with its coordinate along an axis (of any length above 0) set to each value, in lengths of the axis.
+
+    A unit vector sets one unit and leaves the others; along a principal axis times its deviation, values count
+    deviations from zero.
+    """
+    steps = torch.as_tensor(values, dtype=code.dtype, device=code.device)
+    axis = axis.to(code)
+    return code + (steps - (code @ axis) / (axis @ axis)).unsqueeze(1) * axis
