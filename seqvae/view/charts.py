@@ -1,0 +1,266 @@
+"""What a run and its model are like: curves of the loss, the latent plane, the layers of the network."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+
+from seqvae.view.sheet import AMBER, BLUE, COLOURS, CORAL, FAINT, INK, MINT, OTHER, SOFT, Sheet, frame
+
+TERMS = {"elbo_nats": "negative ELBO", "reconstruction_nats": "reconstruction", "kl_nats": "KL"}
+TRAINING, VALIDATION = BLUE, CORAL
+MOST_CLASSES = len(COLOURS)  # that get a colour
+LONGEST_LABEL = 24  # letters
+PLANE = 6.6  # inches, its longer side
+ROW = 0.27
+LONGEST_BAR = 2.3
+PARTS = {"encoder": BLUE, "to_posterior": AMBER, "z": AMBER, "decoder": MINT}
+
+
+class Layer(Protocol):
+    """A layer of a network as it is drawn."""
+
+    @property
+    def name(self) -> str:
+        """Its place in the model, with points between the parts."""
+
+    @property
+    def kind(self) -> str:
+        """What it computes, such as Linear."""
+
+    @property
+    def output_shape(self) -> Sequence[int]:
+        """The shape of what it gives."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it learns."""
+
+
+def losses(
+    train: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], title: str = "", note: str = ""
+) -> Figure:
+    """Negative ELBO, reconstruction and KL in nats per item over the epochs, of training and of validation.
+
+    The records are those of metrics.jsonl. A ring marks the best bound on the validation data. The first steps, which
+    are worse by far, may lie above a panel, or the rest of the curve would be flat. Without any KL (a plain
+    autoencoder) there is the reconstruction alone.
+
+    Raises ValueError when there is nothing to draw.
+    """
+    records = [*train, *validation]
+    if not records:
+        raise ValueError("0 records make no curve; train for at least one epoch")
+    has_kl = any(record.get("kl_nats") for record in records)
+    terms = list(TERMS) if has_kl else ["reconstruction_nats"]
+    width, height, pitch = 3.3, 2.7, 4.0
+    sheet = Sheet(0.55 + pitch * len(terms) - (pitch - width), height + 0.72, title, note)
+    for column, term in enumerate(terms):
+        axes = sheet.axes(0.55 + pitch * column, 0.3, width, height)
+        _draw_curves(axes, train, validation, term)
+        axes.set_title(TERMS[term], fontsize=10.5, color=INK, loc="left", pad=7)
+        axes.set_xlabel("epoch", fontsize=9.5, color=SOFT)
+        if column == 0:
+            axes.set_ylabel("nats per item", fontsize=9.5, color=SOFT)
+            axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper right", handlelength=1.4)
+    return sheet.figure
+
+
+def plane(
+    codes: np.ndarray, labels: np.ndarray | None = None, label_names: Sequence[str] = (),
+    axis_names: tuple[str, str] = ("z1", "z2"), prior: bool = False, title: str = "", note: str = "",
+) -> Figure:  # fmt: skip
+    """The codes (N, 2) of items as points, coloured by label (N,), an index of `label_names`; circles show the prior.
+
+    Each label stands at the middle of its points, too, so that nothing hangs on telling ten colours apart. Beyond ten
+    labels the most frequent ones have a colour, and the others are grey. `prior`: circles that hold 39, 86 and 99 % of
+    a standard normal in two units.
+
+    Raises ValueError for anything but two coordinates for each item, and one label.
+    """
+    if codes.ndim != 2 or codes.shape[1] != 2 or not len(codes):
+        raise ValueError(f"codes of shape {codes.shape} are no plane; give (N, 2), a row for each item")
+    if labels is not None and labels.shape != (len(codes),):
+        raise ValueError(f"{len(codes)} codes have labels of shape {labels.shape}; give one for each")
+    low, high = _limits(codes, prior)
+    scale = PLANE / (high - low).max()
+    across, down = np.maximum((high - low) * scale, 2.4)
+    groups = [] if labels is None else _groups(labels, label_names)
+    key = 0.35 + 0.08 * max((len(name) for name, _, _ in groups), default=-4)
+    sheet = Sheet(0.55 + across + key, down + 0.42, title, note)
+    axes = sheet.axes(0.55, 0, across, down)
+    frame(axes, ("left", "bottom"))
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(7, steps=(1, 2, 5, 10)))
+    axes.set_xlabel(axis_names[0], fontsize=11, color=INK)
+    axes.set_ylabel(axis_names[1], fontsize=11, color=INK)
+    for radius in (1, 2, 3) if prior else ():
+        axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=FAINT, linewidth=1, zorder=1))
+    _draw_points(axes, codes, groups)
+    return sheet.figure
+
+
+def network(layers: Sequence[Layer], title: str = "", note: str = "") -> Figure:
+    """The layers from top to bottom in the order in which they run: how wide they are, what they give and learn.
+
+    The length of a bar is the logarithm of the number of values that the layer gives for one item.
+    """
+    if not layers:
+        raise ValueError("0 layers make no diagram; give at least one")
+    names = [layer.name for layer in layers]
+    shapes = [" x ".join(f"{size:,}" for size in layer.output_shape[1:]) or "1" for layer in layers]
+    columns = {
+        "layer": names, "kind": [layer.kind for layer in layers], "output of one item": shapes,
+        "parameters": [f"{layer.parameters:,}" if layer.parameters else "" for layer in layers],
+    }  # fmt: skip
+    widths = {head: 0.3 + 0.088 * max(map(len, [head, *cells])) for head, cells in columns.items()}
+    sheet = Sheet(LONGEST_BAR + 0.25 + sum(widths.values()) - 0.3, ROW * (len(layers) + 2) + 0.1, title, note)
+    bars = sheet.axes(0, ROW, LONGEST_BAR, ROW * len(layers))
+    bars.set(xlim=(-1, 1), ylim=(len(layers), 0))
+    values = np.array([1 + math.log2(max(1, math.prod(layer.output_shape[1:]))) for layer in layers])
+    for row, half in enumerate(values / values.max()):
+        bars.add_patch(Rectangle((-half, row + 0.12), 2 * half, 0.76, facecolor=_part_colour(names[row]), linewidth=0))
+    left = LONGEST_BAR + 0.25
+    for head, cells in columns.items():
+        number = head == "parameters"
+        x, align = (left + widths[head] - 0.3, "right") if number else (left, "left")
+        sheet.text(x, 0.5 * ROW, head, 9, SOFT, align=align)
+        for row, cell in enumerate(cells):
+            sheet.text(x, (row + 1.5) * ROW, cell, 9.5, INK, align=align)
+        left += widths[head]
+    total = sum(layer.parameters for layer in layers)
+    sheet.text(left - 0.3, (len(layers) + 1.6) * ROW, f"{total:,} parameters", 9.5, weight="bold", align="right")
+    return sheet.figure
+
+
+def _draw_curves(
+    axes: Axes, train: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], term: str
+) -> None:
+    """One term of the bound over the epochs, with the value at the best bound on the validation data."""
+    sign = -1.0 if term == "elbo_nats" else 1.0
+    curves = [_curve(records, term, sign) for records in (train, validation)]
+    for (epochs, nats), name, colour in zip(curves, ("training", "validation"), (TRAINING, VALIDATION), strict=True):
+        marker = "o" if name == "validation" or len(epochs) == 1 else ""
+        axes.plot(epochs, nats, color=colour, linewidth=1.6, label=name, marker=marker, markersize=3.2)
+    _set_limits(axes, *(nats[np.isfinite(nats)] for _, nats in curves))
+    axes.set_xlim(left=0)
+    best = min(
+        (record for record in validation if record.get("elbo_nats") is not None),
+        key=lambda record: -record["elbo_nats"], default=None,
+    )  # fmt: skip
+    if best is not None:
+        place, value = best["epoch"], sign * best[term]
+        axes.plot([place], [value], "o", markersize=9, fillstyle="none", color=INK, markeredgewidth=1.2)
+        # The KL rises towards its best value, the others fall: the number stands where the curve is not.
+        away = (0, -17 if term == "kl_nats" else 10)
+        written = axes.annotate(f"{value:.2f}", (place, value), away, textcoords="offset points", ha="right")
+        written.set(fontsize=9, color=INK, path_effects=[withStroke(linewidth=3, foreground="white")])
+    frame(axes, ("left", "bottom"))
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10), integer=axes.get_xlim()[1] > 2))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10)))
+    axes.grid(axis="y", color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def _curve(records: Sequence[Mapping[str, Any]], term: str, sign: float) -> tuple[np.ndarray, np.ndarray]:
+    """Epochs and nats of the records that have this term; what was not finite is a gap."""
+    kept = [record for record in records if term in record]
+    nats = [sign * record[term] if record[term] is not None else np.nan for record in kept]
+    return np.array([record["epoch"] for record in kept], float), np.array(nats, float)
+
+
+def _set_limits(axes: Axes, training: np.ndarray, validation: np.ndarray) -> None:
+    """Show all values but the first and worst: up to what nine tenths stay below, and a quarter more of that height."""
+    every = np.concatenate([training, validation])
+    if len(every):
+        least = every.min()
+        usual = max(float(np.quantile(every, 0.9)), float(validation.max(initial=least)))
+        top = min(every.max(), least + 1.25 * (usual - least))
+        room = 0.06 * max(top - least, 1e-6)
+        axes.set_ylim(least - room, top + room)
+
+
+def _limits(codes: np.ndarray, prior: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of the part of the plane that is shown: all but the outermost points, and the prior."""
+    low, high = np.quantile(codes, [0.001, 0.999], axis=0)
+    if prior:
+        low, high = np.minimum(low, -2.2), np.maximum(high, 2.2)
+    room = np.maximum(0.05 * (high - low), 1e-3)
+    return low - room, high + room
+
+
+def _groups(labels: np.ndarray, names: Sequence[str]) -> list[tuple[str, str, np.ndarray]]:
+    """Name, colour and rows of each label that is there, in the order of the names; last those beyond ten, in grey.
+
+    Of ten labels at most each has its colour for good, whichever of them are there.
+    """
+    present, counts = np.unique(labels, return_counts=True)
+    kept = present if len(present) <= MOST_CLASSES else np.sort(present[np.argsort(-counts)[: MOST_CLASSES - 1]])
+    named = {label: str(names[label]) if 0 <= label < len(names) else str(label) for label in kept.tolist()}
+    few = present.max() < MOST_CLASSES
+    groups = [
+        (_short(name), COLOURS[label if few else place], np.flatnonzero(labels == label))
+        for place, (label, name) in enumerate(named.items())
+    ]
+    if len(kept) < len(present):
+        rest = np.flatnonzero(~np.isin(labels, kept))
+        groups.append((f"{len(present) - len(kept)} others", OTHER, rest))
+    return groups
+
+
+def _draw_points(axes: Axes, codes: np.ndarray, groups: Sequence[tuple[str, str, np.ndarray]]) -> None:
+    """All points in one mixed order, so that no label covers another, and the names at the middles."""
+    colours = np.full(len(codes), COLOURS[0], dtype=object)
+    for _, colour, rows in groups:
+        colours[rows] = colour
+    order = np.random.default_rng(0).permutation(len(codes))
+    area = float(np.clip(45_000 / len(codes), 4.5, 36))
+    opacity = float(np.clip(5_000 / len(codes), 0.5, 0.9))
+    axes.scatter(codes[order, 0], codes[order, 1], s=area, c=colours[order], alpha=opacity, linewidths=0, zorder=2)
+    named = [group for group in groups if group[1] != OTHER]
+    places = _apart(np.array([np.median(codes[rows], axis=0) for _, _, rows in named]), 0.05 * np.ptp(axes.get_xlim()))
+    for (name, colour, _), (x, y) in zip(named, places, strict=True):
+        box = {"boxstyle": "round,pad=0.22", "facecolor": "white", "edgecolor": colour, "linewidth": 1.8, "alpha": 0.95}
+        size = 12 if len(name) <= 3 else 9
+        written = axes.text(x, y, name, fontsize=size, weight="bold", color=INK, ha="center", va="center", bbox=box)
+        written.set(parse_math=False, zorder=3)
+    for name, colour, _ in groups:
+        axes.scatter([], [], s=42, c=colour, linewidths=0, label=name)
+    if groups:
+        legend = axes.legend(
+            loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=10, labelcolor=INK,
+            handletextpad=0.2, borderaxespad=0, labelspacing=0.45,
+        )  # fmt: skip
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+
+
+def _apart(places: np.ndarray, least: float) -> np.ndarray:
+    """Places (N, 2) pushed apart until no two are nearer than `least`, or nearly so."""
+    for _ in range(100):
+        for first in range(len(places)):
+            for second in range(first):
+                way = places[first] - places[second]
+                length = float(np.hypot(*way))
+                if length < least:
+                    push = 0.5 * (least - length) * (way / length if length else np.array([0.0, 1.0]))
+                    places[first] += push
+                    places[second] -= push
+    return places
+
+
+def _short(label: str) -> str:
+    """A label that leaves room for the points."""
+    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+
+
+def _part_colour(name: str) -> str:
+    """The colour of the part of the model that a layer belongs to."""
+    return PARTS.get(name.partition(".")[0], OTHER)

@@ -1,0 +1,162 @@
+"""Images side by side: grids, reconstructions, walks and the manifold, from arrays of bytes.
+
+An image is uint8 (H, W), (H, W, 1) or (H, W, 3). All that stand in one figure have one size, and each of their pixels
+covers a whole number of dots of the PNG, so that none is blurred.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqvae.view.sheet import DOTS, INK, SOFT, Sheet
+
+PICTURE = 0.75  # inches that an image is to take at least, in figures of some of them
+MANIFOLD = 9.0  # and the manifold of all
+GAP, APART = 0.06, 0.2  # between images, and between those of different kinds
+HEAD = 0.26  # a line of words above the columns
+LETTER = 0.075  # of the names of rows
+WIDEST = 12  # images in a row of a grid
+TICKS = (-2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5)
+
+
+def image_grid(images: Sequence[np.ndarray], title: str = "", note: str = "", columns: int | None = None) -> Figure:
+    """Images row by row, about as many rows as columns."""
+    tiles = _tiles(images)
+    columns = min(len(tiles), columns or min(WIDEST, math.ceil(math.sqrt(len(tiles)))))
+    width, height = _size(tiles, PICTURE)
+    rows = math.ceil(len(tiles) / columns)
+    sheet = Sheet(columns * (width + GAP) - GAP, rows * (height + GAP) - GAP, title, note)
+    for place, tile in enumerate(tiles):
+        row, column = divmod(place, columns)
+        _show(sheet.axes(column * (width + GAP), row * (height + GAP), width, height), tile)
+    return sheet.figure
+
+
+def pairs(
+    originals: Sequence[np.ndarray], reconstructions: Sequence[np.ndarray], title: str = "", note: str = ""
+) -> Figure:
+    """Each original above its reconstruction, in double rows of at most ten."""
+    if len(originals) != len(reconstructions):
+        raise ValueError(f"{len(originals)} originals have {len(reconstructions)} reconstructions; give one for each")
+    tiles = _tiles([*originals, *reconstructions])
+    count, columns = len(originals), min(10, len(originals))
+    width, height = _size(tiles, PICTURE)
+    names, double = 1.15, 2 * height + GAP / 2 + 0.2
+    sheet = Sheet(names + columns * (width + GAP) - GAP, math.ceil(count / columns) * double - 0.2, title, note)
+    for place in range(count):
+        row, column = divmod(place, columns)
+        for below, tile in enumerate((tiles[place], tiles[count + place])):
+            top = row * double + below * (height + GAP / 2)
+            _show(sheet.axes(names + column * (width + GAP), top, width, height), tile)
+            if column == 0:
+                name = ("original", "reconstruction")[below]
+                sheet.text(names - 0.12, top + height / 2, name, 9, SOFT if below else INK, align="right")
+    return sheet.figure
+
+
+def manifold(images: Sequence[np.ndarray], size: int, title: str = "", note: str = "",
+             names: tuple[str, str] = ("z1", "z2")) -> Figure:  # fmt: skip
+    """`size` x `size` images without gaps, in the order of `core.latent.plane_grid`.
+
+    The ticks stand at the coordinates of the plane: each image covers an equal share of a standard normal, so that
+    their distances grow towards the middle. `names` are those of the two axes.
+    """
+    tiles = _tiles(images)
+    if len(tiles) != size * size:
+        raise ValueError(f"{len(tiles)} images are no square of {size} rows; give {size * size}")
+    height, width, channels = tiles.shape[1:]
+    mosaic = tiles.reshape(size, size, height, width, channels).swapaxes(1, 2).reshape(size * height, -1, channels)
+    across, down = _size(mosaic[None], MANIFOLD)
+    left, bottom = 0.62, 0.55
+    sheet = Sheet(left + across, down + bottom, title, note)
+    axes = sheet.axes(left, 0, across, down)
+    _show(axes, mosaic)
+    shares = {value: NormalDist().cdf(value) for value in TICKS}
+    # From the middle of the first cell to the middle of the last: further out nothing was decoded.
+    shares = {value: share for value, share in shares.items() if 0.5 / size <= share <= 1 - 0.5 / size}
+    written, places = [_number(value) for value in shares], np.array([*shares.values()])
+    axes.set_xticks(places * mosaic.shape[1] - 0.5, written)
+    axes.set_yticks((1 - places) * mosaic.shape[0] - 0.5, written)
+    axes.tick_params(labelsize=11, length=5)
+    axes.set_xlabel(names[0], fontsize=12, color=INK)
+    axes.set_ylabel(names[1], fontsize=12, color=INK, labelpad=2)
+    return sheet.figure
+
+
+def traversals(
+    rows: Sequence[Sequence[np.ndarray]], names: Sequence[str], values: Sequence[float], title: str = "", note: str = ""
+) -> Figure:
+    """A row of images for each unit or axis, one image for each of its values; the values stand above them."""
+    tiles = _tiles([image for row in rows for image in row])
+    width, height = _size(tiles, PICTURE)
+    left = 0.14 + LETTER * max(len(name) for name in names)
+    sheet = Sheet(left + len(values) * (width + GAP) - GAP, HEAD + len(rows) * (height + GAP) - GAP, title, note)
+    for column, value in enumerate(values):
+        sheet.text(left + column * (width + GAP) + width / 2, HEAD / 2, _number(value), 9, SOFT, align="center")
+    for place, tile in enumerate(tiles):
+        row, column = divmod(place, len(values))
+        top = HEAD + row * (height + GAP)
+        _show(sheet.axes(left + column * (width + GAP), top, width, height), tile)
+        if column == 0:
+            sheet.text(left - 0.14, top + height / 2, names[row], 9, align="right")
+    return sheet.figure
+
+
+def strip(
+    rows: Sequence[Sequence[np.ndarray]], ends: Sequence[tuple[np.ndarray, np.ndarray]], title: str = "", note: str = ""
+) -> Figure:
+    """Interpolations below each other, from left to right, each between the two originals that it joins."""
+    lines = [[first, *row, last] for row, (first, last) in zip(rows, ends, strict=True)]
+    tiles = _tiles([image for line in lines for image in line])
+    width, height = _size(tiles, PICTURE)
+    columns = len(lines[0])
+    # What the model made is set apart from the originals at both sides.
+    lefts = [column * (width + GAP) + APART * ((column > 0) + (column == columns - 1)) for column in range(columns)]
+    sheet = Sheet(lefts[-1] + width, HEAD + len(rows) * (height + GAP) - GAP, title, note)
+    shares = [f"{100 * place / max(1, columns - 3):.0f} %" for place in range(columns - 2)]
+    for left, head in zip(lefts, ["original", *shares, "original"], strict=True):
+        sheet.text(left + width / 2, HEAD / 2, head, 9, INK if head == "original" else SOFT, align="center")
+    for place, tile in enumerate(tiles):
+        row, column = divmod(place, columns)
+        _show(sheet.axes(lefts[column], HEAD + row * (height + GAP), width, height), tile)
+    return sheet.figure
+
+
+def _tiles(images: Sequence[np.ndarray]) -> np.ndarray:
+    """All images as one array (N, H, W, C). Raises ValueError when there are none, or they differ in size."""
+    if not len(images):
+        raise ValueError("0 images make no picture; give at least one")
+    tiles = [np.asarray(image) for image in images]
+    for tile in tiles:
+        if tile.dtype != np.uint8 or tile.ndim not in (2, 3) or tile.shape[2:] not in ((), (1,), (3,)):
+            raise ValueError(f"a {tile.dtype} array of shape {tile.shape} is no image; give uint8 (H, W) or (H, W, 3)")
+        if tile.shape != tiles[0].shape:
+            raise ValueError(f"images of shapes {tiles[0].shape} and {tile.shape} do not fit together; give one size")
+    stacked = np.stack(tiles)
+    return stacked[..., None] if stacked.ndim == 3 else stacked
+
+
+def _size(tiles: np.ndarray, least: float) -> tuple[float, float]:
+    """Width and height in inches: whole dots for each pixel, about `least` on the longer side; large ones shrink."""
+    height, width = tiles.shape[1:3]
+    scale = max(1, round(least * DOTS / max(width, height)))
+    inches = min(scale / DOTS, 2 * least / max(width, height))
+    return width * inches, height * inches
+
+
+def _show(axes: Axes, image: np.ndarray) -> None:
+    """An image (H, W, C) in its grey levels or colours, 0 always black and 255 white."""
+    grey = image[..., 0] if image.shape[2] == 1 else image
+    shrunk = axes.get_window_extent().width < image.shape[1] - 0.5
+    # What is shrunk is averaged; what is not keeps its pixels.
+    method = "antialiased" if shrunk else "nearest"
+    axes.imshow(grey, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation=method)
+
+
+def _number(value: float) -> str:
+    """A number with a true minus sign and at most two digits behind the point."""
+    return f"{round(value, 2):g}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,66 @@
+"""The sheet that pictures are laid out on: lengths in inches from the top left, type, and colours for ten classes."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, SOFT, FAINT = "#22252b", "#5d636e", "#c9ccd3"
+DOTS = 150  # an inch, as `plots.png` writes them
+MARGIN = 0.2
+TITLE, NOTE = 0.34, 0.29
+# Ten colours, any two of which stay at least 20 CIELAB units apart as seen with full colour vision (45 then) and with
+# each of the three kinds of colour blindness (simulated after Machado et al. 2009); dark enough for a white ground.
+BLUE, MAROON, MAGENTA, CORAL, MINT = "#2a8fe8", "#6b0f2b", "#b0149f", "#f4605a", "#1cc497"
+INDIGO, PINK, AMBER, GREEN, NIGHT = "#2a22d8", "#dc9fe0", "#e09112", "#3d6b12", "#342662"
+COLOURS = (BLUE, MAROON, MAGENTA, CORAL, MINT, INDIGO, PINK, AMBER, GREEN, NIGHT)
+OTHER = "#b4b8c0"  # of all that have no colour of their own
+
+
+class Sheet:
+    """An empty figure with room for content of a size below its title and a softer note on what is shown.
+
+    All lengths are in inches; places are counted from the top left of the content.
+    """
+
+    def __init__(self, width: float, height: float, title: str = "", note: str = "") -> None:
+        self._top = MARGIN + (TITLE if title else 0.0) + (NOTE if note else 0.0)
+        self._across, self._down = _whole(width + 2 * MARGIN), _whole(self._top + height + MARGIN)
+        self.figure = Figure(figsize=(self._across, self._down), dpi=DOTS, facecolor="white")
+        if title:
+            self.text(0, MARGIN + 0.11 - self._top, title, 13, weight="bold")
+        if note:
+            self.text(0, -0.5 * NOTE - 0.06, note, 9.5, colour=SOFT)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Axes without ticks and frame, on whole dots: a picture of whole dots is then not resampled."""
+        left, width, height = _whole(MARGIN + left), _whole(width), _whole(height)
+        bottom = self._down - _whole(self._top + top) - height
+        place = (left / self._across, bottom / self._down, width / self._across, height / self._down)
+        axes = self.figure.add_axes(place)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        frame(axes, ())
+        return axes
+
+    def text(
+        self, left: float, middle: float, text: str, size: float, colour: str = INK, weight: str = "normal",
+        align: str = "left",
+    ) -> None:  # fmt: skip
+        """A line of text, centred on a height and taken as it is: a dollar sign starts no formula."""
+        x, y = (MARGIN + left) / self._across, 1 - (self._top + middle) / self._down
+        written = self.figure.text(x, y, text, fontsize=size, color=colour, weight=weight, va="center", ha=align)
+        written.set_parse_math(False)
+
+
+def frame(axes: Axes, sides: Sequence[str]) -> None:
+    """Show only these sides of the frame, thin and soft."""
+    for name, side in axes.spines.items():
+        side.set_visible(name in sides)
+        side.set(color=SOFT, linewidth=0.8)
+    axes.tick_params(colors=SOFT, labelcolor=INK, labelsize=9, width=0.8)
+
+
+def _whole(inches: float) -> float:
+    """A length rounded to whole dots."""
+    return round(inches * DOTS) / DOTS

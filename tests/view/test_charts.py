@@ -1,0 +1,177 @@
+"""Curves, planes and diagrams: every number where it belongs, every label readable, nothing cut off."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
+
+from seqvae.view import charts
+from seqvae.view.plots import png
+from seqvae.view.sheet import AMBER, BLUE, COLOURS, MINT, OTHER
+
+
+@dataclass(frozen=True)
+class Layer:
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+def record(epoch: float, reconstruction: float | None, kl: float | None) -> dict[str, Any]:
+    elbo = None if reconstruction is None or kl is None else -(reconstruction + kl)
+    return {"epoch": epoch, "elbo_nats": elbo, "reconstruction_nats": reconstruction, "kl_nats": kl}
+
+
+TRAIN = [record(0.5, 100.0, 2.0), record(1.0, 60.0, 10.0), record(1.5, 55.0, 11.0), record(2.0, 50.0, 12.0)]
+VALID = [record(1.0, 61.0, 10.5), record(2.0, 52.0, 12.5)]
+
+
+def curves(axes: Axes) -> dict[str, list[list[float]]]:
+    return {
+        line.get_label(): np.asarray(line.get_xydata()).tolist() for line in axes.lines if line.get_label()[0] != "_"
+    }
+
+
+def points(axes: Axes) -> tuple[np.ndarray, list[str]]:
+    collection = axes.collections[0]
+    return np.asarray(collection.get_offsets()), [to_hex(colour) for colour in collection.get_facecolor()]
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.texts]
+
+
+def test_the_three_terms_stand_beside_each_other_in_nats_over_epochs() -> None:
+    figure = charts.losses(TRAIN, VALID, "Losses of a run")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["negative ELBO", "reconstruction", "KL"]
+    bound, reconstruction, kl = figure.axes
+    assert curves(bound)["training"] == [[0.5, 102], [1, 70], [1.5, 66], [2, 62]]
+    assert curves(bound)["validation"] == [[1, 71.5], [2, 64.5]]
+    assert curves(reconstruction)["training"] == [[0.5, 100], [1, 60], [1.5, 55], [2, 50]]
+    assert curves(kl)["validation"] == [[1, 10.5], [2, 12.5]]
+    assert bound.get_ylabel() == "nats per item"
+
+
+def test_the_best_bound_on_the_validation_data_is_marked_with_its_terms() -> None:
+    worse = [*VALID, record(3.0, 51.0, 14.0)]
+    figure = charts.losses(TRAIN, worse)
+    assert [axes.texts[0].get_text() for axes in figure.axes] == ["64.50", "52.00", "12.50"]
+    assert [axes.texts[0].xy[0] for axes in figure.axes] == [2, 2, 2]
+
+
+def test_the_first_steps_may_leave_the_panel_so_that_the_rest_is_not_flat() -> None:
+    train = [record(0.01, 5000.0, 1.0), *(record(epoch / 20, 100 - epoch / 10, 1.0) for epoch in range(1, 100))]
+    bottom, top = charts.losses(train, []).axes[1].get_ylim()
+    assert bottom < 90.1
+    assert 100 < top < 110
+
+
+def test_values_that_were_not_finite_are_gaps() -> None:
+    figure = charts.losses([record(1.0, 5.0, 1.0), record(2.0, None, None), record(3.0, 4.0, 1.0)], [])
+    assert np.isnan(curves(figure.axes[1])["training"][1][1])
+    assert png(figure)[:4] == b"\x89PNG"
+
+
+def test_a_model_without_a_kl_has_one_curve_and_no_records_are_refused() -> None:
+    figure = charts.losses([record(1.0, 5.0, 0.0)], [record(1.0, 6.0, 0.0)])
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["reconstruction"]
+    with pytest.raises(ValueError, match=r"^0 records make no curve; train for at least one epoch$"):
+        charts.losses([], [])
+
+
+def test_only_values_that_are_not_finite_make_an_empty_curve() -> None:
+    assert png(charts.losses([record(1.0, None, None)], []))[:4] == b"\x89PNG"
+
+
+def test_each_code_is_a_point_in_the_colour_of_its_label() -> None:
+    random = np.random.default_rng(0)
+    codes, labels = random.normal(size=(50, 2)), random.integers(0, 3, 50)
+    (axes,) = charts.plane(codes, labels, ["cat", "dog", "fox"]).axes
+    places, colours = points(axes)
+    order = [int(np.abs(codes - place).sum(1).argmin()) for place in places]
+    assert sorted(order) == list(range(50))
+    assert colours == [COLOURS[labels[row]] for row in order]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["cat", "dog", "fox"]
+
+
+def test_a_label_keeps_its_colour_where_others_are_missing_before_it() -> None:
+    codes = np.array([[0.0, 0.0], [1.0, 1.0]])
+    _, colours = points(charts.plane(codes, np.array([3, 7]), [str(digit) for digit in range(10)]).axes[0])
+    assert sorted(colours) == sorted([COLOURS[3], COLOURS[7]])
+
+
+def test_labels_stand_at_the_middles_of_their_points_unless_these_are_at_one_place() -> None:
+    codes = np.array([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0], [9.0, 1.0], [9.0, 3.0]])
+    (axes,) = charts.plane(codes, np.array([0, 0, 0, 1, 1]), ["a", "b"]).axes
+    assert [(text.get_text(), text.get_position()) for text in axes.texts] == [("a", (0, 2)), ("b", (9, 2))]
+    (axes,) = charts.plane(np.array([[0.0, 1.0], [5.0, 1.0]] * 2), np.array([0, 0, 1, 1]), ["a", "b"]).axes
+    (x1, y1), (x2, y2) = (text.get_position() for text in axes.texts)
+    assert np.hypot(x1 - x2, y1 - y2) >= 0.045 * np.ptp(axes.get_xlim())
+
+
+def test_beyond_ten_labels_the_most_frequent_nine_have_colours_and_the_others_are_grey() -> None:
+    labels = np.concatenate([np.arange(12), np.arange(2, 11)])
+    codes = np.random.default_rng(0).normal(size=(len(labels), 2))
+    (axes,) = charts.plane(codes, labels, [f"class {place}" for place in range(12)]).axes
+    assert points(axes)[1].count(OTHER) == 3
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()][-2:] == ["class 10", "3 others"]
+
+
+def test_without_labels_there_is_one_colour_and_no_legend() -> None:
+    (axes,) = charts.plane(np.random.default_rng(0).normal(size=(9, 2)), axis_names=("first", "second")).axes
+    assert set(points(axes)[1]) == {BLUE}
+    assert axes.get_legend() is None
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("first", "second")
+
+
+def test_the_plane_has_one_scale_for_both_axes_and_circles_of_the_prior() -> None:
+    codes = np.random.default_rng(0).normal(size=(200, 2)) * [3.0, 1.0]
+    figure = charts.plane(codes, prior=True)
+    (axes,) = figure.axes
+    box = axes.get_window_extent()
+    assert box.width / np.ptp(axes.get_xlim()) == pytest.approx(box.height / np.ptp(axes.get_ylim()), rel=0.01)
+    circles = [patch for patch in axes.patches if isinstance(patch, Circle)]
+    assert [(circle.center, circle.radius) for circle in circles] == [((0, 0), 1), ((0, 0), 2), ((0, 0), 3)]
+
+
+def test_one_code_alone_can_be_drawn() -> None:
+    assert png(charts.plane(np.zeros((1, 2)), np.array([0]), ["$x$"]))[:4] == b"\x89PNG"
+
+
+def test_what_is_no_plane_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^codes of shape \(4, 3\) are no plane; give \(N, 2\)"):
+        charts.plane(np.zeros((4, 3)))
+    with pytest.raises(ValueError, match=r"^4 codes have labels of shape \(3,\); give one for each$"):
+        charts.plane(np.zeros((4, 2)), np.zeros(3, dtype=np.int64))
+
+
+def test_the_diagram_tells_name_kind_shape_and_parameters_of_each_layer_and_their_sum() -> None:
+    layers = [
+        Layer("encoder.0", "Linear", (1, 1023), 5000),
+        Layer("to_posterior", "Linear", (1, 31), 400),
+        Layer("decoder.0", "ConvTranspose2d", (1, 4, 8, 8), 30),
+        Layer("decoder.1", "ReLU", (1, 4, 8, 8), 0),
+    ]
+    figure = charts.network(layers, "The network")
+    assert texts(figure) == [
+        "The network", "layer", "encoder.0", "to_posterior", "decoder.0", "decoder.1", "kind", "Linear", "Linear",
+        "ConvTranspose2d", "ReLU", "output of one item", "1,023", "31", "4 x 8 x 8", "4 x 8 x 8", "parameters", "5,000",
+        "400", "30", "", "5,430 parameters",
+    ]  # fmt: skip
+    bars = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
+    assert [to_hex(bar.get_facecolor()) for bar in bars] == [BLUE, AMBER, MINT, MINT]
+    # widths go with the logarithm: 2 x 1023 values are 2^11, 62 are about 2^6
+    assert bars[0].get_width() == pytest.approx(2.0)
+    assert bars[1].get_width() / bars[0].get_width() == pytest.approx(np.log2(62) / np.log2(2046), rel=1e-6)
+    with pytest.raises(ValueError, match=r"^0 layers make no diagram"):
+        charts.network([])

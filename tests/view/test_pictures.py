@@ -1,0 +1,138 @@
+"""Mosaics of images: the right image in the right place, dot for dot, whatever the size."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from seqvae.view import pictures
+from seqvae.view.plots import png
+
+
+def some_images(count: int, *shape: int) -> list[np.ndarray]:
+    return list(np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8))
+
+
+def shown(axes: Axes) -> np.ndarray:
+    (image,) = axes.images
+    return np.asarray(image.get_array())
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.texts]
+
+
+def tops_and_lefts(figure: Figure) -> list[tuple[float, float]]:
+    boxes = [axes.get_position() for axes in figure.axes]
+    return [(round(1 - box.y1, 6), round(box.x0, 6)) for box in boxes]
+
+
+def test_a_grid_shows_all_images_row_by_row_in_about_a_square() -> None:
+    images = some_images(7, 5, 4)
+    figure = pictures.image_grid(images, "Samples", "seven of them")
+    assert texts(figure) == ["Samples", "seven of them"]
+    for axes, image in zip(figure.axes, images, strict=True):
+        np.testing.assert_array_equal(shown(axes), image)
+    places = tops_and_lefts(figure)
+    assert places == sorted(places)
+    assert [sum(top == row for top, _ in places) for row in sorted({top for top, _ in places})] == [3, 3, 1]
+
+
+def test_grey_levels_are_shown_as_they_are_and_not_stretched_to_black_and_white() -> None:
+    (axes,) = pictures.image_grid([np.full((3, 2), 100, dtype=np.uint8)]).axes
+    assert axes.images[0].get_clim() == (0, 255)
+
+
+def test_every_pixel_covers_the_same_whole_number_of_dots_of_the_png() -> None:
+    image = some_images(1, 28, 28)[0]
+    file = imread(io.BytesIO(png(pictures.image_grid([image], "Title"))))[..., 0] * 255
+    # 0.75 inches of 150 dots hold 4 dots for each of 28 pixels; margins are 30 dots; greys are rounded.
+    part = file[-30 - 112 : -30, 30 : 30 + 112]
+    np.testing.assert_allclose(part, image.repeat(4, 0).repeat(4, 1), atol=1.01)
+
+
+def test_large_images_shrink_to_a_size_that_fits_on_a_sheet() -> None:
+    figure = pictures.image_grid(some_images(12, 600, 300, 3))
+    assert max(figure.get_size_inches()) < 8
+
+
+def test_originals_stand_above_their_reconstructions() -> None:
+    images = some_images(24, 4, 6, 3)
+    figure = pictures.pairs(images[:12], images[12:], "Reconstructions")
+    by_place = {place: shown(axes) for place, axes in zip(tops_and_lefts(figure), figure.axes, strict=True)}
+    rows = sorted({top for top, _ in by_place})
+    lefts = sorted({left for _, left in by_place})
+    assert (len(rows), len(lefts)) == (4, 10)
+    for place in range(12):
+        row, column = divmod(place, 10)
+        np.testing.assert_array_equal(by_place[rows[2 * row], lefts[column]], images[place])
+        np.testing.assert_array_equal(by_place[rows[2 * row + 1], lefts[column]], images[12 + place])
+    assert texts(figure) == ["Reconstructions", *["original", "reconstruction"] * 2]
+
+
+def test_the_manifold_is_one_picture_without_gaps_in_the_order_of_its_codes() -> None:
+    images = some_images(9, 4, 5)
+    (axes,) = pictures.manifold(images, 3).axes
+    mosaic = shown(axes)
+    assert mosaic.shape == (12, 15)
+    np.testing.assert_array_equal(mosaic[:4, :5], images[0])
+    np.testing.assert_array_equal(mosaic[:4, 5:10], images[1])
+    np.testing.assert_array_equal(mosaic[4:8, :5], images[3])
+    np.testing.assert_array_equal(mosaic[8:, 10:], images[8])
+
+
+def test_the_ticks_of_the_manifold_stand_at_the_quantiles_of_its_coordinates() -> None:
+    (axes,) = pictures.manifold([np.zeros((28, 28), dtype=np.uint8)] * 900, 30).axes
+    across = dict(zip([label.get_text() for label in axes.get_xticklabels()], axes.get_xticks(), strict=True))
+    up = dict(zip([label.get_text() for label in axes.get_yticklabels()], axes.get_yticks(), strict=True))
+    minus = "\N{MINUS SIGN}"
+    assert list(across) == [f"{minus}2", f"{minus}1.5", f"{minus}1", f"{minus}0.5", "0", "0.5", "1", "1.5", "2"]
+    assert across["0"] == up["0"] == pytest.approx(419.5)  # the edge between the two middle pixels of 840
+    assert across["1"] == pytest.approx(0.8413447 * 840 - 0.5, abs=1e-3)
+    assert up["1"] == pytest.approx(0.1586553 * 840 - 0.5, abs=1e-3)  # the top row has the largest coordinate
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("z1", "z2")
+
+
+def test_a_traversal_has_a_named_row_for_each_unit_and_a_column_for_each_value() -> None:
+    images = some_images(6, 5, 5)
+    figure = pictures.traversals([images[:3], images[3:]], ["unit 4", "unit 0"], [-1.5, 0.0, 1.5], "Traversals")
+    assert texts(figure) == ["Traversals", "\N{MINUS SIGN}1.5", "0", "1.5", "unit 4", "unit 0"]
+    for axes, image in zip(figure.axes, images, strict=True):
+        np.testing.assert_array_equal(shown(axes), image)
+
+
+def test_an_interpolation_stands_between_the_originals_that_it_joins() -> None:
+    images = some_images(5, 4, 4)
+    figure = pictures.strip([images[1:4]], [(images[0], images[4])])
+    assert texts(figure) == ["original", "0 %", "50 %", "100 %", "original"]
+    for axes, image in zip(figure.axes, images, strict=True):
+        np.testing.assert_array_equal(shown(axes), image)
+    lefts = [left for _, left in tops_and_lefts(figure)]
+    gaps = np.diff(lefts)
+    assert gaps[0] == pytest.approx(gaps[3], abs=1e-5)
+    assert gaps[0] > gaps[1] == pytest.approx(gaps[2], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        ([], "0 images make no picture"),
+        ([np.zeros((2, 3))], r"a float64 array of shape \(2, 3\) is no image; give uint8"),
+        ([np.zeros((2, 3, 2), dtype=np.uint8)], r"a uint8 array of shape \(2, 3, 2\) is no image"),
+        ([np.zeros((2, 3), dtype=np.uint8), np.zeros((3, 2), dtype=np.uint8)], r"\(2, 3\) and \(3, 2\) do not fit"),
+    ],
+)
+def test_what_is_no_set_of_images_is_refused(images: list[np.ndarray], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        pictures.image_grid(images)
+
+
+def test_a_manifold_that_is_no_square_and_pairs_that_do_not_match_are_refused() -> None:
+    images = some_images(3, 2, 2)
+    with pytest.raises(ValueError, match=r"^3 images are no square of 2 rows; give 4$"):
+        pictures.manifold(images, 2)
+    with pytest.raises(ValueError, match=r"^3 originals have 2 reconstructions; give one for each$"):
+        pictures.pairs(images, images[:2])
