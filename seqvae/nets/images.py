@@ -97,6 +97,26 @@ class ImageSizes(Protocol):
         ...
 
 
+class Flat(nn.Module):
+    """(B, C, H, W) as (B, H * W * C): no copy where channels stand last in memory, where convolutions are fastest."""
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
+        """The values of each image in the order height, width, channel."""
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class Planes(nn.Module):
+    """(B, H * W * C) as (B, C, H, W) with channels last in memory: what `Flat` undoes."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Float[Tensor, "B F"]) -> Float[Tensor, "B C H W"]:
+        """The values of each image as planes."""
+        return x.unflatten(1, self.shape).permute(0, 3, 1, 2)
+
+
 class Corruption(nn.Module):
     """Shares of white (B, H, W, C) with noise on them, for an encoder that is to see through it (Vincent et al. 2008).
 
@@ -197,7 +217,7 @@ def image_nets(
 
 def _dense_nets(shape: Shape, model: ImageSizes, activation: type[nn.Module]) -> Halves:
     values, widths = math.prod(shape), _sizes("widths", model.widths)
-    encoder = [nn.Flatten(), *_dense([values, *widths], activation)]
+    encoder = [Flat(), *_dense([values, *widths], activation)]
     decoder = _dense([model.latent, *reversed(widths)], activation)
     projection = nn.Linear(widths[0], LIKELIHOODS[model.likelihood].outputs_per_value * values)
     return nn.Sequential(*encoder), widths[-1], nn.Sequential(*decoder), projection
@@ -220,11 +240,11 @@ def _conv_nets(shape: Shape, model: ImageSizes, activation: type[nn.Module]) -> 
         deconvolutions[:0] = [nn.ConvTranspose2d(inner, given, 4, 2, padding, odd), activation()]
         height, width = (height + odd[0]) // 2, (width + odd[1]) // 2
     *deconvolutions, projection, _ = deconvolutions
-    innermost = (channels[-1], height, width)
+    innermost = height, width, channels[-1]
     between = [model.dense] if model.dense else []
-    encoder += [nn.Flatten(), *_dense([math.prod(innermost), *between], activation)]
+    encoder += [Flat(), *_dense([math.prod(innermost), *between], activation)]
     codes = _dense([model.latent, *between, math.prod(innermost)], activation)
-    decoder = nn.Sequential(*codes, nn.Unflatten(1, innermost), *deconvolutions)
+    decoder = nn.Sequential(*codes, Planes(innermost), *deconvolutions)
     return nn.Sequential(*encoder), model.dense or math.prod(innermost), decoder, projection
 
 
