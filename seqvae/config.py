@@ -85,9 +85,10 @@ class ImageModel:
     dense: int = key(0, "conv: units of a dense layer before and after the code; 0: none", least=0)
     activation: Literal["relu", "tanh", "softplus", "elu", "silu"] = key("relu", "what follows each hidden layer")
     likelihood: Literal["bernoulli", "gaussian", "laplace", "logistic"] = key(
-        "bernoulli", "of a pixel: bernoulli (binary cross-entropy), gaussian (squared error), laplace (absolute error), "
-        "logistic (256 discretised levels)",
-    )  # fmt: skip
+        "bernoulli",
+        "of a pixel: bernoulli (binary cross-entropy), gaussian (squared error), laplace (absolute error), logistic "
+        "(256 discretised levels)",
+    )
     pixel_scale: float = key(
         0.0, "gaussian, laplace: fixed scale of a pixel, of which 1 is the way from black to white; 0: learned", least=0
     )

@@ -10,7 +10,8 @@ import torch
 
 from seqvae import generate
 from seqvae.core.vae import VAE
-from seqvae.data import Batches, Corpus, Part
+from seqvae.corpus import Corpus
+from seqvae.data import Batches, Part
 from seqvae.evaluation.latent import active_units, collect_posterior, mutual_information
 from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity
 from seqvae.evaluation.reconstruction import free_running_accuracy, self_bleu, step_accuracy, token_accuracy

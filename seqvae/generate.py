@@ -3,7 +3,7 @@
 Work goes in chunks of `batch_size` rows, so memory is bounded. A row depends on its code, the seed and its key alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,6 +88,11 @@ def _decode(vae: VAE, z: Tensor, keys: Tensor, decoding: Decoding, seed: int) ->
 
 def _generate(vae: VAE, z: Tensor, keys: Tensor, decoding: Decoding, seed: int) -> Batch:
     decoder: Any = vae.decoder
+    if not decoder.has_steps:
+        if decoding.beam > 1:
+            raise ValueError(f"beam={decoding.beam} is for sequences, and this model makes all at once; leave it out")
+        x = decoder.draw(z, Noise(seed, keys), decoding.draw)
+        return Batch(x=x, lengths=torch.ones_like(keys), keys=keys)
     if decoding.beam > 1:
         return beam_search(decoder, z, decoding.beam, decoding.max_steps, decoding.end, float(decoding.length_penalty))
     return generate(decoder, z, Noise(seed, keys), decoding.draw, decoding.max_steps, decoding.end)
@@ -109,8 +114,10 @@ def prior_codes(vae: VAE, n: int, seed: int) -> Tensor:
     return codes.to(vae.device, vae.dtype)
 
 
-def encode(vae: VAE, arrays: Sequence[np.ndarray], batch_size: int = 256) -> DiagonalGaussian:
-    """q(z|x) of each array, (N, Z), rows in the order given.
+def encode(
+    vae: VAE, arrays: Sequence[np.ndarray], batch_size: int = 256, settle: Callable[[Batch], Batch] | None = None
+) -> DiagonalGaussian:
+    """q(z|x) of each array, (N, Z), rows in the order given; `settle` is the modality's, where it has something to do.
 
     Raises ValueError when `batch_size` is below 1.
     """
@@ -122,7 +129,8 @@ def encode(vae: VAE, arrays: Sequence[np.ndarray], batch_size: int = 256) -> Dia
     with torch.inference_mode():
         for first in range(0, len(order), batch_size):
             places = order[first : first + batch_size]
-            q = vae.posterior(collate([arrays[place] for place in places], places).to(vae.device))
+            batch = collate([arrays[place] for place in places], places)
+            q = vae.posterior((batch if settle is None else settle(batch)).to(vae.device))
             means.append(q.mean)
             log_scales.append(q.log_scale)
     back = torch.as_tensor(order, dtype=torch.int64, device=vae.device).argsort()
@@ -135,9 +143,15 @@ def sample(vae: VAE, n: int, decoding: Decoding, seed: int) -> list[np.ndarray]:
     return decode(vae, prior_codes(vae, n, seed), decoding, seed)
 
 
-def reconstruct(vae: VAE, arrays: Sequence[np.ndarray], decoding: Decoding, seed: int = 0) -> list[np.ndarray]:
-    """Each array encoded and decoded again from its posterior mean."""
-    return decode(vae, encode(vae, arrays, decoding.batch_size).mean, decoding, seed)
+def reconstruct(
+    vae: VAE,
+    arrays: Sequence[np.ndarray],
+    decoding: Decoding,
+    seed: int = 0,
+    settle: Callable[[Batch], Batch] | None = None,
+) -> list[np.ndarray]:
+    """Each array encoded and decoded again from its posterior mean; `settle` as in `encode`."""
+    return decode(vae, encode(vae, arrays, decoding.batch_size, settle).mean, decoding, seed)
 
 
 def interpolate(

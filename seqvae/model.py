@@ -14,7 +14,7 @@ from seqvae.checkpoint import Checkpoint, Run
 from seqvae.config import Config
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
-from seqvae.data import prepare
+from seqvae.corpus import prepare
 from seqvae.evaluate import Settings, Watch, evaluate
 from seqvae.generate import Decoding
 from seqvae.modalities.base import Modality, Report
@@ -25,7 +25,8 @@ def build(config: Config, modality: Modality) -> VAE:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         encoder, decoder = modality.nets(config.model)
-        return VAE(encoder, decoder, config.model.scale, config.model.code_initial_scale)
+        model = config.model
+        return VAE(encoder, decoder, model.scale, model.code_initial_scale, model.posterior)
 
 
 def read_config(run: Run) -> Config:
@@ -113,7 +114,7 @@ class Model:
 
         Raises ValueError for an item that the model's limits leave out.
         """
-        return generate.encode(self.vae, self._arrays(self._windows(items)))
+        return self._posterior(self._windows(items))
 
     def decode(
         self,
@@ -132,9 +133,19 @@ class Model:
         return self._presented(arrays)
 
     def sample(
-        self, n: int, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, beam: int = 1, seed: int = 0
+        self,
+        n: int,
+        temperature: float | None = None,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        beam: int = 1,
+        seed: int = 0,
     ) -> list[Any]:
-        """`n` items from the prior; item i depends on the seed and i alone."""
+        """`n` items from the prior; item i depends on the seed and i alone.
+
+        Without a temperature it is 1 for sequences, and 0 for images, whose pixels then are their means.
+        """
+        temperature = self.modality.sampling_temperature if temperature is None else temperature
         return self._presented(generate.sample(self.vae, n, self._decoding(temperature, top_k, top_p, beam), seed))
 
     def reconstruct(
@@ -149,7 +160,8 @@ class Model:
         """Each item encoded and decoded again from its posterior mean."""
         groups = self._windows(items)
         decoding = self._decoding(temperature, top_k, top_p, beam, groups)
-        arrays = iter(generate.reconstruct(self.vae, self._arrays(groups), decoding, seed))
+        settle = self.modality.settle
+        arrays = iter(generate.reconstruct(self.vae, self._arrays(groups), decoding, seed, settle))
         return [self._present([next(arrays) for _ in group], group) for group in groups]
 
     def interpolate(
@@ -251,7 +263,10 @@ class Model:
 
     def encode_windows(self, windows: Sequence[Any]) -> DiagonalGaussian:
         """q(z|x) of what `modality.accept` or `modality.read` gives, (N, Z). Raises ValueError as `encode`."""
-        return generate.encode(self.vae, self._arrays([windows]))
+        return self._posterior([windows])
+
+    def _posterior(self, groups: Sequence[Sequence[Any]]) -> DiagonalGaussian:
+        return generate.encode(self.vae, self._arrays(groups), settle=self.modality.settle)
 
     def _windows(self, items: Sequence[Any]) -> list[list[Any]]:
         """The windows of each item."""

@@ -14,8 +14,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqvae import data
-from seqvae.data import Batches, Corpus, Part, cache_folder, clear_cache, collate, content_hash, prepare, repeated
+from seqvae import corpus as corpus_module
+from seqvae import data as data_module
+from seqvae.corpus import Corpus, cache_folder, clear_cache, content_hash, prepare, repeated
+from seqvae.data import Batches, Part, collate
 from seqvae.modalities.base import Arrangement, Modality, Report, Split
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -31,11 +33,12 @@ class Digits:
     end = 0
     max_steps = 100
     reading_keys: ClassVar[frozenset[str]] = frozenset()
+    sampling_temperature: ClassVar[float] = 1.0
     least_steps: ClassVar[int] = 0
     defaults: ClassVar[dict[str, dict[str, Any]]] = {}
 
-    def __init__(self, mark: str = "", longest: int = 99) -> None:
-        self.mark, self.longest = mark, longest
+    def __init__(self, mark: str = "", longest: int = 99, labelled: bool = False) -> None:
+        self.mark, self.longest, self.labelled = mark, longest, labelled
         self.encoded = self.decoded = 0
 
     def files_of(self, source: Path) -> Sequence[Path]:
@@ -70,6 +73,12 @@ class Digits:
     def nets(self, model: Any) -> Any: ...
     def augment(self, batch: Batch, others: Callable[[], Batch], noise: Noise) -> Batch:
         return batch
+
+    def settle(self, batch: Batch) -> Batch:
+        return batch
+
+    def label_of(self, item: str) -> str | None:
+        return None if item.startswith("0") else f"first {item[:1]}" if self.labelled else None
 
     def of_split(self, split: Split, sources: Sequence[Path]) -> None: ...
     def accept(self, given: str) -> list[str]: ...
@@ -120,7 +129,7 @@ def test_items_come_back_in_order_with_what_was_dropped(source: Path) -> None:
 def test_items_that_stand_in_another_corpus_are_counted_step_for_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "_BUFFER_ITEMS", 3)  # so that several pieces are looked through
+    monkeypatch.setattr(corpus_module, "_BUFFER_ITEMS", 3)  # so that several pieces are looked through
     contents = {"train": "12\n21\n\n123\n312\n999\n", "valid": "12\n12\n213\n\n31\n99\n123\n"}
     for name, lines in contents.items():
         (tmp_path / name).write_text(lines)
@@ -198,14 +207,14 @@ def test_an_error_while_encoding_leaves_nothing_behind(source: Path, monkeypatch
     def fail(*arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(data._Writer, "flush", fail)
+    monkeypatch.setattr(corpus_module._Writer, "flush", fail)
     with pytest.raises(OSError, match="No space left"):
         prepare(Digits(), [source])
     assert list((cache_folder() / "corpora").iterdir()) == []
 
 
 def test_a_process_that_is_faster_wins_and_its_folder_is_used(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    encode_all = data._encode_all
+    encode_all = corpus_module._encode_all
     folders: list[Path] = []
 
     def encode_twice(modality: Any, sources: Any, folder: Path, report: Report) -> dict[str, Any]:
@@ -214,7 +223,7 @@ def test_a_process_that_is_faster_wins_and_its_folder_is_used(source: Path, monk
             prepare(Digits(), [source])  # the other process, from start to end
         return encode_all(modality, sources, folder, report)
 
-    monkeypatch.setattr(data, "_encode_all", encode_twice)
+    monkeypatch.setattr(corpus_module, "_encode_all", encode_twice)
     corpus = prepare(Digits(), [source])
     assert corpus[0].tolist() == [3, 1, 2, 0]
     assert len(list(corpus.folder.parent.iterdir())) == 1
@@ -226,8 +235,8 @@ def test_a_corpus_of_which_nothing_is_left_says_why(source: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "_BUFFER_STEPS", 2**12)
-    monkeypatch.setattr(data, "WINDOW_ITEMS", 2**10)
+    monkeypatch.setattr(corpus_module, "_BUFFER_VALUES", 2**12)
+    monkeypatch.setattr(data_module, "WINDOW_ITEMS", 2**10)
     peaks = []
     for lines in (5_000, 40_000):
         path = tmp_path / f"{lines}.txt"
@@ -244,7 +253,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("buffer", [1, 7, 2**20])
 def test_buffering_changes_nothing(buffer: int, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "_BUFFER_STEPS", buffer)
+    monkeypatch.setattr(corpus_module, "_BUFFER_VALUES", buffer)
     corpus = prepare(Digits(), [source])
     assert [corpus[i].tolist() for i in range(5)] == [[3, 1, 2, 0], [4, 0], [0], [5, 5, 5, 5, 5, 0], [1, 2, 0]]
 
@@ -262,7 +271,7 @@ def test_every_item_comes_exactly_once_an_epoch(
     lengths: list[int], size: int, by: Any, seed: int, epoch: int, window: int, share: float, spread: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "WINDOW_ITEMS", window)
+        patch.setattr(data_module, "WINDOW_ITEMS", window)
         part = Part(Lengths(lengths), share if len(lengths) > 1 else 0.0, False, seed)  # type: ignore[arg-type]
         batches = Batches(part, size, by, seed, spread)
         members = part.indices(np.arange(len(lengths))).tolist()
@@ -306,7 +315,7 @@ def test_a_part_and_its_complement_are_disjoint_complete_and_not_empty(
     items: int, seed: int, window: int, share: float
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "WINDOW_ITEMS", window)
+        patch.setattr(data_module, "WINDOW_ITEMS", window)
         corpus = Lengths([2] * items)
         rest, held_out = (Part(corpus, share, chosen, seed) for chosen in (False, True))  # type: ignore[arg-type]
     found = [part.indices(np.arange(items)).tolist() for part in (rest, held_out)]

@@ -14,7 +14,7 @@ def cache() -> None:
 @cache.command()
 def path() -> None:
     """Print the folder of the cache."""
-    from seqvae.data import cache_folder
+    from seqvae.corpus import cache_folder
 
     click.echo(cache_folder())
 
@@ -22,7 +22,7 @@ def path() -> None:
 @cache.command()
 def clear() -> None:
     """Delete the cache. Corpora are encoded again when they are needed; runs are not touched."""
-    from seqvae.data import cache_folder, clear_cache
+    from seqvae.corpus import cache_folder, clear_cache
 
     size = clear_cache()
     click.echo(f"{size / 1e6:,.1f} MB deleted from {cache_folder()}")

@@ -60,7 +60,7 @@ def evaluate(
     if json_file is not None:
         check_file_place(json_file)
     from seqvae.cli.progress import Steps
-    from seqvae.data import prepare
+    from seqvae.corpus import prepare
     from seqvae.evaluate import Settings
 
     source = given_input()

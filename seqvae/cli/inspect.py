@@ -40,7 +40,7 @@ def _make(kind: Any) -> click.Command:
 def _show(modality: Any, sources: Sequence[Path]) -> None:
     import numpy as np
 
-    from seqvae.data import prepare
+    from seqvae.corpus import prepare
     from seqvae.training.run import fit_modality
 
     fit_modality(modality, sources)
@@ -62,7 +62,7 @@ def _show(modality: Any, sources: Sequence[Path]) -> None:
 
 def _show_splits(modality: Any, sources: Sequence[Path]) -> None:
     """How training would split the files, and how many items of each split stand in the training data, too."""
-    from seqvae.data import prepare, repeated
+    from seqvae.corpus import prepare, repeated
 
     parts = {split: modality.of_split(split, sources) for split in ("train", "valid", "test")}
     corpora = {split: prepare(part, sources) for split, part in parts.items() if part is not None}

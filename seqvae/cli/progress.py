@@ -18,12 +18,18 @@ def plain_console(stderr: bool = False) -> Console:
 
 def validation_line(record: Mapping[str, Any]) -> str:
     """A validation's figures as a line of text."""
-    best = ", the best so far" if record["best"] else ""
-    return (
-        f"validation at step {record['step']:,} (epoch {record['epoch']:.1f}): {-record['elbo_nats']:.2f} nats, "
-        f"KL {record['kl_nats']:.2f}, {counted(record['active_units'], 'active units')}, "
-        f"perplexity at most {_perplexity(record['perplexity_bound'])}{best}"
-    )
+    figures = [
+        f"{-record['elbo_nats']:.2f} nats",
+        f"KL {record['kl_nats']:.2f}",
+        counted(record["active_units"], "active units"),
+    ]
+    if record.get("iw_bound_nats") is not None:
+        figures.insert(0, f"importance weighted {-record['iw_bound_nats']:.2f} nats")
+    if record["perplexity_bound"] is not None:
+        figures.append(f"perplexity at most {_perplexity(record['perplexity_bound'])}")
+    if record["best"]:
+        figures.append("the best so far")
+    return f"validation at step {record['step']:,} (epoch {record['epoch']:.1f}): {', '.join(figures)}"
 
 
 def _perplexity(bound: float) -> str:

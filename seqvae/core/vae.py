@@ -1,6 +1,6 @@
 """The variational autoencoder, and what it asks of its encoder and decoder."""
 
-from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -26,7 +26,8 @@ class Encoder(Protocol):
 class Decoder(Protocol):
     """z to the distribution of x. Decoders know nothing of importance samples and own no KL.
 
-    `has_steps` is False where x has no steps (T = 1), as with images; `start` and `step` are then not used.
+    Where x has steps (`has_steps`), the decoder is also a `nets.sampling.StepDecoder`, with `start` and `step`.
+    Otherwise, as with images, T = 1 and it has `draw(z, noise, draw)`, which gives x (B, 1, ...) at once.
     """
 
     has_steps: bool
@@ -51,21 +52,17 @@ class Decoder(Protocol):
         """The most probable outcome of each step given the true steps before it."""
         ...
 
-    def start(self, z: Float[Tensor, "B Z"]) -> Any:
-        """The state before the first step; it has `select(rows)`."""
-        ...
-
-    def step(self, state: Any, x_prev: Tensor | None) -> tuple[Float[Tensor, "B H"], Any]:
-        """One step: the hidden state that the likelihood reads, and the next state. `x_prev` is None at the first."""
-        ...
-
 
 class Terms(NamedTuple):
-    """What the objective is made from: log p(x|z) in nats (B,), the KL of each unit (B, Z), and the posterior mean."""
+    """What the objective is made from: log p(x|z) in nats (B,), the KL of each unit (B, Z), and the posterior mean.
+
+    Of several draws of z log p(x|z) is the mean, and `log_weights` are those of the draws.
+    """
 
     log_px: Float[Tensor, " B"]
     kl: Float[Tensor, "B Z"]
     mean: Float[Tensor, "B Z"]
+    log_weights: Float[Tensor, "B K"] | None = None
 
 
 class VAE(nn.Module):
@@ -73,7 +70,9 @@ class VAE(nn.Module):
 
     Without an encoder (`encoder=None`, no latent units) it is the decoder alone: a language model. `scale` as in
     `DiagonalGaussian.from_features`. `initial_scale`: the layer that gives the posterior starts normal with this
-    scale, its bias at zero (Magenta's MusicVAE: 0.001); 0 leaves it as torch draws it.
+    scale, its bias at zero (Magenta's MusicVAE: 0.001); 0 leaves it as torch draws it. With `posterior="point"` it is
+    a plain autoencoder: a Gaussian of scale zero, so that each draw is the mean, without a KL term and without a
+    likelihood of x.
     """
 
     encoder: Encoder | None
@@ -85,6 +84,7 @@ class VAE(nn.Module):
         decoder: nn.Module,
         scale: Literal["exp", "softplus"] = "exp",
         initial_scale: float = 0.0,
+        posterior: Literal["gaussian", "point"] = "gaussian",
     ) -> None:
         super().__init__()
         self.encoder = cast(Encoder | None, encoder)
@@ -96,7 +96,9 @@ class VAE(nn.Module):
                 f"{self.latent} latent units {'without' if encoder is None else 'with'} an encoder; "
                 "a model has both or neither"
             )
-        self.to_posterior = None if self.encoder is None else nn.Linear(self.encoder.features, 2 * self.latent)
+        self.has_points = posterior == "point"
+        outputs = self.latent if self.has_points else 2 * self.latent
+        self.to_posterior = None if self.encoder is None else nn.Linear(self.encoder.features, outputs)
         if initial_scale and self.to_posterior is not None:
             nn.init.normal_(self.to_posterior.weight, std=initial_scale)
             nn.init.zeros_(self.to_posterior.bias)
@@ -109,18 +111,35 @@ class VAE(nn.Module):
         features = self.to_posterior(self.encoder(batch, noise))
         if features.dtype != torch.float64:
             features = features.float()  # autocast gives 16 bits, in which the terms of a small KL cancel to nothing
+        if self.has_points:
+            return DiagonalGaussian(features, torch.full_like(features, -torch.inf))
         return DiagonalGaussian.from_features(features, self.scale)
 
-    def forward(self, batch: Batch, noise: Noise, dropout: bool = True, sampling_probability: float = 0.0) -> Terms:
-        """The terms of the evidence lower bound with one draw of z for each example.
+    def forward(
+        self,
+        batch: Batch,
+        noise: Noise,
+        dropout: bool = True,
+        sampling_probability: float = 0.0,
+        samples: int = 1,
+        beta: float = 1.0,
+    ) -> Terms:
+        """The terms of the evidence lower bound with one draw of z for each example, or of the bound of several.
 
         `noise` draws z and, with `dropout`, the dropout masks. A sampling probability (scheduled sampling) needs
-        dropout to be on, and what it gives is an objective to train on, not a bound.
+        dropout to be on, and what it gives is an objective to train on, not a bound. With several draws there are
+        log-weights too, log p(x|z) + beta (log p(z) - log q(z|x)): with beta = 1 those of the bound.
         """
         masks = noise if dropout else None
         q = self.posterior(batch, masks)
-        log_px = self.decoder.log_prob(q.rsample(noise), batch, masks, sampling_probability)
-        return Terms(log_px, q.kl(), q.mean)
+        z = q.rsample(noise, samples)
+        if samples == 1:
+            log_px = self.decoder.log_prob(z, batch, masks, sampling_probability)
+            return Terms(log_px, torch.zeros_like(q.mean) if self.has_points else q.kl(), q.mean)
+        masks = noise.repeat(samples) if dropout else None
+        drawn = self.decoder.log_prob(z, batch.repeat(samples), masks, sampling_probability)
+        log_px = drawn.unflatten(0, (len(batch), samples))  # (B, K)
+        return Terms(log_px.mean(1), q.kl(), q.mean, log_px + beta * _log_ratio(z, q, samples))
 
     def log_weights(
         self, batch: Batch, noise: Noise, samples: int, q: DiagonalGaussian | None = None
@@ -132,10 +151,8 @@ class VAE(nn.Module):
     def log_weights_of(self, z: Float[Tensor, "BK Z"], batch: Batch, q: DiagonalGaussian) -> Float[Tensor, "B K"]:
         """log p(x, z) - log q(z|x) in nats of given codes; rows b * K ... (b + 1) * K - 1 belong to example b."""
         samples = z.shape[0] // len(batch)
-        log_px = self.decoder.log_prob(z, batch.repeat(samples))
-        spread = DiagonalGaussian(q.mean.repeat_interleave(samples, 0), q.log_scale.repeat_interleave(samples, 0))
-        log_weight: Tensor = log_px + prior_log_prob(z) - spread.log_prob(z)
-        return log_weight.unflatten(0, (len(batch), samples))
+        log_px = self.decoder.log_prob(z, batch.repeat(samples)).unflatten(0, (len(batch), samples))
+        return log_px + _log_ratio(z, q, samples)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -146,3 +163,9 @@ class VAE(nn.Module):
     def device(self) -> torch.device:
         """The device of the parameters."""
         return next(self.parameters()).device
+
+
+def _log_ratio(z: Float[Tensor, "BK Z"], q: DiagonalGaussian, samples: int) -> Float[Tensor, "B K"]:
+    """log p(z) - log q(z|x) in nats of draws for each example."""
+    spread = DiagonalGaussian(q.mean.repeat_interleave(samples, 0), q.log_scale.repeat_interleave(samples, 0))
+    return (prior_log_prob(z) - spread.log_prob(z)).unflatten(0, (-1, samples))

@@ -44,6 +44,7 @@ class Modality(Protocol):
     data_config: ClassVar[type]  # frozen dataclass behind the `data.*` keys
     model_config: ClassVar[type]  # frozen dataclass behind the `model.*` keys
     reading_keys: ClassVar[frozenset[str]]  # those of `data.*` that may change while encoding and model stay
+    sampling_temperature: ClassVar[float]  # of samples, where none is asked for
     least_steps: ClassVar[int]  # training goes on for as many epochs as these steps take, unless epochs are asked for
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]]  # values that suit it better than the shared defaults
     data: Any
@@ -109,6 +110,17 @@ class Modality(Protocol):
 
         The same batch where nothing is changed. Each row's changes come from its own noise.
         """
+        ...
+
+    def settle(self, batch: "Batch") -> "Batch":
+        """A batch as evaluation sees it: what training draws anew each time (`augment`) is drawn once for each item.
+
+        The same batch where nothing is drawn.
+        """
+        ...
+
+    def label_of(self, item: Any) -> str | None:
+        """The class of an item, for pictures and figures; None where there is none. Training never sees it."""
         ...
 
     def decode(self, x: np.ndarray, like: Any = None) -> Any:

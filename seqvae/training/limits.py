@@ -17,7 +17,20 @@ def check_values(config: Config) -> None:
         nothing[0], nothing, free_nats_per_dimension=objective.free_nats_per_dimension,
         free_nats_total=objective.free_nats_total,
     )  # fmt: skip
+    _check_importance_samples(config)
     _check_step_decay(config.train)
+
+
+def _check_importance_samples(config: Config) -> None:
+    objective, samples = config.objective, config.objective.importance_samples
+    if samples == 1:
+        return
+    free = objective.free_nats_per_dimension or objective.free_nats_total
+    if free or config.model.latent == 0 or config.model.posterior == "point":
+        what = "free nats, which are for the ELBO" if free else "a model whose codes are not drawn"
+        raise ValueError(
+            f"objective.importance_samples={samples} does not go with {what}; set it to 1, or change the other"
+        )
 
 
 def _check_step_decay(train: Train) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from seqvae.checkpoint import Checkpoint, Run
 from seqvae.config import Config
-from seqvae.core.objectives import negative_elbo
+from seqvae.core.objectives import importance_weighted_bound, negative_elbo
 from seqvae.core.vae import VAE, Terms
 from seqvae.data import Batches
 from seqvae.model import load_weights, pick_device, weights_of
@@ -218,10 +218,14 @@ class _Loop:
         for place, (batch, weight) in enumerate(parts):
             last = place == len(parts) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
-                terms: Terms = self.model(batch, self._noise(batch), sampling_probability=sampling)
+                noise, samples = self._noise(batch), objective.importance_samples
+                terms: Terms = self.model(batch, noise, sampling_probability=sampling, samples=samples, beta=beta)
                 if free and kl_mean is None:
                     kl_mean = self._reduce(terms.kl.detach().sum(0) * weight) / total
-                loss = negative_elbo(terms.log_px, terms.kl, beta, free, objective.free_nats_total, kl_mean)
+                if terms.log_weights is None:
+                    loss = negative_elbo(terms.log_px, terms.kl, beta, free, objective.free_nats_total, kl_mean)
+                else:
+                    loss = -importance_weighted_bound(terms.log_weights).mean()
                 loss = loss * (weight * len(batch) / total)
                 # gradients are averaged over processes, so each loss counts as many times as there are processes
                 self.accelerator.backward(loss * self.accelerator.num_processes)
@@ -257,9 +261,11 @@ class _Loop:
         train, progress = self.config.train, self.progress
         self.finite.check()
         with self.accelerator.autocast():
-            figures = validate(self.vae, self._validation_batches(), self._zeros(1), self._reduce)
-        self.finite.check_validation(figures["elbo_nats"], progress.step)
-        best, decay = progress.judge(-figures["elbo_nats"], train)
+            samples = self.config.objective.importance_samples
+            figures = validate(self.vae, self._validation_batches(), self._zeros(1), self._reduce, samples)
+        bound = figures.get("iw_bound_nats", figures["elbo_nats"])
+        self.finite.check_validation(bound, progress.step)
+        best, decay = progress.judge(-bound, train)
         record = {
             "event": "validation", "step": progress.step, "epoch": self._epochs(), **figures, "best": best,
             "learning_rate": self._learning_rate(),

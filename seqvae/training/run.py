@@ -11,7 +11,8 @@ from seqvae import config as configuration
 from seqvae.checkpoint import Run, check_free, held
 from seqvae.config import Config
 from seqvae.core.vae import VAE
-from seqvae.data import Batches, Corpus, Part, prepare, repeated
+from seqvae.corpus import Corpus, prepare, repeated
+from seqvae.data import Batches, Part
 from seqvae.modalities.base import Modality, Report
 from seqvae.model import build, load_weights, open_run, paths_of, read_config
 from seqvae.training.limits import check_values
@@ -109,8 +110,9 @@ def resume(
 
 
 def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
-    """Let a modality learn from the items of all sources."""
-    modality.fit(lambda: modality.read(sources, Report()))
+    """Let a modality learn from the items of all sources, or of those that the sources' files keep for training."""
+    part = modality.of_split("train", sources) or modality
+    modality.fit(lambda: part.read(sources, Report()))
 
 
 def _configure(

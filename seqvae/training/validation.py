@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqvae.core.objectives import importance_weighted_bound
 from seqvae.core.vae import VAE, Terms
 from seqvae.evaluation.likelihood import Elbo, perplexity
 from seqvae.noise import Noise
@@ -23,30 +24,37 @@ COLLAPSE_ADVICE = (
 
 
 @torch.inference_mode()
-def validate(vae: VAE, batches: Iterable[Batch], zeros: Tensor, total: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+def validate(
+    vae: VAE, batches: Iterable[Batch], zeros: Tensor, total: Callable[[Tensor], Tensor], samples: int = 1
+) -> dict[str, Any]:
     """The beta = 1 bound with its parts (nats per item), active units, and the bound on the perplexity per token.
+
+    With several `samples` also the importance-weighted bound of so many draws.
 
     Each process gives its share of the batches, an empty share too; `total` adds a tensor up over the processes.
     `zeros` tells the device and type of the sums. The figures are those of `seqvae.evaluation` on all items at once.
     """
     latent = vae.latent
-    sums = zeros.new_zeros(3 + 3 * latent)  # items, tokens, -log p(x|z); KL, means and squared means of each unit
+    sums = zeros.new_zeros(4 + 3 * latent)  # items, tokens, -log p(x|z), bound; KL, means, squared means of each unit
     for batch in batches:
-        terms: Terms = vae(batch, Noise(SEED, batch.keys), dropout=False)
-        mean = terms.mean.to(sums)
-        counts = torch.stack([sums.new_tensor(len(batch)), batch.lengths.sum().to(sums), -terms.log_px.to(sums).sum()])
-        sums += torch.cat([counts, terms.kl.to(sums).sum(0), mean.sum(0), (mean**2).sum(0)])
+        terms: Terms = vae(batch, Noise(SEED, batch.keys), dropout=False, samples=samples)
+        log_px, kl, mean = (values.to(sums) for values in terms[:3])
+        bounds = log_px - kl.sum(1) if terms.log_weights is None else importance_weighted_bound(terms.log_weights)
+        count, tokens_here = sums.new_tensor(len(batch)), batch.lengths.sum().to(sums)
+        counts = torch.stack([count, tokens_here, -log_px.sum(), bounds.to(sums).sum()])
+        sums += torch.cat([counts, kl.sum(0), mean.sum(0), (mean**2).sum(0)])
     sums = total(sums).cpu()
     items, tokens = int(sums[0]), int(sums[1])
-    kl, means, squares = sums[3:].chunk(3) if latent else (sums[3:],) * 3
+    kl, means, squares = sums[4:].chunk(3) if latent else (sums[4:],) * 3
     elbo = Elbo(items, tokens, float(sums[2]), kl)
     variance = (squares - means**2 / items) / max(1, items - 1)
-    return {
+    weighted = {"iw_bound_nats": float(sums[3]) / items} if samples > 1 else {}
+    return weighted | {
         "elbo_nats": elbo.mean_elbo_nats,
         "reconstruction_nats": elbo.mean_reconstruction_nats,
         "kl_nats": elbo.mean_kl_nats,
         "active_units": int((variance > ACTIVE_VARIANCE).sum()),
-        "perplexity_bound": perplexity(-elbo.elbo_nats, tokens),
+        "perplexity_bound": perplexity(-elbo.elbo_nats, tokens) if vae.decoder.has_steps else None,
     }
 
 

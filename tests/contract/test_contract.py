@@ -168,7 +168,7 @@ def assert_same_terms(vae: VAE, some: Batch, whole: Batch, rows: Tensor, dropout
     """The terms of `some`, alone, are those of the rows of `whole`, their importance weights included."""
     a = vae(some, Noise(0, some.keys, 4), dropout, sampling)
     b = vae(whole, Noise(0, whole.keys, 4), dropout, sampling)
-    for one, other in zip(a, b, strict=True):
+    for one, other in zip(a[:3], b[:3], strict=True):
         assert torch.allclose(one, other[rows], atol=1e-10)
     weights = vae.log_weights(some, Noise(0, some.keys), samples=3)
     assert torch.allclose(weights, vae.log_weights(whole, Noise(0, whole.keys), samples=3)[rows], atol=1e-10)

@@ -9,7 +9,8 @@ import torch
 
 from seqvae.checkpoint import Run
 from seqvae.config import DrumModel, build
-from seqvae.data import Batches, Part, prepare
+from seqvae.corpus import prepare
+from seqvae.data import Batches, Part
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import torch
 from seqvae import config as configuration
 from seqvae import data, modalities
 from seqvae.checkpoint import Run
-from seqvae.data import Batches, Part, prepare
+from seqvae.corpus import prepare
+from seqvae.data import Batches, Part
 from seqvae.evaluation.latent import active_units, collect_posterior
 from seqvae.evaluation.likelihood import elbo, perplexity
 from seqvae.model import Model, build
@@ -88,8 +90,9 @@ def test_validation_gives_the_figures_of_the_evaluation(corpus: Path) -> None:
 def test_the_variance_of_active_units_is_the_unbiased_one() -> None:
     class Fixed(torch.nn.Module):
         latent = 2
+        decoder = SimpleNamespace(has_steps=True)
 
-        def forward(self, batch: Any, noise: Any, dropout: bool) -> Any:
+        def forward(self, batch: Any, noise: Any, dropout: bool, samples: int) -> Any:
             mean = torch.tensor([[0.08, 0.06], [-0.08, -0.06]])  # variances 0.0128 and 0.0072; 0.0064 if biased
             return loop.Terms(torch.zeros(2), torch.zeros(2, 2), mean)
 
@@ -242,8 +245,8 @@ def test_a_corpus_of_many_windows_trains_on_every_item(
 ) -> None:
     monkeypatch.setattr(data, "WINDOW_ITEMS", 11)
     seen: list[np.ndarray] = []
-    load = Batches.load
-    monkeypatch.setattr(Batches, "load", lambda self, indices: seen.append(indices) or load(self, indices))
+    raw = Batches._raw
+    monkeypatch.setattr(Batches, "_raw", lambda self, indices: seen.append(indices) or raw(self, indices))
     run = train("text", [corpus], tmp_path / "run", values(epochs=1, batch_size=4, log_steps=100), device="cpu")
     steps = records(run, "train")[0]["step"]
     trained, validated = np.concatenate(seen[:steps]), np.concatenate(seen[steps:])

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from seqvae.checkpoint import Run, held
-from seqvae.data import Part, prepare
+from seqvae.corpus import prepare
+from seqvae.data import Part
 from seqvae.evaluate import Settings
 from seqvae.modalities.base import Report
 from seqvae.model import Model, build, open_run

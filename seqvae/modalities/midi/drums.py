@@ -49,6 +49,7 @@ class Drums:
     data_config: ClassVar[type] = DrumData
     model_config: ClassVar[type] = DrumModel
     reading_keys: ClassVar[frozenset[str]] = READING_KEYS
+    sampling_temperature: ClassVar[float] = 1.0
     least_steps: ClassVar[int] = LEAST_STEPS
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS
     end: ClassVar[None] = None
@@ -235,6 +236,14 @@ class Drums:
         from seqvae.modalities.midi.augmentation import augmented
 
         return augmented(batch, others, noise, len(self.classes), self.data)
+
+    def settle(self, batch: "Batch") -> "Batch":
+        """The same batch: evaluation sees all as it is."""
+        return batch
+
+    def label_of(self, item: Any) -> str | None:
+        """None: there are no classes of windows."""
+        return None
 
     def decode(self, x: np.ndarray, like: Clip | None = None) -> Clip:
         """The clip of an array, with the length, metre, tempo and kit of `like`.

@@ -56,6 +56,7 @@ class Text:
     data_config: ClassVar[type] = TextData
     model_config: ClassVar[type] = SequenceModel
     reading_keys: ClassVar[frozenset[str]] = frozenset({"encoding"})
+    sampling_temperature: ClassVar[float] = 1.0
     least_steps: ClassVar[int] = 0
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
@@ -153,6 +154,14 @@ class Text:
     def augment(self, batch: "Batch", others: "Callable[[], Batch]", noise: "Noise") -> "Batch":
         """The same batch: sentences are not changed."""
         return batch
+
+    def settle(self, batch: "Batch") -> "Batch":
+        """The same batch: evaluation sees all as it is."""
+        return batch
+
+    def label_of(self, item: Any) -> str | None:
+        """None: there are no classes of sentences."""
+        return None
 
     def decode(self, x: np.ndarray, like: str | None = None) -> str:
         """The text of token ids up to the end of sequence; there is nothing that it takes from another."""
