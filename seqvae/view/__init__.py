@@ -1,1 +1,1 @@
-"""What generated music looks and sounds like: figures and waveforms, from arrays and plain numbers."""
+"""What models make, and what they are like: figures and waveforms, from arrays and plain numbers."""

@@ -48,9 +48,10 @@ def losses(
 ) -> Figure:
     """Negative ELBO, reconstruction and KL in nats per item over the epochs, of training and of validation.
 
-    The records are those of metrics.jsonl. A ring marks the best bound on the validation data. The first steps, which
-    are worse by far, may lie above a panel, or the rest of the curve would be flat. Without any KL (a plain
-    autoencoder) there is the reconstruction alone.
+    The records are those of metrics.jsonl. A ring marks the last that is the best by its bound on the validation data,
+    which with several importance samples is the tighter one, a broken line. The first steps, which are worse by far,
+    may lie above a panel, or the rest of the curve would be flat. Without any KL (a plain autoencoder) there is the
+    reconstruction alone.
 
     Raises ValueError when there is nothing to draw.
     """
@@ -76,7 +77,7 @@ def plane(
     codes: np.ndarray, labels: np.ndarray | None = None, label_names: Sequence[str] = (),
     axis_names: tuple[str, str] = ("z1", "z2"), prior: bool = False, title: str = "", note: str = "",
 ) -> Figure:  # fmt: skip
-    """The codes (N, 2) of items as points, coloured by label (N,), an index of `label_names`; circles show the prior.
+    """The codes (N, 2) of items as points, coloured by label (N,), an index of `label_names` or -1 for none.
 
     Each label stands at the middle of its points, too, so that nothing hangs on telling ten colours apart. Beyond ten
     labels the most frequent ones have a colour, and the others are grey. `prior`: circles that hold 39, 86 and 99 % of
@@ -149,13 +150,14 @@ def _draw_curves(
     for (epochs, nats), name, colour in zip(curves, ("training", "validation"), (TRAINING, VALIDATION), strict=True):
         marker = "o" if name == "validation" or len(epochs) == 1 else ""
         axes.plot(epochs, nats, color=colour, linewidth=1.6, label=name, marker=marker, markersize=3.2)
-    _set_limits(axes, *(nats[np.isfinite(nats)] for _, nats in curves))
+    weighted, bounds = _curve(validation, "iw_bound_nats", -1.0), curves[1][1]
+    if term == "elbo_nats" and len(weighted[0]):
+        axes.plot(*weighted, color=VALIDATION, linewidth=1.6, linestyle="--", label="importance weighted")
+        bounds = np.concatenate([curves[1][1], weighted[1]])
+    _set_limits(axes, curves[0][1], bounds)
     axes.set_xlim(left=0)
-    best = min(
-        (record for record in validation if record.get("elbo_nats") is not None),
-        key=lambda record: -record["elbo_nats"], default=None,
-    )  # fmt: skip
-    if best is not None:
+    best = next((record for record in reversed(validation) if record.get("best")), None)
+    if best is not None and best[term] is not None:
         place, value = best["epoch"], sign * best[term]
         axes.plot([place], [value], "o", markersize=9, fillstyle="none", color=INK, markeredgewidth=1.2)
         # The KL rises towards its best value, the others fall: the number stands where the curve is not.
@@ -179,10 +181,10 @@ def _curve(records: Sequence[Mapping[str, Any]], term: str, sign: float) -> tupl
 def _set_limits(axes: Axes, training: np.ndarray, validation: np.ndarray) -> None:
     """Show all values but the first and worst: up to what nine tenths stay below, and a quarter more of that height."""
     every = np.concatenate([training, validation])
-    if len(every):
-        least = every.min()
-        usual = max(float(np.quantile(every, 0.9)), float(validation.max(initial=least)))
-        top = min(every.max(), least + 1.25 * (usual - least))
+    if np.isfinite(every).any():
+        least = float(np.nanmin(every))
+        usual = float(np.nanmax([np.nanquantile(every, 0.9), *validation]))
+        top = min(float(np.nanmax(every)), least + 1.25 * (usual - least))
         room = 0.06 * max(top - least, 1e-6)
         axes.set_ylim(least - room, top + room)
 
@@ -201,17 +203,19 @@ def _groups(labels: np.ndarray, names: Sequence[str]) -> list[tuple[str, str, np
 
     Of ten labels at most each has its colour for good, whichever of them are there.
     """
-    present, counts = np.unique(labels, return_counts=True)
+    present, counts = np.unique(labels[labels >= 0], return_counts=True)
     kept = present if len(present) <= MOST_CLASSES else np.sort(present[np.argsort(-counts)[: MOST_CLASSES - 1]])
-    named = {label: str(names[label]) if 0 <= label < len(names) else str(label) for label in kept.tolist()}
-    few = present.max() < MOST_CLASSES
+    named = {label: str(names[label]) if label < len(names) else str(label) for label in kept.tolist()}
+    few = present.max(initial=0) < MOST_CLASSES
     groups = [
         (_short(name), COLOURS[label if few else place], np.flatnonzero(labels == label))
         for place, (label, name) in enumerate(named.items())
     ]
     if len(kept) < len(present):
-        rest = np.flatnonzero(~np.isin(labels, kept))
+        rest = np.flatnonzero((labels >= 0) & ~np.isin(labels, kept))
         groups.append((f"{len(present) - len(kept)} others", OTHER, rest))
+    if (labels < 0).any():
+        groups.append(("no label", OTHER, np.flatnonzero(labels < 0)))
     return groups
 
 

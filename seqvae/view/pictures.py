@@ -106,22 +106,30 @@ def traversals(
     return sheet.figure
 
 
-def strip(
-    rows: Sequence[Sequence[np.ndarray]], ends: Sequence[tuple[np.ndarray, np.ndarray]], title: str = "", note: str = ""
+def strip(images: Sequence[np.ndarray], title: str = "", note: str = "") -> Figure:
+    """The steps of one walk beside each other, from the first to the last."""
+    return walks([images], title=title, note=note)
+
+
+def walks(
+    rows: Sequence[Sequence[np.ndarray]],
+    ends: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+    title: str = "",
+    note: str = "",
 ) -> Figure:
-    """Interpolations below each other, from left to right, each between the two originals that it joins."""
-    lines = [[first, *row, last] for row, (first, last) in zip(rows, ends, strict=True)]
+    """Interpolations below each other, from left to right, each between the two originals that it joins, if given."""
+    lines = [[first, *row, last] for row, (first, last) in zip(rows, ends, strict=True)] if ends else rows
     tiles = _tiles([image for line in lines for image in line])
     width, height = _size(tiles, PICTURE)
-    columns = len(lines[0])
+    steps, apart, word = len(rows[0]), APART * bool(ends), ["original"] * bool(ends)
     # What the model made is set apart from the originals at both sides.
-    lefts = [column * (width + GAP) + APART * ((column > 0) + (column == columns - 1)) for column in range(columns)]
+    lefts = [column * (width + GAP) + apart * ((column > 0) + (column > steps)) for column in range(len(lines[0]))]
     sheet = Sheet(lefts[-1] + width, HEAD + len(rows) * (height + GAP) - GAP, title, note)
-    shares = [f"{100 * place / max(1, columns - 3):.0f} %" for place in range(columns - 2)]
-    for left, head in zip(lefts, ["original", *shares, "original"], strict=True):
-        sheet.text(left + width / 2, HEAD / 2, head, 9, INK if head == "original" else SOFT, align="center")
+    heads = [*word, *(f"{100 * place / max(1, steps - 1):.0f} %" for place in range(steps)), *word]
+    for left, head in zip(lefts, heads, strict=True):
+        sheet.text(left + width / 2, HEAD / 2, head, 9, INK if head in word else SOFT, align="center")
     for place, tile in enumerate(tiles):
-        row, column = divmod(place, columns)
+        row, column = divmod(place, len(lefts))
         _show(sheet.axes(lefts[column], HEAD + row * (height + GAP), width, height), tile)
     return sheet.figure
 

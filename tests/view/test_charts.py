@@ -29,7 +29,7 @@ def record(epoch: float, reconstruction: float | None, kl: float | None) -> dict
 
 
 TRAIN = [record(0.5, 100.0, 2.0), record(1.0, 60.0, 10.0), record(1.5, 55.0, 11.0), record(2.0, 50.0, 12.0)]
-VALID = [record(1.0, 61.0, 10.5), record(2.0, 52.0, 12.5)]
+VALID = [record(1.0, 61.0, 10.5) | {"best": True}, record(2.0, 52.0, 12.5) | {"best": True}]
 
 
 def curves(axes: Axes) -> dict[str, list[list[float]]]:
@@ -59,10 +59,18 @@ def test_the_three_terms_stand_beside_each_other_in_nats_over_epochs() -> None:
 
 
 def test_the_best_bound_on_the_validation_data_is_marked_with_its_terms() -> None:
-    worse = [*VALID, record(3.0, 51.0, 14.0)]
+    worse = [*VALID, record(3.0, 51.0, 14.0) | {"best": False}]
     figure = charts.losses(TRAIN, worse)
     assert [axes.texts[0].get_text() for axes in figure.axes] == ["64.50", "52.00", "12.50"]
     assert [axes.texts[0].xy[0] for axes in figure.axes] == [2, 2, 2]
+
+
+def test_an_importance_weighted_bound_stands_in_the_panel_of_the_bound() -> None:
+    weighted = [one | {"iw_bound_nats": one["elbo_nats"] + 20.0} for one in VALID]
+    bound, reconstruction, _ = charts.losses(TRAIN, weighted).axes
+    assert curves(bound)["importance weighted"] == [[1, 51.5], [2, 44.5]]
+    assert bound.get_ylim()[0] < 44.5
+    assert "importance weighted" not in curves(reconstruction)
 
 
 def test_the_first_steps_may_leave_the_panel_so_that_the_rest_is_not_flat() -> None:
@@ -125,6 +133,16 @@ def test_beyond_ten_labels_the_most_frequent_nine_have_colours_and_the_others_ar
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()][-2:] == ["class 10", "3 others"]
+
+
+def test_items_without_a_label_are_grey_among_those_with_one() -> None:
+    codes = np.random.default_rng(0).normal(size=(4, 2))
+    (axes,) = charts.plane(codes, np.array([0, -1, 1, -1]), ["a", "b"]).axes
+    assert sorted(points(axes)[1]) == sorted([COLOURS[0], COLOURS[1], OTHER, OTHER])
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "no label"]
+    assert set(points(charts.plane(codes, np.full(4, -1)).axes[0])[1]) == {OTHER}
 
 
 def test_without_labels_there_is_one_colour_and_no_legend() -> None:

@@ -106,7 +106,7 @@ def test_a_traversal_has_a_named_row_for_each_unit_and_a_column_for_each_value()
 
 def test_an_interpolation_stands_between_the_originals_that_it_joins() -> None:
     images = some_images(5, 4, 4)
-    figure = pictures.strip([images[1:4]], [(images[0], images[4])])
+    figure = pictures.walks([images[1:4]], [(images[0], images[4])])
     assert texts(figure) == ["original", "0 %", "50 %", "100 %", "original"]
     for axes, image in zip(figure.axes, images, strict=True):
         np.testing.assert_array_equal(shown(axes), image)
@@ -114,6 +114,15 @@ def test_an_interpolation_stands_between_the_originals_that_it_joins() -> None:
     gaps = np.diff(lefts)
     assert gaps[0] == pytest.approx(gaps[3], abs=1e-5)
     assert gaps[0] > gaps[1] == pytest.approx(gaps[2], abs=1e-5)
+
+
+def test_a_strip_is_one_walk_from_its_first_image_to_its_last() -> None:
+    images = some_images(5, 4, 3)
+    figure = pictures.strip(images, "A walk")
+    assert texts(figure) == ["A walk", "0 %", "25 %", "50 %", "75 %", "100 %"]
+    for axes, image in zip(figure.axes, images, strict=True):
+        np.testing.assert_array_equal(shown(axes), image)
+    assert len({top for top, _ in tops_and_lefts(figure)}) == 1
 
 
 @pytest.mark.parametrize(
