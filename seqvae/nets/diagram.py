@@ -1,0 +1,95 @@
+"""What a network is made of: its layers in the order in which they run, with shapes and parameters."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seqvae.types import Batch
+
+
+class Layer(NamedTuple):
+    """One layer: where it stands, its class, the shape of what it gives, examples first, and its parameters.
+
+    `output_shape` is empty where that is not seen, as with weights that functions read. Weights of a module that has
+    parts besides are a layer of the kind `Parameter`, and the code is one of the kind `Code` without parameters.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+def layers_of(vae: nn.Module, batch: Batch) -> list[Layer]:
+    """The layers in the order in which they run on a batch, from the data to the code and back to the data.
+
+    What does not run by itself follows what stands before it in the model. Weights that two layers share count for
+    the first, so the parameters sum to the model's.
+    """
+    leaves = {name: module for name, module in vae.named_modules() if not list(module.children())}
+    shapes = _shapes_in_order(vae, leaves, batch)
+    order = list(shapes)
+    for before, name in zip([None, *leaves], leaves, strict=False):
+        if name not in shapes and list(leaves[name].parameters()):
+            order.insert(0 if before not in order else order.index(before) + 1, name)
+    layers: list[Layer] = []
+    counted: set[int] = set()
+    for name in order:
+        if name not in leaves:
+            layers.append(Layer(name, "Code", shapes[name], 0))
+            continue
+        own = {id(weight): weight.numel() for weight in leaves[name].parameters() if id(weight) not in counted}
+        counted |= own.keys()
+        layers.append(Layer(name, type(leaves[name]).__name__, shapes.get(name, ()), sum(own.values())))
+    for name, weight in vae.named_parameters():
+        if id(weight) not in counted:
+            _insert(layers, Layer(name, "Parameter", (1, *weight.shape), weight.numel()))
+    return layers
+
+
+def text_of(layers: Sequence[Layer]) -> str:
+    """The layers as aligned lines under a heading, with what each gives for one example; the total comes last."""
+    rows = [("layer", "kind", "output", "parameters")]
+    for layer in layers:
+        shape = " x ".join(map(str, layer.output_shape[1:])) or "1" * bool(layer.output_shape)
+        rows.append((layer.name, layer.kind, shape, f"{layer.parameters:,}" if layer.parameters else ""))
+    rows.append(("total", "", "", f"{sum(layer.parameters for layer in layers):,}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        f"{name:{widths[0]}}  {kind:{widths[1]}}  {shape:{widths[2]}}  {parameters:>{widths[3]}}"
+        for name, kind, shape, parameters in rows
+    )
+
+
+@torch.no_grad()
+def _shapes_in_order(vae: Any, leaves: dict[str, nn.Module], batch: Batch) -> dict[str, tuple[int, ...]]:
+    """The shape of what each leaf that runs gives, in the order of the first runs; `z` is the code."""
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def watch(name: str) -> Any:
+        def note(module: nn.Module, given: Any, output: Any) -> None:
+            while not isinstance(output, Tensor):
+                output = output[0]  # an LSTM's outputs come before its state
+            shapes.setdefault(name, tuple(output.shape))
+
+        return note
+
+    hooks = [module.register_forward_hook(watch(name)) for name, module in leaves.items()]
+    try:
+        code = vae.posterior(batch).mean
+        if code.shape[1]:
+            shapes["z"] = tuple(code.shape)
+        vae.decoder.predict(code, batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return shapes
+
+
+def _insert(layers: list[Layer], layer: Layer) -> None:
+    """Put a weight in front of the first layer of the module that owns it; at the end where there is none."""
+    owner = layer.name.rpartition(".")[0]
+    places = [place for place, other in enumerate(layers) if other.name.startswith(f"{owner}.")]
+    layers.insert(places[0] if places else len(layers), layer)
