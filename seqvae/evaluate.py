@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -12,16 +12,18 @@ from seqvae import generate
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus
 from seqvae.data import Batches, Part
-from seqvae.evaluation.latent import active_units, collect_posterior, mutual_information
+from seqvae.evaluation.latent import NEIGHBOURS, active_units, collect_posterior, mutual_information, neighbour_accuracy
 from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity
 from seqvae.evaluation.reconstruction import free_running_accuracy, self_bleu, step_accuracy, token_accuracy
 from seqvae.generate import Decoding
 from seqvae.modalities.base import Modality
+from seqvae.nets.pixels import BRIGHTEST
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
 Watch = Callable[[int, int, str], None]  # done, total, what
 TOKENS_PER_BATCH = 4096
+VALUES_PER_BATCH = 2**19
 
 UNITS = {
     "items": "items",
@@ -36,6 +38,7 @@ UNITS = {
     "importance_samples": "draws of z per item",
     "perplexity": "per token, exp(iw_nll_nats x items / tokens)",
     "bits_per_byte": "bits per byte of UTF-8, line ends counted",
+    "bits_per_dimension": "bits per pixel and channel, importance weighted",
     "mutual_information_nats": "nats, at most ln(items), give or take sqrt(Z / 2 items)",
     "active_units": "latent units whose posterior mean has variance > 0.01",
     "step_accuracy_teacher_forced": "share of tokens, the true ones before each given",
@@ -44,6 +47,8 @@ UNITS = {
     "step_accuracy_greedy": "share of steps, greedy",
     "exact_match": "share of items, greedy",
     "bleu": "BLEU-4 of the reconstructions, 0 to 100",
+    "neighbour_accuracy": f"share of items whose {NEIGHBOURS} nearest by posterior mean vote for their label",
+    "mean_squared_error": "per pixel and channel, of which 1 is the way from black to white",
     "self_bleu": "BLEU-4 of each prior sample against the others, 0 to 100",
 }
 
@@ -69,9 +74,9 @@ class Settings:
 
 def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> dict[str, Any]:
     """All figures of UNITS for a model on a corpus; None where one does not apply."""
-    batches = Batches(Part(corpus), TOKENS_PER_BATCH, "tokens")
+    batches = Batches(Part(corpus), _tokens_per_batch(corpus), "tokens")
 
-    def read(what: str) -> Iterator[Batch]:
+    def read(what: str, batches: Batches = batches) -> Iterator[Batch]:
         done = 0
         watch(0, len(corpus), what)
         for indices in batches.in_order():
@@ -79,12 +84,37 @@ def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
             done += len(indices)
             watch(done, len(corpus), what)
 
-    bound = elbo(vae, read("evidence lower bound"), settings.seed)
-    weighted = importance_weighted_nll(vae, read("likelihood"), settings.importance_samples, settings.seed)
     figures: dict[str, Any] = dict.fromkeys(UNITS)
-    figures |= {
-        "items": bound.items,
-        "tokens": bound.tokens,
+    figures["items"] = len(corpus)
+    if not vae.has_points:
+        figures |= _likelihood_figures(vae, corpus, settings, read)
+    decoding = Decoding(max_steps=modality.max_steps, end=modality.end)
+    if vae.latent:
+        figures |= _latent_figures(vae, read("latent code"), corpus.labels, settings.seed)
+        figures |= _reconstruction_figures(vae, modality, batches, decoding, settings, watch)
+    if vae.decoder.has_steps:
+        figures["tokens"] = corpus.steps
+        accuracy = token_accuracy(vae, read("accuracy"), settings.code_seed)
+        figures["step_accuracy_teacher_forced"] = accuracy.share
+        if vae.latent and modality.end is None:
+            accuracies = free_running_accuracy(vae, read("free running"), settings.seed, settings.code_seed)
+            names = ("step_accuracy_free_running", "step_accuracy_drawn")
+            figures |= {name: accuracy.share for name, accuracy in zip(names, accuracies, strict=True)}
+        figures["self_bleu"] = _self_bleu(vae, modality, settings, watch)
+    return figures
+
+
+def _tokens_per_batch(corpus: Corpus) -> int:
+    """So many steps that a batch of large ones, such as images, stays small."""
+    return max(1, min(TOKENS_PER_BATCH, VALUES_PER_BATCH * corpus.steps // max(1, corpus.values)))
+
+
+def _likelihood_figures(vae: VAE, corpus: Corpus, settings: Settings, read: Any) -> dict[str, Any]:
+    """The bounds, and what follows from them where log p(x|z) is that of a normalised, discrete x."""
+    few = Batches(Part(corpus), max(1, _tokens_per_batch(corpus) // 64), "tokens")  # so that progress is seen
+    bound = elbo(vae, read("evidence lower bound"), settings.seed)
+    weighted = importance_weighted_nll(vae, read("likelihood", few), settings.importance_samples, settings.seed)
+    figures = {
         "elbo_nats": bound.mean_elbo_nats,
         "reconstruction_nats": bound.mean_reconstruction_nats,
         "kl_nats": bound.mean_kl_nats,
@@ -93,29 +123,39 @@ def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
         "kl_bits": bound.mean_kl_nats / math.log(2),
         "iw_nll_nats": weighted.mean_nll_nats,
         "importance_samples": settings.importance_samples if vae.latent else 1,
-        "perplexity": perplexity(weighted.total_nll_nats, weighted.total_tokens),
         "bits_per_byte": bits_per_byte(weighted.total_nll_nats, corpus.bytes) if corpus.bytes else None,
-        "step_accuracy_teacher_forced": token_accuracy(vae, read("accuracy"), settings.code_seed).share,
     }
-    decoding = Decoding(max_steps=modality.max_steps, end=modality.end)
-    if vae.latent:
-        figures |= _latent_figures(vae, read("latent code"), settings.seed)
-        figures |= _reconstruction_figures(vae, modality, batches, decoding, settings, watch)
-        if modality.end is None:
-            accuracies = free_running_accuracy(vae, read("free running"), settings.seed, settings.code_seed)
-            names = ("step_accuracy_free_running", "step_accuracy_drawn")
-            figures |= {name: accuracy.share for name, accuracy in zip(names, accuracies, strict=True)}
-    watch(0, 1, "samples")
-    drawn = Decoding(max_steps=modality.max_steps, end=modality.end, temperature=settings.temperature)
-    samples = [modality.decode(x) for x in generate.sample(vae, settings.prior_samples, drawn, settings.seed)]
-    figures["self_bleu"] = self_bleu(samples) if samples and isinstance(samples[0], str) else None
-    watch(1, 1, "samples")
+    if vae.decoder.has_steps:
+        figures["perplexity"] = perplexity(weighted.total_nll_nats, weighted.total_tokens)
+    elif _has_levels(vae, read("pixels")):
+        figures["bits_per_dimension"] = weighted.total_nll_nats / (corpus.values * math.log(2))
     return figures
 
 
-def _latent_figures(vae: VAE, batches: Iterator[Batch], seed: int) -> dict[str, Any]:
-    q, _ = collect_posterior(vae, batches)
-    return {"mutual_information_nats": mutual_information(q, seed), "active_units": active_units(q.mean)}
+def _has_levels(vae: VAE, batches: Iterator[Batch]) -> bool:
+    """Whether the nats of these images are those of a distribution over grey levels, or over black and white."""
+    discrete = cast(Any, vae.decoder).likelihood.discrete
+    if discrete == "when binary":
+        return all(bool(((batch.x == 0) | (batch.x == BRIGHTEST)).all()) for batch in batches)
+    return bool(discrete)
+
+
+def _self_bleu(vae: VAE, modality: Modality, settings: Settings, watch: Watch) -> float | None:
+    watch(0, 1, "samples")
+    drawn = Decoding(max_steps=modality.max_steps, end=modality.end, temperature=settings.temperature)
+    samples = [modality.decode(x) for x in generate.sample(vae, settings.prior_samples, drawn, settings.seed)]
+    watch(1, 1, "samples")
+    return self_bleu(samples) if samples and isinstance(samples[0], str) else None
+
+
+def _latent_figures(vae: VAE, batches: Iterator[Batch], labels: np.ndarray | None, seed: int) -> dict[str, Any]:
+    q, keys = collect_posterior(vae, batches)
+    accuracy = None if labels is None else neighbour_accuracy(q.mean, torch.from_numpy(labels[keys.numpy()]))
+    return {
+        "mutual_information_nats": None if vae.has_points else mutual_information(q, seed),
+        "active_units": active_units(q.mean),
+        "neighbour_accuracy": accuracy,
+    }
 
 
 def _reconstruction_figures(
@@ -142,6 +182,6 @@ def _reconstruction_figures(
         watch(len(truth), len(batches.part), "reconstructions")
     items = [modality.decode(x) for x in truth]
     figures = modality.metrics(items, [modality.decode(x, item) for x, item in zip(greedy, items, strict=True)])
-    if fixed:
+    if fixed and vae.decoder.has_steps:
         figures["step_accuracy_greedy"] = step_accuracy(truth, greedy).share
     return figures

@@ -17,9 +17,11 @@ COMMANDS = {
     "encode": "seqvae.cli.codes:encode",
     "decode": "seqvae.cli.codes:decode",
     "evaluate": "seqvae.cli.evaluate:evaluate",
+    "plot": "seqvae.cli.plot:plot",
     "inspect": "seqvae.cli.inspect:inspect",
     "info": "seqvae.cli.info:info",
     "recipes": "seqvae.cli.recipes:recipes",
+    "data": "seqvae.cli.data:data",
     "cache": "seqvae.cli.cache:cache",
 }
 

@@ -62,7 +62,8 @@ def encode(run: Path, inputs: tuple[str, ...], file: Path | None, out: Path, dev
 
 @click.command()
 @run_argument
-@click.argument("codes", type=PATH, metavar="LATENTS.npz")
+@click.argument("codes", type=PATH, metavar="LATENTS.npz", required=False)
+@click.option("--at", multiple=True, metavar="Z,Z,...", help="In place of a file: a code, one number for each unit.")
 @temperature_option(0.0)
 @top_k_option
 @top_p_option
@@ -72,16 +73,28 @@ def encode(run: Path, inputs: tuple[str, ...], file: Path | None, out: Path, dev
 @output_options
 @device_option
 def decode(
-    run: Path, codes: Path, temperature: float, top_k: int, top_p: float, beam: int, seed: int, device: str
+    run: Path,
+    codes: Path | None,
+    at: tuple[str, ...],
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    beam: int,
+    seed: int,
+    device: str,
 ) -> None:
-    """Make items from a file of latent codes.
+    """Make items from latent codes.
 
-    The file is one of `seqvae encode`; its array mean is decoded.
+    The codes are those of a file of `seqvae encode`, whose array mean is decoded, or those of --at, which may be
+    repeated: decode RUN --at 0,2.5 --at=-1,0.
     """
     check_draw(temperature, top_k, top_p)
+    if (codes is None) == (not at):
+        raise click.UsageError("give either a file of codes, LATENTS.npz, or codes with --at, such as --at 0,2.5")
     output = given_output()
     model, face = open_model(run, device, Input(), output)
-    made = model.decode(_read_codes(codes), temperature, top_k, top_p, beam, seed)
+    z = _read_codes(codes) if codes is not None else _codes_at(at, model.vae.latent)
+    made = model.decode(z, temperature, top_k, top_p, beam, seed)
     face.show(model, made, output, "set", ())
 
 
@@ -93,6 +106,22 @@ def _write_codes(path: Path, mean: Any, scale: Any, items: Sequence[str]) -> Non
     content = io.BytesIO()
     np.savez(content, mean=mean, scale=scale, items=np.array(json.dumps(list(items))))
     write_atomically(path, content.getvalue())
+
+
+def _codes_at(at: Sequence[str], units: int) -> Any:
+    """(N, Z) of the codes of --at. Raises UsageError for what is no code of so many units."""
+    import numpy as np
+
+    rows = []
+    for text in at:
+        try:
+            row = [float(word) for word in text.split(",")]
+        except ValueError:
+            raise click.UsageError(f"--at {text} is no code; give numbers with commas, such as --at 0,2.5") from None
+        if len(row) != units:
+            raise click.UsageError(f"--at {text} has {counted(len(row), 'numbers')}; this model has {units} units")
+        rows.append(row)
+    return np.array(rows)
 
 
 def _read_codes(path: Path) -> Any:

@@ -11,6 +11,7 @@ import click
 
 from seqvae.cli.items import Named, tell_counts
 from seqvae.cli.options import FORMATS, Input, Output
+from seqvae.cli.places import clear, own_folder, spare
 from seqvae.cli.words import counted
 
 if TYPE_CHECKING:
@@ -116,10 +117,10 @@ class DrumFace:
         from seqvae.view.audio import find_soundfont
 
         formats = output.formats or FORMATS
-        folder = output.folder or _own_folder(model)
+        folder = output.folder or own_folder(model)
         drums = _drums(model)
         sets = file_sets(made, arrangement, drums.classes, drums.data.steps_per_quarter)
-        _spare(inputs, [path for files in sets for path in files.paths(folder, formats)])
+        spare(inputs, [path for files in sets for path in files.paths(folder, formats)])
         soundfont = find_soundfont() if "wav" in formats else None
         written: set[Path] = set()
         for number, files in enumerate(sets):
@@ -128,7 +129,7 @@ class DrumFace:
             written.update(paths)
             _tell(files, paths, origin, "wav" in formats)
         if output.folder is None:
-            _clear(folder, written, inputs)
+            clear(folder, MADE, written, inputs)
 
     def facts(self, modality: Any, lengths: Any) -> list[tuple[str, str]]:
         """Windows, steps, classes and metres."""
@@ -258,22 +259,6 @@ def _all_windows(drums: "Drums", files: "Sequence[MidiFile]", report: "Report") 
                     report.counts["windows of metres that the model does not know, left out"] += 1
 
 
-def _own_folder(model: "Model") -> Path:
-    """The folder of the run for the results of the command that runs."""
-    run = model.run.path if model.run else Path()
-    return run / str(click.get_current_context().info_name)
-
-
-def _spare(inputs: Sequence[Named], paths: Sequence[Path]) -> None:
-    """Raises ValueError when a file to be written is one of the inputs."""
-    targets = {path.resolve(): path for path in paths}
-    for item in inputs:
-        if item.path is not None and item.path.resolve() in targets:
-            raise ValueError(
-                f"{targets[item.path.resolve()]} is an input and would be overwritten; give --out another folder"
-            )
-
-
 def _tell(files: "FileSet", paths: Sequence[Path], origin: str, sound: bool) -> None:
     if not paths:
         return
@@ -284,14 +269,6 @@ def _tell(files: "FileSet", paths: Sequence[Path], origin: str, sound: bool) -> 
 
         minutes, most = files.piece.seconds / 60, LONGEST_SOUND_SECONDS / 60
         click.echo(f"{files.name}.wav is left out: it would last {minutes:.0f} minutes, more than {most:.0f}", err=True)
-
-
-def _clear(folder: Path, written: set[Path], inputs: Sequence[Named]) -> None:
-    """Remove what an earlier call left in the folder of the run: two results side by side would be taken for one."""
-    kept = {path.resolve() for path in written} | {item.path.resolve() for item in inputs if item.path is not None}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if MADE.fullmatch(path.name) and path.resolve() not in kept and path.is_file():
-            path.unlink()
 
 
 FACE = DrumFace()

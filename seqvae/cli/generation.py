@@ -40,14 +40,14 @@ mode_option = click.option(
 @click.command()
 @run_argument
 @click.option("-n", "--number", type=click.IntRange(1), default=8, show_default=True, help="How many.")
-@temperature_option(1.0)
+@temperature_option(None)
 @top_k_option
 @top_p_option
 @seed_option
 @metre_option
 @output_options
 @device_option
-def sample(run: Path, number: int, temperature: float, top_k: int, top_p: float, seed: int, device: str) -> None:
+def sample(run: Path, number: int, temperature: float | None, top_k: int, top_p: float, seed: int, device: str) -> None:
     """Make new items with a trained model.
 
     The codes are drawn from the prior; item i of a seed is the same whatever -n is.
@@ -55,6 +55,7 @@ def sample(run: Path, number: int, temperature: float, top_k: int, top_p: float,
     check_draw(temperature, top_k, top_p)
     output = given_output()
     model, face = open_model(run, device, Input(), output)
+    check_draw(model.modality.sampling_temperature if temperature is None else temperature, top_k, top_p)
     face.show(model, model.sample(number, temperature, top_k, top_p, seed=seed), output, "set", ())
 
 

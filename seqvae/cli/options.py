@@ -162,10 +162,11 @@ def given_output() -> Output:
     return Output(**click.get_current_context().meta.get(_OUTPUT, {}))
 
 
-def temperature_option(default: float) -> Callable[[Function], Function]:
-    """The option --temperature with its default."""
+def temperature_option(default: float | None) -> Callable[[Function], Function]:
+    """The option --temperature with its default; None stands for the modality's own."""
+    shown = "1; images: 0" if default is None else True
     return click.option(
-        "--temperature", type=float, default=default, show_default=True, help="0: always the most probable."
+        "--temperature", type=float, default=default, show_default=shown, help="0: always the most probable."
     )
 
 
@@ -181,7 +182,7 @@ top_p_option = click.option(
 )
 
 
-def check_draw(temperature: float, top_k: int, top_p: float) -> None:
+def check_draw(temperature: float | None, top_k: int, top_p: float) -> None:
     """Raises ValueError when draws are limited where nothing is drawn."""
     if temperature == 0.0 and (top_k != 0 or top_p != 1.0):
         raise ValueError(

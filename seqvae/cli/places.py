@@ -1,6 +1,15 @@
 """Where results may be written, checked before any work goes into them."""
 
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from seqvae.cli.items import Named
+    from seqvae.model import Model
 
 
 def check_file_place(path: Path) -> None:
@@ -23,3 +32,30 @@ def check_folder_place(path: Path | None) -> None:
             return
         if place.exists():
             raise ValueError(f"{place} is a file; give --out a folder")
+
+
+def own_folder(model: "Model") -> Path:
+    """The folder of the run for the results of the command that runs."""
+    run = model.run.path if model.run else Path()
+    return run / str(click.get_current_context().info_name)
+
+
+def spare(inputs: "Sequence[Named]", paths: Iterable[Path]) -> None:
+    """Raises ValueError when a file to be written is one of the inputs."""
+    targets = {path.resolve(): path for path in paths}
+    for item in inputs:
+        if item.path is not None and item.path.resolve() in targets:
+            raise ValueError(
+                f"{targets[item.path.resolve()]} is an input and would be overwritten; give --out another folder"
+            )
+
+
+def clear(folder: Path, made: re.Pattern[str], written: Iterable[Path], inputs: "Sequence[Named]") -> None:
+    """Remove what an earlier call left in the folder of the run: two results side by side would be taken for one.
+
+    `made` are the names that the command gives its files.
+    """
+    kept = {path.resolve() for path in written} | {item.path.resolve() for item in inputs if item.path is not None}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if made.fullmatch(path.name) and path.resolve() not in kept and path.is_file():
+            path.unlink()

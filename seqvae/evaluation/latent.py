@@ -12,6 +12,8 @@ from seqvae.core.vae import VAE
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
+NEIGHBOURS = 5  # that vote on the label of an item
+
 
 @torch.inference_mode()
 def collect_posterior(vae: VAE, batches: Iterable[Batch]) -> tuple[DiagonalGaussian, Int[Tensor, " N"]]:
@@ -43,6 +45,31 @@ def active_units(mean: Float[Tensor, "N Z"], threshold: float = 0.01) -> int:
     if mean.shape[0] < 2 or mean.shape[1] == 0:
         return 0
     return int((mean.double().var(0) > threshold).sum())
+
+
+def neighbour_accuracy(
+    mean: Float[Tensor, "N Z"], labels: Int[Tensor, " N"], neighbours: int = NEIGHBOURS, pairs_per_chunk: int = 2**22
+) -> float | None:
+    """The share in [0, 1] of items whose nearest other items, by posterior mean, vote for their label.
+
+    Each item is left out of its own neighbours; of labels with equally many votes the smallest wins. Items with a label
+    below 0 have none and are left out. None where fewer than two have one. At most `pairs_per_chunk` distances exist
+    at once (but always a row).
+
+    >>> neighbour_accuracy(torch.tensor([[0.0], [0.1], [5.0], [5.2]]), torch.tensor([3, 3, 3, 7]), neighbours=1)
+    0.5
+    """
+    mean, labels = mean[labels >= 0].double(), labels[labels >= 0]
+    items = len(labels)
+    if items < 2:
+        return None
+    right = 0
+    for rows in torch.arange(items).split(max(1, pairs_per_chunk // items)):
+        distances = torch.cdist(mean[rows], mean)
+        distances[torch.arange(len(rows)), rows] = torch.inf
+        nearest = distances.topk(min(neighbours, items - 1), largest=False).indices
+        right += int((labels[nearest].mode(1).values == labels[rows]).sum())
+    return right / items
 
 
 @torch.inference_mode()

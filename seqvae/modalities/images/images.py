@@ -14,7 +14,15 @@ from seqvae.config import ImageModel, read_json
 from seqvae.files import write_atomically
 from seqvae.modalities.base import Arrangement, Report, Split
 from seqvae.modalities.images.picture import Picture, Shape, as_pixels
-from seqvae.modalities.images.reading import Reading, files_of, pictures_of, read_pictures, shape_of, splits_of
+from seqvae.modalities.images.reading import (
+    Reading,
+    files_of,
+    named_pictures,
+    pictures_of,
+    read_pictures,
+    shape_of,
+    splits_of,
+)
 from seqvae.modalities.images.settings import DEFAULTS, READING_KEYS, ImageData
 
 if TYPE_CHECKING:
@@ -84,11 +92,23 @@ class Images:
     def accept(self, given: Any) -> list[Picture]:
         """The picture itself. Raises ValueError for what is no image, is of another shape or a file of several."""
         if not isinstance(given, str | Path):
-            return [Picture(as_pixels(given, self.shape), given.label if isinstance(given, Picture) else None)]
-        pictures = pictures_of(Path(given), self.reading, self.shape)
+            return [Picture(self.pixels(given), given.label if isinstance(given, Picture) else None)]
+        pictures = self.pictures_of(Path(given))
         if len(pictures) != 1:
             raise ValueError(f"{given} holds {len(pictures):,} images; name one as {given}#0, counted from 0")
         return [pictures[0]]
+
+    def pixels(self, given: Any) -> np.ndarray:
+        """(H, W, C) uint8 of an array, a PIL image or a picture. Raises ValueError when it does not fit."""
+        return as_pixels(given, self.shape)
+
+    def pictures_of(self, path: Path) -> Sequence[Picture]:
+        """The pictures of one file, each made when it is asked for. Raises ValueError when they do not fit."""
+        return pictures_of(path, self.reading, self.shape)
+
+    def named(self, sources: Sequence[Path], report: Report) -> Iterator[tuple[str, Path, Picture]]:
+        """The pictures that `read` gives, each with the name that it is found by, FILE or FILE#INDEX, and its file."""
+        return named_pictures(sources, self.reading, self.shape, report)
 
     def as_long_as(self, item: Picture, other: Picture) -> Picture:
         """The picture itself: all are of one shape."""
@@ -101,9 +121,11 @@ class Images:
 
     def write(self, given: Sequence[np.ndarray], folder: Path, arrangement: Arrangement = "set") -> list[Path]:
         """A PNG file for each image, and one of all of them beside each other; the paths written."""
-        from seqvae.modalities.images.output import write_images
+        from seqvae.modalities.images.output import paths_of, write_images
 
-        return write_images([as_pixels(image, self.shape) for image in given], folder, arrangement)
+        paths = paths_of(len(given), folder, arrangement)
+        write_images([self.pixels(image) for image in given], paths, arrangement)
+        return paths
 
     def fit(self, items: Callable[[], Iterable[Picture]]) -> None:
         """Learn the shape and the mean image, where decoders start."""

@@ -3,37 +3,57 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqvae.files import write_atomically
 from seqvae.modalities.base import Arrangement
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SHEETS: dict[Arrangement, str] = {"set": "images.png", "path": "interpolation.png", "grid": "palette.png"}
+PAIRS = "reconstructions.png"
+MOST_ON_SHEET = 1024  # images
 
 
-def names_of(count: int, arrangement: Arrangement) -> list[str]:
-    """The names of the files of so many images: one each, and of the sheet of all of them where there are several."""
+def paths_of(count: int, folder: Path, arrangement: Arrangement, has_originals: bool = False) -> list[Path]:
+    """Where so many images are written: a file each, then a sheet of all where there is something to compare."""
     digits = max(3, len(str(count - 1)))
-    return [f"{place:0{digits}}.png" for place in range(count)] + [SHEETS[arrangement]] * (count > 1)
+    names = [f"{place:0{digits}}.png" for place in range(count)]
+    if has_originals:
+        names.append(PAIRS)
+    elif count > 1:
+        names.append(SHEETS[arrangement])
+    return [folder / name for name in names]
 
 
-def write_images(images: Sequence[np.ndarray], folder: Path, arrangement: Arrangement) -> list[Path]:
-    """A PNG file for each image (H, W, C), and of several one of all; the paths written."""
-    from seqvae.view.pictures import image_grid, strip
+def write_images(
+    images: Sequence[np.ndarray],
+    paths: Sequence[Path],
+    arrangement: Arrangement,
+    originals: Sequence[np.ndarray] = (),
+) -> None:
+    """Write images (H, W, C) as the PNG files that `paths_of` gave; `originals` stand above them in the sheet."""
     from seqvae.view.plots import png
 
-    if not images:
-        return []
-    paths = [folder / name for name in names_of(len(images), arrangement)]
     contents = [_png(image) for image in images]
-    if len(images) > 1:
-        stack = np.stack(images)
-        columns = round(len(images) ** 0.5) if arrangement == "grid" else None
-        contents.append(png(strip(stack) if arrangement == "path" else image_grid(stack, columns=columns)))
+    if len(paths) > len(images):
+        contents.append(png(_sheet(images[:MOST_ON_SHEET], arrangement, originals[:MOST_ON_SHEET])))
     for path, content in zip(paths, contents, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
-    return paths
+
+
+def _sheet(images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray]) -> "Figure":
+    from seqvae.view import pictures
+
+    if originals:
+        return pictures.pairs(originals, images)
+    if arrangement == "path":
+        return pictures.strip(images)
+    return pictures.image_grid(images, columns=round(len(images) ** 0.5) if arrangement == "grid" else None)
 
 
 def _png(pixels: np.ndarray) -> bytes:

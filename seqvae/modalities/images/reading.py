@@ -1,5 +1,6 @@
 """Files to pictures of one shape."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,16 @@ def read_pictures(sources: Sequence[Path], reading: Reading, shape: Shape, repor
 
     Raises ValueError for a damaged stack of images, an image that does not fit the shape, and when nothing can be read.
     """
+    for _, _, picture in named_pictures(sources, reading, shape, report):
+        yield picture
+
+
+def named_pictures(
+    sources: Sequence[Path], reading: Reading, shape: Shape, report: Report
+) -> Iterator[tuple[str, Path, Picture]]:
+    """The pictures as `read_pictures` gives them, with the name that `FILE` or `FILE#INDEX` finds each by, and FILE."""
     count = 0
+    before: Counter[Path] = Counter()  # an .npz file may hold several stacks
     first: dict[str, Path] = {}  # the first file with each fault
     for source in _of_split(sources, reading.split):
         try:
@@ -81,8 +91,10 @@ def read_pictures(sources: Sequence[Path], reading: Reading, shape: Shape, repor
             report.counts[f"images resized to {shape[0]} x {shape[1]}"] += len(images)
         if isinstance(source, ImageFile):
             report.counts["image files read"] += 1
-        for pixels, label in zip(images, labels, strict=True):
-            yield Picture(fit(pixels), label)
+        for place, (pixels, label) in enumerate(zip(images, labels, strict=True), start=before[source.path]):
+            name = str(source.path) if isinstance(source, ImageFile) else f"{source.path}#{place}"
+            yield name, source.path, Picture(fit(pixels), label)
+        before[source.path] += len(images)
         count += len(images)
     if not count:
         raise _nothing(sources)
