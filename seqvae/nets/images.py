@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol, cast, runtime_checkable
 
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -38,6 +38,7 @@ LIKELIHOODS: dict[str, type[PixelLikelihood]] = {
 Halves = tuple[nn.Sequential, int, nn.Sequential, nn.Module]  # encoder, its features, decoder, projection
 
 
+@runtime_checkable
 class ImageSizes(Protocol):
     """The sizes and wiring that `image_nets` reads; the modality's configuration has them."""
 
