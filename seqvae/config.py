@@ -115,6 +115,16 @@ class Objective:
     free_nats_per_dimension: float = key(0.0, "floor on the batch mean of each latent unit's KL, in nats", least=0)
     free_nats_total: float = key(0.0, "mean over examples of max(KL - free, 0), in nats", least=0)
     importance_samples: int = key(1, "draws of z for each example: 1 the ELBO, more the bound of IWAE", least=1)
+    first_importance_samples: int = key(
+        0, "IWAE: draws at the start, from which they grow to importance_samples; 0: all from the start", least=0
+    )
+    kept_samples: float = key(
+        0.0, "IWAE: about so many draws of each example carry the gradient, chosen by weight without bias; 0: all",
+        least=0,
+    )  # fmt: skip
+    estimator: Literal["reparameterized", "doubly_reparameterized"] = key(
+        "reparameterized", "IWAE: how the gradient reaches the posterior (Tucker et al. 2019: doubly)"
+    )
     sampling_schedule: Literal["constant", "exponential", "inverse_sigmoid"] = key(
         "constant", "how the share of the decoder's inputs that it draws itself grows with the steps of training"
     )

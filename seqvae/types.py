@@ -42,6 +42,10 @@ class Batch:
         """The same batch on another device."""
         return replace(self, x=self.x.to(device), lengths=self.lengths.to(device), keys=self.keys.to(device))
 
+    def select(self, rows: Int[Tensor, " N"]) -> "Batch":
+        """Some of the examples, or some of them several times, padding and all."""
+        return Batch(x=self.x[rows], lengths=self.lengths[rows], keys=self.keys[rows])
+
     def repeat(self, samples: int) -> "Batch":
         """Every example `samples` times in a row: example b stands at rows b * samples ... (b + 1) * samples - 1."""
         return Batch(

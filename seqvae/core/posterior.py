@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -38,14 +38,27 @@ class DiagonalGaussian:
         """The standard deviation of each unit."""
         return self.log_scale.exp()
 
-    def rsample(self, noise: Noise, samples: int = 1) -> Float[Tensor, "BK Z"]:
-        """Reparameterized draws z = mean + scale * eps, differentiable in both (Kingma and Welling 2014, eq. 4).
-
-        Rows b * samples ... (b + 1) * samples - 1 belong to example b.
-        """
+    def standard(self, noise: Noise, samples: int = 1) -> Float[Tensor, "BK Z"]:
+        """Standard normal draws for each example; rows b * samples ... (b + 1) * samples - 1 belong to example b."""
         size = self.mean.shape[1]
-        eps = noise.normal("posterior", samples * size).to(self.mean).unflatten(1, (samples, size))  # (B, K, Z)
-        return (self.mean.unsqueeze(1) + self.scale.unsqueeze(1) * eps).flatten(0, 1)
+        return noise.normal("posterior", samples * size).to(self.mean).unflatten(1, (samples, size)).flatten(0, 1)
+
+    def at(self, eps: Float[Tensor, "B Z"]) -> Float[Tensor, "B Z"]:
+        """The codes mean + scale * eps, differentiable in both (Kingma and Welling 2014, equation 4)."""
+        return self.mean + self.scale * eps
+
+    def select(self, rows: Int[Tensor, " N"]) -> "DiagonalGaussian":
+        """The posterior of some of the examples, or of some several times."""
+        return DiagonalGaussian(self.mean[rows], self.log_scale[rows])
+
+    def rsample(self, noise: Noise, samples: int = 1) -> Float[Tensor, "BK Z"]:
+        """Reparameterized draws of z, rows as in `standard`."""
+        eps = self.standard(noise, samples)
+        return self.at(eps) if samples == 1 else self.repeat(samples).at(eps)
+
+    def repeat(self, samples: int) -> "DiagonalGaussian":
+        """Every example `samples` times in a row, in the row order of `Batch.repeat`."""
+        return DiagonalGaussian(self.mean.repeat_interleave(samples, 0), self.log_scale.repeat_interleave(samples, 0))
 
     def log_prob(self, z: Float[Tensor, "B Z"]) -> Float[Tensor, " B"]:
         """log q(z|x), in nats; the sum over units."""

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seqvae.core.importance import Draws, weighted_bound
 from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -53,16 +54,19 @@ class Decoder(Protocol):
         ...
 
 
+ONE_DRAW = Draws()
+
+
 class Terms(NamedTuple):
     """What the objective is made from: log p(x|z) in nats (B,), the KL of each unit (B, Z), and the posterior mean.
 
-    Of several draws of z log p(x|z) is the mean, and `log_weights` are those of the draws.
+    Of several draws of z log p(x|z) is the mean, and `bound` the importance-weighted bound.
     """
 
     log_px: Float[Tensor, " B"]
     kl: Float[Tensor, "B Z"]
     mean: Float[Tensor, "B Z"]
-    log_weights: Float[Tensor, "B K"] | None = None
+    bound: Float[Tensor, " B"] | None = None
 
 
 class VAE(nn.Module):
@@ -121,25 +125,20 @@ class VAE(nn.Module):
         noise: Noise,
         dropout: bool = True,
         sampling_probability: float = 0.0,
-        samples: int = 1,
-        beta: float = 1.0,
+        draws: Draws = ONE_DRAW,
     ) -> Terms:
-        """The terms of the evidence lower bound with one draw of z for each example, or of the bound of several.
+        """The terms of the evidence lower bound with one draw of z for each example, or the bound of several.
 
-        `noise` draws z and, with `dropout`, the dropout masks. A sampling probability (scheduled sampling) needs
-        dropout to be on, and what it gives is an objective to train on, not a bound. With several draws there are
-        log-weights too, log p(x|z) + beta (log p(z) - log q(z|x)): with beta = 1 those of the bound.
+        `noise` draws z and, with `dropout`, the dropout masks. A sampling probability (scheduled sampling, of one draw
+        only) needs dropout to be on, and what it gives is an objective to train on, not a bound.
         """
         masks = noise if dropout else None
         q = self.posterior(batch, masks)
-        z = q.rsample(noise, samples)
-        if samples == 1:
-            log_px = self.decoder.log_prob(z, batch, masks, sampling_probability)
+        if draws.samples == 1:
+            log_px = self.decoder.log_prob(q.rsample(noise), batch, masks, sampling_probability)
             return Terms(log_px, torch.zeros_like(q.mean) if self.has_points else q.kl(), q.mean)
-        masks = noise.repeat(samples) if dropout else None
-        drawn = self.decoder.log_prob(z, batch.repeat(samples), masks, sampling_probability)
-        log_px = drawn.unflatten(0, (len(batch), samples))  # (B, K)
-        return Terms(log_px.mean(1), q.kl(), q.mean, log_px + beta * _log_ratio(z, q, samples))
+        bound, log_px = weighted_bound(self.decoder, batch, q, noise, masks, draws)
+        return Terms(log_px, q.kl(), q.mean, bound)
 
     def log_weights(
         self, batch: Batch, noise: Noise, samples: int, q: DiagonalGaussian | None = None
@@ -151,8 +150,9 @@ class VAE(nn.Module):
     def log_weights_of(self, z: Float[Tensor, "BK Z"], batch: Batch, q: DiagonalGaussian) -> Float[Tensor, "B K"]:
         """log p(x, z) - log q(z|x) in nats of given codes; rows b * K ... (b + 1) * K - 1 belong to example b."""
         samples = z.shape[0] // len(batch)
-        log_px = self.decoder.log_prob(z, batch.repeat(samples)).unflatten(0, (len(batch), samples))
-        return log_px + _log_ratio(z, q, samples)
+        log_px = self.decoder.log_prob(z, batch.repeat(samples))
+        log_weight: Tensor = log_px + prior_log_prob(z) - q.repeat(samples).log_prob(z)
+        return log_weight.unflatten(0, (len(batch), samples))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -163,9 +163,3 @@ class VAE(nn.Module):
     def device(self) -> torch.device:
         """The device of the parameters."""
         return next(self.parameters()).device
-
-
-def _log_ratio(z: Float[Tensor, "BK Z"], q: DiagonalGaussian, samples: int) -> Float[Tensor, "B K"]:
-    """log p(z) - log q(z|x) in nats of draws for each example."""
-    spread = DiagonalGaussian(q.mean.repeat_interleave(samples, 0), q.log_scale.repeat_interleave(samples, 0))
-    return (prior_log_prob(z) - spread.log_prob(z)).unflatten(0, (-1, samples))

@@ -23,14 +23,23 @@ def check_values(config: Config) -> None:
 
 def _check_importance_samples(config: Config) -> None:
     objective, samples = config.objective, config.objective.importance_samples
+    if objective.first_importance_samples > samples:
+        raise ValueError(
+            f"objective.first_importance_samples={objective.first_importance_samples} is more than "
+            f"objective.importance_samples={samples}, to which they grow; lower the first or raise the last"
+        )
     if samples == 1:
         return
-    free = objective.free_nats_per_dimension or objective.free_nats_total
-    if free or config.model.latent == 0 or config.model.posterior == "point":
-        what = "free nats, which are for the ELBO" if free else "a model whose codes are not drawn"
-        raise ValueError(
-            f"objective.importance_samples={samples} does not go with {what}; set it to 1, or change the other"
-        )
+    others = {
+        "free nats": objective.free_nats_per_dimension or objective.free_nats_total,
+        "scheduled sampling": objective.sampling_schedule != "constant" or objective.sampling_rate,
+        "a model whose codes are not drawn": config.model.latent == 0 or config.model.posterior == "point",
+    }
+    for what, is_there in others.items():
+        if is_there:
+            raise ValueError(
+                f"objective.importance_samples={samples} does not go with {what}; set it to 1, or leave the other out"
+            )
 
 
 def _check_step_decay(train: Train) -> None:

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from seqvae.checkpoint import Checkpoint, Run
 from seqvae.config import Config
-from seqvae.core.objectives import importance_weighted_bound, negative_elbo
+from seqvae.core.importance import Draws
+from seqvae.core.objectives import negative_elbo
 from seqvae.core.vae import VAE, Terms
 from seqvae.data import Batches
 from seqvae.model import load_weights, pick_device, weights_of
@@ -211,6 +212,10 @@ class _Loop:
         objective, total = self.config.objective, sum(map(len, group))
         beta = self.progress.beta(objective, len(self.train.part))
         sampling = self.progress.sampling_probability(objective)
+        draws = Draws(
+            self.progress.importance_samples(self.config, len(self.train.part)), beta,
+            objective.estimator == "doubly_reparameterized", objective.kept_samples,
+        )  # fmt: skip
         parts = [self._share(indices) for indices in group]
         free = objective.free_nats_per_dimension
         kl_mean = self._kl_mean_before(parts, total) if free and len(parts) > 1 else None
@@ -218,14 +223,14 @@ class _Loop:
         for place, (batch, weight) in enumerate(parts):
             last = place == len(parts) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
-                noise, samples = self._noise(batch), objective.importance_samples
-                terms: Terms = self.model(batch, noise, sampling_probability=sampling, samples=samples, beta=beta)
+                noise = self._noise(batch)
+                terms: Terms = self.model(batch, noise, sampling_probability=sampling, draws=draws)
                 if free and kl_mean is None:
                     kl_mean = self._reduce(terms.kl.detach().sum(0) * weight) / total
-                if terms.log_weights is None:
+                if terms.bound is None:
                     loss = negative_elbo(terms.log_px, terms.kl, beta, free, objective.free_nats_total, kl_mean)
                 else:
-                    loss = -importance_weighted_bound(terms.log_weights).mean()
+                    loss = -terms.bound.mean()
                 loss = loss * (weight * len(batch) / total)
                 # gradients are averaged over processes, so each loss counts as many times as there are processes
                 self.accelerator.backward(loss * self.accelerator.num_processes)

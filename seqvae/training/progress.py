@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from seqvae.config import Objective, Train
+from seqvae.config import Config, Objective, Train
 from seqvae.core.schedules import kl_weight, sampling_probability
+
+GROWTH = 0.75  # of the training, in which the importance samples grow to their last number
 
 
 def _fits(kind: Any, value: Any) -> bool:
@@ -91,6 +93,13 @@ class Progress:
     def sampling_probability(self, objective: Objective) -> float:
         """The share of the decoder's inputs that it draws itself at the next step."""
         return sampling_probability(self.step, objective.sampling_schedule, objective.sampling_rate)
+
+    def importance_samples(self, config: Config, epoch_examples: int) -> int:
+        """The draws of z for each example at the next step: growing by equal factors over GROWTH of the training."""
+        last = config.objective.importance_samples
+        first = config.objective.first_importance_samples or last
+        grown = min(1.0, self.share(config.train, epoch_examples) / GROWTH)
+        return round(first * (last / first) ** grown)
 
     def annealed(self, objective: Objective, epoch_examples: int) -> bool:
         """Whether the weight of the KL term is at its final value."""

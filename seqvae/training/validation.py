@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqvae.core.objectives import importance_weighted_bound
+from seqvae.core.importance import Draws
 from seqvae.core.vae import VAE, Terms
 from seqvae.evaluation.likelihood import Elbo, perplexity
 from seqvae.noise import Noise
@@ -37,9 +37,9 @@ def validate(
     latent = vae.latent
     sums = zeros.new_zeros(4 + 3 * latent)  # items, tokens, -log p(x|z), bound; KL, means, squared means of each unit
     for batch in batches:
-        terms: Terms = vae(batch, Noise(SEED, batch.keys), dropout=False, samples=samples)
+        terms: Terms = vae(batch, Noise(SEED, batch.keys), dropout=False, draws=Draws(samples))
         log_px, kl, mean = (values.to(sums) for values in terms[:3])
-        bounds = log_px - kl.sum(1) if terms.log_weights is None else importance_weighted_bound(terms.log_weights)
+        bounds = log_px - kl.sum(1) if terms.bound is None else terms.bound
         count, tokens_here = sums.new_tensor(len(batch)), batch.lengths.sum().to(sums)
         counts = torch.stack([count, tokens_here, -log_px.sum(), bounds.to(sums).sum()])
         sums += torch.cat([counts, kl.sum(0), mean.sum(0), (mean**2).sum(0)])

@@ -92,7 +92,7 @@ def test_the_variance_of_active_units_is_the_unbiased_one() -> None:
         latent = 2
         decoder = SimpleNamespace(has_steps=True)
 
-        def forward(self, batch: Any, noise: Any, dropout: bool, samples: int) -> Any:
+        def forward(self, batch: Any, noise: Any, dropout: bool, draws: Any) -> Any:
             mean = torch.tensor([[0.08, 0.06], [-0.08, -0.06]])  # variances 0.0128 and 0.0072; 0.0064 if biased
             return loop.Terms(torch.zeros(2), torch.zeros(2, 2), mean)
 
