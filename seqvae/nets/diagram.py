@@ -25,15 +25,15 @@ class Layer(NamedTuple):
 def layers_of(vae: nn.Module, batch: Batch) -> list[Layer]:
     """The layers in the order in which they run on a batch, from the data to the code and back to the data.
 
-    What does not run by itself follows what stands before it in the model. Weights that two layers share count for
-    the first, so the parameters sum to the model's.
+    What does not run by itself stands before the layer that follows it in its part of the model. Weights that two
+    layers share count for the first, so the parameters sum to the model's.
     """
     leaves = {name: module for name, module in vae.named_modules() if not list(module.children())}
     shapes = _shapes_in_order(vae, leaves, batch)
     order = list(shapes)
-    for before, name in zip([None, *leaves], leaves, strict=False):
+    for name in reversed(leaves):  # so that the layer that follows has its place already
         if name not in shapes and list(leaves[name].parameters()):
-            order.insert(0 if before not in order else order.index(before) + 1, name)
+            order.insert(_place(name, order, list(leaves)), name)
     layers: list[Layer] = []
     counted: set[int] = set()
     for name in order:
@@ -58,7 +58,7 @@ def text_of(layers: Sequence[Layer]) -> str:
     rows.append(("total", "", "", f"{sum(layer.parameters for layer in layers):,}"))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
-        f"{name:{widths[0]}}  {kind:{widths[1]}}  {shape:{widths[2]}}  {parameters:>{widths[3]}}"
+        f"{name:{widths[0]}}  {kind:{widths[1]}}  {shape:{widths[2]}}  {parameters:>{widths[3]}}".rstrip()
         for name, kind, shape, parameters in rows
     )
 
@@ -86,6 +86,15 @@ def _shapes_in_order(vae: Any, leaves: dict[str, nn.Module], batch: Batch) -> di
         for hook in hooks:
             hook.remove()
     return shapes
+
+
+def _place(name: str, order: list[str], registered: list[str]) -> int:
+    """The place in `order` before the next layer of the same part of the model, else after its last, else the end."""
+    part = [other for other in order if other.partition(".")[0] == name.partition(".")[0]]
+    later = [other for other in registered[registered.index(name) :] if other in part]
+    if later:
+        return order.index(later[0])
+    return order.index(part[-1]) + 1 if part else len(order)
 
 
 def _insert(layers: list[Layer], layer: Layer) -> None:
