@@ -17,10 +17,11 @@ TERMS = {"elbo_nats": "negative ELBO", "reconstruction_nats": "reconstruction", 
 TRAINING, VALIDATION = BLUE, CORAL
 MOST_CLASSES = len(COLOURS)  # that get a colour
 LONGEST_LABEL = 24  # letters
+MOST_NEIGHBOURS = 2000  # points among which the places of the labels are found
 PLANE = 6.6  # inches, its longer side
 ROW = 0.27
 LONGEST_BAR = 2.3
-PARTS = {"encoder": BLUE, "to_posterior": AMBER, "z": AMBER, "decoder": MINT}
+PARTS = {"x": OTHER, "encoder": BLUE, "to_posterior": AMBER, "z": AMBER, "decoder": MINT}
 
 
 class Layer(Protocol):
@@ -36,7 +37,7 @@ class Layer(Protocol):
 
     @property
     def output_shape(self) -> Sequence[int]:
-        """The shape of what it gives."""
+        """The shape of what it gives, items first; empty where that is not known."""
 
     @property
     def parameters(self) -> int:
@@ -79,7 +80,7 @@ def plane(
 ) -> Figure:  # fmt: skip
     """The codes (N, 2) of items as points, coloured by label (N,), an index of `label_names` or -1 for none.
 
-    Each label stands at the middle of its points, too, so that nothing hangs on telling ten colours apart. Beyond ten
+    Each label stands among its points, too, so that nothing hangs on telling ten colours apart. Beyond ten
     labels the most frequent ones have a colour, and the others are grey. `prior`: circles that hold 39, 86 and 99 % of
     a standard normal in two units.
 
@@ -116,7 +117,8 @@ def network(layers: Sequence[Layer], title: str = "", note: str = "") -> Figure:
     if not layers:
         raise ValueError("0 layers make no diagram; give at least one")
     names = [layer.name for layer in layers]
-    shapes = [" x ".join(f"{size:,}" for size in layer.output_shape[1:]) or "1" for layer in layers]
+    outputs = [layer.output_shape for layer in layers]
+    shapes = [" x ".join(f"{size:,}" for size in shape[1:]) or "1" * bool(shape) for shape in outputs]
     columns = {
         "layer": names, "kind": [layer.kind for layer in layers], "output of one item": shapes,
         "parameters": [f"{layer.parameters:,}" if layer.parameters else "" for layer in layers],
@@ -125,8 +127,8 @@ def network(layers: Sequence[Layer], title: str = "", note: str = "") -> Figure:
     sheet = Sheet(LONGEST_BAR + 0.25 + sum(widths.values()) - 0.3, ROW * (len(layers) + 2) + 0.1, title, note)
     bars = sheet.axes(0, ROW, LONGEST_BAR, ROW * len(layers))
     bars.set(xlim=(-1, 1), ylim=(len(layers), 0))
-    values = np.array([1 + math.log2(max(1, math.prod(layer.output_shape[1:]))) for layer in layers])
-    for row, half in enumerate(values / values.max()):
+    values = np.array([1 + math.log2(max(1, math.prod(shape[1:]))) if shape else 0 for shape in outputs])
+    for row, half in enumerate(values / max(1, values.max())):
         bars.add_patch(Rectangle((-half, row + 0.12), 2 * half, 0.76, facecolor=_part_colour(names[row]), linewidth=0))
     left = LONGEST_BAR + 0.25
     for head, cells in columns.items():
@@ -229,7 +231,8 @@ def _draw_points(axes: Axes, codes: np.ndarray, groups: Sequence[tuple[str, str,
     opacity = float(np.clip(5_000 / len(codes), 0.5, 0.9))
     axes.scatter(codes[order, 0], codes[order, 1], s=area, c=colours[order], alpha=opacity, linewidths=0, zorder=2)
     named = [group for group in groups if group[1] != OTHER]
-    places = _apart(np.array([np.median(codes[rows], axis=0) for _, _, rows in named]), 0.05 * np.ptp(axes.get_xlim()))
+    reach = 0.05 * float(np.ptp(axes.get_xlim()))
+    places = _apart(np.array([_middle(codes, rows, order, reach) for _, _, rows in named]), reach)
     for (name, colour, _), (x, y) in zip(named, places, strict=True):
         box = {"boxstyle": "round,pad=0.22", "facecolor": "white", "edgecolor": colour, "linewidth": 1.8, "alpha": 0.95}
         size = 12 if len(name) <= 3 else 9
@@ -244,6 +247,19 @@ def _draw_points(axes: Axes, codes: np.ndarray, groups: Sequence[tuple[str, str,
         )  # fmt: skip
         for text in legend.get_texts():
             text.set_parse_math(False)
+
+
+def _middle(codes: np.ndarray, rows: np.ndarray, order: np.ndarray, reach: float) -> np.ndarray:
+    """The point of a label around which its own points are many and a large share of all."""
+    shown = order[:MOST_NEIGHBOURS]
+    own = np.isin(shown, rows)
+    points = codes[shown[own]] if own.any() else codes[rows[:1]]
+    near = ((points[:, None] - codes[shown]) ** 2).sum(2) < reach**2
+    # Among equals the one nearest to the median, which is the middle of a cloud.
+    away = ((points - np.median(codes[rows], axis=0)) ** 2).sum(1)
+    score = near[:, own].sum(1) ** 2 / np.maximum(1, near.sum(1)) - 1e-3 * away / (1 + away.max())
+    middle: np.ndarray = points[score.argmax()]
+    return middle
 
 
 def _apart(places: np.ndarray, least: float) -> np.ndarray:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqvae.view.sheet import DOTS, INK, SOFT, Sheet
@@ -32,7 +31,7 @@ def image_grid(images: Sequence[np.ndarray], title: str = "", note: str = "", co
     sheet = Sheet(columns * (width + GAP) - GAP, rows * (height + GAP) - GAP, title, note)
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
-        _show(sheet.axes(column * (width + GAP), row * (height + GAP), width, height), tile)
+        sheet.picture(column * (width + GAP), row * (height + GAP), width, height, tile)
     return sheet.figure
 
 
@@ -51,7 +50,7 @@ def pairs(
         row, column = divmod(place, columns)
         for below, tile in enumerate((tiles[place], tiles[count + place])):
             top = row * double + below * (height + GAP / 2)
-            _show(sheet.axes(names + column * (width + GAP), top, width, height), tile)
+            sheet.picture(names + column * (width + GAP), top, width, height, tile)
             if column == 0:
                 name = ("original", "reconstruction")[below]
                 sheet.text(names - 0.12, top + height / 2, name, 9, SOFT if below else INK, align="right")
@@ -73,14 +72,16 @@ def manifold(images: Sequence[np.ndarray], size: int, title: str = "", note: str
     across, down = _size(mosaic[None], MANIFOLD)
     left, bottom = 0.62, 0.55
     sheet = Sheet(left + across, down + bottom, title, note)
+    sheet.picture(left, 0, across, down, mosaic)
     axes = sheet.axes(left, 0, across, down)
-    _show(axes, mosaic)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.patch.set_visible(False)
     shares = {value: NormalDist().cdf(value) for value in TICKS}
     # From the middle of the first cell to the middle of the last: further out nothing was decoded.
     shares = {value: share for value, share in shares.items() if 0.5 / size <= share <= 1 - 0.5 / size}
     written, places = [_number(value) for value in shares], np.array([*shares.values()])
-    axes.set_xticks(places * mosaic.shape[1] - 0.5, written)
-    axes.set_yticks((1 - places) * mosaic.shape[0] - 0.5, written)
+    axes.set_xticks(places, written)
+    axes.set_yticks(places, written)
     axes.tick_params(labelsize=11, length=5)
     axes.set_xlabel(names[0], fontsize=12, color=INK)
     axes.set_ylabel(names[1], fontsize=12, color=INK, labelpad=2)
@@ -100,7 +101,7 @@ def traversals(
     for place, tile in enumerate(tiles):
         row, column = divmod(place, len(values))
         top = HEAD + row * (height + GAP)
-        _show(sheet.axes(left + column * (width + GAP), top, width, height), tile)
+        sheet.picture(left + column * (width + GAP), top, width, height, tile)
         if column == 0:
             sheet.text(left - 0.14, top + height / 2, names[row], 9, align="right")
     return sheet.figure
@@ -130,7 +131,7 @@ def walks(
         sheet.text(left + width / 2, HEAD / 2, head, 9, INK if head in word else SOFT, align="center")
     for place, tile in enumerate(tiles):
         row, column = divmod(place, len(lefts))
-        _show(sheet.axes(lefts[column], HEAD + row * (height + GAP), width, height), tile)
+        sheet.picture(lefts[column], HEAD + row * (height + GAP), width, height, tile)
     return sheet.figure
 
 
@@ -154,15 +155,6 @@ def _size(tiles: np.ndarray, least: float) -> tuple[float, float]:
     scale = max(1, round(least * DOTS / max(width, height)))
     inches = min(scale / DOTS, 2 * least / max(width, height))
     return width * inches, height * inches
-
-
-def _show(axes: Axes, image: np.ndarray) -> None:
-    """An image (H, W, C) in its grey levels or colours, 0 always black and 255 white."""
-    grey = image[..., 0] if image.shape[2] == 1 else image
-    shrunk = axes.get_window_extent().width < image.shape[1] - 0.5
-    # What is shrunk is averaged; what is not keeps its pixels.
-    method = "antialiased" if shrunk else "nearest"
-    axes.imshow(grey, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation=method)
 
 
 def _number(value: float) -> str:

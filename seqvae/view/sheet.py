@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 INK, SOFT, FAINT = "#22252b", "#5d636e", "#c9ccd3"
 DOTS = 150  # an inch, as `plots.png` writes them
 MARGIN = 0.2
 TITLE, NOTE = 0.34, 0.29
+TITLE_LETTER, NOTE_LETTER = 0.118, 0.073  # their widest, on average
 # Ten colours, any two of which stay at least 20 CIELAB units apart as seen with full colour vision (45 then) and with
 # each of the three kinds of colour blindness (simulated after Machado et al. 2009); dark enough for a white ground.
 BLUE, MAROON, MAGENTA, CORAL, MINT = "#2a8fe8", "#6b0f2b", "#b0149f", "#f4605a", "#1cc497"
@@ -25,7 +28,9 @@ class Sheet:
 
     def __init__(self, width: float, height: float, title: str = "", note: str = "") -> None:
         self._top = MARGIN + (TITLE if title else 0.0) + (NOTE if note else 0.0)
+        width = max(width, TITLE_LETTER * len(title), NOTE_LETTER * len(note))
         self._across, self._down = _whole(width + 2 * MARGIN), _whole(self._top + height + MARGIN)
+        self._ground: Axes | None = None
         self.figure = Figure(figsize=(self._across, self._down), dpi=DOTS, facecolor="white")
         if title:
             self.text(0, MARGIN + 0.11 - self._top, title, 13, weight="bold")
@@ -42,6 +47,22 @@ class Sheet:
         axes.set_yticks([])
         frame(axes, ())
         return axes
+
+    def picture(self, left: float, top: float, width: float, height: float, image: np.ndarray) -> None:
+        """An image (H, W, C) in its grey levels or colours, on whole dots; 0 is always black and 255 white."""
+        if self._ground is None:  # one for all images: axes of their own would take ten times as long
+            self._ground = self.axes(-MARGIN, -self._top, self._across, self._down)
+            self._ground.set(xlim=(0, self._across), ylim=(self._down, 0))
+            self._ground.patch.set_visible(False)
+        left, top = _whole(MARGIN + left), _whole(self._top + top)
+        shown = image[..., 0] if image.shape[2] == 1 else image
+        # What is shrunk is averaged; what is not keeps its pixels.
+        method = "antialiased" if width * DOTS < image.shape[1] - 0.5 else "nearest"
+        box = (left, left + _whole(width), top + _whole(height), top)
+        drawn = AxesImage(self._ground, cmap="gray", interpolation=method, extent=box)
+        drawn.set_data(shown)
+        drawn.set_clim(0, 255)
+        self._ground.add_image(drawn)
 
     def text(
         self, left: float, middle: float, text: str, size: float, colour: str = INK, weight: str = "normal",

@@ -116,13 +116,22 @@ def test_a_label_keeps_its_colour_where_others_are_missing_before_it() -> None:
     assert sorted(colours) == sorted([COLOURS[3], COLOURS[7]])
 
 
-def test_labels_stand_at_the_middles_of_their_points_unless_these_are_at_one_place() -> None:
-    codes = np.array([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0], [9.0, 1.0], [9.0, 3.0]])
-    (axes,) = charts.plane(codes, np.array([0, 0, 0, 1, 1]), ["a", "b"]).axes
-    assert [(text.get_text(), text.get_position()) for text in axes.texts] == [("a", (0, 2)), ("b", (9, 2))]
-    (axes,) = charts.plane(np.array([[0.0, 1.0], [5.0, 1.0]] * 2), np.array([0, 0, 1, 1]), ["a", "b"]).axes
-    (x1, y1), (x2, y2) = (text.get_position() for text in axes.texts)
-    assert np.hypot(x1 - x2, y1 - y2) >= 0.045 * np.ptp(axes.get_xlim())
+def test_a_label_stands_where_its_points_are_and_those_of_others_are_not() -> None:
+    random = np.random.default_rng(0)
+    # Label a has two clouds, whose median lies between them, and b lies on the smaller one.
+    clouds = [random.normal(place, 0.1, size=(count, 2)) for place, count in ((-3.0, 60), (3.0, 50), (3.0, 40))]
+    (axes,) = charts.plane(np.concatenate(clouds), np.repeat([0, 1], [110, 40]), ["a", "b"]).axes
+    places = {text.get_text(): text.get_position() for text in axes.texts}
+    assert np.hypot(places["a"][0] + 3, places["a"][1] + 3) < 0.2
+    assert np.hypot(places["b"][0] - 3, places["b"][1] - 3) < 0.4
+
+
+def test_labels_of_one_place_are_pushed_apart() -> None:
+    codes = np.array([[0.0, 1.0], [5.0, 1.0]] * 3)
+    (axes,) = charts.plane(codes, np.array([0, 0, 1, 1, 2, 2]), ["a", "b", "c"]).axes
+    places = np.array([text.get_position() for text in axes.texts])
+    distances = np.hypot(*(places[:, None] - places).T)
+    assert distances[np.triu_indices(3, 1)].min() >= 0.045 * np.ptp(axes.get_xlim())
 
 
 def test_beyond_ten_labels_the_most_frequent_nine_have_colours_and_the_others_are_grey() -> None:
@@ -179,17 +188,19 @@ def test_the_diagram_tells_name_kind_shape_and_parameters_of_each_layer_and_thei
         Layer("to_posterior", "Linear", (1, 31), 400),
         Layer("decoder.0", "ConvTranspose2d", (1, 4, 8, 8), 30),
         Layer("decoder.1", "ReLU", (1, 4, 8, 8), 0),
+        Layer("decoder.scale", "Parameter", (), 1),
     ]
     figure = charts.network(layers, "The network")
     assert texts(figure) == [
-        "The network", "layer", "encoder.0", "to_posterior", "decoder.0", "decoder.1", "kind", "Linear", "Linear",
-        "ConvTranspose2d", "ReLU", "output of one item", "1,023", "31", "4 x 8 x 8", "4 x 8 x 8", "parameters", "5,000",
-        "400", "30", "", "5,430 parameters",
+        "The network", "layer", "encoder.0", "to_posterior", "decoder.0", "decoder.1", "decoder.scale", "kind",
+        "Linear", "Linear", "ConvTranspose2d", "ReLU", "Parameter", "output of one item", "1,023", "31", "4 x 8 x 8",
+        "4 x 8 x 8", "", "parameters", "5,000", "400", "30", "", "1", "5,431 parameters",
     ]  # fmt: skip
     bars = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
-    assert [to_hex(bar.get_facecolor()) for bar in bars] == [BLUE, AMBER, MINT, MINT]
+    assert [to_hex(bar.get_facecolor()) for bar in bars] == [BLUE, AMBER, MINT, MINT, MINT]
     # widths go with the logarithm: 2 x 1023 values are 2^11, 62 are about 2^6
     assert bars[0].get_width() == pytest.approx(2.0)
+    assert bars[4].get_width() == 0
     assert bars[1].get_width() / bars[0].get_width() == pytest.approx(np.log2(62) / np.log2(2046), rel=1e-6)
     with pytest.raises(ValueError, match=r"^0 layers make no diagram"):
         charts.network([])

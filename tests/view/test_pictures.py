@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
@@ -16,9 +15,9 @@ def some_images(count: int, *shape: int) -> list[np.ndarray]:
     return list(np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8))
 
 
-def shown(axes: Axes) -> np.ndarray:
-    (image,) = axes.images
-    return np.asarray(image.get_array())
+def shown(figure: Figure) -> list[np.ndarray]:
+    """The images of a figure in the order in which they were drawn."""
+    return [np.asarray(image.get_array()) for image in figure.axes[0].images]
 
 
 def texts(figure: Figure) -> list[str]:
@@ -26,16 +25,16 @@ def texts(figure: Figure) -> list[str]:
 
 
 def tops_and_lefts(figure: Figure) -> list[tuple[float, float]]:
-    boxes = [axes.get_position() for axes in figure.axes]
-    return [(round(1 - box.y1, 6), round(box.x0, 6)) for box in boxes]
+    boxes = [image.get_extent() for image in figure.axes[0].images]
+    return [(round(top, 6), round(left, 6)) for left, _, _, top in boxes]
 
 
 def test_a_grid_shows_all_images_row_by_row_in_about_a_square() -> None:
     images = some_images(7, 5, 4)
     figure = pictures.image_grid(images, "Samples", "seven of them")
     assert texts(figure) == ["Samples", "seven of them"]
-    for axes, image in zip(figure.axes, images, strict=True):
-        np.testing.assert_array_equal(shown(axes), image)
+    for drawn, image in zip(shown(figure), images, strict=True):
+        np.testing.assert_array_equal(drawn, image)
     places = tops_and_lefts(figure)
     assert places == sorted(places)
     assert [sum(top == row for top, _ in places) for row in sorted({top for top, _ in places})] == [3, 3, 1]
@@ -62,7 +61,7 @@ def test_large_images_shrink_to_a_size_that_fits_on_a_sheet() -> None:
 def test_originals_stand_above_their_reconstructions() -> None:
     images = some_images(24, 4, 6, 3)
     figure = pictures.pairs(images[:12], images[12:], "Reconstructions")
-    by_place = {place: shown(axes) for place, axes in zip(tops_and_lefts(figure), figure.axes, strict=True)}
+    by_place = dict(zip(tops_and_lefts(figure), shown(figure), strict=True))
     rows = sorted({top for top, _ in by_place})
     lefts = sorted({left for _, left in by_place})
     assert (len(rows), len(lefts)) == (4, 10)
@@ -75,8 +74,7 @@ def test_originals_stand_above_their_reconstructions() -> None:
 
 def test_the_manifold_is_one_picture_without_gaps_in_the_order_of_its_codes() -> None:
     images = some_images(9, 4, 5)
-    (axes,) = pictures.manifold(images, 3).axes
-    mosaic = shown(axes)
+    (mosaic,) = shown(pictures.manifold(images, 3))
     assert mosaic.shape == (12, 15)
     np.testing.assert_array_equal(mosaic[:4, :5], images[0])
     np.testing.assert_array_equal(mosaic[:4, 5:10], images[1])
@@ -85,14 +83,18 @@ def test_the_manifold_is_one_picture_without_gaps_in_the_order_of_its_codes() ->
 
 
 def test_the_ticks_of_the_manifold_stand_at_the_quantiles_of_its_coordinates() -> None:
-    (axes,) = pictures.manifold([np.zeros((28, 28), dtype=np.uint8)] * 900, 30).axes
+    ground, axes = pictures.manifold([np.zeros((28, 28), dtype=np.uint8)] * 900, 30).axes
     across = dict(zip([label.get_text() for label in axes.get_xticklabels()], axes.get_xticks(), strict=True))
     up = dict(zip([label.get_text() for label in axes.get_yticklabels()], axes.get_yticks(), strict=True))
     minus = "\N{MINUS SIGN}"
     assert list(across) == [f"{minus}2", f"{minus}1.5", f"{minus}1", f"{minus}0.5", "0", "0.5", "1", "1.5", "2"]
-    assert across["0"] == up["0"] == pytest.approx(419.5)  # the edge between the two middle pixels of 840
-    assert across["1"] == pytest.approx(0.8413447 * 840 - 0.5, abs=1e-3)
-    assert up["1"] == pytest.approx(0.1586553 * 840 - 0.5, abs=1e-3)  # the top row has the largest coordinate
+    assert across == up  # as shares of the picture from the left, and from the bottom
+    assert (across["0"], across["1"]) == pytest.approx((0.5, 0.8413447))
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0, 1), (0, 1))
+    box, (left, right, bottom, top) = axes.get_position(), ground.images[0].get_extent()
+    width, height = axes.get_figure().get_size_inches()
+    assert (box.x0, box.x1) == pytest.approx((left / width, right / width))
+    assert (box.y0, box.y1) == pytest.approx((1 - bottom / height, 1 - top / height))
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z1", "z2")
 
 
@@ -100,16 +102,16 @@ def test_a_traversal_has_a_named_row_for_each_unit_and_a_column_for_each_value()
     images = some_images(6, 5, 5)
     figure = pictures.traversals([images[:3], images[3:]], ["unit 4", "unit 0"], [-1.5, 0.0, 1.5], "Traversals")
     assert texts(figure) == ["Traversals", "\N{MINUS SIGN}1.5", "0", "1.5", "unit 4", "unit 0"]
-    for axes, image in zip(figure.axes, images, strict=True):
-        np.testing.assert_array_equal(shown(axes), image)
+    for drawn, image in zip(shown(figure), images, strict=True):
+        np.testing.assert_array_equal(drawn, image)
 
 
 def test_an_interpolation_stands_between_the_originals_that_it_joins() -> None:
     images = some_images(5, 4, 4)
     figure = pictures.walks([images[1:4]], [(images[0], images[4])])
     assert texts(figure) == ["original", "0 %", "50 %", "100 %", "original"]
-    for axes, image in zip(figure.axes, images, strict=True):
-        np.testing.assert_array_equal(shown(axes), image)
+    for drawn, image in zip(shown(figure), images, strict=True):
+        np.testing.assert_array_equal(drawn, image)
     lefts = [left for _, left in tops_and_lefts(figure)]
     gaps = np.diff(lefts)
     assert gaps[0] == pytest.approx(gaps[3], abs=1e-5)
@@ -120,8 +122,8 @@ def test_a_strip_is_one_walk_from_its_first_image_to_its_last() -> None:
     images = some_images(5, 4, 3)
     figure = pictures.strip(images, "A walk")
     assert texts(figure) == ["A walk", "0 %", "25 %", "50 %", "75 %", "100 %"]
-    for axes, image in zip(figure.axes, images, strict=True):
-        np.testing.assert_array_equal(shown(axes), image)
+    for drawn, image in zip(shown(figure), images, strict=True):
+        np.testing.assert_array_equal(drawn, image)
     assert len({top for top, _ in tops_and_lefts(figure)}) == 1
 
 

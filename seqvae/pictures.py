@@ -1,0 +1,239 @@
+"""Pictures of a run and of a trained model: functions from a model to a matplotlib Figure.
+
+`losses`, `network` and `plane` are for all models, the others for images. `view.plots.png` makes files of Figures.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqvae import generate
+from seqvae.checkpoint import Run
+from seqvae.core import latent
+from seqvae.data import collate
+from seqvae.generate import Decoding
+from seqvae.model import Model
+from seqvae.nets.diagram import Layer, layers_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_UNITS = 20  # rows of traversals
+MOST_AXES = 10
+VALUES = [place / 2 for place in range(-6, 7)]  # of traversals: three standard deviations of the prior to each side
+STEPS_SHOWN = 16  # of the sequences that a diagram shows the shapes of
+
+
+def losses(run: Run) -> "Figure":
+    """Negative ELBO, reconstruction and KL over the epochs of a run, in nats per item, of training and validation.
+
+    Raises ValueError when the run has no records yet, or its file of metrics is damaged.
+    """
+    from seqvae.view import charts
+
+    records = _records(run)
+    train, validation = (
+        [record for record in records if record["event"] == event] for event in ("train", "validation")
+    )
+    parts = "negative ELBO = reconstruction + KL; " if any(record.get("kl_nats") for record in records) else ""
+    note = f"{parts}the ring marks the weights that are used"
+    return charts.losses(train, validation, f"Training of {run.path.name}", note)
+
+
+def layers(model: Model) -> list[Layer]:
+    """The data and the layers of a model in the order in which they run, for `network` or `nets.diagram.text_of`."""
+    shown = model.modality.max_steps if model.modality.end is None else min(STEPS_SHOWN, model.modality.max_steps)
+    (x,) = generate.sample(model.vae, 1, Decoding(max_steps=shown, end=None), seed=0)
+    batch = model.modality.settle(collate([x], [0])).to(model.vae.device)
+    shape = batch.x.shape if model.vae.decoder.has_steps else batch.x.shape[1:]  # a single step is none
+    return [Layer("x", "Data", tuple(shape), 0), *layers_of(model.vae, batch)]
+
+
+def network(model: Model) -> "Figure":
+    """The layers of a model with their shapes and parameters."""
+    from seqvae.view import charts
+
+    note = "from the data x to the code z and back; the bars are as long as the logarithm of the values of one item"
+    return charts.network(layers(model), f"The network of {_name(model)}", note)
+
+
+def plane(
+    model: Model,
+    items: Sequence[Any] | Tensor,
+    labels: np.ndarray | None = None,
+    label_names: Sequence[str] = (),
+) -> "Figure":
+    """The codes of items as points, coloured by label; more than two units by their two longest principal axes.
+
+    `items` are what `Model.encode` takes, or codes (N, Z) that it gave. `labels` are places in `label_names`, -1 for
+    none. Raises ValueError for a model of fewer than two units.
+    """
+    from seqvae.view import charts
+
+    codes = _codes(model, items)
+    if codes.shape[1] < 2:
+        raise ValueError(
+            f"a model of {codes.shape[1]} latent units has no plane; train one with model.latent=2 or more"
+        )
+    count, points = f"{len(codes):,} codes of {_name(model)}", model.vae.has_points
+    if codes.shape[1] == 2:
+        note = count if points else f"{count}: means of q(z|x); circles at 1, 2 and 3 standard deviations of the prior"
+        return charts.plane(codes.numpy(), labels, label_names, prior=not points, title="The latent plane", note=note)
+    mean, axes, scales = latent.principal_axes(codes)
+    shares = _shares(scales)
+    names = (f"first axis, {shares[0]} of the variance", f"second axis, {shares[1]}")
+    along = ((codes - mean) @ axes[:2].T).numpy()
+    note = f"{count}, {codes.shape[1]} units, seen along the two directions in which they vary most"
+    return charts.plane(along, labels, label_names, names, title="The latent space by its principal axes", note=note)
+
+
+def manifold(model: Model, size: int = 30, items: Sequence[Any] | Tensor | None = None) -> "Figure":
+    """What `size` x `size` codes become that cover a plane of the latent space through the quantiles of a normal.
+
+    Of two latent units it is the whole prior. With items (or their codes), and for other models these are needed, it
+    is the plane of their two longest principal axes, which the normal fits.
+    """
+    from seqvae.view import pictures
+
+    _check_images(model)
+    grid = latent.plane_grid(size)
+    title = f"{size} x {size} images across the latent plane"
+    share = f"1/{size * size:,}"
+    if items is None:
+        if model.vae.latent != 2 or model.vae.has_points:
+            raise ValueError(
+                "only the prior of two latent units is a plane; give items, for the plane of their principal axes"
+            )
+        note = f"decoded from the quantiles of the prior of {_name(model)}: each image stands for {share} of it"
+        return pictures.manifold(model.decode(grid), size, title, note)
+    codes = _codes(model, items)
+    if codes.shape[1] < 2:
+        raise ValueError(f"a plane needs two latent units, and {_name(model)} has {codes.shape[1]}; see its traversals")
+    mean, axes, scales = latent.principal_axes(codes)
+    made = model.decode(mean + (grid * scales[:2]) @ axes[:2])
+    note = f"along the two longest principal axes of {len(codes):,} codes of {_name(model)}, in standard deviations"
+    return pictures.manifold(made, size, title, note, ("first axis", "second axis"))
+
+
+def samples(model: Model, n: int = 100, seed: int = 0) -> "Figure":
+    """`n` images decoded from codes of the prior."""
+    from seqvae.view import pictures
+
+    _check_images(model)
+    note = f"what {_name(model)} makes of codes that are drawn from a standard normal"
+    return pictures.image_grid(model.sample(n, seed=seed), f"{n} samples from the prior", note)
+
+
+def reconstructions(model: Model, items: Sequence[Any], n: int = 20) -> "Figure":
+    """The first `n` items above what the model makes of the means of their codes."""
+    from seqvae.view import pictures
+
+    _check_images(model)
+    chosen = list(items[:n])
+    note = f"encoded and decoded again by {_name(model)}"
+    return pictures.pairs(_pixels(model, chosen), model.reconstruct(chosen), "Reconstructions", note)
+
+
+def traversals(model: Model, item: Any = None) -> "Figure":
+    """One latent unit in each row, set from -3 to 3, while the others stay those of an item, or zero without one.
+
+    The units that change the image most come first, at most 20 of them.
+    """
+    from seqvae.view import pictures
+
+    _check_images(model)
+    units = model.vae.latent
+    code = torch.zeros(units, dtype=torch.float64) if item is None else _codes(model, [item])[0]
+    walks = [latent.traversal(code, axis, VALUES) for axis in torch.eye(units, dtype=torch.float64)]
+    rows = _decoded(model, walks)
+    effects = np.array([np.std(np.stack(row).astype(np.float64), axis=0).mean() for row in rows])
+    order = [int(unit) for unit in np.argsort(-effects, kind="stable")[:MOST_UNITS]]
+    names = [f"unit {unit + 1}" for unit in order]
+    start = "zero" if item is None else "those of an item"
+    note = f"one unit of {_name(model)} in each row, the others {start}; those that change most come first"
+    return pictures.traversals([rows[unit] for unit in order], names, VALUES, "Traversals of the latent units", note)
+
+
+def principal_traversals(model: Model, items: Sequence[Any] | Tensor) -> "Figure":
+    """One principal axis of the codes of items in each row, from -3 to 3 standard deviations about their mean."""
+    from seqvae.view import pictures
+
+    _check_images(model)
+    codes = _codes(model, items)
+    mean, axes, scales = latent.principal_axes(codes)
+    used = [place for place in range(len(scales)) if scales[place] > 1e-6 * scales[0]][:MOST_AXES]
+    if not used:
+        raise ValueError(f"{len(codes):,} codes that are all alike have no axes; give more items")
+    zero = torch.zeros_like(mean)
+    walks = [mean + latent.traversal(zero, scales[place] * axes[place], VALUES) for place in used]
+    shares = _shares(scales)
+    names = [f"axis {place + 1}, {shares[place]}" for place in used]
+    note = f"from the mean of {len(codes):,} codes of {_name(model)}, in standard deviations; % of their variance"
+    return pictures.traversals(_decoded(model, walks), names, VALUES, "Traversals along the principal axes", note)
+
+
+def interpolation(model: Model, a: Any, b: Any, steps: int = 10) -> "Figure":
+    """`steps` images on the way from the code of one item to that of another, between the two originals."""
+    return interpolations(model, [(a, b)], steps)
+
+
+def interpolations(model: Model, pairs: Sequence[tuple[Any, Any]], steps: int = 10) -> "Figure":
+    """An interpolation in each row."""
+    from seqvae.view import pictures
+
+    _check_images(model)
+    # The great arc keeps the length that codes of a normal prior have; codes that are points have no such length.
+    mode: Literal["slerp", "lerp"] = "lerp" if model.vae.has_points else "slerp"
+    rows = [model.interpolate(a, b, steps, mode) for a, b in pairs]
+    ends = [(first, last) for first, last in (_pixels(model, pair) for pair in pairs)]
+    way = "straight line" if mode == "lerp" else "great arc"
+    note = f"along the {way} between two codes of {_name(model)}"
+    return pictures.walks(rows, ends, "Interpolations", note)
+
+
+def _records(run: Run) -> list[dict[str, Any]]:
+    """The records of metrics.jsonl; a last line that is being written right now is left out."""
+    path = run.metrics_path
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+    try:
+        return [{"event": "", **json.loads(line)} for line in lines]
+    except (ValueError, TypeError):
+        raise ValueError(f"{path} is damaged; the model is not, restore the file from a copy") from None
+
+
+def _name(model: Model) -> str:
+    """What a model is called: by the folder of its run."""
+    return "the model" if model.run is None else model.run.path.resolve().name
+
+
+def _codes(model: Model, items: Sequence[Any] | Tensor) -> Tensor:
+    """(N, Z) codes in float64 on the CPU: the means of items, or the codes themselves."""
+    codes = items if isinstance(items, Tensor) else model.encode(items).mean
+    return codes.to("cpu", torch.float64)
+
+
+def _shares(scales: Tensor) -> list[str]:
+    """The share of the variance along each axis in per cent, by the standard deviations."""
+    shares = 100 * scales**2 / (scales**2).sum().clamp(min=1e-300)
+    return [f"{share:.0f} %" for share in shares.tolist()]
+
+
+def _check_images(model: Model) -> None:
+    """Raises ValueError for a model of another modality."""
+    if model.modality.name != "images":
+        raise ValueError(f"this picture is made of images, and this is a {model.modality.name} model; plot its plane")
+
+
+def _pixels(model: Model, items: Sequence[Any]) -> list[np.ndarray]:
+    """The images that users hand in, as arrays of the model's shape."""
+    return [model.modality.present(model.modality.accept(item)) for item in items]
+
+
+def _decoded(model: Model, walks: Sequence[Tensor]) -> list[list[np.ndarray]]:
+    """The images of codes (S, Z), row by row."""
+    made = iter(model.decode(torch.cat(list(walks))))
+    return [[next(made) for _ in walk] for walk in walks]

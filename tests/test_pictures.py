@@ -1,0 +1,219 @@
+"""Pictures of models: the images that the model makes of the right codes, and words that say what is shown."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from seqvae import config as configuration
+from seqvae import pictures
+from seqvae.core.latent import plane_grid, principal_axes
+from seqvae.modalities.images.images import Images
+from seqvae.modalities.images.picture import Picture
+from seqvae.model import Model, build, load
+from seqvae.training.run import train
+from tests.training.small import EVERYTHING, write_corpus
+
+HEIGHT, WIDTH = 5, 4
+
+
+def some_images(count: int, channels: int = 1) -> list[np.ndarray]:
+    pixels = np.random.default_rng(0).integers(0, 256, (count, HEIGHT, WIDTH, channels), dtype=np.uint8)
+    return [image[:, :, 0] if channels == 1 else image for image in pixels]
+
+
+@cache
+def model(latent: int = 2, channels: int = 1, posterior: str = "gaussian") -> Model:
+    """An untrained model in double precision whose images depend on all units, on each one differently."""
+    values = {"model": {"latent": latent, "widths": "7", "posterior": posterior}, "train": {"seed": 3}}
+    config = configuration.build("images", Images.data_config, Images.model_config, values)
+    images = Images(config.data)
+    images.fit(lambda: [Picture(image.reshape(HEIGHT, WIDTH, channels)) for image in some_images(9, channels)])
+    vae = build(config, images).double()
+    with torch.no_grad():  # an untrained model would say the same whatever the code
+        for parameter in vae.parameters():
+            parameter.mul_(3.0)
+    return Model(config, images, vae)
+
+
+@pytest.fixture(scope="module")
+def text_model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model of sentences, trained for two epochs."""
+    folder = tmp_path_factory.mktemp("pictures")
+    values = {**EVERYTHING, "train": {**EVERYTHING["train"], "epochs": 2, "log_steps": 1}}
+    run = train("text", write_corpus(folder / "sentences.txt"), folder / "words", values, device="cpu")
+    return load(run.path, "cpu")
+
+
+def shown(figure: Figure) -> list[np.ndarray]:
+    """The images of a figure in the order in which they were drawn."""
+    return [np.asarray(image.get_array()) for image in figure.axes[0].images]
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.texts]
+
+
+def points(figure: Figure) -> np.ndarray:
+    """The points of a plane, sorted."""
+    found = np.asarray(figure.axes[0].collections[0].get_offsets())
+    return found[np.lexsort(found.T)]
+
+
+def test_the_manifold_of_two_units_is_what_the_quantiles_of_the_prior_become() -> None:
+    figure = pictures.manifold(model(), 3)
+    (mosaic,), made = shown(figure), model().decode(plane_grid(3))
+    for place, image in enumerate(made):
+        top, left = HEIGHT * (place // 3), WIDTH * (place % 3)
+        np.testing.assert_array_equal(mosaic[top : top + HEIGHT, left : left + WIDTH], image)
+    assert len({image.tobytes() for image in made}) == 9
+    assert "each image stands for 1/9 of it" in texts(figure)[1]
+
+
+def test_the_manifold_of_more_units_is_the_plane_of_the_principal_axes_of_items() -> None:
+    items = some_images(12)
+    figure = pictures.manifold(model(5), 3, items)
+    mean, axes, scales = principal_axes(model(5).encode(items).mean)
+    middle_right = mean + plane_grid(3)[5, 0] * scales[0] * axes[0]
+    (expected,) = model(5).decode(middle_right[None])
+    np.testing.assert_array_equal(shown(figure)[0][HEIGHT : 2 * HEIGHT, 2 * WIDTH :], expected)
+    assert (figure.axes[1].get_xlabel(), figure.axes[1].get_ylabel()) == ("first axis", "second axis")
+
+
+def test_a_manifold_needs_items_unless_the_prior_is_a_plane() -> None:
+    for other in (model(5), model(2, posterior="point")):
+        with pytest.raises(ValueError, match="only the prior of two latent units is a plane; give items"):
+            pictures.manifold(other, 3)
+    with pytest.raises(ValueError, match="a plane needs two latent units, and the model has 1"):
+        pictures.manifold(model(1), 3, some_images(4))
+
+
+def test_the_plane_of_two_units_shows_the_means_of_the_codes_and_the_prior() -> None:
+    items = some_images(12)
+    figure = pictures.plane(model(), items, np.arange(12) % 3, ["a", "b", "c"])
+    codes = model().encode(items).mean.numpy()
+    np.testing.assert_allclose(points(figure), codes[np.lexsort(codes.T)], rtol=1e-12)
+    assert len(figure.axes[0].patches) == 3
+    assert texts(figure)[1].startswith("12 codes of the model: means of q(z|x)")
+
+
+def test_the_plane_of_a_plain_autoencoder_has_no_prior() -> None:
+    assert not pictures.plane(model(2, posterior="point"), some_images(12)).axes[0].patches
+
+
+def test_the_plane_of_more_units_shows_the_coordinates_along_the_two_longest_axes() -> None:
+    codes = model(5).encode(some_images(12)).mean
+    figure = pictures.plane(model(5), codes)
+    mean, axes, scales = principal_axes(codes)
+    along = ((codes - mean) @ axes[:2].T).numpy()
+    np.testing.assert_allclose(points(figure), along[np.lexsort(along.T)], rtol=1e-9)
+    share = round(100 * float(scales[0] ** 2 / (scales**2).sum()))
+    assert figure.axes[0].get_xlabel() == f"first axis, {share} % of the variance"
+
+
+def test_traversals_set_one_unit_and_keep_the_others_of_the_item() -> None:
+    item = some_images(1)[0]
+    figure = pictures.traversals(model(3), item)
+    code = model(3).encode([item]).mean[0]
+    names = [name for name in texts(figure) if name.startswith("unit ")]
+    assert sorted(names) == ["unit 1", "unit 2", "unit 3"]
+    effects = []
+    for row, name in enumerate(names):
+        images = shown(figure)[13 * row : 13 * (row + 1)]
+        for place, value in ((0, -3.0), (7, 0.5), (12, 3.0)):
+            changed = code.clone()
+            changed[int(name.removeprefix("unit ")) - 1] = value
+            np.testing.assert_array_equal(images[place], model(3).decode(changed[None])[0])
+        effects.append(np.stack(images).astype(float).std(0).mean())
+    assert effects == sorted(effects, reverse=True)
+
+
+def test_traversals_show_twenty_units_at_most() -> None:
+    figure = pictures.traversals(model(23))
+    assert len(shown(figure)) == 20 * 13
+
+
+def test_principal_traversals_go_through_the_mean_of_the_codes_in_standard_deviations() -> None:
+    items = some_images(12)
+    figure = pictures.principal_traversals(model(3), items)
+    mean, axes, scales = principal_axes(model(3).encode(items).mean)
+    assert len(shown(figure)) == 3 * 13
+    for row in range(3):
+        np.testing.assert_array_equal(shown(figure)[13 * row + 6], model(3).decode(mean[None])[0])
+        end = mean + 3.0 * scales[row] * axes[row]
+        np.testing.assert_array_equal(shown(figure)[13 * row + 12], model(3).decode(end[None])[0])
+
+
+def test_codes_that_are_all_alike_have_no_axes() -> None:
+    with pytest.raises(ValueError, match=r"^4 codes that are all alike have no axes; give more items$"):
+        pictures.principal_traversals(model(3), torch.ones(4, 3))
+
+
+def test_samples_are_those_of_the_model() -> None:
+    figure = pictures.samples(model(channels=3), 6, seed=5)
+    for drawn, image in zip(shown(figure), model(channels=3).sample(6, seed=5), strict=True):
+        np.testing.assert_array_equal(drawn, image)
+
+
+def test_reconstructions_stand_below_their_originals() -> None:
+    items = some_images(5)
+    figure = pictures.reconstructions(model(), items, 3)
+    images = shown(figure)
+    for place, (item, made) in enumerate(zip(items[:3], model().reconstruct(items[:3]), strict=True)):
+        np.testing.assert_array_equal(images[2 * place], item)
+        np.testing.assert_array_equal(images[2 * place + 1], made)
+
+
+def test_an_interpolation_leads_from_one_original_to_the_other() -> None:
+    a, b = some_images(2)
+    figure = pictures.interpolation(model(), a, b, 4)
+    expected = [a, *model().interpolate(a, b, 4), b]
+    for drawn, image in zip(shown(figure), expected, strict=True):
+        np.testing.assert_array_equal(drawn, image)
+    assert "great arc" in texts(figure)[1]
+
+
+def test_codes_that_are_points_are_joined_by_straight_lines() -> None:
+    points_of, (a, b) = model(3, posterior="point"), some_images(2)
+    figure = pictures.interpolation(points_of, a, b, 3)
+    middle = points_of.encode([a, b]).mean.mean(0, keepdim=True)
+    np.testing.assert_array_equal(shown(figure)[2], points_of.decode(middle)[0])
+    assert "straight line" in texts(figure)[1]
+
+
+def test_the_network_runs_from_the_data_to_the_code_and_back() -> None:
+    found = pictures.layers(model())
+    assert found[0].name == "x"
+    assert found[0].output_shape == (1, HEIGHT, WIDTH, 1)
+    assert [layer.output_shape for layer in found if layer.name == "z"] == [(1, 2)]
+    assert sum(layer.parameters for layer in found) == sum(weight.numel() for weight in model().vae.parameters())
+    assert f"{sum(layer.parameters for layer in found):,} parameters" in texts(pictures.network(model()))
+
+
+def test_a_model_of_sentences_has_losses_a_network_and_a_plane(text_model: Model) -> None:
+    assert text_model.run is not None
+    figure = pictures.losses(text_model.run)
+    assert texts(figure)[0] == "Training of words"
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["negative ELBO", "reconstruction", "KL"]
+    assert len(figure.axes[0].lines[0].get_xdata()) > 2
+    assert len(points(pictures.plane(text_model, ["the cat sees a dog", "a bird", "not today"]))) == 3
+    assert pictures.layers(text_model)[0].output_shape == (1, 16)
+    assert "to_posterior" in texts(pictures.network(text_model))
+
+
+def test_pictures_of_images_need_a_model_of_images(text_model: Model) -> None:
+    with pytest.raises(ValueError, match=r"made of images, and this is a text model; plot its plane$"):
+        pictures.samples(text_model)
+
+
+def test_losses_of_a_damaged_file_are_refused_in_a_sentence(text_model: Model, tmp_path: Path) -> None:
+    class Damaged:
+        path = tmp_path
+        metrics_path = tmp_path / "metrics.jsonl"
+
+    Damaged.metrics_path.write_text('{"event": "train", "step\n')
+    with pytest.raises(ValueError, match=r"metrics.jsonl is damaged; the model is not, restore the file from a copy$"):
+        pictures.losses(Damaged())  # type: ignore[arg-type]
