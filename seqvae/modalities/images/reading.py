@@ -1,6 +1,5 @@
 """Files to pictures of one shape."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +76,6 @@ def named_pictures(
 ) -> Iterator[tuple[str, Path, Picture]]:
     """The pictures as `read_pictures` gives them, with the name that `FILE` or `FILE#INDEX` finds each by, and FILE."""
     count = 0
-    before: Counter[Path] = Counter()  # an .npz file may hold several stacks
     first: dict[str, Path] = {}  # the first file with each fault
     for source in _of_split(sources, reading.split):
         try:
@@ -91,10 +89,9 @@ def named_pictures(
             report.counts[f"images resized to {shape[0]} x {shape[1]}"] += len(images)
         if isinstance(source, ImageFile):
             report.counts["image files read"] += 1
-        for place, (pixels, label) in enumerate(zip(images, labels, strict=True), start=before[source.path]):
+        for place, (pixels, label) in enumerate(zip(images, labels, strict=True), start=source.first):
             name = str(source.path) if isinstance(source, ImageFile) else f"{source.path}#{place}"
             yield name, source.path, Picture(fit(pixels), label)
-        before[source.path] += len(images)
         count += len(images)
     if not count:
         raise _nothing(sources)
@@ -126,7 +123,7 @@ class _Fit:
         if self.resizes and reading.size is None:
             raise ValueError(
                 f"{path} is {size_words(found)}, and {size_words(shape)} is needed; resize it, or train with --size "
-                f"{shape[0]},{shape[1]} (height, width) or that of your images"
+                f"{shape[0]},{shape[1]} (height, width), which resizes all"
             )
         if self._turns_grey and reading.channels != "grey":
             raise ValueError(

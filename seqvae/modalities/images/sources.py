@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class ImageFile:
     path: Path
     split: str | None = None
     label: str | None = None
+    first: ClassVar[int] = 0
 
     def look(self) -> Shape:
         """Height, width and channels. Raises UnreadableImage."""
@@ -42,6 +44,7 @@ class IdxStack:
 
     path: Path
     split: str | None = None
+    first: ClassVar[int] = 0
 
     def look(self) -> Shape:
         """Height, width and channels. Raises ValueError when it holds no images, or not as many as there are labels."""
@@ -71,6 +74,7 @@ class ArrayStack:
     key: str
     labels: str | None  # the array of labels
     split: str | None = None
+    first: int = 0  # how many images of the file stand before
 
     @property
     def name(self) -> str:
@@ -193,7 +197,13 @@ def _find_below(folder: Path) -> list[Source]:
 
 
 def _arrays_of(path: Path, split: str | None) -> list[Source]:
-    return [ArrayStack(path, key, labels, part or split) for key, labels, part in arrays.image_keys(path, SPLIT_OF)]
+    """The stacks of one .npz file."""
+    stacks: list[Source] = []
+    first = 0
+    for key, labels, part in arrays.image_keys(path, SPLIT_OF):
+        stacks.append(ArrayStack(path, key, labels, part or split, first))
+        first += next(iter(arrays.shape_of(path, key)), 0)
+    return stacks
 
 
 def _split_of(name: str) -> str | None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqvae.modalities.images.reading import Reading, pictures_of, read_pictures, shape_of, splits_of
+from seqvae.modalities.base import Report
+from seqvae.modalities.images.reading import Reading, named_pictures, pictures_of, read_pictures, shape_of, splits_of
 from tests.modalities.images.made import read, refusal, stack
 
 TRAIN, TEST = stack(6, 5, 4, seed=1), stack(2, 5, 4, seed=2)
@@ -41,6 +42,9 @@ def test_arrays_are_found_by_their_names(names: tuple[str, ...], compressed: boo
     assert [picture.label for picture in pictures] == list("01234531")
     stacked = pictures_of(path, Reading(), (5, 4, 1))
     assert len(stacked) == 8
+    named = list(named_pictures([path, path], Reading(split=other), (5, 4, 1), Report()))
+    assert [name.removeprefix(f"{path}#") for name, _, _ in named] == ["6", "7", "6", "7"]
+    assert all(picture == stacked[int(name.rpartition("#")[2])] for name, _, picture in named)
     assert [stacked[5], stacked[6], stacked[-1]] == [pictures[5], pictures[6], pictures[7]]
 
 
@@ -148,7 +152,5 @@ def test_several_archives_of_one_folder_follow_one_another(tmp_path: Path) -> No
         np.savez(tmp_path / name, images=values)
     assert [picture.pixels[0, 0, 0] for picture in read(tmp_path)[0]] == [*TEST[:, 0, 0], *TRAIN[:, 0, 0]]
     assert shape_of([tmp_path / "b.npz", tmp_path / "a.npz"], Reading()) == (5, 4, 1)
-    from seqvae.modalities.base import Report
-
     both = read_pictures([tmp_path / "b.npz", tmp_path / "a.npz"], Reading(), (5, 4, 1), Report())
     assert [picture.pixels[0, 0, 0] for picture in both] == [*TRAIN[:, 0, 0], *TEST[:, 0, 0]]
