@@ -2,6 +2,7 @@
 
 import math
 import re
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,9 +133,9 @@ def looked_at(source: Path) -> list[Path]:
 
     Raises ValueError when the source is missing or holds no images.
     """
-    paths = {found.path for found in find([source], labels_too=True)}
-    beside = (idx.labels_beside(path) for path in paths if idx.is_idx(path))
-    return sorted(paths.union(path for path in beside if path))
+    found = find([source], labels_too=True)
+    beside = (idx.labels_beside(each.path) for each in found if isinstance(each, IdxStack))
+    return sorted({each.path for each in found}.union(path for path in beside if path))
 
 
 def find(sources: Sequence[Path], labels_too: bool = False) -> list[Source]:
@@ -163,6 +164,8 @@ def _find_in(source: Path) -> list[Source]:
         return [IdxStack(source, _split_of(source.name))]
     if arrays.is_npz(source):
         return _arrays_of(source, None)
+    if zipfile.is_zipfile(source):
+        raise ValueError(f"{source} is a zip; unpack it, and give the folder")
     return [ImageFile(source)]
 
 
@@ -201,7 +204,7 @@ def _arrays_of(path: Path, split: str | None) -> list[Source]:
     stacks: list[Source] = []
     first = 0
     for key, labels, part in arrays.image_keys(path, SPLIT_OF):
-        stacks.append(ArrayStack(path, key, labels, part or split, first))
+        stacks.append(ArrayStack(path, key, labels, part or _split_of(path.name) or split, first))
         first += next(iter(arrays.shape_of(path, key)), 0)
     return stacks
 

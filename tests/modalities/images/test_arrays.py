@@ -55,6 +55,13 @@ def test_arrays_without_a_split_tell_of_none(arrays: dict[str, np.ndarray], tmp_
     assert np.array_equal([picture.pixels[:, :, 0] for picture in read(path)[0]], TRAIN)
 
 
+def test_the_name_of_the_file_may_tell_the_split(tmp_path: Path) -> None:
+    for name in ("kana-train.npz", "kana-test.npz"):
+        np.savez(tmp_path / name, TRAIN if "train" in name else TEST)
+    assert splits_of([tmp_path]) == {"train", "test"}
+    assert len(read(tmp_path, Reading(split="test"))[0]) == 2
+
+
 def test_labels_may_be_words(tmp_path: Path) -> None:
     path = saved(tmp_path, images=TEST, labels=np.array(["cat", "dog"]))
     assert [picture.label for picture in read(path)[0]] == ["cat", "dog"]
@@ -129,6 +136,9 @@ def test_damaged_archives_are_refused_in_one_sentence(tmp_path: Path) -> None:
     place = content.index(TRAIN.tobytes())
     path.write_bytes(content[:place] + b"\0" + content[place + 1 :])
     assert refusal(path).startswith("some.npz is no .npz that can be read (Bad CRC-32")
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr("a.png", b"")
+    assert refusal(tmp_path / "images.zip") == "images.zip is a zip; unpack it, and give the folder"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("images.npy", b"nothing of numpy's")
     assert refusal(path) == "'images' of some.npz is no array that can be read; write the file again"
