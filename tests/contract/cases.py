@@ -1,0 +1,124 @@
+"""The cases of the contract: modalities with data and model configurations, and items that they encode without loss."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from seqvae.modalities.images.picture import Picture
+from seqvae.modalities.midi.clip import Clip, Meter, steps_per_bar
+
+SENTENCES = (
+    "the cats that sleep did not see the small dog",
+    "a dog sees the cat",
+    "",
+    "will the small dogs see a cat that sleeps and a dog that did not sleep",
+    "sleep",
+    "the cat sees a small cat",
+)
+DROPOUT = {"input_dropout": 0.2, "output_dropout": 0.3, "encoder_dropout": 0.25, "word_dropout": 0.3}
+SIZES = {"latent": 3, "embedding": 5, "encoder_hidden": 4, "decoder_hidden": 6, **DROPOUT}
+DEEP = {"encoder_layers": 2, "decoder_layers": 2, "bidirectional": False}
+
+
+def grooves(classes: int, meters: Sequence[Meter] = ((4, 4),), grid: int = 4) -> list[Clip]:
+    """Six clips with hits at random, of two bars where the metre is 4/4 and nothing else is asked for."""
+    random = np.random.default_rng(0)
+    bars = 2 if tuple(meters) == ((4, 4),) else 1
+    clips = []
+    for index in range(6):
+        meter = meters[index % len(meters)]
+        share = (0.3, 0.1, 0.02)[index % 3]
+        hits = random.random((bars * steps_per_bar(meter, grid), classes)) < share
+        clips.append(Clip(hits, meter, grid))
+    return clips
+
+
+DENSE = {"latent": 3, "widths": "8,6", "activation": "tanh"}
+
+
+def pictures(height: int, width: int, channels: int, black_and_white: bool = False) -> list[Picture]:
+    """Six pictures of random levels."""
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (6, height, width, channels), dtype=np.uint8)
+    if black_and_white:
+        pixels = np.where(pixels > 127, 255, 0).astype(np.uint8)
+    return [Picture(one) for one in pixels]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A modality with a data and a model configuration, and items that it encodes without loss."""
+
+    name: str
+    modality: str
+    items: Sequence[Any]
+    data: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+
+
+CASES = (
+    Case("words", "text", SENTENCES, {"tokenizer": "word"}, SIZES),
+    Case("characters", "text", SENTENCES, {"tokenizer": "character"}, {**SIZES, **DEEP, "initial_state": "dense"}),
+    Case(
+        "unigram",
+        "text",
+        SENTENCES,
+        {"tokenizer": "unigram", "vocabulary_size": 300},
+        {**SIZES, "decoder_hidden": 5, "tied_embeddings": True, "output_bias": False, "initial_range": 0.3},
+    ),
+    Case("pairs", "text", SENTENCES, {"tokenizer": "bpe", "vocabulary_size": 300}, {**SIZES, "scale": "softplus"}),
+    Case("language model", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "latent": 0}),
+    Case(
+        "combinations", "drums", grooves(9), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}
+    ),
+    Case(
+        "combinations, MusicVAE's inputs",
+        "drums",
+        grooves(9),
+        {"meter": "4/4"},
+        {**SIZES, "embedding": 0, "code_initial_scale": 0.5},
+    ),
+    Case(
+        "combinations, shared classes and positions",
+        "drums",
+        grooves(9),
+        {"meter": "4/4"},
+        {**SIZES, **DEEP, "shared_classes": True, "position": 7},
+    ),
+    Case(
+        "metres",
+        "drums",
+        grooves(9, ((4, 4), (3, 4), (7, 8))),
+        {"classes": "roland", "bars": 1},
+        {**SIZES, "position": 7},
+    ),
+    Case("classes", "drums", grooves(63), {"classes": "pitch", "meter": "4/4"}, {**SIZES, "position": 7}),
+    Case(
+        "classes, bits",
+        "drums",
+        grooves(9, ((6, 8),), grid=12),
+        {"steps": "classes", "meter": "6/8", "bars": 1, "steps_per_quarter": 12},
+        {**SIZES, "embedding": 0},
+    ),
+    Case("dense", "images", pictures(5, 7, 1), {}, {**DENSE, "corruption": 0.3}),
+    Case(
+        "convolutional, colours in levels",
+        "images",
+        pictures(9, 6, 3),
+        {},
+        {**DENSE, "net": "conv", "channels": "2,4", "dense": 6, "likelihood": "logistic", "scale": "softplus"},
+    ),
+    Case(
+        "Gaussian pixels",
+        "images",
+        pictures(5, 7, 1),
+        {},
+        {**DENSE, "likelihood": "gaussian", "corruption": 0.2, "corruption_kind": "gaussian"},
+    ),
+    Case("Laplace pixels", "images", pictures(4, 5, 3), {}, {**DENSE, "likelihood": "laplace"}),
+    Case("binary pixels", "images", pictures(5, 7, 1, True), {"binarise": "dynamic"}, {**DENSE, "activation": "silu"}),
+    Case("autoencoder", "images", pictures(5, 7, 1), {}, {**DENSE, "posterior": "point"}),
+    Case("autoencoder of words", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "posterior": "point"}),
+)
