@@ -162,8 +162,8 @@ def _draw_curves(
     if best is not None and best[term] is not None:
         place, value = best["epoch"], sign * best[term]
         axes.plot([place], [value], "o", markersize=9, fillstyle="none", color=INK, markeredgewidth=1.2)
-        # The KL rises towards its best value, the others fall: the number stands where the curve is not.
-        away = (0, -17 if term == "kl_nats" else 10)
+        # In the half that has more room: curves that fell to this value came from above, and leave it to the right.
+        away = (0, 10 if value < sum(axes.get_ylim()) / 2 else -17)
         written = axes.annotate(f"{value:.2f}", (place, value), away, textcoords="offset points", ha="right")
         written.set(fontsize=9, color=INK, path_effects=[withStroke(linewidth=3, foreground="white")])
     frame(axes, ("left", "bottom"))

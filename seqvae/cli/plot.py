@@ -1,0 +1,188 @@
+"""`seqvae plot`: pictures of a run as PNG files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seqvae.cli.items import choose_split, open_model
+from seqvae.cli.options import (
+    PATH,
+    Input,
+    Output,
+    data_argument,
+    device_option,
+    given_input,
+    run_argument,
+    seed_option,
+    split_options,
+)
+from seqvae.cli.places import own_folder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from seqvae.data import Part
+    from seqvae.model import Model
+
+MOST_CODES = 10_000
+MOST_SHOWN = 100  # items among which those to show are found
+MOST_WALKS = 8
+PICTURES = {
+    "losses": "negative ELBO, reconstruction and KL over the epochs",
+    "network": "layers, shapes and parameters",
+    "plane": "codes in two dimensions, by label where there are any",
+    "manifold": "30 x 30 images across the latent plane",
+    "samples": "images from the prior",
+    "reconstructions": "originals above their reconstructions",
+    "traversals": "one latent unit changes in each row",
+    "axes": "one principal axis of the codes in each row",
+    "interpolations": "from one image to another in each row",
+}
+
+
+def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Raises BadParameter for a picture that is not there."""
+    chosen = () if value is None else tuple(dict.fromkeys(word.strip().lower() for word in value.split(",")))
+    for word in chosen:
+        if word not in PICTURES:
+            raise click.BadParameter(f"no picture '{word}'; choose among {', '.join(PICTURES)}, with commas between")
+    return chosen
+
+
+@click.command()
+@run_argument
+@data_argument
+@split_options
+@click.option("--only", callback=_names, metavar="NAME,...", help=f"Some of these: {', '.join(PICTURES)}.")
+@click.option("--out", type=PATH, metavar="FOLDER", help="Where the files go; the default is RUN/plot.")
+@seed_option
+@device_option
+def plot(run: Path, data: tuple[Path, ...], only: tuple[str, ...], out: Path | None, seed: int, device: str) -> None:
+    """Draw a run: its losses, its network and its latent space.
+
+    DATA are files or folders as for training; the default is what the run was validated on. Of images there are the
+    manifold, samples, reconstructions, traversals and interpolations, too. The seed draws items and samples.
+    """
+    source = given_input()
+    model, _ = open_model(run, device, source, Output(folder=out))
+    possible = _possible(model)
+    for name in only:
+        if name not in possible:
+            raise click.UsageError(f"there is no picture '{name}' of this model; there are {', '.join(possible)}")
+    from seqvae.files import write_atomically
+    from seqvae.nets.diagram import text_of
+    from seqvae.pictures import layers
+    from seqvae.view.plots import png
+
+    folder = own_folder(model) if out is None else out
+    makers = _makers(model, cache(lambda: _read(model, data, source, seed)), seed)
+    for name in only or possible:
+        content = png(makers[name]())
+        folder.mkdir(parents=True, exist_ok=True)
+        click.echo(f"{write_atomically(folder / f'{name}.png', content)}: {PICTURES[name]}")
+        if name == "network":
+            path = write_atomically(folder / "network.txt", f"{text_of(layers(model))}\n".encode())
+            click.echo(f"{path}: the same as text")
+
+
+def _possible(model: "Model") -> list[str]:
+    """The pictures that there are of a model. A plain autoencoder has neither a prior nor a scale of its units."""
+    latent, points, images = model.vae.latent, model.vae.has_points, model.modality.name == "images"
+    possible = {
+        "losses": model.run is not None and model.run.metrics_path.exists(),
+        "network": True,
+        "plane": latent >= 2,
+        "manifold": images and latent >= 2,
+        "samples": images and not points,
+        "reconstructions": images,
+        "traversals": images and not points,
+        "axes": images and (latent > 2 or points),
+        "interpolations": images,
+    }
+    return [name for name, there in possible.items() if there]
+
+
+@dataclass(frozen=True)
+class _Items:
+    """Items of a corpus in a random order: the codes of all, and some of themselves."""
+
+    codes: Any  # (N, Z)
+    labels: Any  # (N,), or None
+    label_names: Sequence[str]
+    some: Sequence[Any]
+
+
+def _makers(model: "Model", items: Callable[[], _Items], seed: int) -> dict[str, "Callable[[], Figure]"]:
+    """What makes each picture; the data are read when the first one needs them."""
+    from seqvae import pictures
+
+    def losses() -> "Figure":
+        assert model.run is not None
+        return pictures.losses(model.run)
+
+    whole = model.vae.latent == 2 and not model.vae.has_points  # the prior is a plane
+    return {
+        "losses": losses,
+        "network": lambda: pictures.network(model),
+        "plane": lambda: pictures.plane(model, items().codes, items().labels, items().label_names),
+        "manifold": lambda: pictures.manifold(model, items=None if whole else items().codes),
+        "samples": lambda: pictures.samples(model, seed=seed),
+        "reconstructions": lambda: pictures.reconstructions(model, items().some),
+        "traversals": lambda: pictures.traversals(model, items().some[0]),
+        "axes": lambda: pictures.principal_traversals(model, items().codes),
+        "interpolations": lambda: pictures.interpolations(model, _pairs(items())),
+    }
+
+
+def _read(model: "Model", data: Sequence[Path], source: Input, seed: int) -> _Items:
+    """At most 10,000 items of the data. Raises ValueError when there are not two."""
+    import numpy as np
+
+    from seqvae import generate
+
+    modality, part = model.modality, _part(model, data, source)
+    corpus = part.corpus
+    drawn = np.random.default_rng(seed).permutation(part.indices(np.arange(len(corpus))))[:MOST_CODES]
+    if len(drawn) < 2:
+        raise ValueError(f"{', '.join(corpus.report.sources)} has one item only; give DATA with more")
+    codes = generate.encode(model.vae, [corpus[int(index)] for index in drawn], settle=modality.settle).mean
+    some = [modality.present([modality.decode(corpus[int(index)])]) for index in drawn[:MOST_SHOWN]]
+    labels = None if corpus.labels is None else corpus.labels[drawn]
+    return _Items(codes, labels, corpus.label_names, some)
+
+
+def _part(model: "Model", data: Sequence[Path], source: Input) -> "Part":
+    """The items of DATA, or what the run was validated on; of both the split that is asked for."""
+    from seqvae.corpus import prepare
+    from seqvae.data import Part
+    from seqvae.training.run import _corpora_of, parts
+
+    assert model.run is not None
+    if data or source.split is not None:
+        data = data or [Path(path) for path in model.run.settings["sources"]]
+        choose_split(model, source, data)
+        return Part(prepare(model.modality, data))
+    if not model.run.settings["sources"]:
+        raise click.UsageError(f"{model.run.path} does not tell what it was trained on; give DATA")
+    try:
+        return parts(_corpora_of(model.run.path), model.config.train.seed)[1]
+    except (ValueError, OSError) as error:
+        raise ValueError(f"the data of {model.run.path} cannot be read; give DATA ({error})") from None
+
+
+def _pairs(items: _Items) -> list[tuple[Any, Any]]:
+    """Items to walk between, of different labels where they have any."""
+    labels = items.labels
+    pairs: list[tuple[Any, Any]] = []
+    rest = list(range(len(items.some)))
+    while len(rest) >= 2 and len(pairs) < MOST_WALKS:
+        first = rest.pop(0)
+        others = [] if labels is None else [place for place in rest if labels[place] != labels[first]]
+        second = (others or rest)[0]
+        rest.remove(second)
+        pairs.append((items.some[first], items.some[second]))
+    return pairs
