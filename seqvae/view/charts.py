@@ -17,6 +17,7 @@ TERMS = {"elbo_nats": "negative ELBO", "reconstruction_nats": "reconstruction", 
 TRAINING, VALIDATION = BLUE, CORAL
 MOST_CLASSES = len(COLOURS)  # that get a colour
 LONGEST_LABEL = 24  # letters
+LEAST_NAMED = 10  # points that have their label among them: it would hide fewer
 MOST_NEIGHBOURS = 2000  # points among which the places of the labels are found
 PLANE = 6.6  # inches, its longer side
 ROW = 0.27
@@ -62,9 +63,9 @@ def losses(
     has_kl = any(record.get("kl_nats") for record in records)
     terms = list(TERMS) if has_kl else ["reconstruction_nats"]
     width, height, pitch = 3.3, 2.7, 4.0
-    sheet = Sheet(0.55 + pitch * len(terms) - (pitch - width), height + 0.72, title, note)
+    sheet = Sheet(0.65 + pitch * len(terms) - (pitch - width), height + 0.72, title, note)
     for column, term in enumerate(terms):
-        axes = sheet.axes(0.55 + pitch * column, 0.3, width, height)
+        axes = sheet.axes(0.65 + pitch * column, 0.3, width, height)
         _draw_curves(axes, train, validation, term)
         axes.set_title(TERMS[term], fontsize=10.5, color=INK, loc="left", pad=7)
         axes.set_xlabel("epoch", fontsize=9.5, color=SOFT)
@@ -80,9 +81,9 @@ def plane(
 ) -> Figure:  # fmt: skip
     """The codes (N, 2) of items as points, coloured by label (N,), an index of `label_names` or -1 for none.
 
-    Each label stands among its points, too, so that nothing hangs on telling ten colours apart. Beyond ten
-    labels the most frequent ones have a colour, and the others are grey. `prior`: circles that hold 39, 86 and 99 % of
-    a standard normal in two units.
+    Each label of ten points or more stands among them, too, so that nothing hangs on telling ten colours apart.
+    Beyond ten labels the most frequent ones have a colour, and the others are grey. `prior`: circles that hold 39, 86
+    and 99 % of a standard normal in two units.
 
     Raises ValueError for anything but two coordinates for each item, and one label.
     """
@@ -163,8 +164,9 @@ def _draw_curves(
         place, value = best["epoch"], sign * best[term]
         axes.plot([place], [value], "o", markersize=9, fillstyle="none", color=INK, markeredgewidth=1.2)
         # In the half that has more room: curves that fell to this value came from above, and leave it to the right.
+        number = f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
         away = (0, 10 if value < sum(axes.get_ylim()) / 2 else -17)
-        written = axes.annotate(f"{value:.2f}", (place, value), away, textcoords="offset points", ha="right")
+        written = axes.annotate(number, (place, value), away, textcoords="offset points", ha="right")
         written.set(fontsize=9, color=INK, path_effects=[withStroke(linewidth=3, foreground="white")])
     frame(axes, ("left", "bottom"))
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10), integer=axes.get_xlim()[1] > 2))
@@ -230,7 +232,7 @@ def _draw_points(axes: Axes, codes: np.ndarray, groups: Sequence[tuple[str, str,
     area = float(np.clip(45_000 / len(codes), 4.5, 36))
     opacity = float(np.clip(5_000 / len(codes), 0.5, 0.9))
     axes.scatter(codes[order, 0], codes[order, 1], s=area, c=colours[order], alpha=opacity, linewidths=0, zorder=2)
-    named = [group for group in groups if group[1] != OTHER]
+    named = [group for group in groups if group[1] != OTHER and len(group[2]) >= LEAST_NAMED]
     reach = 0.05 * float(np.ptp(axes.get_xlim()))
     places = _apart(np.array([_middle(codes, rows, order, reach) for _, _, rows in named]), reach)
     for (name, colour, _), (x, y) in zip(named, places, strict=True):

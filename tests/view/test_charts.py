@@ -127,8 +127,9 @@ def test_a_label_stands_where_its_points_are_and_those_of_others_are_not() -> No
 
 
 def test_labels_of_one_place_are_pushed_apart() -> None:
-    codes = np.array([[0.0, 1.0], [5.0, 1.0]] * 3)
-    (axes,) = charts.plane(codes, np.array([0, 0, 1, 1, 2, 2]), ["a", "b", "c"]).axes
+    codes = np.array([[0.0, 1.0]] * 30 + [[5.0, 1.0]])
+    (axes,) = charts.plane(codes, np.repeat([0, 1, 2, 3], [10, 10, 10, 1]), ["a", "b", "c", "lonely"]).axes
+    assert [text.get_text() for text in axes.texts] == ["a", "b", "c"]  # the label of a single point would hide it
     places = np.array([text.get_position() for text in axes.texts])
     distances = np.hypot(*(places[:, None] - places).T)
     assert distances[np.triu_indices(3, 1)].min() >= 0.045 * np.ptp(axes.get_xlim())
