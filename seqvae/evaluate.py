@@ -17,7 +17,7 @@ from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighte
 from seqvae.evaluation.reconstruction import free_running_accuracy, self_bleu, step_accuracy, token_accuracy
 from seqvae.generate import Decoding
 from seqvae.modalities.base import Modality
-from seqvae.nets.pixels import BRIGHTEST
+from seqvae.nets.cross_entropy import BRIGHTEST
 from seqvae.noise import Noise
 from seqvae.types import Batch
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from seqvae.cli.items import Named, tell_counts
+from seqvae.cli.items import tell_counts
+from seqvae.cli.named import Named
 from seqvae.cli.options import FORMATS, Input, Output
 from seqvae.cli.places import clear, own_folder, spare
 from seqvae.cli.words import counted

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 from click.core import ParameterSource
 
-from seqvae.cli.items import Named, one_item, open_model, read_items
+from seqvae.cli.items import one_item, open_model, read_items
+from seqvae.cli.named import Named
 from seqvae.cli.options import (
     Input,
     beam_option,

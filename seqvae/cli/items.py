@@ -1,28 +1,19 @@
 """INPUT arguments to items, and items to the terminal or to files: what is the same for all modalities."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from seqvae.cli.named import Named
 from seqvae.cli.options import Input, Output
 from seqvae.cli.words import counted, report_lines
 
 if TYPE_CHECKING:
     from seqvae.modalities.base import Arrangement, Report
     from seqvae.model import Model
-
-
-@dataclass(frozen=True)
-class Named:
-    """An item, the name under which a user finds it again, and the file that it comes from, where there is one."""
-
-    name: str
-    item: Any
-    path: Path | None = None
 
 
 class Face(Protocol):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from seqvae.cli.items import Named
+    from seqvae.cli.named import Named
     from seqvae.model import Model
 
 

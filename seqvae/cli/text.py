@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqvae.cli.items import Named, tell_counts
+from seqvae.cli.items import tell_counts
+from seqvae.cli.named import Named
 from seqvae.cli.options import Input, Output
 from seqvae.cli.words import counted
 

@@ -1,7 +1,7 @@
 """The importance-weighted bound as an objective: its value, and the estimator of its gradient."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
@@ -12,8 +12,7 @@ from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
-if TYPE_CHECKING:
-    from seqvae.core.vae import Decoder
+LogProb = Callable[[Tensor, Batch, Noise | None], Tensor]  # a decoder's: z (N, Z), x and what draws its dropout masks
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Draws:
 
 
 def weighted_bound(
-    decoder: "Decoder", batch: Batch, q: DiagonalGaussian, noise: Noise, masks: Noise | None, draws: Draws
+    log_prob: LogProb, batch: Batch, q: DiagonalGaussian, noise: Noise, masks: Noise | None, draws: Draws
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
     """log (1/K) sum_k w_k in nats of each example, whose gradient is the estimator's; the mean log p(x|z_k).
 
@@ -46,7 +45,7 @@ def weighted_bound(
     places = torch.arange(len(eps), device=eps.device)
     copies = None if masks is None else masks.repeat(samples)
     with torch.set_grad_enabled(torch.is_grad_enabled() and not draws.kept):
-        z, log_px, log_ratio = _scored(decoder, batch, q, eps, places, copies, draws)
+        z, log_px, log_ratio = _scored(log_prob, batch, q, eps, places, copies, draws)
         log_weights = (log_px + draws.beta * log_ratio).unflatten(0, (len(batch), samples))
     log_px = log_px.detach().unflatten(0, (len(batch), samples)).mean(1)
     value = importance_weighted_bound(log_weights.detach())
@@ -58,7 +57,7 @@ def weighted_bound(
         probabilities = (draws.kept * shares).clamp(max=1.0)
         places = _chosen(probabilities, noise)
         copies = None if copies is None else copies.select(places)
-        z, log_px_kept, log_ratio = _scored(decoder, batch, q, eps, places, copies, draws)
+        z, log_px_kept, log_ratio = _scored(log_prob, batch, q, eps, places, copies, draws)
         terms = log_px_kept + draws.beta * log_ratio
         heaviness = heaviness[places] / probabilities.flatten()[places].to(heaviness)
     if draws.doubly_reparameterized and z.requires_grad:
@@ -69,7 +68,7 @@ def weighted_bound(
 
 
 def _scored(
-    decoder: "Decoder",
+    log_prob: LogProb,
     batch: Batch,
     q: DiagonalGaussian,
     eps: Float[Tensor, "BK Z"],
@@ -81,7 +80,7 @@ def _scored(
     rows = places // draws.samples
     spread = q.select(rows)
     z = spread.at(eps[places])
-    log_px = decoder.log_prob(z, batch.select(rows), masks)
+    log_px = log_prob(z, batch.select(rows), masks)
     if draws.doubly_reparameterized:
         spread = DiagonalGaussian(spread.mean.detach(), spread.log_scale.detach())
     return z, log_px, prior_log_prob(z) - spread.log_prob(z)

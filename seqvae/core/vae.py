@@ -137,7 +137,7 @@ class VAE(nn.Module):
         if draws.samples == 1:
             log_px = self.decoder.log_prob(q.rsample(noise), batch, masks, sampling_probability)
             return Terms(log_px, torch.zeros_like(q.mean) if self.has_points else q.kl(), q.mean)
-        bound, log_px = weighted_bound(self.decoder, batch, q, noise, masks, draws)
+        bound, log_px = weighted_bound(self.decoder.log_prob, batch, q, noise, masks, draws)
         return Terms(log_px, q.kl(), q.mean, bound)
 
     def log_weights(

@@ -13,7 +13,8 @@ import numpy as np
 from seqvae.config import ImageModel, read_json
 from seqvae.files import write_atomically
 from seqvae.modalities.base import Arrangement, Report, Split
-from seqvae.modalities.images.picture import Picture, Shape, as_pixels
+from seqvae.modalities.images.given import as_pixels
+from seqvae.modalities.images.picture import Picture, Shape
 from seqvae.modalities.images.reading import (
     Reading,
     files_of,
@@ -129,12 +130,10 @@ class Images:
 
     def fit(self, items: Callable[[], Iterable[Picture]]) -> None:
         """Learn the shape and the mean image, where decoders start."""
-        total, count = 0, 0
-        for picture in islice(items(), IMAGES_OF_MEAN):
-            total, count = total + picture.pixels.astype(np.int64), count + 1
-        if not count:
+        pixels = [picture.pixels for picture in islice(items(), IMAGES_OF_MEAN)]
+        if not pixels:
             raise ValueError("there is no image to learn from; give other files")
-        self._mean = np.rint(total / count).astype(np.uint8)
+        self._mean = np.rint(np.mean(pixels, axis=0)).astype(np.uint8)
         self._shape = self._mean.shape[0], self._mean.shape[1], self._mean.shape[2]
 
     def encode(self, item: Picture, report: Report) -> np.ndarray:
