@@ -21,7 +21,7 @@ import numpy as np
 from seqvae.config import read_json
 from seqvae.modalities.base import Modality, Report
 
-FORMAT = 2
+FORMAT = 1
 _BUFFER_VALUES = 2**20  # encoded values held before they go to the file,
 _BUFFER_ITEMS = 2**15  # or items, since a short array takes more memory than its steps
 _FILES = ("steps.bin", "offsets.bin")
