@@ -282,7 +282,7 @@ class _Loop:
             restore_optimizer(self.optimizer, best_checkpoint.optimizer, best_checkpoint.state["optimizer_groups"])
         if self.accelerator.is_main_process:
             self.reporter.validation(record)
-            self.advice = collapse_advice(record, self.vae.latent, self.config.objective.beta)
+            self.advice = collapse_advice(record, self.vae, self.config.objective.beta)
             several = len(self.valid.part) > 1  # the means of one item have no variance, so no unit is active
             if self.advice is not None and several and progress.annealed(self.config.objective, len(self.train.part)):
                 self.reporter.message(self.advice)

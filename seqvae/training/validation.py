@@ -18,8 +18,7 @@ COLLAPSED_NATS = 0.1  # below this KL, with no active unit, the latent code carr
 COLLAPSE_ADVICE = (
     "the latent code has collapsed: its KL is {kl:.3f} nats at a final beta of {beta:g} and no unit is active, so the "
     "decoder ignores z and samples will differ only by chance. Remedies, from mild to strong: --set "
-    "objective.schedule=cyclical; --set model.word_dropout=0.4; --set objective.beta={less:g}; --set "
-    "objective.free_nats_per_dimension=0.25"
+    "objective.schedule=cyclical; {words}--set objective.beta={less:g}; --set objective.free_nats_per_dimension=0.25"
 )
 
 
@@ -58,8 +57,9 @@ def validate(
     }
 
 
-def collapse_advice(figures: dict[str, Any], latent: int, beta: float) -> str | None:
+def collapse_advice(figures: dict[str, Any], vae: VAE, beta: float) -> str | None:
     """What to do about a latent code that carries nothing, in plain words; None where it carries something."""
-    if not latent or figures["kl_nats"] >= COLLAPSED_NATS or figures["active_units"]:
+    if not vae.latent or vae.has_points or figures["kl_nats"] >= COLLAPSED_NATS or figures["active_units"]:
         return None
-    return COLLAPSE_ADVICE.format(kl=figures["kl_nats"], beta=beta, less=0.4 * beta)
+    words = "--set model.word_dropout=0.4; " if vae.decoder.has_steps else ""
+    return COLLAPSE_ADVICE.format(kl=figures["kl_nats"], beta=beta, less=0.4 * beta, words=words)
