@@ -189,7 +189,19 @@ def test_a_collapsed_code_is_told_in_plain_words_with_remedies(corpus: Path, tmp
     [(0.09, 0, 3, True), (0.11, 0, 3, False), (0.09, 1, 3, False), (0, 0, 0, False)],
 )
 def test_only_a_small_kl_without_active_units_is_a_collapse(kl: float, units: int, latent: int, expected: bool) -> None:
-    assert (collapse_advice({"kl_nats": kl, "active_units": units}, latent, 1.0) is not None) is expected
+    vae: Any = SimpleNamespace(latent=latent, has_points=False, decoder=SimpleNamespace(has_steps=True))
+    assert (collapse_advice({"kl_nats": kl, "active_units": units}, vae, 1.0) is not None) is expected
+
+
+def test_the_advice_is_for_the_model_that_collapsed() -> None:
+    figures = {"kl_nats": 0.0, "active_units": 0}
+    steps, pixels = (SimpleNamespace(has_steps=has_steps) for has_steps in (True, False))
+    assert "word_dropout" in str(
+        collapse_advice(figures, SimpleNamespace(latent=2, has_points=False, decoder=steps), 1)
+    )
+    advice = collapse_advice(figures, SimpleNamespace(latent=2, has_points=False, decoder=pixels), 1)
+    assert advice is not None and "word_dropout" not in advice and "; --set objective.beta=0.4" in advice
+    assert collapse_advice(figures, SimpleNamespace(latent=2, has_points=True, decoder=pixels), 1) is None
 
 
 @pytest.mark.parametrize(
