@@ -200,7 +200,9 @@ def test_the_advice_is_for_the_model_that_collapsed() -> None:
         collapse_advice(figures, SimpleNamespace(latent=2, has_points=False, decoder=steps), 1)
     )
     advice = collapse_advice(figures, SimpleNamespace(latent=2, has_points=False, decoder=pixels), 1)
-    assert advice is not None and "word_dropout" not in advice and "; --set objective.beta=0.4" in advice
+    assert advice is not None
+    assert "word_dropout" not in advice
+    assert "; --set objective.beta=0.4" in advice
     assert collapse_advice(figures, SimpleNamespace(latent=2, has_points=True, decoder=pixels), 1) is None
 
 
