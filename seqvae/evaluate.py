@@ -24,6 +24,7 @@ from seqvae.types import Batch
 Watch = Callable[[int, int, str], None]  # done, total, what
 TOKENS_PER_BATCH = 4096
 VALUES_PER_BATCH = 2**19
+FEW_SAMPLES = 100  # with more, the importance-weighted likelihood goes by smaller batches, so that progress is seen
 
 UNITS = {
     "items": "items",
@@ -111,7 +112,8 @@ def _tokens_per_batch(corpus: Corpus) -> int:
 
 def _likelihood_figures(vae: VAE, corpus: Corpus, settings: Settings, read: Any) -> dict[str, Any]:
     """The bounds, and what follows from them where log p(x|z) is that of a normalised, discrete x."""
-    few = Batches(Part(corpus), max(1, _tokens_per_batch(corpus) // 64), "tokens")  # so that progress is seen
+    size = _tokens_per_batch(corpus) * FEW_SAMPLES // max(FEW_SAMPLES, settings.importance_samples)
+    few = Batches(Part(corpus), max(1, size), "tokens")
     bound = elbo(vae, read("evidence lower bound"), settings.seed)
     weighted = importance_weighted_nll(vae, read("likelihood", few), settings.importance_samples, settings.seed)
     figures = {
