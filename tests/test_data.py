@@ -1,12 +1,11 @@
-"""The cache of encoded corpora, and batches that meet every item once in an order that is known."""
+"""Batches that meet every item once in an order that is known, and parts that are held out."""
 
-import json
-import os
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,76 +15,11 @@ from hypothesis import strategies as st
 
 from seqvae import corpus as corpus_module
 from seqvae import data as data_module
-from seqvae.corpus import Corpus, cache_folder, clear_cache, content_hash, prepare, repeated
+from seqvae.corpus import prepare
 from seqvae.data import Batches, Part, collate
-from seqvae.modalities.base import Arrangement, Modality, Report, Split
 from seqvae.noise import Noise
 from seqvae.types import Batch
-
-
-class Digits:
-    """Lines of digits; item "312" is the array 3, 1, 2, 0."""
-
-    name: ClassVar[str] = "digits"
-    data_config: ClassVar[type] = object
-    model_config: ClassVar[type] = object
-    data = None
-    end = 0
-    max_steps = 100
-    reading_keys: ClassVar[frozenset[str]] = frozenset()
-    sampling_temperature: ClassVar[float] = 1.0
-    least_steps: ClassVar[int] = 0
-    defaults: ClassVar[dict[str, dict[str, Any]]] = {}
-
-    def __init__(self, mark: str = "", longest: int = 99, labelled: bool = False) -> None:
-        self.mark, self.longest, self.labelled = mark, longest, labelled
-        self.encoded = self.decoded = 0
-
-    def files_of(self, source: Path) -> Sequence[Path]:
-        return [source]
-
-    def read(self, sources: Sequence[Path], report: Report) -> Iterator[str]:
-        for source in sources:
-            with open(source, encoding="ascii") as file:
-                for line in file:
-                    yield line.rstrip("\n")
-
-    def encode(self, item: str, report: Report) -> np.ndarray | None:
-        self.encoded += 1
-        if len(item) > self.longest:
-            report.counts["too long"] += 1
-            return None
-        return np.array([*map(int, item), 0], dtype=np.int16)
-
-    def decode(self, x: np.ndarray, like: str | None = None) -> str:
-        self.decoded += 1
-        return "".join(map(str, x[:-1]))
-
-    def fingerprint(self) -> str:
-        return self.mark
-
-    def size_bytes(self, item: str) -> int | None:
-        return len(item) + 1
-
-    def fit(self, items: Callable[[], Iterable[str]]) -> None: ...
-    def load(self, folder: Path) -> None: ...
-    def save(self, folder: Path) -> list[Path]: ...
-    def nets(self, model: Any) -> Any: ...
-    def augment(self, batch: Batch, others: Callable[[], Batch], noise: Noise) -> Batch:
-        return batch
-
-    def settle(self, batch: Batch) -> Batch:
-        return batch
-
-    def label_of(self, item: str) -> str | None:
-        return None if item.startswith("0") else f"first {item[:1]}" if self.labelled else None
-
-    def of_split(self, split: Split, sources: Sequence[Path]) -> None: ...
-    def accept(self, given: str) -> list[str]: ...
-    def as_long_as(self, item: str, other: str) -> str: ...
-    def present(self, items: Sequence[str]) -> str: ...
-    def write(self, given: Sequence[str], folder: Path, arrangement: Arrangement = "set") -> list[Path]: ...
-    def metrics(self, truth: Sequence[str], guess: Sequence[str]) -> dict[str, float | None]: ...
+from tests.digits import Digits
 
 
 @pytest.fixture(autouse=True)
@@ -93,10 +27,9 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQVAE_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "digits.txt"
-    path.write_text("312\n4\n\n55555\n12\n")
+def written(folder: Path, *lines: str) -> Path:
+    path = folder / "digits.txt"
+    path.write_text("".join(f"{line}\n" for line in lines))
     return path
 
 
@@ -111,127 +44,6 @@ class Lengths:
 
     def lengths(self, indices: np.ndarray) -> np.ndarray:
         return self._lengths[indices]
-
-
-def test_the_stand_in_is_a_modality() -> None:
-    assert isinstance(Digits(), Modality)
-
-
-def test_items_come_back_in_order_with_what_was_dropped(source: Path) -> None:
-    corpus = prepare(Digits(longest=4), [source, source])
-    assert [x.tolist() for x in (corpus[i] for i in range(len(corpus)))] == [[3, 1, 2, 0], [4, 0], [0], [1, 2, 0]] * 2
-    assert (corpus.items, corpus.steps) == (8, 20)
-    assert corpus.report.to_dict() == {"sources": [str(source)] * 2, "items": 8, "counts": {"too long": 2}}
-    assert corpus.lengths(np.array([3, 0])).tolist() == [3, 4]
-    assert corpus[0].dtype == np.int16
-
-
-def test_items_that_stand_in_another_corpus_are_counted_step_for_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(corpus_module, "_BUFFER_ITEMS", 3)  # so that several pieces are looked through
-    contents = {"train": "12\n21\n\n123\n312\n999\n", "valid": "12\n12\n213\n\n31\n99\n123\n"}
-    for name, lines in contents.items():
-        (tmp_path / name).write_text(lines)
-    train, valid = (prepare(Digits(), [tmp_path / name]) for name in contents)
-    assert repeated(valid, train) == 4  # 12 twice, the empty one, 123
-    assert repeated(train, valid) == 3
-    assert repeated(train, train) == 6
-
-
-def test_the_bytes_are_those_of_what_was_encoded_and_counted_only_when_asked(source: Path) -> None:
-    modality = Digits(longest=4)
-    corpus = prepare(modality, [source])
-    assert modality.decoded == 0
-    assert corpus.bytes == 4 + 2 + 1 + 3
-    assert modality.decoded == 4
-    assert (corpus.bytes, modality.decoded) == (10, 4)
-    modality.size_bytes = lambda item: None  # type: ignore[method-assign]
-    assert prepare(modality, [source]).bytes is None
-
-
-def test_the_cache_is_keyed_by_content_and_encoding(source: Path, tmp_path: Path) -> None:
-    modality = Digits()
-    first = prepare(modality, [source])
-    assert modality.encoded == 5
-    copy = tmp_path / "elsewhere.txt"
-    copy.write_bytes(source.read_bytes())
-    second = prepare(modality, [copy])
-    assert modality.encoded == 5, "the same content is not encoded again"
-    assert second.folder == first.folder
-    assert second.report.sources == [str(copy)]
-    assert prepare(Digits("other encoding"), [source]).folder != first.folder
-    copy.write_text("312\n")
-    assert prepare(modality, [copy]).folder != first.folder
-    assert len(list((cache_folder() / "corpora").iterdir())) == 3
-    assert clear_cache() > 0
-    assert not cache_folder().exists()
-    assert clear_cache() == 0
-
-
-def test_a_folder_is_keyed_by_the_names_and_contents_of_its_files(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    (folder / "deep").mkdir(parents=True)
-    (folder / "deep" / "a").write_text("1")
-    a, b = folder / "deep" / "a", folder / "deep" / "b"
-    before = content_hash(folder, [a])
-    assert content_hash(folder, [a]) == before
-    a.rename(b)
-    renamed = content_hash(folder, [b])
-    b.write_text("2")
-    assert len({before, renamed, content_hash(folder, [b])}) == 3
-    with pytest.raises(ValueError, match=r"there is no file or folder .*missing"):
-        content_hash(tmp_path / "missing", [])
-
-
-@pytest.mark.parametrize("name", ["steps.bin", "offsets.bin", "corpus.json"])
-@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
-def test_a_damaged_cache_entry_is_encoded_anew(name: str, damage: str, source: Path) -> None:
-    modality = Digits()
-    file = prepare(modality, [source]).folder / name
-    content = bytearray(file.read_bytes())
-    if damage == "gone":
-        file.unlink()
-    else:
-        content[len(content) // 2] ^= 1
-        file.write_bytes(content if damage == "flipped" and name != "corpus.json" else content[:-3])
-    with pytest.raises(ValueError, match=r"cache clear|not valid JSON"):
-        Corpus(file.parent, modality)
-    corpus = prepare(modality, [source])
-    assert modality.encoded == 10
-    assert corpus[3].tolist() == [5, 5, 5, 5, 5, 0]
-    assert [path.name for path in corpus.folder.parent.iterdir()] == [corpus.folder.name]
-
-
-def test_an_error_while_encoding_leaves_nothing_behind(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*arguments: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(corpus_module._Writer, "flush", fail)
-    with pytest.raises(OSError, match="No space left"):
-        prepare(Digits(), [source])
-    assert list((cache_folder() / "corpora").iterdir()) == []
-
-
-def test_a_process_that_is_faster_wins_and_its_folder_is_used(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    encode_all = corpus_module._encode_all
-    folders: list[Path] = []
-
-    def encode_twice(modality: Any, sources: Any, folder: Path, report: Report) -> dict[str, Any]:
-        if not folders:
-            folders.append(folder)
-            prepare(Digits(), [source])  # the other process, from start to end
-        return encode_all(modality, sources, folder, report)
-
-    monkeypatch.setattr(corpus_module, "_encode_all", encode_twice)
-    corpus = prepare(Digits(), [source])
-    assert corpus[0].tolist() == [3, 1, 2, 0]
-    assert len(list(corpus.folder.parent.iterdir())) == 1
-
-
-def test_a_corpus_of_which_nothing_is_left_says_why(source: Path) -> None:
-    with pytest.raises(ValueError, match=r"no items are left in .*digits\.txt \(5 too long\); give other files"):
-        prepare(Digits(longest=-1), [source])
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,13 +61,6 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytes
         tracemalloc.stop()
         assert corpus.steps == 8 * lines
     assert peaks[1] < 1.2 * peaks[0]
-
-
-@pytest.mark.parametrize("buffer", [1, 7, 2**20])
-def test_buffering_changes_nothing(buffer: int, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "_BUFFER_VALUES", buffer)
-    corpus = prepare(Digits(), [source])
-    assert [corpus[i].tolist() for i in range(5)] == [[3, 1, 2, 0], [4, 0], [0], [5, 5, 5, 5, 5, 0], [1, 2, 0]]
 
 
 LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=80)
@@ -341,7 +146,8 @@ def test_collated_items_are_padded_on_the_right_and_keep_their_keys() -> None:
     assert batch.x.dtype == torch.int64
 
 
-def test_the_keys_of_a_batch_are_places_in_the_corpus(source: Path) -> None:
+def test_the_keys_of_a_batch_are_places_in_the_corpus(tmp_path: Path) -> None:
+    source = written(tmp_path, "312", "4", "", "55555", "12")
     batches = Batches(Part(prepare(Digits(), [source])), 2, "examples", 5)
     loaded = {
         int(key): x[:length].tolist()
@@ -352,14 +158,56 @@ def test_the_keys_of_a_batch_are_places_in_the_corpus(source: Path) -> None:
     assert loaded == {0: [3, 1, 2, 0], 1: [4, 0], 2: [0], 3: [5, 5, 5, 5, 5, 0], 4: [1, 2, 0]}
 
 
-def test_the_cache_stands_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert str(cache_folder()) == os.environ["SEQVAE_CACHE"]
-    monkeypatch.delenv("SEQVAE_CACHE")
-    assert cache_folder() == Path.home() / ".cache" / "seqvae"
+class Moved(Digits):
+    """What evaluation sees is moved by 100; what training sees by its noise, and by that of a partner."""
+
+    def settle(self, batch: Batch) -> Batch:
+        return replace(batch, x=batch.x + 100)
+
+    def augment(self, batch: Batch, others: Callable[[], Batch], noise: Noise) -> Batch:
+        assert torch.equal(noise.keys, batch.keys)
+        x = batch.x * 10 + noise.bits("moved", 1) % 10
+        return replace(batch, x=torch.cat([x, others().x], 1), lengths=2 * batch.lengths)
 
 
-def test_an_entry_of_the_cache_names_the_hashes_of_its_files(source: Path) -> None:
-    folder = prepare(Digits(), [source]).folder
-    meta = json.loads((folder / "corpus.json").read_text())
-    assert sorted(meta["sha256"]) == ["offsets.bin", "steps.bin"]
-    assert meta["dtype"] == "<i2"
+@pytest.mark.parametrize("lines", [("12", "34", "56"), ("12", "34", "567")], ids=["equal lengths", "different ones"])
+def test_evaluation_sees_settled_items_and_training_varied_ones_that_were_never_settled(
+    lines: tuple[str, ...], tmp_path: Path
+) -> None:
+    batches = Batches(Part(prepare(Moved(dtype=np.int16), [written(tmp_path, *lines)])), 2, seed=3)
+    indices = np.array([1, 0])
+    loaded = batches.load(indices)
+    assert loaded.x.tolist() == [[103, 104, 100], [101, 102, 100]]
+    assert loaded.keys.tolist() == [1, 0]
+    first, again, later = (batches.varied(indices, step).x for step in (4, 4, 5))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, later)
+    shift = Noise(3, torch.tensor([1, 0]), 4).bits("moved", 1) % 10
+    assert torch.equal(first[:, :3], torch.tensor([[30, 40, 0], [10, 20, 0]]) + shift)
+    assert set(map(tuple, first[:, 3:].tolist())) <= {(1, 2, 0), (3, 4, 0), (5, 6, 0), (5, 6, 7)}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
+def test_bytes_stay_bytes_and_other_integers_can_look_up_embeddings(dtype: Any, tmp_path: Path) -> None:
+    expected = torch.uint8 if dtype == np.uint8 else torch.int64
+    for lines in (("12", "34"), ("1", "345")):
+        corpus = prepare(Digits(f"{lines}{dtype}", dtype=dtype), [written(tmp_path, *lines)])
+        assert (corpus.equal_steps is None) == (lines[0] == "1")
+        batch = Batches(Part(corpus), 2).load(np.array([1, 0]))
+        assert batch.x.dtype == expected
+        assert batch.lengths.dtype == batch.keys.dtype == torch.int64
+        assert batch.lengths.tolist() == [len(lines[1]) + 1, len(lines[0]) + 1]
+        assert collate([corpus[1], corpus[0]], [1, 0]).x.dtype == expected
+
+
+def test_batches_of_equal_lengths_are_those_made_item_by_item(tmp_path: Path) -> None:
+    source = written(tmp_path, *(f"{number:03}" for number in range(200)))
+    batches = Batches(Part(prepare(Digits(), [source]), 0.2, True, 5), 7, "examples", 2)
+    made = [batches.load(indices) for indices in batches.epoch(1)]
+    batches.part.corpus.equal_steps = None  # so that items are collated
+    for batch, indices in zip(made, batches.epoch(1), strict=True):
+        collated = batches.load(indices)
+        for one, other in ((batch.x, collated.x), (batch.lengths, collated.lengths), (batch.keys, collated.keys)):
+            assert torch.equal(one, other)
+            assert one.dtype == other.dtype
+    assert sum(map(len, made)) == len(batches.part) < 100
