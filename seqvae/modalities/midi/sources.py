@@ -1,6 +1,5 @@
 """Folders, zips and files to the MIDI files in them, in an order that depends on their names alone."""
 
-import difflib
 import os
 import zipfile
 import zlib
@@ -9,11 +8,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from seqvae.modalities.folders import is_hidden, names_below, near_name
 from seqvae.modalities.midi.reading import MOST_BYTES, MidiError
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that decompress in bounded memory
-NEAR = 0.75  # likeness of file names, 0 to 1, from which one may be meant for the other
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,11 @@ def find(sources: Sequence[Path]) -> list[MidiFile]:
 
 def _find_in(source: Path) -> list[MidiFile]:
     if not source.exists():
-        beside = [path.name for path in source.parent.iterdir()] if source.parent.is_dir() else []
-        near = difflib.get_close_matches(source.name, beside, n=1, cutoff=NEAR)
-        guess = f" Did you mean '{near[0]}'?" if near else ""
-        raise ValueError(f"there is no file or folder {source}; give a folder, a zip or a file of MIDI.{guess}")
+        raise ValueError(
+            f"there is no file or folder {source}; give a folder, a zip or a file of MIDI.{near_name(source)}"
+        )
     if source.is_dir():
-        names = sorted(_names_below(source))
+        names = sorted(names_below(source))
         files = [MidiFile(source / name) for name in names if _is_midi(name)]
     elif not source.is_file():
         raise ValueError(f"{source} is no regular file; give a folder, a zip or a file of MIDI")
@@ -71,35 +69,13 @@ def _is_midi(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith((".", "__MACOSX"))
-
-
-def _names_below(folder: Path) -> Iterator[str]:
-    """Relative paths of the files below a folder, by way of links too, but through each folder once."""
-
-    def refuse(error: OSError) -> None:
-        raise ValueError(f"{error.filename} cannot be read ({error.strerror}); mend that, or give another folder")
-
-    seen = set()
-    for where, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
-        identity = os.stat(where)
-        if (identity.st_dev, identity.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((identity.st_dev, identity.st_ino))
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        above = Path(where).relative_to(folder)
-        yield from ((above / name).as_posix() for name in names if not _is_hidden(name))
-
-
 def _names_in_zip(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [member.filename for member in archive.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         raise ValueError(f"{path} is no zip that can be read ({error}); unpack it and give the folder") from None
-    return [name for name in names if not any(map(_is_hidden, name.split("/")))]
+    return [name for name in names if not any(map(is_hidden, name.split("/")))]
 
 
 def contents(files: Iterable[MidiFile]) -> Iterator[tuple[MidiFile, bytes | MidiError]]:
