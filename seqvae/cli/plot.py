@@ -159,7 +159,7 @@ def _part(model: "Model", data: Sequence[Path], source: Input) -> "Part":
     """The items of DATA, or what the run was validated on; of both the split that is asked for."""
     from seqvae.corpus import prepare
     from seqvae.data import Part
-    from seqvae.training.run import _corpora_of, parts
+    from seqvae.training.run import corpora_of, parts
 
     assert model.run is not None
     if data or source.split is not None:
@@ -169,7 +169,7 @@ def _part(model: "Model", data: Sequence[Path], source: Input) -> "Part":
     if not model.run.settings["sources"]:
         raise click.UsageError(f"{model.run.path} does not tell what it was trained on; give DATA")
     try:
-        return parts(_corpora_of(model.run.path), model.config.train.seed)[1]
+        return parts(corpora_of(model.run.path), model.config.train.seed)[1]
     except (ValueError, OSError) as error:
         raise ValueError(f"the data of {model.run.path} cannot be read; give DATA ({error})") from None
 

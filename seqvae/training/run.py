@@ -102,7 +102,7 @@ def resume(
         found = run.last()
         if found is not None and "optimizer_groups" not in found[1].state:
             raise ValueError(f"{out} holds a model without training state; start a new run from it with --from {out}")
-        corpora.extend(_corpora_of(run.path))
+        corpora.extend(corpora_of(run.path))
 
     with hold:
         in_first_process(accelerator, encode)
@@ -113,6 +113,20 @@ def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
     """Let a modality learn from the items of all sources, or of those that the sources' files keep for training."""
     part = modality.of_split("train", sources) or modality
     modality.fit(lambda: part.read(sources, Report()))
+
+
+def corpora_of(out: Path) -> list[Corpus]:
+    """The data of a run. Raises ValueError when they are not those that it began with."""
+    run, _, modality = open_run(out)
+    sources, valid_sources = ([Path(path) for path in run.settings[name]] for name in ("sources", "valid"))
+    corpora = _corpora(modality, sources, valid_sources)
+    for name, corpus in zip(("train", "valid"), corpora, strict=False):
+        if corpus.folder.name != run.report[name]["key"]:
+            raise ValueError(
+                f"{', '.join(run.report[name]['sources'])} changed since the run began; restore the files, "
+                f"or start a new run with --from {run.path}"
+            )
+    return corpora
 
 
 def _configure(
@@ -199,20 +213,6 @@ def _starting_point(config: Config, modality: Modality, start_from: Path | str |
     return vae
 
 
-def _corpora_of(out: Path) -> list[Corpus]:
-    """The data of a run. Raises ValueError when they are not those that it began with."""
-    run, _, modality = open_run(out)
-    sources, valid_sources = ([Path(path) for path in run.settings[name]] for name in ("sources", "valid"))
-    corpora = _corpora(modality, sources, valid_sources)
-    for name, corpus in zip(("train", "valid"), corpora, strict=False):
-        if corpus.folder.name != run.report[name]["key"]:
-            raise ValueError(
-                f"{', '.join(run.report[name]['sources'])} changed since the run began; restore the files, "
-                f"or start a new run with --from {run.path}"
-            )
-    return corpora
-
-
 def _long_enough(config: Config, least_steps: int, corpora: Sequence[Corpus]) -> Config:
     """The configuration with so many epochs that training has at least these steps."""
     train, (part, _) = config.train, parts(corpora, config.train.seed)
@@ -227,7 +227,7 @@ def _continue(out: Path, config: Config | None, accelerator: Any, reporter: Repo
     """
     run, own, modality = open_run(out)
     config = config or own
-    corpora = corpora or _corpora_of(out)
+    corpora = corpora or corpora_of(out)
     settings = config.train
     train_part, valid_part = parts(corpora, settings.seed)
     size, by = settings.batch_size, settings.batch_by
