@@ -130,10 +130,12 @@ class Images:
 
     def fit(self, items: Callable[[], Iterable[Picture]]) -> None:
         """Learn the shape and the mean image, where decoders start."""
-        pixels = [picture.pixels for picture in islice(items(), IMAGES_OF_MEAN)]
-        if not pixels:
+        total, count = np.zeros((), np.int64), 0
+        for picture in islice(items(), IMAGES_OF_MEAN):
+            total, count = total + picture.pixels, count + 1
+        if not count:
             raise ValueError("there is no image to learn from; give other files")
-        self._mean = np.rint(np.mean(pixels, axis=0)).astype(np.uint8)
+        self._mean = np.rint(total / count).astype(np.uint8)
         self._shape = self._mean.shape[0], self._mean.shape[1], self._mean.shape[2]
 
     def encode(self, item: Picture, report: Report) -> np.ndarray:
