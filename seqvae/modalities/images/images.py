@@ -24,7 +24,7 @@ from seqvae.modalities.images.reading import (
     shape_of,
     splits_of,
 )
-from seqvae.modalities.images.settings import DEFAULTS, READING_KEYS, ImageData
+from seqvae.modalities.images.settings import DEFAULTS, LEAST_STEPS, READING_KEYS, ImageData
 
 if TYPE_CHECKING:
     from seqvae.nets.images import ImageDecoder, ImageEncoder
@@ -47,7 +47,7 @@ class Images:
     model_config: ClassVar[type] = ImageModel
     reading_keys: ClassVar[frozenset[str]] = READING_KEYS
     sampling_temperature: ClassVar[float] = 0.0
-    least_steps: ClassVar[int] = 0
+    least_steps: ClassVar[int] = LEAST_STEPS
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS
     end: ClassVar[None] = None
     max_steps: ClassVar[int] = 1

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from seqvae.config import key
 
 LARGEST_SIZE = 1024
+LEAST_STEPS = 2000  # a few hundred images would else be seen for some seconds only
 READING_KEYS = frozenset({"binarise", "binarisation_seed"})
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "objective": {"schedule": "constant"},
