@@ -2,6 +2,7 @@
 
 Called by `make demo`. Sentences: the corpus in data/demo, the model in runs/demo. Drums: the grooves in
 data/demo-drums, the model in runs/demo-drums, an interpolation from rock to samba in runs/demo-drums/interpolate.
+Images: the digits in data/demo-digits, the model in runs/demo-digits, its pictures in runs/demo-digits/plot.
 """
 
 import json
@@ -24,6 +25,11 @@ LEAST_EXACT, LEAST_ACTIVE_UNITS, LEAST_GRAMMATICAL = 0.9, 4, 0.9
 DRUM_RUN, DRUM_DATA = "runs/demo-drums", "data/demo-drums"
 GROOVES, CLIPS = f"{DRUM_DATA}/grooves", f"{DRUM_DATA}/clips"
 LEAST_STEP_ACCURACY = 0.8
+
+DIGIT_RUN, DIGIT_DATA = "runs/demo-digits", "data/demo-digits"
+DIGITS = f"{DIGIT_DATA}/t10k-images-idx3-ubyte.gz"  # held out
+RECONSTRUCTED, FROM, TO = range(10), 6, 7
+MOST_NATS, LEAST_NEIGHBOUR_ACCURACY = 125, 0.85
 
 
 def run(program: str, *arguments: str, capture: bool = False) -> str:
@@ -111,7 +117,30 @@ def drums(epochs: int | None) -> None:
     )
 
 
-PARTS = {"text": sentences, "drums": drums}
+def images(epochs: int | None) -> None:
+    """Train a latent plane on drawn digits, evaluate, plot, reconstruct, interpolate, decode a place of it."""
+    run("python scripts/generate_digits.py", "generate", "--out", DIGIT_DATA)
+    minutes = train("images", DIGIT_DATA, "--recipe", "digits", "--out", DIGIT_RUN, epochs=epochs)
+    run("seqvae", "evaluate", DIGIT_RUN, DIGIT_DATA, "--split", "test", "--json", f"{DIGIT_RUN}/evaluation.json")
+    run("seqvae", "plot", DIGIT_RUN, DIGIT_DATA, "--split", "test")
+    run("seqvae", "reconstruct", DIGIT_RUN, *(f"{DIGITS}#{place}" for place in RECONSTRUCTED))
+    run("seqvae", "interpolate", DIGIT_RUN, f"{DIGITS}#{FROM}", f"{DIGITS}#{TO}", "--steps", "10")
+    run("seqvae", "decode", DIGIT_RUN, "--at", "0,2.5")
+    figures = figures_of(DIGIT_RUN)
+    nats, accuracy = -figures["elbo_nats"], figures["neighbour_accuracy"]
+    click.echo(
+        f"\ntrained in {minutes:.1f} minutes; {figures['items']:,} held-out digits have a negative ELBO of {nats:.1f} "
+        f"nats (aim {MOST_NATS}); the neighbours in the plane know {accuracy:.1%} of them (aim "
+        f"{LEAST_NEIGHBOUR_ACCURACY:.0%})"
+    )
+    judge(nats <= MOST_NATS and accuracy >= LEAST_NEIGHBOUR_ACCURACY)
+    click.echo(
+        f"See {DIGIT_RUN}/plot/plane.png and manifold.png beside it, or take your own images: "
+        "seqvae train images YOUR_FOLDER --out runs/yours"
+    )
+
+
+PARTS = {"text": sentences, "drums": drums, "images": images}
 
 
 @click.command()
