@@ -57,6 +57,14 @@ SETTINGS_OF_TWO = {
         **_OFTEN | {"batch_size": 30, "batch_by": "tokens", "accumulate": 3},
     ),
     "total": values(model=_DROPOUT, objective={"free_nats_total": 0.06}, **_OFTEN | {"batch_size": 11}),
+    "weighted": values(
+        model=_DROPOUT,
+        objective={
+            "importance_samples": 6, "first_importance_samples": 1, "kept_samples": 1.5,
+            "estimator": "doubly_reparameterized",
+        },
+        **_OFTEN | {"batch_size": 8},
+    ),
 }  # fmt: skip
 
 

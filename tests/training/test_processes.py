@@ -39,8 +39,8 @@ def test_two_processes_give_the_loss_of_one(
     name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    load = Batches.load
-    monkeypatch.setattr(Batches, "load", lambda self, indices: sizes.append(len(indices)) or load(self, indices))
+    raw = Batches._raw
+    monkeypatch.setattr(Batches, "_raw", lambda self, indices: sizes.append(len(indices)) or raw(self, indices))
     one = train("text", [folder / "corpus.txt"], tmp_path / "one", SETTINGS_OF_TWO[name], device="cpu")
     found, expected = records(folder / f"two-{name}"), records(one)
     assert len(expected) > 8
