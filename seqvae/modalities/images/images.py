@@ -204,7 +204,10 @@ class Images:
             raise ValueError(f"{path} is missing; restore the folder from a copy")
         learned = read_json(path)
         try:
-            height, width, channels = (int(size) for size in learned["shape"])
+            height, width, channels = learned["shape"]
+            numbers = [height, width, *learned["mean"]]
+            if not all(type(number) is int for number in numbers) or channels not in (1, 3) or min(height, width) < 1:
+                raise ValueError
             mean = np.array(learned["mean"], dtype=np.uint8).reshape(height, width, channels)
         except (KeyError, TypeError, ValueError, OverflowError):
             raise ValueError(f"{path} does not hold the shape and mean of images; restore it from a copy") from None

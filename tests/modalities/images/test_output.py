@@ -1,0 +1,85 @@
+"""Where images are written, and what their sheets show."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqvae.modalities.images import output
+from seqvae.modalities.images.output import paths_of, write_images
+from seqvae.view import pictures
+from tests.modalities.images.made import stack
+
+
+def names(*arguments: Any, **named: Any) -> list[str]:
+    return [path.name for path in paths_of(arguments[0], Path("out"), *arguments[1:], **named)]
+
+
+def test_there_is_a_file_for_each_image_and_a_sheet_where_there_is_something_to_compare() -> None:
+    assert names(1, "set") == ["000.png"]
+    assert names(2, "set") == ["000.png", "001.png", "images.png"]
+    assert names(2, "path")[-1] == "interpolation.png"
+    assert names(4, "grid")[-1] == "palette.png"
+    assert names(1, "set", has_originals=True) == ["000.png", "reconstructions.png"]
+    assert names(2, "path", has_originals=True)[-1] == "reconstructions.png"
+    many = names(1001, "set")
+    assert (many[0], many[-2]) == ("0000.png", "1000.png")
+    assert names(1000, "set")[-2] == "999.png"
+    assert sorted(many[:-1]) == many[:-1]
+    assert all(path.parent == Path("out") for path in paths_of(3, Path("out"), "set"))
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """What sheets are asked for."""
+    found: list[tuple[str, Any]] = []
+    for name in ("pairs", "strip", "image_grid"):
+        make = getattr(pictures, name)
+
+        def spy(*given: Any, _name: str = name, _make: Any = make, **named: Any) -> Any:
+            found.append((_name, (*map(len, given), *named.values())))
+            return _make(*given, **named)
+
+        monkeypatch.setattr(pictures, name, spy)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arrangement", "originals", "expected"),
+    [
+        ("set", False, ("image_grid", (9, None))),
+        ("path", False, ("strip", (9,))),
+        ("grid", False, ("image_grid", (9, 3))),
+        ("set", True, ("pairs", (9, 9))),
+    ],
+)
+def test_a_sheet_shows_all_images_as_they_are_arranged(
+    arrangement: Any, originals: bool, expected: Any, shown: list[tuple[str, Any]], tmp_path: Path
+) -> None:
+    images = list(stack(9, 4, 3, 1))
+    paths = paths_of(9, tmp_path / "deep" / "out", arrangement, originals)
+    write_images(images, paths, arrangement, images[::-1] if originals else ())
+    assert shown == [expected]
+    for path, pixels in zip(paths[:-1], images, strict=True):
+        assert np.array_equal(np.asarray(Image.open(path)), pixels[:, :, 0])
+    with Image.open(paths[-1]) as sheet:
+        assert min(sheet.size) > 50
+    assert sorted(paths) == sorted((tmp_path / "deep" / "out").iterdir()), "nothing else is left there"
+
+
+def test_a_sheet_of_very_many_images_shows_the_first(
+    shown: list[tuple[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert output.MOST_ON_SHEET == 1024
+    monkeypatch.setattr(output, "MOST_ON_SHEET", 5)
+    images = list(stack(9, 4, 3, 3))
+    write_images(images, paths_of(9, tmp_path, "set"), "set")
+    assert shown == [("image_grid", (5, None))]
+    assert len(list(tmp_path.iterdir())) == 10
+
+
+def test_images_of_one_pixel_are_written(tmp_path: Path) -> None:
+    write_images([np.full((1, 1, 1), 7, np.uint8)] * 2, paths_of(2, tmp_path, "path"), "path")
+    assert np.asarray(Image.open(tmp_path / "001.png")).tolist() == [[7]]
