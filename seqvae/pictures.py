@@ -28,6 +28,22 @@ VALUES = [place / 2 for place in range(-6, 7)]  # of traversals: three standard 
 STEPS_SHOWN = 16  # of the sequences that a diagram shows the shapes of
 
 
+def records_of(run: Run) -> list[dict[str, Any]]:
+    """The records of metrics.jsonl; a last line that is being written right now is left out.
+
+    Raises ValueError when the file is damaged.
+    """
+    path = run.metrics_path
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+        records = [json.loads(line) for line in lines]
+        if all("event" in record for record in records):
+            return records
+    except (ValueError, TypeError):
+        pass
+    raise ValueError(f"{path} is damaged; the model is not, restore the file from a copy")
+
+
 def losses(run: Run) -> "Figure":
     """Negative ELBO, reconstruction and KL over the epochs of a run, in nats per item, of training and validation.
 
@@ -35,7 +51,7 @@ def losses(run: Run) -> "Figure":
     """
     from seqvae.view import charts
 
-    records = _records(run)
+    records = records_of(run)
     train, validation = (
         [record for record in records if record["event"] == event] for event in ("train", "validation")
     )
@@ -193,16 +209,6 @@ def interpolations(model: Model, pairs: Sequence[tuple[Any, Any]], steps: int = 
     way = "straight line" if mode == "lerp" else "great arc"
     note = f"along the {way} between two codes of {_name(model)}"
     return pictures.walks(rows, ends, "Interpolations", note)
-
-
-def _records(run: Run) -> list[dict[str, Any]]:
-    """The records of metrics.jsonl; a last line that is being written right now is left out."""
-    path = run.metrics_path
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
-    try:
-        return [{"event": "", **json.loads(line)} for line in lines]
-    except (ValueError, TypeError):
-        raise ValueError(f"{path} is damaged; the model is not, restore the file from a copy") from None
 
 
 def _name(model: Model) -> str:

@@ -13,6 +13,7 @@ from seqvae.config import SECTIONS
 
 if TYPE_CHECKING:
     from seqvae.checkpoint import Run
+    from seqvae.model import Model
 
 
 @click.command()
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
 def info(run: Path) -> None:
     """Tell what is in a run folder.
 
-    Configuration, size, data, validation history and checkpoints.
+    Configuration, layers, data, validation history and checkpoints.
     """
-    from seqvae.model import build, open_run
+    from seqvae.model import Model, build, open_run
 
     folder, config, modality = open_run(run)
-    parameters = sum(parameter.numel() for parameter in build(config, modality).parameters())
+    model = Model(config, modality, build(config, modality), folder)
+    parameters = sum(parameter.numel() for parameter in model.vae.parameters())
     click.echo(f"{run}: {config.modality}, seqvae {folder.settings['version']}, {counted(parameters, 'parameters')}")
     _show_configuration(config.to_dict())
+    _show_network(model)
     _show_data(folder.report)
     _show_history(folder)
 
@@ -39,6 +42,16 @@ def _show_configuration(config: Mapping[str, Any]) -> None:
             click.echo(f"{name} = {json.dumps(value, ensure_ascii=False)}")
 
 
+def _show_network(model: "Model") -> None:
+    """The layers as they run, with the shape of what each gives for one item."""
+    from seqvae.nets.diagram import text_of
+    from seqvae.pictures import layers
+
+    click.echo("\nnetwork")
+    for line in text_of(layers(model)).splitlines():
+        click.echo(f"  {line}")
+
+
 def _show_data(report: Mapping[str, Any]) -> None:
     click.echo("\ndata")
     for line in data_lines(report):
@@ -47,10 +60,11 @@ def _show_data(report: Mapping[str, Any]) -> None:
 
 def _show_history(folder: "Run") -> None:
     from seqvae.cli.progress import validation_line
+    from seqvae.pictures import records_of
 
     click.echo("\nhistory")
     try:
-        records = _records(folder.metrics_path)
+        records = records_of(folder)
         lines = [validation_line(record) for record in records if record["event"] == "validation"]
         click.echo("\n".join(f"  {line}" for line in lines[-5:] or ["no validation yet"]))
     except (ValueError, KeyError, TypeError):  # it is no part of the model, so the rest is told all the same
@@ -62,11 +76,3 @@ def _show_history(folder: "Run") -> None:
     click.echo(
         f"  checkpoints at steps {', '.join(f'{step:,}' for step in steps)}; step {folder.best_step():,} is used"
     )
-
-
-def _records(path: Path) -> list[dict[str, Any]]:
-    """The records of metrics.jsonl; a last line that is being written right now is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1]]
