@@ -47,8 +47,9 @@ def encode(run: Path, inputs: tuple[str, ...], file: Path | None, out: Path, dev
     """Write the latent codes of items to a file.
 
     INPUT is a sentence for text models, - reads sentences from the standard input. For drums it is a MIDI file, which
-    gives a row for each window, one after another, or FILE#INDEX. The arrays of the file are mean and scale, a row for
-    each item, and items, a JSON list of the sentences, or of FILE#INDEX.
+    gives a row for each window, one after another, or FILE#INDEX. For images it is an image file, FILE#INDEX of an IDX
+    or .npz file, or all of it. The arrays of the file are mean and scale, a row for each item, and items, a JSON list
+    of the sentences, or of FILE and FILE#INDEX.
     """
     check_file_place(out)
     source = given_input()
@@ -62,7 +63,7 @@ def encode(run: Path, inputs: tuple[str, ...], file: Path | None, out: Path, dev
 
 @click.command()
 @run_argument
-@click.argument("codes", type=PATH, metavar="LATENTS.npz", required=False)
+@click.argument("codes", type=PATH, metavar="[LATENTS.npz]", required=False)
 @click.option("--at", multiple=True, metavar="Z,Z,...", help="In place of a file: a code, one number for each unit.")
 @temperature_option(0.0)
 @top_k_option

@@ -1,7 +1,7 @@
 """What the command line does for drums: INPUT is a MIDI file or a window of one, results are files."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from seqvae.model import Model
 
 MOST_NAMED = 12  # classes of which each is named
+# No sequence ends by itself, so there is no end to be counted.
+UNITS = {
+    "tokens": "steps of all items",
+    "perplexity": "per step, exp(iw_nll_nats x items / tokens)",
+    "step_accuracy_teacher_forced": "share of steps, the true ones before each given",
+}
 MADE = re.compile(r"(\d{3,}|interpolation|palette)(-\d+)?\.(mid|wav|png)")
 
 
@@ -34,6 +40,8 @@ class DrumFace:
 
     wanted = "INPUT, a MIDI file or FILE#INDEX, or --file with a file or folder for all of its windows"
     unit = "drum steps"
+    units = UNITS
+    no_split = "the split '{split}' has no file of {files}; leave --split out"
     after_training = ("sample RUN", "interpolate RUN A.mid B.mid", "evaluate RUN DATA")
 
     def prepare(self, model: "Model", source: Input, output: Output) -> None:
@@ -111,7 +119,13 @@ class DrumFace:
         return rows
 
     def show(
-        self, model: "Model", made: Sequence[Any], output: Output, arrangement: "Arrangement", inputs: Sequence[Named]
+        self,
+        model: "Model",
+        made: Sequence[Any],
+        output: Output,
+        arrangement: "Arrangement",
+        inputs: Sequence[Named],
+        paired: bool = False,
     ) -> None:
         """Write the files of each piece, and tell a line for each. Raises ValueError before an input would be lost."""
         from seqvae.modalities.midi.output import file_sets
@@ -125,7 +139,7 @@ class DrumFace:
         soundfont = find_soundfont() if "wav" in formats else None
         written: set[Path] = set()
         for number, files in enumerate(sets):
-            origin = f", from {inputs[number].name}" if arrangement == "set" and len(inputs) == len(made) > 1 else ""
+            origin = f", from {inputs[number].name}" if paired and len(made) > 1 else ""
             paths = files.write(folder, formats, soundfont)
             written.update(paths)
             _tell(files, paths, origin, "wav" in formats)
@@ -143,6 +157,13 @@ class DrumFace:
             ("classes", f"{len(names)} ({listed}), a step is {kind}"),
             ("metres", _meters(modality)),
         ]
+
+    def captions(self, model: "Model", figures: Mapping[str, Any]) -> list[str]:
+        """The classes that no item of the data hits, so that they have no F1."""
+        unused = [
+            name.removeprefix("f1_") for name, value in figures.items() if name.startswith("f1_") and value is None
+        ]
+        return [f"Never hit: {', '.join(unused)}."] if unused else []
 
 
 def _drums(model: "Model") -> "Drums":

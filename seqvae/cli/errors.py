@@ -16,8 +16,8 @@ NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 MEMORY_ADVICE = (
     "out of memory; close other programs, give fewer items at a time, or train with smaller batches "
-    "(--set train.batch_size=16), shorter items (text: --set data.max_length=64; drums: --set data.bars=1) or "
-    "--precision bf16"
+    "(--set train.batch_size=16), smaller items (text: --set data.max_length=64; drums: --set data.bars=1; images: "
+    "--size 32) or --precision bf16"
 )
 
 

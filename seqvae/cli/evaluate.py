@@ -1,7 +1,7 @@
 """`seqvae evaluate`: one table and one JSON of figures with their units."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +19,6 @@ from seqvae.cli.options import (
     split_options,
 )
 from seqvae.cli.places import check_file_place
-
-# Where no sequence ends by itself, such as bars of drums, there is no end to be counted.
-FIXED_UNITS = {
-    "tokens": "steps of all items",
-    "perplexity": "per step, exp(iw_nll_nats x items / tokens)",
-    "step_accuracy_teacher_forced": "share of steps, the true ones before each given",
-}
 
 
 @click.command()
@@ -55,7 +48,7 @@ def evaluate(
     """Score a model on files: one table, one JSON.
 
     Likelihood, latent code, reconstructions of DATA, and samples from the prior. What reading DATA drops or cuts is
-    told on stderr.
+    told on stderr. DATA are files or folders as for training; --split takes a part of them.
     """
     if json_file is not None:
         check_file_place(json_file)
@@ -64,15 +57,18 @@ def evaluate(
     from seqvae.evaluate import Settings
 
     source = given_input()
-    model, _ = open_model(run, device, source, Output())
+    model, face = open_model(run, device, source, Output())
     choose_split(model, source, data)
     names = ", ".join(map(str, data))
     tell_counts(names, prepare(model.modality, data).report)  # encoded once: the model finds it in the cache
     with Steps() as steps:
         settings = Settings(importance_samples=importance_samples, codes=codes, seed=seed)
         figures = model.evaluate(data, settings, steps)
-    ends = model.modality.end is not None
-    _show(figures, f"{run} on {names}{f' (split {source.split})' if source.split else ''}", ends)
+    title = f"{run} on {names}{f' (split {source.split})' if source.split else ''}"
+    captions = face.captions(model, figures)
+    if model.vae.has_points:
+        captions.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
+    _show(figures, title, face.units, captions)
     if json_file is not None:
         from seqvae.files import write_atomically
 
@@ -80,19 +76,16 @@ def evaluate(
         click.echo(f"written to {json_file}", err=True)
 
 
-def _show(figures: Mapping[str, Any], title: str, ends: bool) -> None:
+def _show(figures: Mapping[str, Any], title: str, own_units: Mapping[str, str], captions: Sequence[str]) -> None:
     """The table. Figures that do not apply to the model are left out; the JSON has them as null."""
     from rich.table import Table
 
     from seqvae.cli.progress import plain_console
     from seqvae.evaluate import UNITS
 
-    unused = [name.removeprefix("f1_") for name, value in figures.items() if name.startswith("f1_") and value is None]
-    captions = ["Tokens: the end of sequence counts, padding never."] if ends else []
-    captions += [f"Never hit: {', '.join(unused)}."] if unused else []
-    table = Table("figure", "value", "unit", caption="\n".join(captions) or None)
+    table = Table("figure", "value", "unit", caption="\n".join(captions) or None, caption_justify="left")
     table.columns[1].justify = "right"
-    units = UNITS if ends else UNITS | FIXED_UNITS
+    units = {**UNITS, **own_units}
     for name, value in figures.items():
         if value is not None:
             table.add_row(
@@ -100,7 +93,7 @@ def _show(figures: Mapping[str, Any], title: str, ends: bool) -> None:
             )
     console = plain_console()
     console.print(title)
-    console.print(table)
+    console.print(table, soft_wrap=False)
 
 
 def _written(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from seqvae.model import Model
 
 mode_option = click.option(
-    "--mode", type=click.Choice(["slerp", "lerp"]), default="slerp", show_default=True, help="The path."
-)
+    "--mode", type=click.Choice(["slerp", "lerp"]), show_default="slerp; plain autoencoders: lerp",
+    help="Along a great arc, or straight.",
+)  # fmt: skip
 
 
 @click.command()
@@ -56,8 +58,18 @@ def sample(run: Path, number: int, temperature: float | None, top_k: int, top_p:
     check_draw(temperature, top_k, top_p)
     output = given_output()
     model, face = open_model(run, device, Input(), output)
+    _check_prior(model, run)
     check_draw(model.modality.sampling_temperature if temperature is None else temperature, top_k, top_p)
     face.show(model, model.sample(number, temperature, top_k, top_p, seed=seed), output, "set", ())
+
+
+def _check_prior(model: "Model", run: Path) -> None:
+    """Raises ValueError for a plain autoencoder: nobody knows how its codes are distributed."""
+    if model.vae.has_points:
+        raise ValueError(
+            f"{run} is a plain autoencoder (model.posterior=point), so there is no prior to draw codes from; see its "
+            f"codes with seqvae plot {quote(str(run))}, or train without model.posterior=point"
+        )
 
 
 @click.command()
@@ -88,14 +100,14 @@ def reconstruct(
 
     Each INPUT is decoded from its posterior mean; there is one result for each, in order. INPUT is a sentence for
     text models, - reads sentences from the standard input. For drums it is a MIDI file of any length, or FILE#INDEX, a
-    window of one, counted from 0.
+    window of one, counted from 0. For images it is an image file, FILE#INDEX of an IDX or .npz file, or all of it.
     """
     check_draw(temperature, top_k, top_p)
     source, output = given_input(), given_output()
     model, face = open_model(run, device, source, output)
     items = read_items(model, face, inputs, file, source)
     made = model.reconstruct([named.item for named in items], temperature, top_k, top_p, beam, seed)
-    face.show(model, made, output, "set", items)
+    face.show(model, made, output, "set", items, paired=True)
 
 
 @click.command()
@@ -119,7 +131,7 @@ def interpolate(
     steps: int,
     corners: tuple[str, ...] | None,
     grid: int,
-    mode: Literal["slerp", "lerp"],
+    mode: Literal["slerp", "lerp"] | None,
     temperature: float,
     beam: int,
     seed: int,
@@ -128,12 +140,14 @@ def interpolate(
     """Walk from item A to item B in latent space.
 
     The first and the last result are the reconstructions of A and of B. --corners makes a square of results, row by
-    row: A is top left, B top right, C bottom left, D bottom right. For drums A and B are MIDI files of any length, or
-    FILE#INDEX.
+    row: A is top left, B top right, C bottom left, D bottom right. A and B are sentences for text models, for drums
+    MIDI files of any length or FILE#INDEX, for images image files or FILE#INDEX of an IDX or .npz file.
     """
     ends = _ends(a, b, corners, beam)
     source, output = given_input(), given_output()
     model, face = open_model(run, device, source, output)
+    # A great arc keeps the length that codes of a normal prior have; codes that are points have no such length.
+    mode = mode or ("lerp" if model.vae.has_points else "slerp")
     named = [one_item(model, face, value, source) for value in ends]
     items = [one.item for one in named]
     _tell_repeated(model, named)
@@ -192,9 +206,11 @@ def similar(run: Path, a: str, number: int, distance: float, temperature: float,
     """Make variations of an item.
 
     Its code is moved towards codes drawn from the prior; variation i of a seed is the same whatever -n is. INPUT is a
-    sentence for text models, a MIDI file of any length or FILE#INDEX for drums.
+    sentence for text models, for drums a MIDI file of any length or FILE#INDEX, for images an image file or FILE#INDEX
+    of an IDX or .npz file.
     """
     source, output = given_input(), given_output()
     model, face = open_model(run, device, source, output)
+    _check_prior(model, run)
     named = one_item(model, face, a, source)
     face.show(model, model.vary(named.item, number, distance, temperature, seed), output, "set", [named])

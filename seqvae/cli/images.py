@@ -1,7 +1,7 @@
 """What the command line does for images: INPUT is an image file or one image of a stack, results are PNG files."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seqvae.modalities.images.images import Images
     from seqvae.model import Model
 
+UNITS = {"items": "images"}
 MADE = re.compile(r"(\d{3,}|images|interpolation|palette|reconstructions)\.png")
 
 
@@ -26,6 +27,11 @@ class ImageFace:
 
     wanted = "INPUT, an image file or FILE#INDEX, or --file with a file or folder for all of its images"
     unit = "images"
+    units = UNITS
+    no_split = (
+        "no name in {files} tells of the split '{split}'; leave --split out, or give files named such as "
+        "train-images*, t10k-images*, or folders train, valid and test"
+    )
     after_training = ("plot RUN", "sample RUN", "interpolate RUN A.png B.png", "evaluate RUN DATA")
 
     def prepare(self, model: "Model", source: Input, output: Output) -> None:
@@ -70,13 +76,19 @@ class ImageFace:
         return list(items)
 
     def show(
-        self, model: "Model", made: Sequence[Any], output: Output, arrangement: "Arrangement", inputs: Sequence[Named]
+        self,
+        model: "Model",
+        made: Sequence[Any],
+        output: Output,
+        arrangement: "Arrangement",
+        inputs: Sequence[Named],
+        paired: bool = False,
     ) -> None:
         """Write the files and tell of each. Raises ValueError before an input would be lost."""
         from seqvae.modalities.images.output import MOST_ON_SHEET, paths_of, write_images
 
         images, folder = _images(model), output.folder or own_folder(model)
-        originals = [item.item.pixels for item in inputs] if arrangement == "set" and len(inputs) == len(made) else []
+        originals = [item.item.pixels for item in inputs] if paired else []
         paths = paths_of(len(made), folder, arrangement, bool(originals))
         spare(inputs, paths)
         write_images([images.pixels(image) for image in made], paths, arrangement, originals)
@@ -96,6 +108,17 @@ class ImageFace:
             ("items", counted(len(lengths), "images")),
             ("shape", f"{height} x {width} (height x width), {'grey' if channels == 1 else 'RGB'}"),
         ]
+
+    def captions(self, model: "Model", figures: Mapping[str, Any]) -> list[str]:
+        """Where nats are not those of a likelihood of pixels, and what is left out therefore."""
+        if model.vae.has_points or figures["bits_per_dimension"] is not None:
+            return []
+        if model.config.model.likelihood == "bernoulli":
+            return [
+                "Grey levels are scored as Bernoulli means: -log p(x|z) is a cross-entropy and no likelihood, so bits "
+                "per dimension are left out."
+            ]
+        return ["Nats are those of a density, which may be negative, so bits per dimension are left out."]
 
 
 def _images(model: "Model") -> "Images":

@@ -12,6 +12,7 @@ from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import data_argument, given_values, key_options, recipe_option
 from seqvae.cli.recipes import read_recipe
 from seqvae.cli.words import counted, report_lines
+from seqvae.config import few
 
 
 def _make(kind: Any) -> click.Command:
@@ -19,7 +20,7 @@ def _make(kind: Any) -> click.Command:
 
     @click.command(
         kind.name,
-        help=f"Read and encode the {kind.name} files DATA as training would, and tell what that gives: "
+        help=f"Read and encode the files DATA of {kind.name} as training would, and tell what that gives: "
         "counts, lengths, what is dropped and why.",
     )
     @data_argument
@@ -46,11 +47,12 @@ def _show(modality: Any, sources: Sequence[Path]) -> None:
     fit_modality(modality, sources)
     corpus = prepare(modality, sources)
     lengths = corpus.lengths(np.arange(len(corpus)))
-    rows = [
-        *face_of(modality.name).facts(modality, lengths),
-        ("steps of an item", f"{lengths.min():,} least, {np.median(lengths):,.0f} median, {lengths.mean():,.1f} mean, "
-                             f"{lengths.max():,} most"),
-    ]  # fmt: skip
+    rows = face_of(modality.name).facts(modality, lengths)
+    if corpus.steps > len(corpus):
+        median, mean = f"{np.median(lengths):,.0f} median", f"{lengths.mean():,.1f} mean"
+        rows.append(("steps of an item", f"{lengths.min():,} least, {median}, {mean}, {lengths.max():,} most"))
+    if corpus.labels is not None:
+        rows.append(("labels", f"{len(corpus.label_names):,} ({few(corpus.label_names)})"))
     if corpus.bytes is not None:
         rows.append(("bytes", f"{corpus.bytes:,} (line ends counted)"))
     for name, value in rows:

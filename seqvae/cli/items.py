@@ -1,6 +1,6 @@
 """INPUT arguments to items, and items to the terminal or to files: what is the same for all modalities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +21,8 @@ class Face(Protocol):
 
     wanted: str  # what is missing where no item is given
     unit: str  # what a step of an item is called
+    units: Mapping[str, str]  # of figures that mean something else here than `evaluate.UNITS` says
+    no_split: str  # why there are no items of a {split} in the {files}, and what to do
     after_training: Sequence[str]  # commands to try next; RUN stands for the run folder
 
     def prepare(self, model: "Model", source: Input, output: Output) -> None:
@@ -44,13 +46,23 @@ class Face(Protocol):
         ...
 
     def show(
-        self, model: "Model", made: Sequence[Any], output: Output, arrangement: "Arrangement", inputs: Sequence[Named]
+        self,
+        model: "Model",
+        made: Sequence[Any],
+        output: Output,
+        arrangement: "Arrangement",
+        inputs: Sequence[Named],
+        paired: bool = False,
     ) -> None:
-        """Tell or write what was made of the inputs."""
+        """Tell or write what was made of the inputs; `paired`: each of them of the input in its place."""
         ...
 
     def facts(self, modality: Any, lengths: Any) -> list[tuple[str, str]]:
         """What `inspect` tells of items of these lengths: names and values."""
+        ...
+
+    def captions(self, model: "Model", figures: Mapping[str, Any]) -> list[str]:
+        """What a reader of the figures of `evaluate` is to know, a sentence each."""
         ...
 
 
@@ -78,11 +90,8 @@ def choose_split(model: "Model", source: Input, files: Sequence[Path]) -> None:
         return
     chosen = model.modality.of_split(source.split, files)
     if chosen is None:
-        if model.modality.name == "text":
-            raise ValueError(
-                "sentences are not split by file, so that --split means nothing here; give a file of those you mean"
-            )
-        raise ValueError(f"the split '{source.split}' has no file of {', '.join(map(str, files))}; leave --split out")
+        names = ", ".join(map(str, files))
+        raise ValueError(face_of(model.modality.name).no_split.format(split=source.split, files=names))
     model.modality = chosen
 
 
@@ -104,7 +113,8 @@ def one_item(model: "Model", face: Face, value: str, source: Input) -> Named:
     """The single item of an argument such as A or B. Raises UsageError when it is none or several."""
     items = face.parse(model, value, source)
     if len(items) != 1:
-        raise click.UsageError(f"'{value}' gives {counted(len(items), 'items')} where one is needed; give one")
+        example = f", such as {items[0].name}" if items else ""
+        raise click.UsageError(f"'{value}' gives {counted(len(items), 'items')} where one is needed; give one{example}")
     face.tell_losses(model, items)
     return items[0]
 

@@ -30,7 +30,7 @@ _INPUT, _OUTPUT = "seqvae.input", "seqvae.output"  # where the options of these 
 FORMATS = ("mid", "wav", "png")
 
 inputs_argument = click.argument("inputs", nargs=-1, metavar="INPUT...")
-file_option = click.option("--file", type=PATH, help="Also take the items of this file.")
+file_option = click.option("--file", type=PATH, help="Also take all items of this file or folder.")
 run_argument = click.argument("run", type=PATH)
 data_argument = click.argument("data", nargs=-1, type=PATH)
 device_option = click.option(
@@ -58,7 +58,7 @@ class _Given:
         for name, value in asdict(self).items():
             if name in names and value is not None:
                 flag = f"--{name.replace('_', '-')}"
-                raise click.UsageError(f"{flag} is for {of}, and this is a {model} model; leave it out")
+                raise click.UsageError(f"{flag} is for {of}, and this is a model of {model}; leave it out")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def split_options(function: Function) -> Function:
     """The options that choose among files, for `given_input`."""
     return _all(
         function,
-        _for_input("--split", type=click.Choice(["train", "valid", "test"]), help="Drums: only files of this split."),
+        _for_input("--split", type=click.Choice(["train", "valid", "test"]), help="Drums, images: only this split."),
         _for_input("--split-csv", metavar="CSV", help="Drums: the table of splits; default: the run's."),
         _for_input("--meter", metavar="4/4", help="Drums: only bars of this metre; the default is the run's."),
     )
@@ -125,7 +125,7 @@ def output_options(function: Function) -> Function:
         function,
         _for_output(
             "--out", "folder", type=PATH, metavar="FOLDER",
-            help="Where files go. Drums: the default is RUN/COMMAND, which holds the latest result. Text: no file.",
+            help="Where files go; the default is RUN/COMMAND, for the latest result only. Text: no file.",
         ),
         _for_output("--formats", metavar="LIST", callback=_formats, help="Drums: some of mid,wav,png; default: all."),
         _for_output("--bpm", type=click.FloatRange(4, 1000), help="Drums: tempo; default: the input's, or the usual."),
@@ -166,7 +166,11 @@ def temperature_option(default: float | None) -> Callable[[Function], Function]:
     """The option --temperature with its default; None stands for the modality's own."""
     shown = "1; images: 0" if default is None else True
     return click.option(
-        "--temperature", type=float, default=default, show_default=shown, help="0: always the most probable."
+        "--temperature",
+        type=float,
+        default=default,
+        show_default=shown,
+        help="0: always the most probable (images: the mean).",
     )
 
 
@@ -208,7 +212,7 @@ def key_options(section: str, cls: type, modality: Any, names: tuple[str, ...] =
 
 def _key_option(key: str, kind: Any, default: Any, text: str) -> click.Option:
     flag = "--" + key.partition(".")[2].replace("_", "-")
-    shown = str(default).lower() if isinstance(default, bool) else default
+    shown = str(default).lower() if isinstance(default, bool) else "empty" if default == "" else default
     if kind is bool:
         value_type: Any = click.BOOL
     elif typing.get_origin(kind) is Literal:

@@ -79,7 +79,10 @@ def plot(run: Path, data: tuple[Path, ...], only: tuple[str, ...], out: Path | N
     from seqvae.view.plots import png
 
     folder = own_folder(model) if out is None else out
-    makers = _makers(model, cache(lambda: _read(model, data, source, seed)), seed)
+    items = cache(lambda: _read(model, data, source, seed))
+    if data or source.split is not None:  # what is asked for and cannot be read is told before anything is drawn
+        items()
+    makers = _makers(model, items, seed)
     for name in only or possible:
         content = png(makers[name]())
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """What the command line does for text: INPUT is a sentence, results go to the terminal."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ class TextFace:
 
     wanted = "INPUT, --file FILE, or - to read from the standard input"
     unit = "tokens"
+    units: Mapping[str, str] = {}
+    no_split = "sentences are not split by file, so that --split means nothing here; give a file of those you mean"
     after_training = ("sample RUN", "interpolate RUN A B", "evaluate RUN DATA")
 
     def prepare(self, model: "Model", source: Input, output: Output) -> None:
@@ -60,7 +62,13 @@ class TextFace:
         return list(items)
 
     def show(
-        self, model: "Model", made: Sequence[str], output: Output, arrangement: "Arrangement", inputs: Sequence[Named]
+        self,
+        model: "Model",
+        made: Sequence[str],
+        output: Output,
+        arrangement: "Arrangement",
+        inputs: Sequence[Named],
+        paired: bool = False,
     ) -> None:
         """One sentence a line, paragraphs with blank lines between them; also a file where a folder is given."""
         from seqvae.modalities.text.lines import joined
@@ -77,6 +85,10 @@ class TextFace:
             ("steps", f"{lengths.sum():,} (end of sequence counted)"),
             ("vocabulary", counted(modality.outcomes, "tokens")),
         ]
+
+    def captions(self, model: "Model", figures: Mapping[str, Any]) -> list[str]:
+        """What is counted as a token."""
+        return ["Tokens: the end of sequence counts, padding never."]
 
 
 def _standard_input(encoding: str | None) -> Iterator[str]:

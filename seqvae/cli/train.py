@@ -21,7 +21,7 @@ from seqvae.cli.options import (
 from seqvae.cli.recipes import read_recipe
 from seqvae.config import Objective, Train, options
 
-HELP = """Train a model on the {modality} files DATA and write it into the run folder --out.
+HELP = """Train a model of {modality} on the files DATA and write it into the run folder --out.
 
 The configuration is made of defaults, over them a recipe, over it options, over these --set."""
 ALIASED_TRAIN_KEYS = ("epochs", "seed", "precision", "tensorboard")
@@ -114,7 +114,9 @@ def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequen
 
     settings = Run(out).settings
     if settings["modality"] != modality:
-        raise ValueError(f"{out} is a {settings['modality']} run; write seqvae train {settings['modality']} --resume")
+        raise ValueError(
+            f"{out} is a run of {settings['modality']}; write seqvae train {settings['modality']} --resume"
+        )
     for name, paths in (("sources", data), ("valid", valid)):
         if paths and [str(path.resolve()) for path in paths] != settings[name]:
             raise ValueError(
@@ -138,9 +140,13 @@ def _finished_line(out: Path, step: int, values: Mapping[str, Any]) -> str:
 
 def _show_next(out: Path, modality: str) -> None:
     """Where the run is, and what can be done with it."""
+    from seqvae.checkpoint import Run
+
     click.echo(f"the model is in {out}; next:")
+    is_plain = Run(out).settings["model"]["posterior"] == "point"  # without a prior to sample from
     for line in face_of(modality).after_training:
-        click.echo(f"  seqvae {line.replace('RUN', quote(str(out)))}")
+        if not (is_plain and line.startswith("sample")):
+            click.echo(f"  seqvae {line.replace('RUN', quote(str(out)))}")
 
 
 train = ModalityGroup("train", "Train a model on files. Write seqvae train MODALITY DATA... --out RUN.", _make)

@@ -53,7 +53,9 @@ def data_lines(report: Mapping[str, Any]) -> list[str]:
     """
     lines = []
     for part, found in report.items():
-        size = f"{counted(found['items'], 'items')}, {counted(found['steps'], 'steps')}"
+        size = counted(found["items"], "items")
+        if found["steps"] > found["items"]:  # an image is a single step
+            size += f", {counted(found['steps'], 'steps')}"
         lines.append(f"{part}: {size} from {', '.join(found['sources'])}")
         lines += [f"  {line}" for line in report_lines(found["counts"])]
         if "repeated" in found:

@@ -315,7 +315,7 @@ REFUSED = {
     "sample run --formats mp3": "Invalid value for '--formats': no format 'mp3'; choose among mid, wav, png, with "
     "commas between them. See 'seqvae sample --help'.",
     "sample run --out notes.txt": "notes.txt is a file; give --out a folder",
-    "reconstruct run two.mid --encoding latin-1": "--encoding is for text, and this is a drums model; leave it out. "
+    "reconstruct run two.mid --encoding latin-1": "--encoding is for text, and this is a model of drums; leave it out. "
     "See 'seqvae reconstruct --help'.",
     "decode run two.mid": "two.mid holds no codes (an .npz file with an array 'mean'); write one with seqvae encode",
     "train drums notes.txt --out new": "nothing of notes.txt can be read: it is no MIDI file (no MThd header) (1, "
@@ -356,7 +356,7 @@ def test_options_for_drums_are_refused_by_a_text_model(
     name = option.split()[0]
     refused(
         seqvae("sample", run, *option.split()),
-        f"{name} is for drums, and this is a text model; leave it out. See 'seqvae sample --help'.",
+        f"{name} is for drums, and this is a model of text; leave it out. See 'seqvae sample --help'.",
     )
     refused(
         seqvae("evaluate", run, run.parent / "sentences.txt", "--split", "test"),
