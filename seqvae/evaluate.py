@@ -112,10 +112,11 @@ def _tokens_per_batch(corpus: Corpus) -> int:
 
 def _likelihood_figures(vae: VAE, corpus: Corpus, settings: Settings, read: Any) -> dict[str, Any]:
     """The bounds, and what follows from them where log p(x|z) is that of a normalised, discrete x."""
-    size = _tokens_per_batch(corpus) * FEW_SAMPLES // max(FEW_SAMPLES, settings.importance_samples)
+    samples = settings.importance_samples if vae.latent else 1
+    size = _tokens_per_batch(corpus) * FEW_SAMPLES // max(FEW_SAMPLES, samples)
     few = Batches(Part(corpus), max(1, size), "tokens")
     bound = elbo(vae, read("evidence lower bound"), settings.seed)
-    weighted = importance_weighted_nll(vae, read("likelihood", few), settings.importance_samples, settings.seed)
+    weighted = importance_weighted_nll(vae, read("likelihood", few), samples, settings.seed)
     figures = {
         "elbo_nats": bound.mean_elbo_nats,
         "reconstruction_nats": bound.mean_reconstruction_nats,
@@ -124,7 +125,7 @@ def _likelihood_figures(vae: VAE, corpus: Corpus, settings: Settings, read: Any)
         "reconstruction_bits": bound.mean_reconstruction_nats / math.log(2),
         "kl_bits": bound.mean_kl_nats / math.log(2),
         "iw_nll_nats": weighted.mean_nll_nats,
-        "importance_samples": settings.importance_samples if vae.latent else 1,
+        "importance_samples": samples,
         "bits_per_byte": bits_per_byte(weighted.total_nll_nats, corpus.bytes) if corpus.bytes else None,
     }
     if vae.decoder.has_steps:

@@ -63,6 +63,7 @@ def neighbour_accuracy(
     items = len(labels)
     if items < 2:
         return None
+    mean = mean - mean.mean(0)  # distances come from products, which a far-off mean would leave no digits
     right = 0
     for rows in torch.arange(items).split(max(1, pairs_per_chunk // items)):
         distances = torch.cdist(mean[rows], mean)

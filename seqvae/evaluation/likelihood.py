@@ -15,6 +15,7 @@ from seqvae.noise import Noise
 from seqvae.types import Batch
 
 STEPS_PER_CHUNK = 65536  # rows times steps that one call of the decoder sees: long sequences get fewer rows
+VALUES_PER_CHUNK = 2**22  # and rows times the numbers of an item: so do large images
 
 
 @dataclass(frozen=True)
@@ -113,16 +114,17 @@ def importance_weighted_nll(
     """-log (1/K) sum_k p(x, z_k) / q(z_k|x) of each item in nats, with K = `samples` (Burda et al. 2016, equation 8).
 
     On average an upper bound on -log p(x) that falls as K rises. Without latent units it is exact, and one sample is
-    taken. The encoder runs once an item. The decoder sees at most `rows_per_chunk` rows (and STEPS_PER_CHUNK steps,
-    but always one row) at a time, over items and over K; the draws belong to the items, so the chunks change nothing
-    but the rounding. Raises ValueError for no items, and for fewer than one sample or row.
+    taken. The encoder runs once an item. The decoder sees at most `rows_per_chunk` rows (and STEPS_PER_CHUNK steps
+    and VALUES_PER_CHUNK values, but always one row) at a time, over items and over K; the draws belong to the items, so
+    the chunks change nothing but the rounding. Raises ValueError for no items, and for fewer than one sample or row.
     """
     if samples < 1 or rows_per_chunk < 1:
         raise ValueError(f"samples={samples} and rows_per_chunk={rows_per_chunk} must both be 1 or more")
     samples = samples if vae.latent else 1
     nll, tokens, keys = [], [], []
     for batch in batches:
-        rows = max(1, min(rows_per_chunk, STEPS_PER_CHUNK // batch.x.shape[1]))
+        steps, values = batch.x.shape[1], batch.x[0].numel()
+        rows = max(1, min(rows_per_chunk, STEPS_PER_CHUNK // steps, VALUES_PER_CHUNK // values))
         for part, q in _parts(batch, vae.posterior(batch), max(1, rows // samples)):
             nll.append(-_log_likelihood(vae, part, q, Noise(seed, part.keys), samples, rows))
             tokens.append(part.lengths.cpu())

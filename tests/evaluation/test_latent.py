@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from seqvae.core.posterior import DiagonalGaussian
-from seqvae.evaluation.latent import active_units, collect_posterior, mutual_information
+from seqvae.evaluation.latent import active_units, collect_posterior, mutual_information, neighbour_accuracy
 from seqvae.noise import Noise
 from tests.evaluation.models import batchings, lstm_vae
 
@@ -123,3 +123,59 @@ def test_a_set_without_items_is_refused() -> None:
         collect_posterior(lstm_vae(latent=5, outcomes=9), [])
     with pytest.raises(ValueError, match="0 items"):
         mutual_information(random_posterior(items=0, units=3))
+
+
+def test_neighbours_vote_by_hand() -> None:
+    mean = torch.tensor([[0.0], [1.0], [2.1], [10.0], [11.0], [13.0]])
+    labels = torch.tensor([4, 4, 7, 7, 7, 4])
+    # nearest other one: 4 by 4, 4 by 4, 7 by 4 (wrong), 7 by 7, 7 by 7, 4 by 7 (wrong)
+    assert neighbour_accuracy(mean, labels, neighbours=1) == pytest.approx(4 / 6)
+    # two nearest: 4 and 7 tie, and the smaller label wins
+    assert neighbour_accuracy(mean[:3], labels[:3], neighbours=2) == pytest.approx(2 / 3)
+    # more neighbours than there are others are all others
+    assert neighbour_accuracy(mean[:3], labels[:3], neighbours=9) == pytest.approx(2 / 3)
+
+
+def brute_force_votes(mean: Tensor, labels: Tensor, neighbours: int) -> float:
+    """The definition, item by item."""
+    right = 0
+    for item in range(len(mean)):
+        others = [place for place in range(len(mean)) if place != item]
+        others.sort(key=lambda place: float((mean[place] - mean[item]).square().sum()))
+        votes = [int(labels[place]) for place in others[:neighbours]]
+        most = max(votes.count(label) for label in votes)
+        right += min(label for label in votes if votes.count(label) == most) == int(labels[item])
+    return right / len(mean)
+
+
+@pytest.mark.parametrize("neighbours", [1, 4, 5])
+@pytest.mark.parametrize("pairs", [1, 130, 2**22])
+def test_neighbours_vote_as_in_a_double_loop_whatever_the_chunks(neighbours: int, pairs: int) -> None:
+    mean = torch.randn(61, 3)
+    labels = torch.randint(0, 4, (61,)) + (mean[:, 0] > 0) * 2
+    expected = brute_force_votes(mean, labels, neighbours)
+    assert 0.2 < expected < 0.9
+    assert neighbour_accuracy(mean, labels, neighbours, pairs) == pytest.approx(expected, abs=1e-12)
+
+
+def test_items_without_a_label_neither_vote_nor_count() -> None:
+    mean, labels = torch.randn(40, 3), torch.randint(0, 3, (40,))
+    without = labels.clone()
+    without[::3] = -1
+    kept = without >= 0
+    assert neighbour_accuracy(mean, without, 3) == pytest.approx(brute_force_votes(mean[kept], labels[kept], 3))
+    assert neighbour_accuracy(mean, torch.full((40,), -1)) is None
+    alone = torch.full((40,), -1)
+    alone[7] = 2
+    assert neighbour_accuracy(mean, alone) is None
+    alone[9] = 2
+    assert neighbour_accuracy(mean, alone) == 1.0
+
+
+def test_a_far_off_mean_costs_neighbours_no_precision() -> None:
+    """Distances of about 1e-3 at (mean / distance)^2 = 1e18, where products of uncentred means have no digits left."""
+    mean = torch.randn(80, 4, dtype=torch.float64) * 2.0**-10
+    labels = torch.randint(0, 3, (80,)) + (mean[:, 0] > 0) * 2
+    moved = mean + 2.0**20
+    near = (moved - 2.0**20).contiguous()  # what is left of the differences
+    assert neighbour_accuracy(moved, labels, 3) == pytest.approx(brute_force_votes(near, labels, 3), abs=1e-12)

@@ -13,6 +13,7 @@ from seqvae.core.vae import VAE
 from seqvae.evaluation import likelihood
 from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity
 from seqvae.noise import Noise
+from seqvae.training.validation import SEED, validate
 from seqvae.types import Batch
 from tests.evaluation.models import (
     FEATURES,
@@ -33,6 +34,20 @@ def shift_posterior(vae: VAE) -> None:
     with torch.no_grad():
         vae.to_posterior.bias[:LATENT] += torch.tensor([0.5, -0.3, 0.2], dtype=torch.float64)
         vae.to_posterior.bias[LATENT:] += math.log(2.0)
+
+
+@pytest.mark.parametrize("samples", [2, 11])
+def test_the_weighted_bound_of_a_validation_is_the_evidence_when_q_is_the_true_posterior(samples: int) -> None:
+    vae = linear_gaussian_vae()
+    x = torch.randn(7, FEATURES, dtype=torch.float64) * 2
+    batches = [real_valued_batch(x[:4]), real_valued_batch(x[4:])]
+    figures = validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums, samples)
+    assert figures["iw_bound_nats"] == pytest.approx(float(linear_gaussian_evidence(vae, x).mean()), abs=1e-12)
+    assert figures["perplexity_bound"] is None
+    shift_posterior(vae)
+    figures = validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums, samples)
+    expected = importance_weighted_nll(vae, batches, samples, SEED).mean_nll_nats
+    assert figures["iw_bound_nats"] == pytest.approx(-expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 11])
@@ -202,6 +217,16 @@ def test_long_sequences_get_fewer_rows(sentences: list[Tensor], monkeypatch: pyt
     monkeypatch.setattr(likelihood, "STEPS_PER_CHUNK", 40)
     importance_weighted_nll(vae, batchings(sentences)["one batch"], samples=2)
     assert decoded == [4, 4, 4, 2]  # 40 steps // 8 steps = 5 rows, so two items at a time
+
+
+def test_large_items_get_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    vae, batch = linear_gaussian_vae(), real_valued_batch(torch.randn(7, FEATURES, dtype=torch.float64))
+    whole = importance_weighted_nll(vae, [batch], samples=4).nll_nats
+    _, decoded = recorded_rows(vae, monkeypatch)
+    monkeypatch.setattr(likelihood, "VALUES_PER_CHUNK", 9 * FEATURES + 1)
+    scored = importance_weighted_nll(vae, [batch], samples=4)
+    assert decoded == [8, 8, 8, 4]  # nine rows, so two items at a time
+    torch.testing.assert_close(scored.nll_nats, whole, rtol=1e-13, atol=0)
 
 
 def test_a_language_model_is_scored_once_and_exactly(sentences: list[Tensor], monkeypatch: pytest.MonkeyPatch) -> None:

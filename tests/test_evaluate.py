@@ -1,0 +1,209 @@
+"""The evaluation of image models: bits per dimension, points without a likelihood, neighbours, memory and progress."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqvae import evaluate as evaluation
+from seqvae.config import ImageModel, from_dict
+from seqvae.core.vae import VAE
+from seqvae.corpus import Corpus, prepare
+from seqvae.data import Batches, Part
+from seqvae.evaluate import UNITS, Settings, evaluate
+from seqvae.evaluation.likelihood import importance_weighted_nll
+from seqvae.modalities.images.images import Images
+from seqvae.modalities.images.picture import Picture
+from seqvae.modalities.images.settings import ImageData
+from seqvae.modalities.text import Text
+from tests.modalities.images.made import stack
+from tests.training.small import MODEL, write_corpus
+
+FEW = Settings(importance_samples=3, prior_samples=2)
+LIKELIHOODS = {
+    "elbo_nats", "reconstruction_nats", "kl_nats", "elbo_bits", "reconstruction_bits", "kl_bits", "iw_nll_nats",
+    "importance_samples", "mutual_information_nats", "bits_per_dimension",
+}  # fmt: skip
+OF_SEQUENCES = {
+    "tokens", "perplexity", "bits_per_byte", "step_accuracy_teacher_forced", "step_accuracy_free_running",
+    "step_accuracy_drawn", "step_accuracy_greedy", "exact_match", "bleu", "self_bleu",
+}  # fmt: skip
+BLACK_AND_WHITE = np.where(stack(11, 5, 4, 1) > 127, 255, 0).astype(np.uint8)
+GREY = stack(11, 5, 4, 1)
+
+
+def quiet(done: int, total: int, what: str) -> None: ...
+
+
+def image_model(
+    folder: Path, pixels: np.ndarray, labels: list[str] | None = None, data: Any = None, **model: Any
+) -> tuple[VAE, Images, Corpus]:
+    """A small model in double precision with weights large enough to tell images apart, and the images encoded."""
+    path = folder / "images.npz"
+    np.savez(path, images=pixels) if labels is None else np.savez(path, images=pixels, labels=np.array(labels))
+    modality = Images(ImageData(**(data or {})))
+    modality.fit(lambda: map(Picture, pixels))
+    sizes = from_dict(ImageModel, {"latent": 3, "widths": "6", **model}, "model")
+    torch.manual_seed(0)
+    vae = VAE(*modality.nets(sizes), posterior=sizes.posterior).double()
+    with torch.no_grad():
+        vae.to_posterior.weight.mul_(4.0)  # type: ignore[union-attr]
+    return vae, modality, prepare(modality, [path])
+
+
+def test_bits_per_dimension_are_the_weighted_nats_by_pixel_and_channel(tmp_path: Path) -> None:
+    vae, modality, corpus = image_model(tmp_path, BLACK_AND_WHITE)
+    figures = evaluate(vae, modality, corpus, FEW, quiet)
+    assert list(figures) == list(UNITS)
+    batch = Batches(Part(corpus), 11).load(np.arange(11))
+    expected = importance_weighted_nll(vae, [batch], 3).mean_nll_nats
+    assert figures["iw_nll_nats"] == pytest.approx(expected, rel=1e-10)
+    assert figures["bits_per_dimension"] == pytest.approx(expected / (5 * 4 * math.log(2)), rel=1e-10)
+    assert figures["items"] == 11
+    assert {name for name in UNITS if figures[name] is None} == OF_SEQUENCES | {"neighbour_accuracy"}
+
+
+def test_a_model_that_knows_nothing_needs_a_bit_a_pixel(tmp_path: Path) -> None:
+    for channels in (1, 3):
+        black_and_white = np.where(stack(6, 5, 4, channels) > 127, 255, 0).astype(np.uint8)
+        vae, modality, corpus = image_model(tmp_path, black_and_white)
+        with torch.no_grad():
+            for parameter in vae.parameters():
+                parameter.zero_()
+        figures = evaluate(vae, modality, corpus, FEW, quiet)
+        assert figures["bits_per_dimension"] == pytest.approx(1.0, rel=1e-6)
+        assert figures["iw_nll_nats"] == pytest.approx(20 * channels * math.log(2), rel=1e-6)
+        assert figures["mean_squared_error"] == pytest.approx((128 * 128 + 127 * 127) / 2 / 255**2, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "pixels", "data", "has_bits"),
+    [
+        ("bernoulli", GREY, {}, False),
+        ("bernoulli", BLACK_AND_WHITE, {}, True),
+        ("bernoulli", GREY, {"binarise": "static"}, True),
+        ("bernoulli", GREY, {"binarise": "dynamic"}, True),
+        ("gaussian", BLACK_AND_WHITE, {}, False),
+        ("laplace", BLACK_AND_WHITE, {}, False),
+        ("logistic", GREY, {}, True),
+    ],
+)
+def test_only_distributions_over_levels_have_bits_per_dimension(
+    likelihood: str, pixels: np.ndarray, data: dict[str, Any], has_bits: bool, tmp_path: Path
+) -> None:
+    vae, modality, corpus = image_model(tmp_path, pixels, data=data, likelihood=likelihood)
+    figures = evaluate(vae, modality, corpus, FEW, quiet)
+    assert (figures["bits_per_dimension"] is not None) == has_bits
+    assert figures["iw_nll_nats"] is not None
+    if has_bits:
+        assert figures["bits_per_dimension"] == pytest.approx(figures["iw_nll_nats"] / (20 * math.log(2)))
+
+
+def test_one_grey_pixel_of_many_images_is_enough_to_be_no_likelihood(tmp_path: Path) -> None:
+    pixels = np.zeros((900, 28, 28, 1), np.uint8)  # more than a batch holds
+    pixels[-1, -1, -1] = 254
+    vae, modality, corpus = image_model(tmp_path, pixels)
+    assert evaluate(vae, modality, corpus, Settings(importance_samples=1), quiet)["bits_per_dimension"] is None
+
+
+def test_points_have_no_likelihood_but_errors_and_neighbours(tmp_path: Path) -> None:
+    labels = ["b", "a", "b"] * 3 + ["a", "a"]
+    vae, modality, corpus = image_model(tmp_path, GREY, labels, posterior="point")
+    figures = evaluate(vae, modality, corpus, FEW, quiet)
+    assert {name for name in UNITS if figures[name] is None} == LIKELIHOODS | OF_SEQUENCES
+    assert 0 <= figures["neighbour_accuracy"] <= 1
+    batch = Batches(Part(corpus), 11).load(np.arange(11))
+    mean = vae.posterior(batch).mean
+    assert figures["active_units"] == int((mean.var(0) > 0.01).sum()) >= 1
+    guess = vae.decoder.predict(mean, batch)
+    error = (guess.double() - batch.x.double()).square().mean() / 255**2
+    assert figures["mean_squared_error"] == pytest.approx(float(error), rel=1e-12)
+
+
+def test_a_text_model_with_points_keeps_the_figures_of_steps(tmp_path: Path) -> None:
+    source = write_corpus(tmp_path / "corpus.txt", 9)
+    modality = Text(Text.data_config(tokenizer="word", vocabulary_size=0))
+    modality.fit(lambda: iter(source.read_text().splitlines()))
+    vae = VAE(*modality.nets(from_dict(Text.model_config, {**MODEL, "latent": 3}, "model")), posterior="point")
+    corpus = prepare(modality, [source])
+    figures = evaluate(vae, modality, corpus, FEW, quiet)
+    assert (figures["items"], figures["tokens"]) == (9, corpus.steps)
+    missing = {name for name in UNITS if figures[name] is None}
+    assert missing >= LIKELIHOODS | {"perplexity", "bits_per_byte"}
+    assert 0 <= figures["step_accuracy_teacher_forced"] <= 1
+    assert figures["bleu"] is not None
+
+
+def test_the_neighbours_vote_by_the_labels_of_the_corpus(tmp_path: Path) -> None:
+    labels = [str(place % 3) for place in range(11)]
+    vae, modality, corpus = image_model(tmp_path, GREY, labels)
+    q = vae.posterior(Batches(Part(corpus), 11).load(np.arange(11)))
+    right = 0
+    for item in range(11):
+        distances = (q.mean - q.mean[item]).norm(dim=1)
+        nearest = [place for place in distances.argsort().tolist() if place != item][:5]
+        votes = [labels[place] for place in nearest]
+        right += min(sorted(set(votes)), key=lambda label: -votes.count(label)) == labels[item]
+    assert evaluate(vae, modality, corpus, FEW, quiet)["neighbour_accuracy"] == pytest.approx(right / 11)
+
+
+def rows_of(monkeypatch: pytest.MonkeyPatch, net: Any, name: str, place: int) -> list[int]:
+    """A list that fills with the rows of each call of a net's function."""
+    rows: list[int] = []
+    call = getattr(net, name)
+    monkeypatch.setattr(net, name, lambda *given: rows.append(len(given[place])) or call(*given))
+    return rows
+
+
+@pytest.mark.parametrize(("items", "samples"), [(3, 5000), (1500, 3)])
+def test_likelihoods_need_memory_for_a_chunk_alone(
+    items: int, samples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 784 pixels the encoder meets 668 images at once, and the decoder 2048."""
+    pixels = np.where(stack(items, 28, 28, 1) > 127, 255, 0).astype(np.uint8)
+    vae, modality, corpus = image_model(tmp_path, pixels)
+    encoded = rows_of(monkeypatch, vae.encoder, "forward", 0)
+    decoded = rows_of(monkeypatch, vae.decoder, "log_prob", 0)
+    evaluate(vae.float(), modality, corpus, Settings(importance_samples=samples), quiet)
+    assert max(decoded) == {3: 2048, 1500: 3 * 668}[items]
+    assert sum(decoded) == items * (samples + 1)
+    assert max(encoded) == min(items, 668)
+
+
+def test_what_is_watched_goes_from_nothing_to_all_in_many_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "VALUES_PER_BATCH", 100 * 20)
+    pixels = np.where(stack(350, 5, 4, 1) > 127, 255, 0).astype(np.uint8)
+    vae, modality, corpus = image_model(tmp_path, pixels, [str(place % 10) for place in range(350)])
+    calls: dict[str, list[tuple[int, int]]] = {}
+
+    def watch(done: int, total: int, what: str) -> None:
+        calls.setdefault(what, []).append((done, total))
+
+    evaluate(vae, modality, corpus, Settings(importance_samples=300), watch)
+    assert list(calls) == ["evidence lower bound", "likelihood", "pixels", "latent code", "reconstructions"]
+    for what, found in calls.items():
+        done = [call[0] for call in found]
+        assert (done[0], done[-1]) == (0, 350), what
+        assert done == sorted(done), what
+        assert {call[1] for call in found} == {350}, what
+    assert len(calls["latent code"]) == 1 + 4
+    assert len(calls["likelihood"]) == 1 + 11, "the part that takes long, in proportion to its samples"
+
+
+def test_a_model_without_a_code_is_scored_in_whole_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its one pass over the data is short, so batches are not cut for the sake of progress."""
+    source = write_corpus(tmp_path / "corpus.txt", 300)
+    modality = Text(Text.data_config(tokenizer="word", vocabulary_size=0))
+    modality.fit(lambda: iter(source.read_text().splitlines()))
+    vae = VAE(*modality.nets(from_dict(Text.model_config, {**MODEL, "latent": 0}, "model")))
+    rows = rows_of(monkeypatch, vae, "log_weights_of", 1)
+    figures = evaluate(vae, modality, prepare(modality, [source]), Settings(importance_samples=5000), quiet)
+    assert sum(rows) == 300
+    assert len(rows) == 1
+    assert figures["importance_samples"] == 1
+    assert figures["iw_nll_nats"] == pytest.approx(-figures["elbo_nats"], rel=1e-6)
