@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from seqvae.cli.items import open_model, read_items
+from seqvae.cli.named import Made
 from seqvae.cli.options import (
     PATH,
     Input,
@@ -95,8 +96,7 @@ def decode(
     output = given_output()
     model, face = open_model(run, device, Input(), output)
     z = _read_codes(codes) if codes is not None else _codes_at(at, model.vae.latent)
-    made = model.decode(z, temperature, top_k, top_p, beam, seed)
-    face.show(model, made, output, "set", ())
+    face.show(model, Made(model.decode(z, temperature, top_k, top_p, beam, seed)), output)
 
 
 def _write_codes(path: Path, mean: Any, scale: Any, items: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """`seqvae data`: corpora to train on, downloaded or copied with a check of what they hold."""
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -29,4 +30,4 @@ def mnist(to: Path, from_folder: Path | None) -> None:
         paths = fetch_mnist(to, from_folder, steps)
     for path in paths:
         click.echo(f"{path}: {path.stat().st_size:,} bytes, as published")
-    click.echo(f"next: seqvae train images {to} --recipe mnist-plane --out runs/plane")
+    click.echo(f"next: seqvae train images {quote(str(to))} --recipe mnist-plane --out runs/plane")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from seqvae.cli.items import tell_counts
-from seqvae.cli.named import Named
+from seqvae.cli.items import file_and_index, no_such_index, tell_counts
+from seqvae.cli.named import Made, Named
 from seqvae.cli.options import FORMATS, Input, Output
 from seqvae.cli.places import clear, own_folder, spare
 from seqvae.cli.words import counted
 
 if TYPE_CHECKING:
-    from seqvae.modalities.base import Arrangement, Report
+    from seqvae.modalities.base import Report
     from seqvae.modalities.midi.clip import Clip
     from seqvae.modalities.midi.drums import Drums
     from seqvae.modalities.midi.grid import Segment
@@ -66,16 +66,9 @@ class DrumFace:
 
     def parse(self, model: "Model", value: str, source: Input) -> list[Named]:
         """The MIDI file of that path as a whole, or its window FILE#INDEX."""
-        path = Path(value)
-        name, mark, number = value.rpartition("#")
-        if not mark or path.exists():
-            _check_file(path)
-            return [Named(value, path, path)]
-        if not (number.isascii() and number.isdigit()):
-            raise click.UsageError(f"'{value}' names no window; write FILE#INDEX, counted from 0, such as {name}#0")
-        path = Path(name)
+        path, number = file_and_index(value, "window")
         _check_file(path)
-        return [Named(value, _window(_drums(model), path, int(number)), path)]
+        return [Named(value, path if number is None else _window(_drums(model), path, number), path)]
 
     def of_files(self, model: "Model", files: Sequence[Path]) -> list[Named]:
         """All windows of the files, folders or zips, each an item of its own, as for training."""
@@ -118,15 +111,7 @@ class DrumFace:
             rows += [Named(name, clip, item.path) for name, clip in zip(names, clips, strict=True)]
         return rows
 
-    def show(
-        self,
-        model: "Model",
-        made: Sequence[Any],
-        output: Output,
-        arrangement: "Arrangement",
-        inputs: Sequence[Named],
-        paired: bool = False,
-    ) -> None:
+    def show(self, model: "Model", made: Made, output: Output) -> None:
         """Write the files of each piece, and tell a line for each. Raises ValueError before an input would be lost."""
         from seqvae.modalities.midi.output import file_sets
         from seqvae.view.audio import find_soundfont
@@ -134,17 +119,17 @@ class DrumFace:
         formats = output.formats or FORMATS
         folder = output.folder or own_folder(model)
         drums = _drums(model)
-        sets = file_sets(made, arrangement, drums.classes, drums.data.steps_per_quarter)
-        spare(inputs, [path for files in sets for path in files.paths(folder, formats)])
+        sets = file_sets(made.items, made.arrangement, drums.classes, drums.data.steps_per_quarter)
+        spare(made.inputs, [path for files in sets for path in files.paths(folder, formats)])
         soundfont = find_soundfont() if "wav" in formats else None
         written: set[Path] = set()
         for number, files in enumerate(sets):
-            origin = f", from {inputs[number].name}" if paired and len(made) > 1 else ""
+            origin = f", from {made.inputs[number].name}" if made.paired and len(made.items) > 1 else ""
             paths = files.write(folder, formats, soundfont)
             written.update(paths)
             _tell(files, paths, origin, "wav" in formats)
         if output.folder is None:
-            clear(folder, MADE, written, inputs)
+            clear(folder, MADE, written, made.inputs)
 
     def facts(self, modality: Any, lengths: Any) -> list[tuple[str, str]]:
         """Windows, steps, classes and metres."""
@@ -227,8 +212,7 @@ def _window(drums: "Drums", path: Path, number: int) -> "Clip":
                 )
             hits = segment.hits[start * steps : (start + bars) * steps]
             return Clip(hits, segment.meter, segment.steps_per_quarter, float(segment.bpm[start]), segment.kit)
-    last = f" to #{count - 1}" if count > 1 else ""
-    raise ValueError(f"{path} has {counted(count, 'windows')}, so there is no #{number}; give {path}#0{last}")
+    raise no_such_index(path, number, count, "windows")
 
 
 def _names(drums: "Drums", item: Named) -> Iterator[str]:

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from seqvae.cli.items import one_item, open_model, read_items
-from seqvae.cli.named import Named
+from seqvae.cli.named import Made, Named
 from seqvae.cli.options import (
     Input,
     beam_option,
@@ -60,7 +60,7 @@ def sample(run: Path, number: int, temperature: float | None, top_k: int, top_p:
     model, face = open_model(run, device, Input(), output)
     _check_prior(model, run)
     check_draw(model.modality.sampling_temperature if temperature is None else temperature, top_k, top_p)
-    face.show(model, model.sample(number, temperature, top_k, top_p, seed=seed), output, "set", ())
+    face.show(model, Made(model.sample(number, temperature, top_k, top_p, seed=seed)), output)
 
 
 def _check_prior(model: "Model", run: Path) -> None:
@@ -107,7 +107,7 @@ def reconstruct(
     model, face = open_model(run, device, source, output)
     items = read_items(model, face, inputs, file, source)
     made = model.reconstruct([named.item for named in items], temperature, top_k, top_p, beam, seed)
-    face.show(model, made, output, "set", items, paired=True)
+    face.show(model, Made(made, "set", items, paired=True), output)
 
 
 @click.command()
@@ -152,10 +152,10 @@ def interpolate(
     items = [one.item for one in named]
     _tell_repeated(model, named)
     if corners:
-        face.show(model, model.palette(items, grid, mode, temperature, seed), output, "grid", named)
+        face.show(model, Made(model.palette(items, grid, mode, temperature, seed), "grid", named), output)
     else:
         made = model.interpolate(items[0], items[1], steps, mode, temperature, beam, seed)
-        face.show(model, made, output, "path", named)
+        face.show(model, Made(made, "path", named), output)
 
 
 def _tell_repeated(model: "Model", named: Sequence[Named]) -> None:
@@ -213,4 +213,4 @@ def similar(run: Path, a: str, number: int, distance: float, temperature: float,
     model, face = open_model(run, device, source, output)
     _check_prior(model, run)
     named = one_item(model, face, a, source)
-    face.show(model, model.vary(named.item, number, distance, temperature, seed), output, "set", [named])
+    face.show(model, Made(model.vary(named.item, number, distance, temperature, seed), "set", [named]), output)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from seqvae.cli.items import tell_counts
-from seqvae.cli.named import Named
+from seqvae.cli.items import file_and_index, no_such_index, tell_counts
+from seqvae.cli.named import Made, Named
 from seqvae.cli.options import Input, Output
 from seqvae.cli.places import clear, own_folder, spare
 from seqvae.cli.words import counted
 
 if TYPE_CHECKING:
-    from seqvae.modalities.base import Arrangement
     from seqvae.modalities.images.images import Images
     from seqvae.model import Model
 
@@ -42,22 +41,14 @@ class ImageFace:
 
     def parse(self, model: "Model", value: str, source: Input) -> list[Named]:
         """The image of that path, all images of a file of many, or one of them as FILE#INDEX."""
-        images, path = _images(model), Path(value)
-        name, mark, number = value.rpartition("#")
-        if not mark or path.exists():
-            pictures = images.pictures_of(path)
+        path, number = file_and_index(value, "image")
+        pictures = _images(model).pictures_of(path)
+        if number is None:
             names = [value] if len(pictures) == 1 else [f"{value}#{place}" for place in range(len(pictures))]
             return [Named(name, picture, path) for name, picture in zip(names, pictures, strict=True)]
-        if not (number.isascii() and number.isdigit()):
-            raise click.UsageError(f"'{value}' names no image; write FILE#INDEX, counted from 0, such as {name}#0")
-        path = Path(name)
-        pictures = images.pictures_of(path)
-        if int(number) >= len(pictures):
-            last = f" to #{len(pictures) - 1}" if len(pictures) > 1 else ""
-            raise ValueError(
-                f"{path} has {counted(len(pictures), 'images')}, so there is no #{number}; give {path}#0{last}"
-            )
-        return [Named(value, pictures[int(number)], path)]
+        if number >= len(pictures):
+            raise no_such_index(path, number, len(pictures), "images")
+        return [Named(value, pictures[number], path)]
 
     def of_files(self, model: "Model", files: Sequence[Path]) -> list[Named]:
         """All images of the files or folders, by FILE or FILE#INDEX."""
@@ -75,31 +66,23 @@ class ImageFace:
         """The images themselves."""
         return list(items)
 
-    def show(
-        self,
-        model: "Model",
-        made: Sequence[Any],
-        output: Output,
-        arrangement: "Arrangement",
-        inputs: Sequence[Named],
-        paired: bool = False,
-    ) -> None:
+    def show(self, model: "Model", made: Made, output: Output) -> None:
         """Write the files and tell of each. Raises ValueError before an input would be lost."""
         from seqvae.modalities.images.output import MOST_ON_SHEET, paths_of, write_images
 
         images, folder = _images(model), output.folder or own_folder(model)
-        originals = [item.item.pixels for item in inputs] if paired else []
-        paths = paths_of(len(made), folder, arrangement, bool(originals))
+        count, inputs = len(made.items), made.inputs
+        originals = [item.item.pixels for item in inputs] if made.paired else []
+        paths = paths_of(count, folder, made.arrangement, made.paired)
         spare(inputs, paths)
-        write_images([images.pixels(image) for image in made], paths, arrangement, originals)
+        write_images([images.pixels(image) for image in made.items], paths, made.arrangement, originals)
         if output.folder is None:
             clear(folder, MADE, paths, inputs)
-        for path, item in zip(paths[: len(made)], inputs if originals else [None] * len(made), strict=False):
-            click.echo(f"{path}{'' if item is None else f': from {item.name}'}")
-        for path in paths[len(made) :]:
-            what = "originals above their reconstructions" if originals else "all"
-            many = "" if len(made) <= MOST_ON_SHEET else f", the first {MOST_ON_SHEET}"
-            click.echo(f"{path}: {what}{many}")
+        for place, path in enumerate(paths[:count]):
+            click.echo(f"{path}: from {inputs[place].name}" if made.paired else path)
+        for path in paths[count:]:
+            what = "originals above their reconstructions" if made.paired else "all in one"
+            click.echo(f"{path}: {what}{f', the first {MOST_ON_SHEET:,}' if count > MOST_ON_SHEET else ''}")
 
     def facts(self, modality: Any, lengths: Any) -> list[tuple[str, str]]:
         """How many images of which shape."""

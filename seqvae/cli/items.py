@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from seqvae.cli.named import Named
+from seqvae.cli.named import Made, Named
 from seqvae.cli.options import Input, Output
 from seqvae.cli.words import counted, report_lines
 
 if TYPE_CHECKING:
-    from seqvae.modalities.base import Arrangement, Report
+    from seqvae.modalities.base import Report
     from seqvae.model import Model
 
 
@@ -45,16 +45,8 @@ class Face(Protocol):
         """What one latent code each stands for: the items themselves, or their windows."""
         ...
 
-    def show(
-        self,
-        model: "Model",
-        made: Sequence[Any],
-        output: Output,
-        arrangement: "Arrangement",
-        inputs: Sequence[Named],
-        paired: bool = False,
-    ) -> None:
-        """Tell or write what was made of the inputs; `paired`: each of them of the input in its place."""
+    def show(self, model: "Model", made: Made, output: Output) -> None:
+        """Tell or write what was made."""
         ...
 
     def facts(self, modality: Any, lengths: Any) -> list[tuple[str, str]]:
@@ -117,6 +109,25 @@ def one_item(model: "Model", face: Face, value: str, source: Input) -> Named:
         raise click.UsageError(f"'{value}' gives {counted(len(items), 'items')} where one is needed; give one{example}")
     face.tell_losses(model, items)
     return items[0]
+
+
+def file_and_index(value: str, kind: str) -> tuple[Path, int | None]:
+    """The file and the number of FILE#INDEX; no number for what has no # or is a file itself. `kind` is for errors.
+
+    Raises UsageError when the index is no number.
+    """
+    name, mark, number = value.rpartition("#")
+    if not mark or Path(value).exists():
+        return Path(value), None
+    if not (number.isascii() and number.isdigit()):
+        raise click.UsageError(f"'{value}' names no {kind}; write FILE#INDEX, counted from 0, such as {name}#0")
+    return Path(name), int(number)
+
+
+def no_such_index(path: Path, number: int, count: int, kinds: str) -> ValueError:
+    """The error for a FILE#INDEX behind the last of `count` windows, images, ..."""
+    last = f" to #{count - 1}" if count > 1 else ""
+    return ValueError(f"{path} has {counted(count, kinds)}, so there is no #{number}; give {path}#0{last}")
 
 
 def tell_counts(name: str, report: "Report") -> None:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqvae.cli.items import tell_counts
-from seqvae.cli.named import Named
+from seqvae.cli.named import Made, Named
 from seqvae.cli.options import Input, Output
 from seqvae.cli.words import counted
 
 if TYPE_CHECKING:
-    from seqvae.modalities.base import Arrangement
     from seqvae.model import Model
 
 
@@ -61,21 +60,13 @@ class TextFace:
         """The sentences themselves."""
         return list(items)
 
-    def show(
-        self,
-        model: "Model",
-        made: Sequence[str],
-        output: Output,
-        arrangement: "Arrangement",
-        inputs: Sequence[Named],
-        paired: bool = False,
-    ) -> None:
+    def show(self, model: "Model", made: Made, output: Output) -> None:
         """One sentence a line, paragraphs with blank lines between them; also a file where a folder is given."""
         from seqvae.modalities.text.lines import joined
 
-        click.echo(joined(made, model.config.data.blank_line_separated), nl=False)
+        click.echo(joined(made.items, model.config.data.blank_line_separated), nl=False)
         if output.folder is not None:
-            for path in model.modality.write(made, output.folder, arrangement):
+            for path in model.modality.write(made.items, output.folder, made.arrangement):
                 click.echo(f"written to {path}", err=True)
 
     def facts(self, modality: Any, lengths: Any) -> list[tuple[str, str]]:

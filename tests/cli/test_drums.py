@@ -197,7 +197,9 @@ def test_splits_choose_files_and_their_overlap_is_told(seqvae: Callable[..., Res
     assert json.loads(Path("other/data.json").read_text())["valid"]["repeated"] == 2
     line = "  2 of them (100.0%) stand in train, too\n"
     assert line in trained.stderr
-    assert f"  {line}" in seqvae("info", "other").stdout
+    told = seqvae("info", "other").stdout
+    assert f"  {line}" in told
+    assert "\nnetwork\n" in told
 
 
 def test_the_table_of_figures_leaves_out_what_does_not_apply(

@@ -10,6 +10,7 @@ from click.testing import Result
 
 from seqvae import __version__
 from seqvae.cli import COMMANDS
+from seqvae.modalities import REGISTRY
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
@@ -51,6 +52,30 @@ def test_every_command_has_a_help_page_that_starts_with_one_whole_sentence(seqva
         assert line.endswith("."), line
         assert not line.endswith("..."), line
         assert seqvae(name, "--help").exit_code == 0
+
+
+PAGES = [
+    *COMMANDS, *(f"{name} {modality}" for name in ("train", "inspect") for modality in REGISTRY), "data mnist",
+    "cache path", "cache clear",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_help_page_fits_a_terminal_and_leaves_nothing_empty(page: str, seqvae: Callable[..., Result]) -> None:
+    result = seqvae(*page.split(), "--help")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"Usage: seqvae {page} ")
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "default: ]" not in result.stdout
+
+
+@pytest.mark.parametrize("command", ["reconstruct", "interpolate", "similar", "encode"])
+def test_the_page_of_a_command_that_takes_items_says_what_they_are_for_each_modality(
+    command: str, seqvae: Callable[..., Result]
+) -> None:
+    page = " ".join(seqvae(command, "--help").stdout.split())
+    for words in ("for text models", "drums", "MIDI file", "mages", "image file", "FILE#INDEX of an IDX or .npz file"):
+        assert words in page
 
 
 def test_the_options_of_a_modality_are_its_data_keys(seqvae: Callable[..., Result]) -> None:

@@ -124,7 +124,7 @@ def test_samples_are_the_model_s_and_go_into_the_run_which_holds_the_latest_only
     assert len(made(seqvae("sample", "run", "-n", 5))) == 6
     Path("run/sample/notes.txt").write_text("mine")
     assert made(seqvae("sample", "run", "-n", 2, "--seed", 3)) == [
-        "run/sample/000.png", "run/sample/001.png", "run/sample/images.png: all",
+        "run/sample/000.png", "run/sample/001.png", "run/sample/images.png: all in one",
     ]  # fmt: skip
     assert equal(numbered("run/sample"), model.sample(2, seed=3))
     assert Path("run/sample/notes.txt").exists()
@@ -170,12 +170,12 @@ def test_folders_are_splits_where_their_names_say_so(seqvae: Call, place: Path) 
 
 def test_a_walk_starts_and_ends_at_the_reconstructions(seqvae: Call, place: Path, model: Model) -> None:
     lines = made(seqvae("interpolate", "run", "a.png", "some.npz#3", "--steps", 3))
-    assert lines[-1] == "run/interpolate/interpolation.png: all"
+    assert lines[-1] == "run/interpolate/interpolation.png: all in one"
     walk, ends = numbered("run/interpolate"), model.reconstruct([Path("a.png"), Path("b.png")])
     assert equal([walk[0], walk[2]], ends)
     corners = ("a.png", "b.png", "some.npz#0", f"{STACK}#1")
     lines = made(seqvae("interpolate", "run", "--corners", *corners, "--grid", 2))
-    assert lines[-1] == "run/interpolate/palette.png: all"
+    assert lines[-1] == "run/interpolate/palette.png: all in one"
     assert not Path("run/interpolate/interpolation.png").exists()  # one result beside another would be taken for one
     images, _ = strokes(8, 8)
     assert equal(numbered("run/interpolate"), model.reconstruct([images[place] for place in (2, 3, 0, 1)]))
@@ -200,7 +200,7 @@ def test_codes_go_to_a_file_and_come_back_from_it_or_from_the_command_line(
     np.testing.assert_allclose(mean[:2], mean[[4, 6]], atol=1e-6)
     made(seqvae("decode", "run", "z.npz"))
     assert equal(numbered("run/decode"), model.decode(mean))
-    assert made(seqvae("decode", "run", "--at", "0,2.5", "--at=-1,0", "--out", "at"))[-1] == "at/images.png: all"
+    assert made(seqvae("decode", "run", "--at", "0,2.5", "--at=-1,0", "--out", "at"))[-1] == "at/images.png: all in one"
     assert equal(numbered("at"), model.decode(np.array([[0, 2.5], [-1, 0]])))
     assert made(seqvae("decode", "run", "--at", "0,2.5")) == ["run/decode/000.png"]
     assert [path.name for path in Path("run/decode").iterdir()] == ["000.png"]

@@ -126,6 +126,11 @@ def test_info_tells_configuration_size_data_history_and_checkpoints(seqvae: Call
     for line in ('tokenizer = "word"', "latent = 4", "bidirectional = true", "epochs = 2", "[objective]"):
         assert f"\n{line}\n" in result.stdout
     assert f"  train: 24 items, 168 steps from {run.parent / 'sentences.txt'}\n" in result.stdout
+    lines = result.stdout.splitlines()
+    diagram = [line.split() for line in lines[lines.index("network") + 1 : lines.index("data") - 1]]
+    assert diagram[0] == ["layer", "kind", "output", "parameters"]
+    assert ["z", "Code", "4"] in diagram
+    assert diagram[-1] == ["total", lines[0].split()[-2]]
     assert "  validation at step 6 (epoch 2.0): " in result.stdout
     assert "; step 6 is used\n" in result.stdout
 
