@@ -271,7 +271,8 @@ class Model:
     def _windows(self, items: Sequence[Any]) -> list[list[Any]]:
         """The windows of each item."""
         if isinstance(items, str | bytes | Path) or not isinstance(items, Sequence):
-            raise ValueError(f"{items!r:.60} is one item, not a list of items; write [item]")
+            shown = " ".join(repr(items).split())
+            raise ValueError(f"{shown:.60} is one item, not a list of items; write [item]")
         return [self.modality.accept(item) for item in items]
 
     def _arrays(self, groups: Sequence[Sequence[Any]]) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """The library's generation: chunks change nothing, rows belong to their keys, wrong settings are refused in words."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seqvae.config import ImageModel, from_dict
 from seqvae.core.vae import VAE
 from seqvae.data import collate
 from seqvae.generate import Decoding, decode, encode, interpolate, prior_codes, reconstruct, sample
+from seqvae.nets.images import image_nets
 from seqvae.nets.likelihoods import Categorical
 from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
 
@@ -230,3 +233,60 @@ def test_codes_too_large_for_the_models_type_are_refused() -> None:
     codes[2, 1] = 1e300
     with pytest.raises(ValueError, match=r"row 2 of the codes holds NaN or infinity as torch\.float32"):
         decode(small_vae().float(), codes, Decoding(max_steps=5, end=END))
+
+
+def image_vae(likelihood: str = "bernoulli") -> VAE:
+    """Images of 4 x 3 in colour, in float64, with weights large enough for pixels to differ."""
+    model = from_dict(ImageModel, {"latent": 3, "widths": "6", "likelihood": likelihood}, "model")
+    vae = VAE(*image_nets((4, 3, 3), model)).double()
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.normal_()
+    return vae
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "laplace", "logistic"])
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0])
+def test_images_come_out_at_once_whatever_the_chunks_and_by_their_keys(likelihood: str, temperature: float) -> None:
+    vae, z = image_vae(likelihood), torch.randn(13, 3).double()
+    at = Decoding(max_steps=1, end=None, temperature=temperature)
+    whole = decode(vae, z, at, seed=4)
+    assert {(x.shape, x.dtype.name) for x in whole} == {((1, 4, 3, 3), "uint8")}
+    for batch_size in (1, 5):
+        for one, other in zip(decode(vae, z, replace(at, batch_size=batch_size), seed=4), whole, strict=True):
+            assert np.array_equal(one, other)
+    later = decode(vae, z[5:], at, seed=4, first_key=5)
+    assert all(np.array_equal(one, other) for one, other in zip(later, whole[5:], strict=True))
+    moved = decode(vae, z[5:], at, seed=4)
+    assert all(np.array_equal(one, other) for one, other in zip(moved, whole[5:], strict=True)) == (temperature == 0.0)
+
+
+def test_a_mean_is_grey_where_a_draw_is_black_or_white() -> None:
+    vae, z = image_vae(), torch.randn(2000, 3).double() * 0.0
+    mean, drawn = decode(vae, z[:1], Decoding(max_steps=1, end=None))[0], sample_of(vae, z)
+    assert 0 < np.median(mean) < 255
+    assert np.unique(drawn).tolist() == [0, 255]
+    share = mean / 255  # five standard errors, and half a level
+    assert (np.abs(drawn.mean(0) / 255 - share) <= 5 * np.sqrt(share * (1 - share) / 2000) + 0.5 / 255).all()
+
+
+def sample_of(vae: VAE, z: Tensor) -> np.ndarray:
+    return np.stack(decode(vae, z, Decoding(max_steps=1, end=None, temperature=1.0), seed=1))
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_images_are_settled_before_they_are_encoded(batch_size: int) -> None:
+    vae = image_vae()
+    x = list(np.random.default_rng(0).integers(0, 256, (13, 1, 4, 3, 3), dtype=np.uint8))
+    q = encode(vae, x, batch_size, settle=lambda batch: replace(batch, x=255 - batch.x))
+    inverted = encode(vae, [255 - one for one in x])
+    torch.testing.assert_close(q.mean, inverted.mean, rtol=1e-12, atol=1e-12)
+    assert not torch.allclose(q.mean, encode(vae, x).mean)
+    made = reconstruct(vae, x, Decoding(max_steps=1, end=None), settle=lambda batch: replace(batch, x=255 - batch.x))
+    expected = decode(vae, inverted.mean, Decoding(max_steps=1, end=None))
+    assert all(np.array_equal(one, other) for one, other in zip(made, expected, strict=True))
+
+
+def test_a_beam_is_refused_where_there_are_no_steps() -> None:
+    with pytest.raises(ValueError, match=r"^beam=3 is for sequences, and this model makes all at once; leave it out$"):
+        decode(image_vae(), torch.zeros(2, 3), Decoding(max_steps=1, end=None, beam=3))

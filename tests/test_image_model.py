@@ -1,0 +1,222 @@
+"""The Python API on images: arrays, PIL images and paths in, arrays of pixels out."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import seqvae
+from seqvae import generate
+from seqvae.core.latent import slerp
+from seqvae.data import collate
+from seqvae.modalities.images.picture import Picture
+from seqvae.model import Model
+from seqvae.training.run import train
+from seqvae.types import Batch
+from tests.modalities.images.made import stack, write_image
+
+SIZES = {"latent": 3, "widths": "12", "activation": "tanh"}
+GREY, COLOUR = stack(40, 6, 5), stack(40, 6, 5, 3)
+
+
+@cache
+def trained(kind: str) -> Model:
+    """A loaded run, with weights large enough to tell images apart; tests may change nothing."""
+    folder = Path(mkdtemp())
+    np.savez(folder / "images.npz", images=COLOUR if kind == "colour" else GREY)
+    settings = {
+        "data": {"binarise": "static"} if kind == "binary" else {},
+        "model": {**SIZES, "likelihood": "logistic" if kind == "colour" else "bernoulli"},
+        "train": {"epochs": 1, "threads": 1},
+    }
+    train("images", folder / "images.npz", folder / "run", settings, device="cpu")
+    model = seqvae.load(folder / "run", "cpu")
+    model.vae.to_posterior.weight.mul_(8.0)  # type: ignore[union-attr]
+    model.vae.decoder.layers[0].weight.mul_(8.0)  # type: ignore[attr-defined]
+    return model
+
+
+def means(model: Model, z: torch.Tensor) -> np.ndarray:
+    """The mean images of codes by the decoder alone, (N, H, W) or (N, H, W, 3)."""
+    decoder = model.vae.decoder
+    shares = decoder.likelihood.mean(decoder.layers(z.to(model.vae.dtype)))  # type: ignore[operator, union-attr]
+    return (shares * 255).round().to(torch.uint8).numpy().squeeze(3 if model.modality.shape[2] == 1 else ())
+
+
+def assert_same(one: np.ndarray, other: np.ndarray) -> None:
+    """Equal bytes, but for pixels that sums in another order round to the next level."""
+    assert one.dtype == other.dtype == np.uint8
+    assert one.shape == other.shape
+    away = np.abs(one.astype(int) - other.astype(int))
+    assert away.max() <= 1
+    assert away.mean() < 0.05
+
+
+def codes(model: Model, image: np.ndarray) -> torch.Tensor:
+    return model.encode([image]).mean
+
+
+@pytest.mark.parametrize(("kind", "images"), [("grey", GREY), ("colour", COLOUR), ("binary", GREY)])
+def test_samples_are_means_by_default_and_draws_at_a_temperature(kind: str, images: np.ndarray) -> None:
+    model = trained(kind)
+    made = model.sample(4, seed=3)
+    assert {(one.shape, one.dtype.name) for one in made} == {(images.shape[1:], "uint8")}
+    expected = means(model, generate.prior_codes(model.vae, 4, seed=3))
+    assert_same(np.stack(made), expected)
+    assert_same(np.stack(model.sample(4, temperature=0.0, seed=3)), expected)
+    drawn = model.sample(4, temperature=1.0, seed=3)
+    assert not np.array_equal(np.stack(drawn), expected)
+    assert_same(np.stack(model.sample(2, temperature=1.0, seed=3)), np.stack(drawn[:2]))
+    if kind != "colour":
+        assert np.unique(drawn).tolist() == [0, 255]
+        assert len(np.unique(expected)) > 20
+
+
+@pytest.mark.parametrize(("kind", "images"), [("grey", GREY), ("colour", COLOUR)])
+def test_reconstructions_are_the_same_however_an_image_is_handed_in(
+    kind: str, images: np.ndarray, tmp_path: Path
+) -> None:
+    model, array = trained(kind), images[7]
+    path = write_image(tmp_path / "seven.png", array)
+    pixels = array if array.ndim == 3 else array[:, :, None]
+    given = [array, pixels, array / 255.0, Image.fromarray(array), path, str(path), Picture(pixels, "7")]
+    made = model.reconstruct(given)
+    assert len(made) == 7
+    for one in made:
+        assert_same(one, made[0])
+    assert made[0].shape == array.shape
+    assert_same(made[0], means(model, codes(model, array))[0])
+    assert not np.array_equal(made[0], model.reconstruct([images[8]])[0])
+
+
+def settled_batch(model: Model, image: np.ndarray) -> Batch:
+    batch = collate([image[None, :, :, None]], [99])
+    settled: Batch = model.modality.settle(batch)
+    assert settled.x.unique().tolist() == [0, 255]
+    return settled
+
+
+def test_reconstructions_of_binarised_models_see_the_static_draw_of_the_image() -> None:
+    model = trained("binary")
+    alone = codes(model, GREY[3])
+    together = model.encode(list(GREY[:9])).mean
+    torch.testing.assert_close(alone[0], together[3], rtol=1e-5, atol=1e-6)
+    black_and_white = model.vae.posterior(settled_batch(model, GREY[3])).mean
+    torch.testing.assert_close(alone, black_and_white)
+    assert not torch.allclose(alone, trained("grey").encode([GREY[3]]).mean, atol=1e-2)
+    made = model.reconstruct([GREY[3]])[0]
+    assert_same(made, means(model, black_and_white)[0])
+    assert_same(model.vary(GREY[3], n=1, distance=0.0)[0], made)
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour"])
+def test_an_interpolation_goes_from_one_reconstruction_to_the_other(kind: str) -> None:
+    model, images = trained(kind), COLOUR if kind == "colour" else GREY
+    way = model.interpolate(images[0], images[1], steps=5)
+    assert len(way) == 5
+    first, last = model.reconstruct([images[0], images[1]])
+    assert_same(way[0], first)
+    assert_same(way[-1], last)
+    middle = slerp(codes(model, images[0])[0], codes(model, images[1])[0], 0.5)
+    assert_same(way[2], means(model, middle[None])[0])
+    assert len({one.tobytes() for one in way}) == 5
+
+
+def test_the_corners_of_a_palette_are_the_reconstructions() -> None:
+    model = trained("grey")
+    square = model.palette(list(GREY[:4]), size=3)
+    assert len(square) == 9
+    for cell, corner in zip((0, 2, 6, 8), model.reconstruct(list(GREY[:4])), strict=True):
+        assert_same(square[cell], corner)
+
+
+def test_variations_go_from_the_reconstruction_to_samples() -> None:
+    model = trained("colour")
+    (same,) = model.vary(COLOUR[5], n=1, distance=0.0)
+    assert_same(same, model.reconstruct([COLOUR[5]])[0])
+    far = model.vary(COLOUR[5], n=3, distance=1.0, seed=4)
+    assert_same(np.stack(far), np.stack(model.sample(3, seed=4)))
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour"])
+def test_codes_of_every_kind_are_decoded_to_bytes(kind: str) -> None:
+    model, images = trained(kind), COLOUR if kind == "colour" else GREY
+    z = np.array([[0.0, 2.5, -1.0], [0.3, 0.0, 0.0]])
+    made = model.decode(z)
+    assert [(one.shape, one.dtype) for one in made] == [(images.shape[1:], np.uint8)] * 2
+    assert_same(np.stack(made), means(model, torch.from_numpy(z)))
+    for given in (z.tolist(), torch.from_numpy(z), z.astype(np.float32)):
+        assert_same(np.stack(model.decode(given)), np.stack(made))
+    made[0][:] = 0  # what users get is theirs
+    assert model.decode(z)[0].any()
+    with pytest.raises(ValueError, match=r"codes of shape \(2, 2\) do not fit this model; give \(N, 3\)"):
+        model.decode(z[:, :2])
+
+
+def test_images_of_another_size_or_kind_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    grey, colour = trained("grey"), trained("colour")
+    wrong = write_image(tmp_path / "wrong.png", stack(1, 9, 9)[0])
+    refusals = (
+        (
+            grey,
+            stack(1, 5, 6)[0],
+            "an image of 5 x 6 grey does not fit a model of 6 x 5 grey; resize it, or train with",
+        ),
+        (grey, COLOUR[0], "an image of 6 x 5 RGB does not fit a model of 6 x 5 grey; turn it into grey levels, or"),
+        (colour, stack(1, 7, 5, 3)[0], "an image of 7 x 5 RGB does not fit a model of 6 x 5 RGB; resize it"),
+        (grey, wrong, f"{wrong} is 9 x 9 grey, and 6 x 5 grey is needed; resize it"),
+        (grey, GREY, "an array of shape (40, 6, 5) is no image; give one image at a time"),
+        (grey, None, "a NoneType is no image"),
+        (grey, tmp_path / "missing.png", "missing.png"),
+    )
+    for model, given, sentence in refusals:
+        for act in (model.encode, model.reconstruct):
+            with pytest.raises(ValueError) as error:
+                act([given])
+            assert sentence in str(error.value)
+            assert "\n" not in str(error.value)
+    grey_in_colour = colour.reconstruct([GREY[0]])[0]
+    assert_same(grey_in_colour, colour.reconstruct([np.repeat(GREY[0][:, :, None], 3, 2)])[0])
+
+
+@pytest.mark.parametrize("given", [GREY[0], GREY[:2], Picture(GREY[0][:, :, None]), "image.png"], ids=type)
+def test_what_is_no_list_is_refused_in_one_sentence(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"is one item, not a list of items; write \[item\]") as error:
+        trained("grey").encode(given)
+    assert "\n" not in str(error.value)
+
+
+def test_ways_to_draw_that_images_do_not_have_are_refused() -> None:
+    model = trained("grey")
+    with pytest.raises(ValueError, match=r"beam=3 is for sequences, and this model makes all at once; leave it out"):
+        model.sample(1, beam=3)
+    with pytest.raises(ValueError, match="beam=2 is for sequences"):
+        model.interpolate(GREY[0], GREY[1], beam=2)
+    for settings in ({"top_k": 4}, {"top_p": 0.5}):
+        with pytest.raises(ValueError, match="is not possible with pixels that are drawn each for itself"):
+            model.sample(1, temperature=1.0, **settings)  # type: ignore[arg-type]
+
+
+def test_a_saved_model_makes_the_same_images(tmp_path: Path) -> None:
+    model = trained("colour")
+    model.save(tmp_path / "copy")
+    copy = seqvae.load(tmp_path / "copy", "cpu")
+    assert copy.modality.shape == (6, 5, 3)
+    assert_same(np.stack(copy.sample(3, seed=1)), np.stack(model.sample(3, seed=1)))
+    assert_same(copy.reconstruct([COLOUR[2]])[0], model.reconstruct([COLOUR[2]])[0])
+
+
+def test_models_evaluate_files_of_images(tmp_path: Path) -> None:
+    np.savez(tmp_path / "some.npz", images=COLOUR[:9], labels=np.arange(9) % 2)
+    figures = trained("colour").evaluate(tmp_path / "some.npz")
+    assert (figures["items"], figures["importance_samples"]) == (9, 100)
+    assert 0 < figures["bits_per_dimension"] < 12
+    assert figures["iw_nll_nats"] <= -figures["elbo_nats"]
+    np.savez(tmp_path / "other.npz", images=GREY[:9, :4])
+    with pytest.raises(ValueError, match=r"other\.npz is 4 x 5 grey, and 6 x 5 RGB is needed"):
+        trained("colour").evaluate([tmp_path / "other.npz"])
