@@ -32,7 +32,7 @@ from seqvae.cli.options import (
     top_k_option,
     top_p_option,
 )
-from seqvae.cli.places import check_file_place
+from seqvae.cli.places import check_file_place, spare_files
 from seqvae.cli.words import counted
 
 
@@ -55,7 +55,10 @@ def encode(run: Path, inputs: tuple[str, ...], file: Path | None, out: Path, dev
     check_file_place(out)
     source = given_input()
     model, face = open_model(run, device, source, Output())
-    rows = face.rows(model, read_items(model, face, inputs, file, source))
+    items = read_items(model, face, inputs, file, source)
+    read = [*(item.path for item in items if item.path is not None), *([] if file is None else [file])]
+    spare_files(read, [out], "--out another file")
+    rows = face.rows(model, items)
     posterior = model.encode([row.item for row in rows])
     _write_codes(out, posterior.mean.cpu().numpy(), posterior.scale.cpu().numpy(), [row.name for row in rows])
     units = counted(posterior.mean.shape[1], "units")

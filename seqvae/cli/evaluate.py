@@ -18,7 +18,7 @@ from seqvae.cli.options import (
     seed_option,
     split_options,
 )
-from seqvae.cli.places import check_file_place
+from seqvae.cli.places import check_file_place, spare_files
 
 
 @click.command()
@@ -59,6 +59,10 @@ def evaluate(
     source = given_input()
     model, face = open_model(run, device, source, Output())
     choose_split(model, source, data)
+    if json_file is not None:
+        spare_files(
+            (file for path in data for file in model.modality.files_of(path)), [json_file], "--json another file"
+        )
     names = ", ".join(map(str, data))
     tell_counts(names, prepare(model.modality, data).report)  # encoded once: the model finds it in the cache
     with Steps() as steps:

@@ -42,12 +42,15 @@ def own_folder(model: "Model") -> Path:
 
 def spare(inputs: "Sequence[Named]", paths: Iterable[Path]) -> None:
     """Raises ValueError when a file to be written is one of the inputs."""
-    targets = {path.resolve(): path for path in paths}
-    for item in inputs:
-        if item.path is not None and item.path.resolve() in targets:
-            raise ValueError(
-                f"{targets[item.path.resolve()]} is an input and would be overwritten; give --out another folder"
-            )
+    spare_files([item.path for item in inputs if item.path is not None], paths, "--out another folder")
+
+
+def spare_files(read: Iterable[Path], written: Iterable[Path], remedy: str) -> None:
+    """Raises ValueError when a file is to be written that is read. `remedy` is what to give instead."""
+    targets = {path.resolve(): path for path in written}
+    for path in read:
+        if path.resolve() in targets:
+            raise ValueError(f"{targets[path.resolve()]} is an input and would be overwritten; give {remedy}")
 
 
 def clear(folder: Path, made: re.Pattern[str], written: Iterable[Path], inputs: "Sequence[Named]") -> None:

@@ -20,7 +20,7 @@ from seqvae.cli.options import (
     seed_option,
     split_options,
 )
-from seqvae.cli.places import own_folder
+from seqvae.cli.places import own_folder, spare_files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,6 +79,9 @@ def plot(run: Path, data: tuple[Path, ...], only: tuple[str, ...], out: Path | N
     from seqvae.view.plots import png
 
     folder = own_folder(model) if out is None else out
+    files = (file for path in data for file in model.modality.files_of(path))
+    targets = [*(f"{name}.png" for name in only or possible), "network.txt"]
+    spare_files(files, [folder / name for name in targets], "--out another folder")
     items = cache(lambda: _read(model, data, source, seed))
     if data or source.split is not None:  # what is asked for and cannot be read is told before anything is drawn
         items()

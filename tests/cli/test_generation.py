@@ -172,6 +172,14 @@ def test_a_file_that_holds_no_codes_is_refused(
             "there is no folder no to write x.npz into; make it, or give another path",
         ),
         (["encode", "a", "--out", "."], ". is a folder; give a file"),
+        (
+            ["encode", "--file", "sentences.txt", "--out", "sentences.txt"],
+            "sentences.txt is an input and would be overwritten; give --out another file",
+        ),
+        (
+            ["evaluate", "sentences.txt", "--json", "sentences.txt"],
+            "sentences.txt is an input and would be overwritten; give --json another file",
+        ),
         (["encode", "a", "--out", "/dev/null"], "/dev/null is not a regular file; give another path"),
         (["sample", "--out", "sentences.txt"], "sentences.txt is a file; give --out a folder"),
         (["sample", "--out", "sentences.txt/new"], "sentences.txt is a file; give --out a folder"),

@@ -214,6 +214,14 @@ def test_an_input_is_never_overwritten(seqvae: Call, refused: Callable[[Result, 
             f"{line[2]} is an input and would be overwritten; give --out another folder",
         )
         assert {path: path.read_bytes() for path in Path("run/sample").iterdir()} == before
+    shutil.copy("a.png", "plane.png")
+    for line, path, remedy in (
+        ("encode run a.png --out a.png", "a.png", "--out another file"),
+        ("encode run --file a.png --out a.png", "a.png", "--out another file"),
+        ("evaluate run a.png --json a.png", "a.png", "--json another file"),
+        ("plot run plane.png --out .", "plane.png", "--out another folder"),
+    ):
+        refused(seqvae(*line.split()), f"{path} is an input and would be overwritten; give {remedy}")
     assert seqvae("similar", "run", "a.png", "-n", 3).exit_code == 0
     kept = Path("run/similar/002.png").read_bytes()
     assert seqvae("similar", "run", "run/similar/002.png", "-n", 1).exit_code == 0
