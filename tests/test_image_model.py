@@ -220,3 +220,15 @@ def test_models_evaluate_files_of_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", images=GREY[:9, :4])
     with pytest.raises(ValueError, match=r"other\.npz is 4 x 5 grey, and 6 x 5 RGB is needed"):
         trained("colour").evaluate([tmp_path / "other.npz"])
+
+
+def test_images_that_are_kept_for_testing_are_not_trained_on_whatever_validates(tmp_path: Path) -> None:
+    for split, count in (("train", 7), ("test", 4)):
+        (tmp_path / "data" / split).mkdir(parents=True)
+        for place in range(count):
+            pixels = np.full((5, 4), 40 * place + (split == "test"), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / split / f"{place}.png")
+    small = {"model": {"widths": "8"}, "train": {"steps": 1}}
+    run = train("images", tmp_path / "data", tmp_path / "run", small, valid=tmp_path / "data" / "test", device="cpu")
+    assert [run.report[name]["items"] for name in ("train", "valid")] == [7, 4]
+    assert run.report["valid"]["repeated"] == 0

@@ -78,6 +78,11 @@ class Modality(Protocol):
         """
         ...
 
+    @property
+    def splits_are_given(self) -> bool:
+        """Whether the files' names, or a table, tell of their splits; else `of_split` draws them."""
+        ...
+
     def accept(self, given: Any) -> list[Any]:
         """The items of something that a user hands in, in order. Raises ValueError when it is nothing of this kind."""
         ...

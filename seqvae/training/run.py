@@ -141,7 +141,7 @@ def _configure(
         return config, None
     _, source, learned = open_run(Path(start_from))
     if source.modality != modality:
-        raise ValueError(f"{start_from} is a {source.modality} model, not {modality}; train it with that modality")
+        raise ValueError(f"{start_from} is a model of {source.modality}, not {modality}; train it with that modality")
     base = {name: source.to_dict()[name] for name in ("data", "model")}
     merged = configuration.merge(configuration.merge(kind.defaults, base), values)
     config = configuration.build(modality, kind.data_config, kind.model_config, merged)
@@ -176,9 +176,10 @@ def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path])
 
     Raises ValueError when no file is for training.
     """
-    if valid:
-        return [prepare(modality, sources), prepare(modality, valid)]
     learn_from = modality.of_split("train", sources)
+    if valid:
+        kept = learn_from if modality.splits_are_given else None
+        return [prepare(kept or modality, sources), prepare(modality, valid)]
     validate_on, test_on = modality.of_split("valid", sources), modality.of_split("test", sources)
     if learn_from is None:
         if validate_on is not None or test_on is not None:  # none of what is held out may be trained on

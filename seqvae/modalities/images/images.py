@@ -90,6 +90,11 @@ class Images:
         part.split = split
         return part
 
+    @property
+    def splits_are_given(self) -> bool:
+        """True: the names of files, folders and arrays tell."""
+        return True
+
     def accept(self, given: Any) -> list[Picture]:
         """The picture itself. Raises ValueError for what is no image, is of another shape or a file of several."""
         if not isinstance(given, str | Path):

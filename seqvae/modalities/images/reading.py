@@ -127,8 +127,8 @@ class _Fit:
             )
         if self._turns_grey and reading.channels != "grey":
             raise ValueError(
-                f"{path} is {size_words(found)}, and {size_words(shape)} is needed; pass --channels grey, or train "
-                "with --channels rgb"
+                f"{path} is {size_words(found)}, and {size_words(shape)} is needed; turn it into grey levels, or "
+                "train with --channels rgb"
             )
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:

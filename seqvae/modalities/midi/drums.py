@@ -147,6 +147,11 @@ class Drums:
         other.split = split
         return other
 
+    @property
+    def splits_are_given(self) -> bool:
+        """Whether a table tells the splits."""
+        return bool(self.data.split_csv)
+
     def accept(self, given: "PrettyMIDI | Clip | Path | str") -> list[Clip]:
         """The clips of a PrettyMIDI object or a MIDI file, window after window; the last may be shorter.
 

@@ -101,6 +101,11 @@ class Text:
     def of_split(self, split: Split, sources: Sequence[Path]) -> None:
         """None: examples are held out one by one, not by file."""
 
+    @property
+    def splits_are_given(self) -> bool:
+        """False: sentences are not split by file."""
+        return False
+
     def accept(self, given: str) -> list[str]:
         """The text itself. Raises ValueError when it is no str."""
         if not isinstance(given, str):
