@@ -211,6 +211,18 @@ def test_a_saved_model_makes_the_same_images(tmp_path: Path) -> None:
     assert_same(copy.reconstruct([COLOUR[2]])[0], model.reconstruct([COLOUR[2]])[0])
 
 
+def test_labels_change_nothing_in_training(tmp_path: Path) -> None:
+    weights = []
+    for name, labels in (("with", {"labels": np.arange(40) % 10}), ("without", {})):
+        np.savez(tmp_path / f"{name}.npz", images=GREY, **labels)
+        settings = {"model": SIZES, "train": {"epochs": 2, "batch_size": 8, "threads": 1}}
+        run = train("images", tmp_path / f"{name}.npz", tmp_path / name, settings, device="cpu")
+        weights.append(run.weights(run.steps()[-1]))
+    assert weights[0].keys() == weights[1].keys()
+    for name, weight in weights[0].items():
+        assert torch.equal(weight, weights[1][name]), name
+
+
 def test_models_evaluate_files_of_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "some.npz", images=COLOUR[:9], labels=np.arange(9) % 2)
     figures = trained("colour").evaluate(tmp_path / "some.npz")
