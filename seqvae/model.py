@@ -89,7 +89,9 @@ class Model:
 
     @staticmethod
     def load(path: Path | str, device: str = "auto") -> "Model":
-        """The model of a run folder: its best weights by the beta = 1 bound on the validation data, else the last.
+        """The model of a run folder: its best weights by the bound on the validation data, else the last.
+
+        The bound is the ELBO with beta = 1, or the importance-weighted one where that was trained on.
 
         Raises ValueError when the folder is not a run, is damaged, or when this machine lacks the device.
         """
@@ -272,7 +274,8 @@ class Model:
         """The windows of each item."""
         if isinstance(items, str | bytes | Path) or not isinstance(items, Sequence):
             shown = " ".join(repr(items).split())
-            raise ValueError(f"{shown:.60} is one item, not a list of items; write [item]")
+            several = ", or list(array) for an array of several" if hasattr(items, "shape") else ""
+            raise ValueError(f"{shown:.60} is one item, not a list of items; write [item]{several}")
         return [self.modality.accept(item) for item in items]
 
     def _arrays(self, groups: Sequence[Sequence[Any]]) -> list[np.ndarray]:

@@ -17,21 +17,27 @@ def check_values(config: Config) -> None:
         nothing[0], nothing, free_nats_per_dimension=objective.free_nats_per_dimension,
         free_nats_total=objective.free_nats_total,
     )  # fmt: skip
-    _check_importance_samples(config)
+    _check_draws(config)
     _check_step_decay(config.train)
 
 
-def _check_importance_samples(config: Config) -> None:
+def _check_draws(config: Config) -> None:
     objective, samples = config.objective, config.objective.importance_samples
     if objective.first_importance_samples > samples:
         raise ValueError(
             f"objective.first_importance_samples={objective.first_importance_samples} is more than "
             f"objective.importance_samples={samples}, to which they grow; lower the first or raise the last"
         )
+    free_nats = objective.free_nats_per_dimension or objective.free_nats_total
+    if config.model.posterior == "point" and free_nats:
+        raise ValueError(
+            f"model.posterior=point has no KL term, of which {free_nats:g} nats would be free; set "
+            "objective.free_nats_per_dimension and objective.free_nats_total to 0, or leave model.posterior=point out"
+        )
     if samples == 1:
         return
     others = {
-        "free nats": objective.free_nats_per_dimension or objective.free_nats_total,
+        "free nats": free_nats,
         "scheduled sampling": objective.sampling_schedule != "constant" or objective.sampling_rate,
         "a model whose codes are not drawn": config.model.latent == 0 or config.model.posterior == "point",
     }

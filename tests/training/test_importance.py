@@ -240,6 +240,10 @@ def test_points_have_no_kl_and_codes_that_no_noise_draws(name: str, folder: Path
         ),
         ({"objective": {"importance_samples": 0}}, r"importance_samples=0 is not possible; give 1 or more"),
         ({"objective": {"kept_samples": -1}}, r"kept_samples=-1\.0 is not possible; give 0 or more"),
+        (
+            {"model": {"posterior": "point"}, "objective": {"free_nats_total": 3.0}},
+            "model.posterior=point has no KL term, of which 3 nats would be free; set",
+        ),
     ],
 )
 def test_objectives_that_exclude_each_other_are_refused(section: dict[str, dict[str, Any]], message: str) -> None:
