@@ -10,6 +10,8 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from seqvae.cli.words import counted, data_lines
 
+SECONDS_BETWEEN_LINES = 30.0  # of long work, where there is no terminal for a bar
+
 
 def plain_console(stderr: bool = False) -> Console:
     """A console that shows text as it is: brackets and colons in sentences and paths mean nothing to it."""
@@ -137,12 +139,13 @@ def watcher(unit: str) -> Watcher:
 
 
 class Steps:
-    """A bar for work that tells (done, total, what); nothing where stderr is no terminal."""
+    """What is done of work that tells (done, total, what): a bar on a terminal, elsewhere a line now and then."""
 
     def __init__(self) -> None:
-        console = plain_console(stderr=True)
-        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+        self._console = plain_console(stderr=True)
+        self._bar = Progress(console=self._console, transient=True, disable=not self._console.is_terminal)
         self._tasks: dict[str, TaskID] = {}
+        self._told = time.perf_counter()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -159,3 +162,7 @@ class Steps:
         if what not in self._tasks:
             self._tasks[what] = self._bar.add_task(what, total=total)
         self._bar.update(self._tasks[what], completed=done, total=total)
+        now = time.perf_counter()
+        if not self._console.is_terminal and now - self._told >= SECONDS_BETWEEN_LINES:
+            self._told = now
+            self._console.print(f"{what}: {done:,} of {total:,}")

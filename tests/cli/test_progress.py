@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from seqvae.cli import progress
 from seqvae.cli.progress import Bar, Watcher, validation_line
 
 TRAIN = {"step": 50, "elbo_nats": -44.123, "kl_nats": 3.21, "beta": 0.125, "tokens_per_second": 2520.4}
@@ -50,3 +51,14 @@ def test_a_validation_line_tells_whether_it_is_the_best(best: bool, end: str) ->
     line = validation_line({**VALIDATION, "best": best})
     assert line.startswith("validation at step 1,200 (epoch 2.5): 40.50 nats, KL 3.00, 5 active units, ")
     assert line.endswith(end)
+
+
+def test_long_work_tells_a_line_now_and_then_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 10.0, 31.0, 40.0, 62.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    with progress.Steps() as steps:
+        for done in (1, 2000, 3, 4000):
+            steps(done, 9000, "likelihood")
+    assert capsys.readouterr().err.splitlines() == ["likelihood: 2,000 of 9,000", "likelihood: 4,000 of 9,000"]
