@@ -58,6 +58,8 @@ def data_lines(report: Mapping[str, Any]) -> list[str]:
             size += f", {counted(found['steps'], 'steps')}"
         lines.append(f"{part}: {size} from {', '.join(found['sources'])}")
         lines += [f"  {line}" for line in report_lines(found["counts"])]
+        if "held_out" in found:
+            lines.append(f"  {found['held_out']:,} of them held out for validation")
         if "repeated" in found:
             share = found["repeated"] / max(1, found["items"])
             lines.append(f"  {found['repeated']:,} of them ({share:.1%}) stand in train, too")

@@ -59,7 +59,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
             encoding = modalities.get(modality)(config.data)
             fit_modality(encoding, paths)
         corpora.extend(_corpora(encoding, paths, valid_paths))
-        report = _report(corpora)
+        report = _report(corpora, config.train.seed)
         reporter.data(report)
         _starting_point(config, encoding, start_from)  # what cannot be built must not cost the run that is replaced
         asked = {"epochs", "steps"} & (values or {}).get("train", {}).keys()
@@ -160,7 +160,7 @@ def _configure(
     return config, learned
 
 
-def _report(corpora: Sequence[Corpus]) -> dict[str, Any]:
+def _report(corpora: Sequence[Corpus], seed: int) -> dict[str, Any]:
     """What reading the data gave, for data.json: items and steps, what was dropped and why, what is repeated."""
     report: dict[str, Any] = {
         name: {"items": len(corpus), "steps": corpus.steps, "key": corpus.folder.name, **corpus.report.to_dict()}
@@ -168,6 +168,8 @@ def _report(corpora: Sequence[Corpus]) -> dict[str, Any]:
     }
     if len(corpora) == 2:
         report["valid"]["repeated"] = repeated(corpora[1], corpora[0])
+    elif len(corpora[0]) > 1:
+        report["train"]["held_out"] = len(parts(corpora, seed)[1])
     return report
 
 
