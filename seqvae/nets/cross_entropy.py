@@ -82,7 +82,7 @@ class LinearBernoulli(torch.autograd.Function):
             if ctx.needs_input_grad[0]:
                 dh = (residual @ low).mul_(row_weights).to(ctx.types[0])
             if ctx.needs_input_grad[1]:
-                dweight = (states.mul(row_weights).T @ residual).T.to(ctx.types[1])  # the faster of the two orders
+                dweight = (residual.T @ states.mul(row_weights)).to(ctx.types[1])
             if ctx.needs_input_grad[2]:
                 dbias = (row_weights.T @ residual).squeeze(0).to(ctx.types[1])
         return dh, dweight, dbias, None, None, None

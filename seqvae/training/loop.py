@@ -199,7 +199,8 @@ class _Loop:
             self.finite.check()
         for settings in self.optimizer.param_groups:
             settings["lr"] = self._learning_rate()
-        self.optimizer.step()
+        # accelerate's own looks for a package on the disk at each step; it is needed for the scaler of fp16 alone
+        (self.optimizer.optimizer if self.accelerator.scaler is None else self.optimizer).step()
         self.optimizer.zero_grad()
         self.sums[4] += loss
         self.sums[5] += norm / self.accelerator.num_processes  # the same in all processes, whose sums are added up
