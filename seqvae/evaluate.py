@@ -87,7 +87,9 @@ def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
 
     figures: dict[str, Any] = dict.fromkeys(UNITS)
     figures["items"] = len(corpus)
-    if not vae.has_points:
+    if vae.has_points:
+        figures["reconstruction_nats"] = elbo(vae, read("reconstruction"), settings.seed).mean_reconstruction_nats
+    else:
         figures |= _likelihood_figures(vae, corpus, settings, read)
     decoding = Decoding(max_steps=modality.max_steps, end=modality.end)
     if vae.latent:
@@ -101,7 +103,7 @@ def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
             accuracies = free_running_accuracy(vae, read("free running"), settings.seed, settings.code_seed)
             names = ("step_accuracy_free_running", "step_accuracy_drawn")
             figures |= {name: accuracy.share for name, accuracy in zip(names, accuracies, strict=True)}
-        figures["self_bleu"] = _self_bleu(vae, modality, settings, watch)
+        figures["self_bleu"] = None if vae.has_points else _self_bleu(vae, modality, settings, watch)
     return figures
 
 

@@ -111,7 +111,7 @@ def manifold(model: Model, size: int = 30, items: Sequence[Any] | Tensor | None 
     """What `size` x `size` codes become that cover a plane of the latent space through the quantiles of a normal.
 
     Of two latent units it is the whole prior. With items (or their codes), and for other models these are needed, it
-    is the plane of their two longest principal axes, which the normal fits.
+    is the plane of the two units, or of their two longest principal axes, which the normal fits.
     """
     from seqvae.view import pictures
 
@@ -129,6 +129,10 @@ def manifold(model: Model, size: int = 30, items: Sequence[Any] | Tensor | None 
     codes = _codes(model, items)
     if codes.shape[1] < 2:
         raise ValueError(f"a plane needs two latent units, and {_name(model)} has {codes.shape[1]}; see its traversals")
+    if codes.shape[1] == 2:  # the axes of the plane that `plane` shows
+        made = model.decode(codes.mean(0) + grid * codes.std(0))
+        note = f"across {len(codes):,} codes of {_name(model)}, in standard deviations from their mean"
+        return pictures.manifold(made, size, title, note)
     mean, axes, scales = latent.principal_axes(codes)
     made = model.decode(mean + (grid * scales[:2]) @ axes[:2])
     note = f"along the two longest principal axes of {len(codes):,} codes of {_name(model)}, in standard deviations"

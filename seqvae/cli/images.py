@@ -82,7 +82,8 @@ class ImageFace:
             click.echo(f"{path}: from {inputs[place].name}" if made.paired else path)
         for path in paths[count:]:
             what = "originals above their reconstructions" if made.paired else "all in one"
-            click.echo(f"{path}: {what}{f', the first {MOST_ON_SHEET:,}' if count > MOST_ON_SHEET else ''}")
+            cut = made.arrangement == "set" and count > MOST_ON_SHEET
+            click.echo(f"{path}: {what}{f', the first {MOST_ON_SHEET:,}' if cut else ''}")
 
     def facts(self, modality: Any, lengths: Any) -> list[tuple[str, str]]:
         """How many images of which shape."""

@@ -28,24 +28,33 @@ def _check_draws(config: Config) -> None:
             f"objective.first_importance_samples={objective.first_importance_samples} is more than "
             f"objective.importance_samples={samples}, to which they grow; lower the first or raise the last"
         )
-    free_nats = objective.free_nats_per_dimension or objective.free_nats_total
-    if config.model.posterior == "point" and free_nats:
-        raise ValueError(
-            f"model.posterior=point has no KL term, of which {free_nats:g} nats would be free; set "
-            "objective.free_nats_per_dimension and objective.free_nats_total to 0, or leave model.posterior=point out"
-        )
     if samples == 1:
+        for name, idle in (("kept_samples", 0.0), ("estimator", "reparameterized")):
+            if getattr(objective, name) != idle:
+                raise ValueError(
+                    f"objective.{name}={getattr(objective, name)} is for several draws; leave it out, or give "
+                    "objective.importance_samples, such as 50"
+                )
         return
-    others = {
-        "free nats": free_nats,
-        "scheduled sampling": objective.sampling_schedule != "constant" or objective.sampling_rate,
-        "a model whose codes are not drawn": config.model.latent == 0 or config.model.posterior == "point",
-    }
-    for what, is_there in others.items():
-        if is_there:
+    single = "scheduled sampling and free nats are for a single draw"
+    for section, name, idle, why in (
+        ("objective", "free_nats_per_dimension", 0.0, single),
+        ("objective", "free_nats_total", 0.0, single),
+        ("objective", "sampling_schedule", "constant", single),
+        ("objective", "sampling_rate", 0.0, single),
+        ("model", "posterior", "gaussian", "points are not drawn"),
+    ):
+        value = getattr(getattr(config, section), name)
+        if value != idle:
             raise ValueError(
-                f"objective.importance_samples={samples} does not go with {what}; set it to 1, or leave the other out"
+                f"objective.importance_samples={samples} does not go with {section}.{name}={value}, since {why}; set "
+                f"{section}.{name}={idle:{'g' if isinstance(idle, float) else ''}}, or importance_samples to 1"
             )
+    if config.model.latent == 0:
+        raise ValueError(
+            f"objective.importance_samples={samples} does not go with model.latent=0, which has no code to draw; set "
+            "model.latent, or importance_samples to 1"
+        )
 
 
 def _check_step_decay(train: Train) -> None:

@@ -47,13 +47,14 @@ def validate(
     kl, means, squares = sums[4:].chunk(3) if latent else (sums[4:],) * 3
     elbo = Elbo(items, tokens, float(sums[2]), kl)
     variance = (squares - means**2 / items) / max(1, items - 1)
+    has_perplexity = vae.decoder.has_steps and not vae.has_points
     weighted = {"iw_bound_nats": float(sums[3]) / items} if samples > 1 else {}
     return weighted | {
         "elbo_nats": elbo.mean_elbo_nats,
         "reconstruction_nats": elbo.mean_reconstruction_nats,
         "kl_nats": elbo.mean_kl_nats,
         "active_units": int((variance > ACTIVE_VARIANCE).sum()),
-        "perplexity_bound": perplexity(-elbo.elbo_nats, tokens) if vae.decoder.has_steps else None,
+        "perplexity_bound": perplexity(-elbo.elbo_nats, tokens) if has_perplexity else None,
     }
 
 

@@ -125,7 +125,8 @@ REFUSED = {
     "train images some.npz --out new --from run --size 7": "--from keeps the model and encoding of run, but data.size "
     "would change; leave it out",
     "train images some.npz --out new --set model.posterior=point --set objective.importance_samples=5": "objective."
-    "importance_samples=5 does not go with a model whose codes are not drawn; set it to 1, or leave the other out",
+    "importance_samples=5 does not go with model.posterior=point, since points are not drawn; set "
+    "model.posterior=gaussian, or importance_samples to 1",
     "evaluate run sizes/b.png": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
     "evaluate run some.npz --split test": "no name in some.npz tells of the split 'test'; leave --split out, or give "
     "files named such as train-images*, t10k-images*, or folders train, valid and test",

@@ -230,19 +230,30 @@ def test_points_have_no_kl_and_codes_that_no_noise_draws(name: str, folder: Path
         ),
         (
             {"objective": {"importance_samples": 4, "free_nats_per_dimension": 0.1}},
-            r"^objective\.importance_samples=4 does not go with free nats; set it to 1, or leave the other out$",
+            r"^objective\.importance_samples=4 does not go with objective\.free_nats_per_dimension=0\.1, since .* a "
+            r"single draw; set objective\.free_nats_per_dimension=0, or importance_samples to 1$",
         ),
-        ({"objective": {"importance_samples": 4, "free_nats_total": 0.1}}, "does not go with free nats"),
-        ({"objective": {"importance_samples": 4, "sampling_rate": 0.1}}, "does not go with scheduled sampling"),
+        (
+            {"objective": {"importance_samples": 4, "free_nats_total": 0.1}},
+            r"does not go with objective\.free_nats_total=0\.1",
+        ),
+        (
+            {"objective": {"importance_samples": 4, "sampling_rate": 0.1}},
+            r"does not go with objective\.sampling_rate=0\.1",
+        ),
         (
             {"objective": {"importance_samples": 4}, "model": {"posterior": "point"}},
-            "does not go with a model whose codes are not drawn",
+            r"does not go with model\.posterior=point, since points are not drawn; set model\.posterior=gaussian, or",
         ),
         ({"objective": {"importance_samples": 0}}, r"importance_samples=0 is not possible; give 1 or more"),
         ({"objective": {"kept_samples": -1}}, r"kept_samples=-1\.0 is not possible; give 0 or more"),
         (
-            {"model": {"posterior": "point"}, "objective": {"free_nats_total": 3.0}},
-            "model.posterior=point has no KL term, of which 3 nats would be free; set",
+            {"objective": {"kept_samples": 2}},
+            r"^objective\.kept_samples=2\.0 is for several draws; leave it out, or give",
+        ),
+        (
+            {"objective": {"estimator": "doubly_reparameterized"}},
+            "estimator=doubly_reparameterized is for several draws",
         ),
     ],
 )

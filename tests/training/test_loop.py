@@ -90,7 +90,7 @@ def test_validation_gives_the_figures_of_the_evaluation(corpus: Path) -> None:
 def test_the_variance_of_active_units_is_the_unbiased_one() -> None:
     class Fixed(torch.nn.Module):
         latent = 2
-        decoder = SimpleNamespace(has_steps=True)
+        decoder, has_points = SimpleNamespace(has_steps=True), False
 
         def forward(self, batch: Any, noise: Any, dropout: bool, draws: Any) -> Any:
             mean = torch.tensor([[0.08, 0.06], [-0.08, -0.06]])  # variances 0.0128 and 0.0072; 0.0064 if biased

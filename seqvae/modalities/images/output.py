@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 SHEETS: dict[Arrangement, str] = {"set": "images.png", "path": "interpolation.png", "grid": "palette.png"}
 PAIRS = "reconstructions.png"
-MOST_ON_SHEET = 1024  # images
+MOST_ON_SHEET = 1024  # images of a set
+MOST_IN_A_ROW = 16  # steps of an interpolation; more go on below
 
 
 def paths_of(count: int, folder: Path, arrangement: Arrangement, has_originals: bool = False) -> list[Path]:
@@ -40,7 +41,8 @@ def write_images(
 
     contents = [_png(image) for image in images]
     if len(paths) > len(images):
-        contents.append(png(_sheet(images[:MOST_ON_SHEET], arrangement, originals[:MOST_ON_SHEET])))
+        most = MOST_ON_SHEET if arrangement == "set" else len(images)
+        contents.append(png(_sheet(images[:most], arrangement, originals[:most])))
     for path, content in zip(paths, contents, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
@@ -51,9 +53,10 @@ def _sheet(images: Sequence[np.ndarray], arrangement: Arrangement, originals: Se
 
     if originals:
         return pictures.pairs(originals, images)
-    if arrangement == "path":
+    if arrangement == "path" and len(images) <= MOST_IN_A_ROW:
         return pictures.strip(images)
-    return pictures.image_grid(images, columns=round(len(images) ** 0.5) if arrangement == "grid" else None)
+    columns = {"set": None, "path": MOST_IN_A_ROW, "grid": round(len(images) ** 0.5)}
+    return pictures.image_grid(images, columns=columns[arrangement])
 
 
 def _png(pixels: np.ndarray) -> bytes:

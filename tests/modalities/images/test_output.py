@@ -80,6 +80,15 @@ def test_a_sheet_of_very_many_images_shows_the_first(
     assert len(list(tmp_path.iterdir())) == 10
 
 
+def test_a_large_square_is_drawn_whole_and_a_long_way_in_rows(shown: list[tuple[str, Any]], tmp_path: Path) -> None:
+    images = list(stack(33 * 33, 2, 2, 1))
+    write_images(images, paths_of(len(images), tmp_path / "square", "grid"), "grid")
+    write_images(images[:17], paths_of(17, tmp_path / "way", "path"), "path")
+    write_images(images[:16], paths_of(16, tmp_path / "short", "path"), "path")
+    assert shown[:2] == [("image_grid", (33 * 33, 33)), ("image_grid", (17, 16))]
+    assert shown[2][0] == "strip"
+
+
 def test_images_of_one_pixel_are_written(tmp_path: Path) -> None:
     write_images([np.full((1, 1, 1), 7, np.uint8)] * 2, paths_of(2, tmp_path, "path"), "path")
     assert np.asarray(Image.open(tmp_path / "001.png")).tolist() == [[7]]
