@@ -18,7 +18,7 @@ from seqvae.modalities.midi.splits import SPLITS, by_content, by_table, key
 
 BATCH_FILES = 64  # that one process reads at a time
 FILES_FOR_PROCESSES = 3000  # fewer are read sooner than processes start
-IDLE_SECONDS = 2  # after which processes without work end
+IDLE_SECONDS = 3600  # after which processes without work end; they are ended below as soon as all is read
 CHANNELS = 16
 
 
@@ -252,6 +252,7 @@ def _read_all(files: list[MidiFile], reading: Reading, processes: int | None) ->
         yield from (_read_batch(batch, reading) for batch in batches)
         return
     import joblib
+    from joblib.externals.loky import get_reusable_executor
 
     parallel = joblib.Parallel(
         n_jobs=processes or joblib.cpu_count(),
@@ -268,6 +269,8 @@ def _read_all(files: list[MidiFile], reading: Reading, processes: int | None) ->
         with warnings.catch_warnings():  # whoever stops early knows that work is left
             warnings.simplefilter("ignore")
             results.close()
+        # not left to time out: a next reading that meets them while they do may wait for ever
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
 def _read_batch(files: Sequence[MidiFile], reading: Reading) -> tuple[_Tally, list[Segment]]:

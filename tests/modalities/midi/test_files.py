@@ -1,5 +1,6 @@
 """Folders, zips and files to windows: order, accounts, processes, and every refusal in one sentence."""
 
+import multiprocessing
 import os
 import re
 import subprocess
@@ -190,6 +191,14 @@ def test_reading_may_stop_before_its_end(tmp_path: Path) -> None:
         clips = read_clips([tmp_path], Reading(), Report(), processes)
         assert next(clips).hits.any()
         clips.close()  # type: ignore[attr-defined]
+
+
+def test_reading_leaves_no_process_behind_and_can_start_again(tmp_path: Path) -> None:
+    write(tmp_path, {f"{number}.mid": song(2, number % 16) for number in range(130)})
+    counts = [len(list(read_clips([tmp_path], Reading(), Report(), 2))) for _ in range(3)]
+    assert counts == [130] * 3
+    names = [child.name for child in multiprocessing.active_children()]
+    assert not [name for name in names if "Loky" in name]
 
 
 # One sentence when nothing comes out --------------------------------------------------------------------------------
