@@ -25,7 +25,7 @@ from seqvae.model import load_weights, pick_device, weights_of
 from seqvae.noise import Noise
 from seqvae.training.finite import FiniteCheck
 from seqvae.training.log import MetricsLog, Reporter
-from seqvae.training.optimizer import make_optimizer, named_optimizer_tensors, restore_optimizer
+from seqvae.training.optimizer import gradient_norm, make_optimizer, named_optimizer_tensors, restore_optimizer
 from seqvae.training.progress import Progress
 from seqvae.training.signals import noted_signals
 from seqvae.training.validation import collapse_advice, validate
@@ -191,7 +191,11 @@ class _Loop:
         """One optimizer step on the batches of a group, each shared out among the processes."""
         progress = self.progress
         loss = self._gradients(group)
-        norm: Tensor = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.train.clip or math.inf)
+        parameters, limit = self.model.parameters(), self.config.train.clip
+        clips = limit or self.accelerator.scaler is not None
+        norm: Tensor = (
+            self.accelerator.clip_grad_norm_(parameters, limit or math.inf) if clips else gradient_norm(parameters)
+        )
         if self.accelerator.scaler is not None:  # fp16: the scaler skips steps whose scaled gradient overflows
             norm = norm.nan_to_num(0.0, 0.0, 0.0)
         self.finite.note(progress.step + 1, progress.epoch + 1, np.concatenate(group), loss, norm)

@@ -1,6 +1,6 @@
 """The optimizers that can be chosen, and their state as tensors by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -43,3 +43,10 @@ def restore_optimizer(
         index, _, name = key.partition(".")
         state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
+    """The norm of the gradient of all parameters that have one."""
+    norms = [torch.linalg.vector_norm(each.grad) for each in parameters if each.grad is not None]
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    return norm
