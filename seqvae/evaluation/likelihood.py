@@ -121,18 +121,23 @@ def importance_weighted_nll(
     if samples < 1 or rows_per_chunk < 1:
         raise ValueError(f"samples={samples} and rows_per_chunk={rows_per_chunk} must both be 1 or more")
     samples = samples if vae.latent else 1
-    nll, tokens, keys = [], [], []
+    # numbers, not tensors: small ones that stay would keep freed chunks from being used again, and memory would grow
+    nll: list[float] = []
+    tokens: list[int] = []
+    keys: list[int] = []
     for batch in batches:
         steps, values = batch.x.shape[1], batch.x[0].numel()
         rows = max(1, min(rows_per_chunk, STEPS_PER_CHUNK // steps, VALUES_PER_CHUNK // values))
         for part, q in _parts(batch, vae.posterior(batch), max(1, rows // samples)):
-            nll.append(-_log_likelihood(vae, part, q, Noise(seed, part.keys), samples, rows))
-            tokens.append(part.lengths.cpu())
-            keys.append(part.keys.cpu())
+            nll += (-_log_likelihood(vae, part, q, Noise(seed, part.keys), samples, rows)).tolist()
+            tokens += part.lengths.tolist()
+            keys += part.keys.tolist()
     if not nll:
         raise ValueError("0 items cannot be scored; give batches with at least one item")
-    all_keys, order = torch.cat(keys).sort(stable=True)
-    return ItemLikelihoods(nll_nats=torch.cat(nll)[order], tokens=torch.cat(tokens)[order], keys=all_keys)
+    all_keys, order = torch.tensor(keys).sort(stable=True)
+    return ItemLikelihoods(
+        nll_nats=torch.tensor(nll, dtype=torch.float64)[order], tokens=torch.tensor(tokens)[order], keys=all_keys
+    )
 
 
 def _parts(batch: Batch, q: DiagonalGaussian, items: int) -> Iterator[tuple[Batch, DiagonalGaussian]]:
