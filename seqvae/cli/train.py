@@ -48,11 +48,7 @@ class _TrainCommand(click.Command):
 def _make(kind: Any) -> click.Command:
     """`seqvae train` for one modality."""
 
-    @click.command(
-        kind.name,
-        cls=_TrainCommand,
-        help=HELP.format(modality=kind.name),
-    )
+    @click.command(kind.name, cls=_TrainCommand, help=HELP.format(modality=kind.name))
     @data_argument
     @click.option("--out", required=True, type=PATH, metavar="RUN", help="The run folder to write.")
     @recipe_option

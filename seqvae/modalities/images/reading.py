@@ -1,7 +1,9 @@
 """Files to pictures of one shape."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal, overload
 
@@ -105,11 +107,11 @@ def pictures_of(path: Path, reading: Reading, shape: Shape) -> Sequence[Picture]
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder; give one file of it, or --file {path} for all of its images")
-    parts = []
+    stacks = []
     for source in _of_split([path], reading.split):
         images, labels = source.load()
-        parts.append(_Stack(images, labels, _Fit(images.shape[1:], reading, shape, path)))
-    return parts[0] if len(parts) == 1 else _Chain(parts)
+        stacks.append((images, labels, _Fit(images.shape[1:], reading, shape, path)))
+    return _Pictures(stacks)
 
 
 class _Fit:
@@ -139,34 +141,15 @@ class _Fit:
         return np.repeat(pixels, self._shape[2], axis=2) if self._repeats else pixels
 
 
-class _Stack(Sequence[Picture]):
-    """Images (N, H, W, C) as pictures, each made when it is asked for."""
+class _Pictures(Sequence[Picture]):
+    """Stacks of images (N, H, W, C), one after another, as pictures, each made when it is asked for."""
 
-    def __init__(self, images: np.ndarray, labels: Sequence[str | None], fit: _Fit) -> None:
-        self._images, self._labels, self._fit = images, labels, fit
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    @overload
-    def __getitem__(self, index: int) -> Picture: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Picture]: ...
-    def __getitem__(self, index: int | slice) -> Picture | list[Picture]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        # copied, or one picture would keep the whole stack in memory
-        return Picture(np.array(self._fit(self._images[index])), self._labels[index])
-
-
-class _Chain(Sequence[Picture]):
-    """Sequences one after another."""
-
-    def __init__(self, parts: Sequence[_Stack]) -> None:
-        self._parts = parts
+    def __init__(self, stacks: Sequence[tuple[np.ndarray, Sequence[str | None], _Fit]]) -> None:
+        self._stacks = stacks
+        self._ends = list(accumulate(len(images) for images, _, _ in stacks))
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        return self._ends[-1]
 
     @overload
     def __getitem__(self, index: int) -> Picture: ...
@@ -176,11 +159,11 @@ class _Chain(Sequence[Picture]):
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
         place = range(len(self))[index]
-        for part in self._parts:
-            if place < len(part):
-                break
-            place -= len(part)
-        return part[place]
+        number = bisect_right(self._ends, place)
+        images, labels, fit = self._stacks[number]
+        place -= self._ends[number] - len(images)
+        # copied, or one picture would keep the whole stack in memory
+        return Picture(np.array(fit(images[place])), labels[place])
 
 
 def _of_split(sources: Sequence[Path], split: Split) -> list[Source]:
