@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.vae import VAE
-from seqvae.nets.likelihoods import Categorical, Draw
+from seqvae.nets.likelihoods import Categorical, Choice
 from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
 from seqvae.nets.sampling import generate
 from seqvae.nets.steps import bits_of_labels, step_input
@@ -143,7 +143,7 @@ def sampling(model: VAE | Twin, rows: int, bf16: bool, device: torch.device) -> 
             if isinstance(model, Twin):
                 model.sample(z)
             else:
-                generate(model.decoder, z, noise, Draw(), STEPS, end=None)
+                generate(model.decoder, z, noise, Choice(), STEPS, end=None)
 
     return draw
 

@@ -9,7 +9,7 @@ import time
 import torch
 from torch import nn
 
-from seqvae.nets.likelihoods import Categorical, Draw
+from seqvae.nets.likelihoods import Categorical, Choice
 from seqvae.nets.lstm import LSTMDecoder
 from seqvae.nets.sampling import beam_search, generate
 from seqvae.noise import Noise
@@ -19,22 +19,22 @@ WORDS, EMBEDDING, HIDDEN, LATENT = 10_000, 256, 256, 32
 STEPS = 20
 AT_ONCE = (1, 8, 512)
 DRAWS = {
-    "greedy": Draw(temperature=0.0),
-    "temperature 1": Draw(),
-    "top-k 50": Draw(top_k=50),
-    "top-p 0.9": Draw(top_p=0.9),
+    "greedy": Choice(temperature=0.0),
+    "temperature 1": Choice(),
+    "top-k 50": Choice(top_k=50),
+    "top-p 0.9": Choice(top_p=0.9),
     "beam 5": None,
 }
 
 
-def decode(decoder: LSTMDecoder, z: torch.Tensor, draw: Draw | None) -> Batch:
+def decode(decoder: LSTMDecoder, z: torch.Tensor, draw: Choice | None) -> Batch:
     """Sequences of STEPS steps from the codes; without a draw by beam search."""
     if draw is None:
         return beam_search(decoder, z, beam=5, max_steps=STEPS, end=None)
     return generate(decoder, z, Noise(0, torch.arange(len(z))), draw, STEPS, end=None)
 
 
-def tokens_per_second(decoder: LSTMDecoder, rows: int, draw: Draw | None) -> float:
+def tokens_per_second(decoder: LSTMDecoder, rows: int, draw: Choice | None) -> float:
     """The fastest of as many runs as fit into half a second, at least one; short runs are warmed up."""
     z = torch.randn(rows, LATENT)
     if rows < 100:

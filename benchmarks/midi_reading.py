@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 import numpy
 from seqvae.modalities.base import Report
-from seqvae.modalities.midi.files import Reading, read_clips
+from seqvae.modalities.midi.reading import Reading, read_clips
 
 report, meter = Report(), (4, 4)
 clips = read_clips([Path(sys.argv[1])], Reading(meter=meter), report, processes=int(sys.argv[2]))

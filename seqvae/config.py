@@ -12,7 +12,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -25,167 +25,7 @@ def key(
     return field(default=default, metadata={"help": help, "least": least, "below": below, "most": most})
 
 
-POSTERIOR = "gaussian, or point: a plain autoencoder, whose code is the mean alone, without KL term"
-SCALE = "posterior scale: exp of half a log-variance, or softplus"
-CODE_INITIAL_SCALE = "the layers to and from the code start normal with this scale, biases at zero; 0: as the others"
-
-
-@dataclass(frozen=True)
-class SequenceModel:
-    """Sizes and wiring of the LSTM encoder and decoder. The published models differ in each of these."""
-
-    latent: int = key(32, "latent units Z; 0 trains a plain language model", least=0)
-    embedding: int = key(256, "size E of the step embeddings", least=1)
-    encoder_hidden: int = key(256, "hidden units of the encoder, per direction", least=1)
-    decoder_hidden: int = key(256, "hidden units of the decoder", least=1)
-    encoder_layers: int = key(1, "layers of the encoder", least=1)
-    decoder_layers: int = key(1, "layers of the decoder", least=1)
-    bidirectional: bool = key(True, "read the input in both directions")
-    posterior: Literal["gaussian", "point"] = key("gaussian", POSTERIOR)
-    scale: Literal["exp", "softplus"] = key("exp", SCALE)
-    initial_state: Literal["cell", "dense"] = key(
-        "cell", "cell: c0 = W z, h0 = tanh(c0); dense: tanh of a dense layer for all states"
-    )
-    output_bias: bool = key(True, "bias of the output layer")
-    tied_embeddings: bool = key(False, "share the decoder's embedding with its output layer (needs equal sizes)")
-    input_dropout: float = key(0.0, "dropout on the decoder's input embeddings", least=0, below=1)
-    output_dropout: float = key(0.0, "dropout on the decoder's outputs", least=0, below=1)
-    encoder_dropout: float = key(0.0, "dropout on the encoder's input embeddings", least=0, below=1)
-    word_dropout: float = key(0.0, "share of the decoder's inputs that are blanked out whole", least=0, below=1)
-    initial_range: float = key(
-        0.0, "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own", least=0
-    )
-    code_initial_scale: float = key(0.0, CODE_INITIAL_SCALE, least=0)
-
-
-@dataclass(frozen=True)
-class DrumModel(SequenceModel):
-    """The LSTM encoder and decoder of steps that are sets of drum classes."""
-
-    embedding: int = key(
-        0,
-        "size E of the step embeddings; 0: the encoder reads the classes' bits and a silence bit, the decoder one-hot "
-        "steps (MusicVAE)",
-        least=0,
-    )
-    shared_classes: bool = key(
-        False, "sets of classes share weights by their classes, in embeddings and in the output layer"
-    )
-    position: int = key(0, "size of the vector that tells a step its place in the bar and its bar; 0: none", least=0)
-
-
-@dataclass(frozen=True)
-class ImageModel:
-    """Sizes and wiring of the encoder and decoder of images. Widths and channels stand in the encoder's order."""
-
-    latent: int = key(20, "latent units Z; 2 for pictures of the plane", least=1)
-    net: Literal["dense", "conv"] = key("dense", "dense layers, or convolutions and deconvolutions of stride 2")
-    widths: str = key("400", "dense: units of the hidden layers, such as 512,256; the decoder has them in reverse")
-    channels: str = key("32,64", "conv: channels of the convolutions, each of which halves height and width")
-    dense: int = key(0, "conv: units of a dense layer before and after the code; 0: none", least=0)
-    activation: Literal["relu", "tanh", "softplus", "elu", "silu"] = key("relu", "what follows each hidden layer")
-    likelihood: Literal["bernoulli", "gaussian", "laplace", "logistic"] = key(
-        "bernoulli",
-        "of a pixel: bernoulli (binary cross-entropy), gaussian (squared error), laplace (absolute error), logistic "
-        "(256 discretised levels)",
-    )
-    pixel_scale: float = key(
-        0.0, "gaussian, laplace: fixed scale of a pixel, of which 1 is the way from black to white; 0: learned", least=0
-    )
-    corruption: float = key(0.0, "how much the encoder's input is corrupted in training (denoising); 0: not", least=0)
-    corruption_kind: Literal["mask", "gaussian"] = key(
-        "mask", "mask: this share of the pixels is black; gaussian: noise of this scale"
-    )
-    posterior: Literal["gaussian", "point"] = key("gaussian", POSTERIOR)
-    scale: Literal["exp", "softplus"] = key("exp", SCALE)
-    code_initial_scale: float = key(0.0, CODE_INITIAL_SCALE, least=0)
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The training objective: -E[log p(x|z)] + beta * KL, with free bits and a schedule for beta."""
-
-    beta: float = key(1.0, "final weight of the KL term", least=0)
-    schedule: Literal["constant", "linear", "sigmoid", "cyclical"] = key("linear", "how beta rises to its final value")
-    beta_start: float = key(0.0, "weight of the KL term at the first step", least=0)
-    anneal_epochs: float = key(10.0, "length of the rise in epochs; fractions are fine", least=0)
-    anneal_steps: int = key(0, "length of the rise in optimizer steps; overrides epochs", least=0)
-    cycles: int = key(4, "number of cycles of the cyclical schedule", least=1)
-    rising: float = key(0.5, "share of each cycle in which beta rises", least=0)
-    free_nats_per_dimension: float = key(0.0, "floor on the batch mean of each latent unit's KL, in nats", least=0)
-    free_nats_total: float = key(0.0, "mean over examples of max(KL - free, 0), in nats", least=0)
-    importance_samples: int = key(1, "draws of z for each example: 1 the ELBO, more the bound of IWAE", least=1)
-    first_importance_samples: int = key(
-        0, "IWAE: draws at the start, from which they grow to importance_samples; 0: all from the start", least=0
-    )
-    kept_samples: float = key(
-        0.0, "IWAE: about so many draws of each example carry the gradient, chosen by weight without bias; 0: all",
-        least=0,
-    )  # fmt: skip
-    estimator: Literal["reparameterized", "doubly_reparameterized"] = key(
-        "reparameterized", "IWAE: how the gradient reaches the posterior (Tucker et al. 2019: doubly)"
-    )
-    sampling_schedule: Literal["constant", "exponential", "inverse_sigmoid"] = key(
-        "constant", "how the share of the decoder's inputs that it draws itself grows with the steps of training"
-    )
-    sampling_rate: float = key(
-        0.0, "constant: that share, 0 for teacher forcing; exponential: 1 - rate^step; inverse_sigmoid: 1 - rate / "
-        "(rate + exp(step / rate))", least=0,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Train:
-    """The optimizer, its schedule, the batches and what is written when."""
-
-    epochs: int = key(20, "passes over the training data", least=1)
-    steps: int = key(0, "stop after this many optimizer steps; 0: by epochs alone", least=0)
-    batch_size: int = key(32, "examples (or tokens) of one batch, over all processes", least=1)
-    batch_by: Literal["examples", "tokens"] = key("examples", "what batch_size counts")
-    length_spread: int = key(
-        8, "lengths in a batch differ by less than this; 1 pads least, more mixes structures", least=1
-    )
-    accumulate: int = key(1, "batches whose gradients are added up for one step", least=1)
-    optimizer: Literal["adam", "adamw", "sgd"] = key("adam", "the optimizer")
-    learning_rate: float = key(1e-3, "learning rate after warm-up", least=0)
-    weight_decay: float = key(0.0, "weight decay", least=0)
-    momentum: float = key(0.0, "momentum of SGD", least=0)
-    warmup_steps: int = key(0, "steps over which the learning rate rises from zero", least=0)
-    cosine: bool = key(False, "let the learning rate fall to zero over the training along half a cosine")
-    clip: float = key(5.0, "largest norm of the gradient; 0: no limit", least=0)
-    decay: float = key(0.5, "factor of the learning rate when validation stops improving", least=0)
-    decay_patience: int = key(2, "validations without improvement before a decay; 0: never", least=0)
-    decay_from_epoch: int = key(0, "no decay before this epoch", least=0)
-    decay_to_best: bool = key(False, "go back to the best weights at each decay")
-    step_decay: float = key(1.0, "factor of the learning rate at each step; 1: none, MusicVAE's: 0.9999", least=0)
-    least_learning_rate: float = key(1e-5, "what step_decay brings the learning rate down to", least=0)
-    stop_patience: int = key(0, "validations without improvement before training stops; 0: never", least=0)
-    validate_steps: int = key(0, "steps between validations; 0: after each epoch", least=0)
-    checkpoint_steps: int = key(500, "steps between checkpoints, besides validations", least=1)
-    log_steps: int = key(50, "steps between lines of metrics.jsonl", least=1)
-    seed: int = key(0, "seed of weights, order and noise", least=0, below=2**63)
-    precision: Literal["fp32", "bf16", "fp16"] = key("fp32", "arithmetic of the network")
-    threads: int = key(0, "CPU threads; 0: torch's choice", least=0)
-    tensorboard: bool = key(False, "also write TensorBoard event files")
-
-
 MOST_NAMES = 6  # in one sentence
-SECTIONS = ("data", "model", "objective", "train")
-
-
-@dataclass(frozen=True)
-class Config:
-    """Everything that a run is made from. `data` and `model` are the modality's own dataclasses."""
-
-    modality: str
-    data: Any
-    model: Any
-    objective: Objective = field(default_factory=Objective)
-    train: Train = field(default_factory=Train)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain nested dictionaries, ready for JSON."""
-        return asdict(self)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -295,27 +135,6 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
     return nested
 
 
-def build(modality: str, data_config: type, model_config: type, values: Mapping[str, Any]) -> Config:
-    """A whole Config from nested plain values; what is not given has its default.
-
-    Raises ValueError for an unknown section, an unknown key or a value that is not possible.
-    """
-    kinds = {"data": data_config, "model": model_config, "objective": Objective, "train": Train}
-    homes = {f.name: f"{section}.{f.name}" for section, kind in kinds.items() for f in fields(kind)}
-    for section, keys in values.items():
-        if section not in SECTIONS:
-            raise ValueError(
-                f"no configuration section '{section}'; there are {', '.join(SECTIONS)}.{nearest(section, SECTIONS)}"
-            )
-        if not isinstance(keys, Mapping):
-            raise ValueError(f"{section}={keys} is not possible; it is a section, so write {section}.name=value")
-        for name in set(keys) - {f.name for f in fields(kinds[section])}:
-            if name in homes:
-                raise ValueError(f"no configuration key '{section}.{name}'. Did you mean '{homes[name]}'?")
-    parts = {name: from_dict(kind, values.get(name, {}), name) for name, kind in kinds.items()}
-    return Config(modality, **parts)
-
-
 def read_toml(path: Path) -> dict[str, Any]:
     """The nested values of a TOML recipe. Raises ValueError naming file and place when it is not TOML."""
     try:
@@ -351,14 +170,3 @@ def options(
         f"{section}.{f.name}": (hints[f.name], own.get(f.name, f.default), f.metadata.get("help", ""))
         for f in fields(cls)
     }
-
-
-def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The `section.name` keys whose values differ between two plain configurations."""
-    keys = {(s, n) for c in (old, new) for s in SECTIONS for n in c.get(s, {})}
-    return sorted(f"{s}.{n}" for s, n in keys if old.get(s, {}).get(n) != new.get(s, {}).get(n))
-
-
-def with_train(config: Config, **changes: Any) -> Config:
-    """The same configuration with some keys of its `train` section changed."""
-    return replace(config, train=replace(config.train, **changes))

@@ -15,7 +15,7 @@ from seqvae.core import latent
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.data import collate
-from seqvae.nets.likelihoods import Draw
+from seqvae.nets.likelihoods import Choice
 from seqvae.nets.sampling import beam_search, check_length_penalty, generate
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -26,7 +26,7 @@ class Decoding:
     """How codes become sequences: greedy by default, by drawing with a temperature, or by beam search.
 
     `end` is the outcome that ends a sequence (None: all have `max_steps`), `batch_size` the rows computed at once.
-    `top_k`, `top_p`: see `Draw`; `length_penalty`: see `beam_search`.
+    `top_k`, `top_p`: see `Choice`; `length_penalty`: see `beam_search`.
 
     Raises ValueError for a value that is not possible, and for a beam together with a temperature.
     """
@@ -52,9 +52,9 @@ class Decoding:
             )
 
     @property
-    def draw(self) -> Draw:
+    def draw(self) -> Choice:
         """How one outcome is chosen."""
-        return Draw(float(self.temperature), self.top_k, self.top_p)
+        return Choice(float(self.temperature), self.top_k, self.top_p)
 
 
 def decode(vae: VAE, z: Tensor, decoding: Decoding, seed: int = 0, first_key: int = 0) -> list[np.ndarray]:

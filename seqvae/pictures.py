@@ -1,6 +1,6 @@
 """Pictures of a run and of a trained model: functions from a model to a matplotlib Figure.
 
-`losses`, `network` and `plane` are for all models, the others for images. `view.plots.png` makes files of Figures.
+`losses`, `network` and `plane` are for all models, the others for images. `view.png` makes files of Figures.
 """
 
 import json
@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from seqvae import generate
-from seqvae.checkpoint import Run
 from seqvae.core import latent
 from seqvae.data import collate
 from seqvae.generate import Decoding
 from seqvae.model import Model
 from seqvae.nets.diagram import Layer, layers_of
+from seqvae.runs.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,22 +7,8 @@ from typing import Any, Literal
 
 import pytest
 
-from seqvae.config import (
-    Config,
-    Objective,
-    SequenceModel,
-    Train,
-    build,
-    changed_keys,
-    from_dict,
-    merge,
-    nearest,
-    options,
-    parse_overrides,
-    read_json,
-    read_toml,
-    with_train,
-)
+from seqvae.config import from_dict, merge, nearest, options, parse_overrides, read_json, read_toml
+from seqvae.settings import Config, Objective, SequenceModel, Train, build_config, changed_keys, with_train
 
 
 @dataclass(frozen=True)
@@ -38,7 +24,7 @@ class Data:
 
 
 def make(**sections: dict[str, Any]) -> Config:
-    return build("text", Data, SequenceModel, sections)
+    return build_config("text", Data, SequenceModel, sections)
 
 
 def test_what_is_not_given_has_its_default() -> None:
@@ -135,13 +121,13 @@ def test_a_key_given_in_the_wrong_section_is_answered_with_the_right_one() -> No
 
 def test_an_unknown_section_is_refused_with_the_nearest_known_one() -> None:
     with pytest.raises(ValueError, match=r"no configuration section 'modle'; .* Did you mean 'model'\?$"):
-        build("text", Data, SequenceModel, {"modle": {"latent": 3}})
+        build_config("text", Data, SequenceModel, {"modle": {"latent": 3}})
 
 
 @pytest.mark.parametrize("given", [5, "latent", ["latent"]])
 def test_a_section_that_is_a_value_is_refused(given: object) -> None:
     with pytest.raises(ValueError, match=r"^model=.* is not possible; it is a section, so write model\.name=value$"):
-        build("text", Data, SequenceModel, {"model": given})
+        build_config("text", Data, SequenceModel, {"model": given})
 
 
 def test_overrides_are_read_as_the_declared_types_and_the_last_one_wins() -> None:
@@ -172,7 +158,7 @@ def test_merging_lays_the_second_over_the_first_and_changes_neither() -> None:
 def test_a_configuration_survives_json() -> None:
     config = make(model={"latent": 3}, objective={"beta": 0.3}, train={"precision": "bf16"}, data={"limit": 4})
     plain = json.loads(json.dumps(config.to_dict()))
-    assert build(plain.pop("modality"), Data, SequenceModel, plain) == config
+    assert build_config(plain.pop("modality"), Data, SequenceModel, plain) == config
 
 
 def test_changed_keys_names_exactly_the_keys_that_differ() -> None:

@@ -7,15 +7,16 @@ import pytest
 import torch
 from pretty_midi import Instrument, Note, PrettyMIDI
 
-from seqvae import config as configuration
 from seqvae import generate
+from seqvae.build import build_vae
 from seqvae.core.latent import slerp
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drums import Drums
-from seqvae.modalities.midi.files import Reading
+from seqvae.modalities.midi.reading import Reading
 from seqvae.modalities.midi.writing import from_midi, to_midi
-from seqvae.model import Model, build
+from seqvae.model import Model
+from seqvae.settings import build_config
 
 SIZES = {"latent": 5, "encoder_hidden": 7, "decoder_hidden": 11, "embedding": 3}
 
@@ -23,12 +24,12 @@ SIZES = {"latent": 5, "encoder_hidden": 7, "decoder_hidden": 11, "embedding": 3}
 @cache
 def model(**data: object) -> Model:
     """An untrained model that knows 4/4 and 3/4, in double precision."""
-    config = configuration.build(
+    config = build_config(
         "drums", Drums.data_config, Drums.model_config, {"data": dict(data), "model": SIZES, "train": {"seed": 3}}
     )
     drums = Drums(config.data)
     drums.fit(lambda: [groove(2), groove(2), groove(2, meter=(3, 4))])
-    vae = build(config, drums).double()
+    vae = build_vae(config, drums).double()
     with torch.no_grad():  # an untrained model would say the same whatever the code
         for parameter in vae.parameters():
             parameter.mul_(4.0)

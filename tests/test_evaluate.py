@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seqvae import evaluate as evaluation
-from seqvae.config import ImageModel, from_dict
+from seqvae.config import from_dict
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus, prepare
 from seqvae.data import Batches, Part
@@ -19,6 +19,7 @@ from seqvae.modalities.images.images import Images
 from seqvae.modalities.images.picture import Picture
 from seqvae.modalities.images.settings import ImageData
 from seqvae.modalities.text import Text
+from seqvae.settings import ImageModel
 from tests.modalities.images.made import stack
 from tests.training.small import MODEL, write_corpus
 

@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqvae.config import ImageModel, from_dict
+from seqvae.config import from_dict
 from seqvae.core.vae import VAE
 from seqvae.data import collate
 from seqvae.generate import Decoding, decode, encode, interpolate, prior_codes, reconstruct, sample
 from seqvae.nets.images import image_nets
 from seqvae.nets.likelihoods import Categorical
 from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+from seqvae.settings import ImageModel
 
 END = 2
 GREEDY = {"temperature": 0.0}

@@ -8,12 +8,13 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from seqvae import config as configuration
 from seqvae import pictures
+from seqvae.build import build_vae
 from seqvae.core.latent import plane_grid, principal_axes
 from seqvae.modalities.images.images import Images
 from seqvae.modalities.images.picture import Picture
-from seqvae.model import Model, build, load
+from seqvae.model import Model, load
+from seqvae.settings import build_config
 from seqvae.training.run import train
 from tests.training.small import EVERYTHING, write_corpus
 
@@ -29,10 +30,10 @@ def some_images(count: int, channels: int = 1) -> list[np.ndarray]:
 def model(latent: int = 2, channels: int = 1, posterior: str = "gaussian") -> Model:
     """An untrained model in double precision whose images depend on all units, on each one differently."""
     values = {"model": {"latent": latent, "widths": "7", "posterior": posterior}, "train": {"seed": 3}}
-    config = configuration.build("images", Images.data_config, Images.model_config, values)
+    config = build_config("images", Images.data_config, Images.model_config, values)
     images = Images(config.data)
     images.fit(lambda: [Picture(image.reshape(HEIGHT, WIDTH, channels)) for image in some_images(9, channels)])
-    vae = build(config, images).double()
+    vae = build_vae(config, images).double()
     with torch.no_grad():  # an untrained model would say the same whatever the code
         for parameter in vae.parameters():
             parameter.mul_(3.0)

@@ -9,7 +9,8 @@ import pytest
 
 from seqvae import modalities
 from seqvae.cli import main
-from seqvae.config import Objective, Train, options
+from seqvae.config import options
+from seqvae.settings import Objective, Train
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 COMMANDS = sorted(

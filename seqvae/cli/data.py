@@ -21,12 +21,12 @@ def mnist(to: Path, from_folder: Path | None) -> None:
 
     They are downloaded from one of two mirrors, or copied from a folder (--from). Each is checked by its sha256.
     """
-    from seqvae.cli.progress import Steps
+    from seqvae.cli.progress import ProgressBar
     from seqvae.downloads import mnist as fetch_mnist
 
     if from_folder is not None and not from_folder.is_dir():
         raise ValueError(f"there is no folder {from_folder}; give --from the folder of the downloaded files")
-    with Steps() as steps:
+    with ProgressBar() as steps:
         paths = fetch_mnist(to, from_folder, steps)
     for path in paths:
         click.echo(f"{path}: {path.stat().st_size:,} bytes, as published")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seqvae.modalities.midi.drums import Drums
     from seqvae.modalities.midi.grid import Segment
     from seqvae.modalities.midi.output import FileSet
-    from seqvae.modalities.midi.reading import Notes
+    from seqvae.modalities.midi.parser import Notes
     from seqvae.modalities.midi.sources import MidiFile
     from seqvae.model import Model
 
@@ -172,7 +172,7 @@ def _check_file(path: Path) -> None:
 
 def _notes(path: Path) -> "Notes":
     """The notes of a file. Raises ValueError when it is no MIDI file."""
-    from seqvae.modalities.midi.reading import MidiError, parse
+    from seqvae.modalities.midi.parser import MidiError, parse
     from seqvae.modalities.midi.sources import MidiFile, contents
 
     ((_, content),) = contents([MidiFile(path)])
@@ -242,7 +242,7 @@ def _of_split(drums: "Drums", sources: Sequence[Path]) -> "list[MidiFile]":
 
 def _all_windows(drums: "Drums", files: "Sequence[MidiFile]", report: "Report") -> Iterator[Named]:
     """The windows for training of all files, by FILE#INDEX."""
-    from seqvae.modalities.midi.reading import MidiError, parse
+    from seqvae.modalities.midi.parser import MidiError, parse
     from seqvae.modalities.midi.sources import contents
 
     bars, hop, reading = drums.data.bars, drums.data.hop, drums.reading

@@ -52,7 +52,7 @@ def evaluate(
     """
     if json_file is not None:
         check_file_place(json_file)
-    from seqvae.cli.progress import Steps
+    from seqvae.cli.progress import ProgressBar
     from seqvae.corpus import prepare
     from seqvae.evaluate import Settings
 
@@ -65,7 +65,7 @@ def evaluate(
         )
     names = ", ".join(map(str, data))
     tell_counts(names, prepare(model.modality, data).report)  # encoded once: the model finds it in the cache
-    with Steps() as steps:
+    with ProgressBar() as steps:
         settings = Settings(importance_samples=importance_samples, codes=codes, seed=seed)
         figures = model.evaluate(data, settings, steps)
     title = f"{run} on {names}{f' (split {source.split})' if source.split else ''}"

@@ -9,11 +9,11 @@ import click
 
 from seqvae.cli.options import run_argument
 from seqvae.cli.words import counted, data_lines
-from seqvae.config import SECTIONS
+from seqvae.settings import SECTIONS
 
 if TYPE_CHECKING:
-    from seqvae.checkpoint import Run
     from seqvae.model import Model
+    from seqvae.runs.run import Run
 
 
 @click.command()
@@ -23,10 +23,11 @@ def info(run: Path) -> None:
 
     Configuration, layers, data, validation history and checkpoints.
     """
-    from seqvae.model import Model, build, open_run
+    from seqvae.build import build_vae, open_run
+    from seqvae.model import Model
 
     folder, config, modality = open_run(run)
-    model = Model(config, modality, build(config, modality), folder)
+    model = Model(config, modality, build_vae(config, modality), folder)
     parameters = sum(parameter.numel() for parameter in model.vae.parameters())
     click.echo(f"{run}: {config.modality}, seqvae {folder.settings['version']}, {counted(parameters, 'parameters')}")
     _show_configuration(config.to_dict())

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from seqvae import config as configuration
 from seqvae.cli.items import face_of
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import data_argument, given_values, key_options, recipe_option
 from seqvae.cli.recipes import read_recipe
 from seqvae.cli.words import counted, report_lines
-from seqvae.config import few
+from seqvae.config import few, merge
+from seqvae.settings import build_config
 
 
 def _make(kind: Any) -> click.Command:
@@ -30,8 +30,8 @@ def _make(kind: Any) -> click.Command:
         if not data:
             raise click.UsageError("no data given; name at least one file")
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, ())
-        merged = configuration.merge(kind.defaults, values)
-        config = configuration.build(kind.name, kind.data_config, kind.model_config, merged)
+        merged = merge(kind.defaults, values)
+        config = build_config(kind.name, kind.data_config, kind.model_config, merged)
         _show(kind(config.data), data)
 
     command.params += key_options("data", kind.data_config, kind)

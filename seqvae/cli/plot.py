@@ -76,7 +76,7 @@ def plot(run: Path, data: tuple[Path, ...], only: tuple[str, ...], out: Path | N
     from seqvae.files import write_atomically
     from seqvae.nets.diagram import text_of
     from seqvae.pictures import layers
-    from seqvae.view.plots import png
+    from seqvae.view.sheet import png
 
     folder = own_folder(model) if out is None else out
     files = (file for path in data for file in model.modality.files_of(path))

@@ -138,7 +138,7 @@ def watcher(unit: str) -> Watcher:
     return Bar(console, unit) if console.is_terminal else Watcher(console, unit)
 
 
-class Steps:
+class ProgressBar:
     """What is done of work that tells (done, total, what): a bar on a terminal, elsewhere a line now and then."""
 
     def __init__(self) -> None:

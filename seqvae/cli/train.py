@@ -19,7 +19,8 @@ from seqvae.cli.options import (
     set_option,
 )
 from seqvae.cli.recipes import read_recipe
-from seqvae.config import Objective, Train, options
+from seqvae.config import options
+from seqvae.settings import Objective, Train
 
 HELP = """Train a model of {modality} on the files DATA and write it into the run folder --out.
 
@@ -106,7 +107,7 @@ def _make(kind: Any) -> click.Command:
 
 def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequence[Path]) -> None:
     """Raises ValueError when the run in `out` is of another modality, or was made from other data than are named."""
-    from seqvae.checkpoint import Run
+    from seqvae.runs.run import Run
 
     settings = Run(out).settings
     if settings["modality"] != modality:
@@ -123,7 +124,7 @@ def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequen
 
 def _finished_line(out: Path, step: int, values: Mapping[str, Any]) -> str:
     """That nothing was left to train, and how to go on."""
-    from seqvae.checkpoint import Run
+    from seqvae.runs.run import Run
 
     own = {**Run(out).settings["train"], **values.get("train", {})}
     more = f"--epochs above {own['epochs']}"
@@ -136,7 +137,7 @@ def _finished_line(out: Path, step: int, values: Mapping[str, Any]) -> str:
 
 def _show_next(out: Path, modality: str) -> None:
     """Where the run is, and what can be done with it."""
-    from seqvae.checkpoint import Run
+    from seqvae.runs.run import Run
 
     click.echo(f"the model is in {out}; next:")
     is_plain = Run(out).settings["model"]["posterior"] == "point"  # without a prior to sample from

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from seqvae.core.vae import VAE
-from seqvae.nets.likelihoods import Draw
+from seqvae.nets.likelihoods import Choice
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -64,7 +64,7 @@ def free_running_accuracy(
         x_prev = None
         for t in range(batch.x.shape[1]):
             h, state = decoder.step(state, x_prev)
-            x_prev = decoder.likelihood.draw(h, noise.at(t), Draw())
+            x_prev = decoder.likelihood.draw(h, noise.at(t), Choice())
             for_mode, for_draw = (
                 int(((x == batch.x[:, t]).reshape(len(batch), -1).all(1) & batch.mask[:, t]).sum())
                 for x in (decoder.likelihood.mode(h), x_prev)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from seqvae.config import SequenceModel
+from seqvae.settings import SequenceModel
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from seqvae.nets.cross_entropy import BRIGHTEST
-from seqvae.nets.likelihoods import Draw
+from seqvae.nets.likelihoods import Choice
 from seqvae.nets.pixels import (
     BernoulliPixels,
     GaussianPixels,
@@ -192,7 +192,7 @@ class ImageDecoder(nn.Module):
         """The mean image, rounded to grey levels."""
         return levels(self.likelihood.mean(self.layers(z))).unsqueeze(1)
 
-    def draw(self, z: Float[Tensor, "B Z"], noise: Noise, draw: Draw) -> UInt8[Tensor, "B 1 H W C"]:
+    def draw(self, z: Float[Tensor, "B Z"], noise: Noise, draw: Choice) -> UInt8[Tensor, "B 1 H W C"]:
         """One image for each code as `draw` says; the mean when it is greedy."""
         return self.likelihood.draw(self.layers(z), noise, draw).unsqueeze(1)
 

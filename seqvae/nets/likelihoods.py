@@ -19,7 +19,7 @@ CHUNK_ROWS = 1024  # rows of logits that exist at once; around this number the m
 
 
 @dataclass(frozen=True)
-class Draw:
+class Choice:
     """How one outcome is chosen: temperature (0 is the most probable), then the top k, then the nucleus p.
 
     top_k = 0 and top_p = 1 leave all outcomes in (top-k: Fan et al. 2018; nucleus: Holtzman et al. 2020).
@@ -55,7 +55,7 @@ class Likelihood(Protocol):
         """The most probable outcome of each row."""
         ...
 
-    def draw(self, h: Tensor, noise: Noise, draw: Draw) -> Tensor:
+    def draw(self, h: Tensor, noise: Noise, draw: Choice) -> Tensor:
         """One outcome of each row, chosen as `draw` says."""
         ...
 
@@ -109,7 +109,7 @@ class Categorical(nn.Module):
         """The most probable outcome of each row, in chunks of rows."""
         return torch.cat([self._logits(rows).argmax(-1) for rows in h.split(CHUNK_ROWS)])
 
-    def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Draw) -> Int[Tensor, " N"]:
+    def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Choice) -> Int[Tensor, " N"]:
         """One outcome of each row by the inverse of its distribution function; one random number a row."""
         if draw.greedy:
             return self.mode(h)
@@ -153,7 +153,7 @@ class Bernoulli(nn.Module):
         """The most probable outcome of each row: 1 where that is more probable than 0."""
         return (self.projection(h) > 0).long()
 
-    def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Draw) -> Int[Tensor, "N C"]:
+    def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Choice) -> Int[Tensor, "N C"]:
         """One outcome of each row; one random number a class.
 
         Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
@@ -181,7 +181,7 @@ def _exact(logits: Tensor) -> Tensor:
     return logits if logits.dtype == torch.float64 else logits.float()
 
 
-def filter_scores(scores: Float[Tensor, "N V"], draw: Draw) -> Float[Tensor, "N V"]:
+def filter_scores(scores: Float[Tensor, "N V"], draw: Choice) -> Float[Tensor, "N V"]:
     """Scores with the outcomes outside the top k, then outside the nucleus of mass p, at minus infinity.
 
     The nucleus is the smallest set of the most probable outcomes whose mass reaches p; it always holds one.

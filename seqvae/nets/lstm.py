@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqvae.nets.likelihoods import Draw, Likelihood, product_dtype
+from seqvae.nets.likelihoods import Choice, Likelihood, product_dtype
 from seqvae.nets.steps import Position, projected_rows
 from seqvae.noise import Noise, dropout
 from seqvae.types import Batch
@@ -78,7 +78,7 @@ def _reorder(x: Float[Tensor, "B T F"], order: Int[Tensor, "B T"]) -> Float[Tens
     return x.gather(1, order.unsqueeze(2).expand(-1, -1, x.shape[2]))
 
 
-class Steps(NamedTuple):
+class StepWeights(NamedTuple):
     """A decoder's weights as single steps want them: inputs and states of a layer side by side, constants added up.
 
     `rows` (V, 4H): what each outcome as the last one adds to the gates of the first layer; None where outcomes have no
@@ -103,7 +103,7 @@ class State(NamedTuple):
     c: Tensor
     t: int = 0
     gates: Tensor | None = None
-    steps: Steps | None = None
+    steps: StepWeights | None = None
 
     def select(self, rows: Tensor) -> "State":
         """The state of some of the rows, by index or mask."""
@@ -187,7 +187,7 @@ class LSTMDecoder(nn.Module):
         c, h = states.tanh().chunk(2)
         return h.contiguous(), c.contiguous()
 
-    def _steps(self, dtype: torch.dtype) -> tuple[Steps, Tensor, Tensor]:
+    def _steps(self, dtype: torch.dtype) -> tuple[StepWeights, Tensor, Tensor]:
         """The weights for steps, products in `dtype`; of the first layer those of the code (4H, Z), and its bias."""
         lstm, layers = self.lstm, range(self.lstm.num_layers)
         inputs, hidden = ([getattr(lstm, f"weight_{kind}_l{i}") for i in layers] for kind in ("ih", "hh"))
@@ -197,7 +197,7 @@ class LSTMDecoder(nn.Module):
         inputs[0] = step if rows is None else step[:, :0]
         weights = [torch.cat(pair, 1).to(dtype) for pair in zip(inputs, hidden, strict=True)]
         places = None if self.position is None else self.position(self.position.window) @ from_place.T
-        return Steps(step @ self.first, rows, places, tuple(weights), tuple(biases[1:])), from_code, biases[0]
+        return StepWeights(step @ self.first, rows, places, tuple(weights), tuple(biases[1:])), from_code, biases[0]
 
     def step(self, state: State, x_prev: Integer[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], State]:
         """One step: the output that the likelihood reads, and the next state."""
@@ -245,7 +245,7 @@ class LSTMDecoder(nn.Module):
         for t in range(max((t + 1 for t, some in enumerate(rows) if len(some)), default=0)):
             h, state = self.step(state, previous)
             if len(rows[t]):
-                chosen = self.likelihood.draw(h[rows[t]], own.select(rows[t]).at(t), Draw())
+                chosen = self.likelihood.draw(h[rows[t]], own.select(rows[t]).at(t), Choice())
                 read[rows[t], t] = chosen.to(read.dtype)
             previous = read[:, t]
         return read

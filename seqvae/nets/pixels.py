@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqvae.nets.cross_entropy import BRIGHTEST, LinearBernoulli, LogitBernoulli
-from seqvae.nets.likelihoods import Draw, product_dtype
+from seqvae.nets.likelihoods import Choice, product_dtype
 from seqvae.noise import Noise
 
 Discrete = bool | Literal["when binary"]
@@ -43,7 +43,7 @@ class PixelLikelihood(Protocol):
         """The mean of each pixel, 0 black and 1 white."""
         ...
 
-    def draw(self, h: Tensor, noise: Noise, draw: Draw) -> Tensor:
+    def draw(self, h: Tensor, noise: Noise, draw: Choice) -> Tensor:
         """One image for each row, as `draw` says; the mean when it is greedy."""
         ...
 
@@ -78,7 +78,7 @@ class BernoulliPixels(nn.Module):
         """The probability of white of each pixel."""
         return _exact(self._logits(h)).sigmoid()
 
-    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Draw) -> UInt8[Tensor, "N H W C"]:
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
         """Black or white for each pixel; the mean's grey levels when `draw` is greedy.
 
         Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
@@ -125,7 +125,7 @@ class GaussianPixels(nn.Module):
         """The location of each pixel, 0 black and 1 white."""
         return _sigmoid_mean(self.projection, h, self.shape)
 
-    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Draw) -> UInt8[Tensor, "N H W C"]:
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
         """A draw of each pixel, cut to black and white; the mean when `draw` is greedy.
 
         Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
@@ -167,7 +167,7 @@ class LaplacePixels(nn.Module):
         """The location of each pixel, 0 black and 1 white."""
         return _sigmoid_mean(self.projection, h, self.shape)
 
-    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Draw) -> UInt8[Tensor, "N H W C"]:
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
         """A draw of each pixel, cut to black and white; the mean when `draw` is greedy.
 
         Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
@@ -223,7 +223,7 @@ class LogisticPixels(nn.Module):
         scale = log_scale.exp()
         return (scale * (F.softplus(mean / scale) - F.softplus((mean - 1) / scale))).clamp(0.0, 1.0)
 
-    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Draw) -> UInt8[Tensor, "N H W C"]:
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
         """A level for each pixel by the inverse of its distribution function; the mean when `draw` is greedy.
 
         Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
@@ -245,7 +245,7 @@ def levels(mean: Float[Tensor, "*any"]) -> UInt8[Tensor, "*any"]:
     return mean.mul(BRIGHTEST).round_().clamp_(0, BRIGHTEST).to(torch.uint8)
 
 
-def _refuse_listed(draw: Draw) -> None:
+def _refuse_listed(draw: Choice) -> None:
     if draw.top_k or draw.top_p < 1.0:
         raise ValueError(
             f"top_k={draw.top_k}, top_p={draw.top_p} is not possible with pixels that are drawn each for itself, whose "

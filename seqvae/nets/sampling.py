@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqvae.nets.likelihoods import Draw
+from seqvae.nets.likelihoods import Choice
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -33,7 +33,7 @@ class StepDecoder(Protocol):
 
 
 def generate(
-    decoder: StepDecoder, z: Float[Tensor, "B Z"], noise: Noise, draw: Draw, max_steps: int, end: int | None
+    decoder: StepDecoder, z: Float[Tensor, "B Z"], noise: Noise, draw: Choice, max_steps: int, end: int | None
 ) -> Batch:
     """One sequence for each code, each step chosen as `draw` says; greedy draws use no noise.
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqvae.config import Train
+from seqvae.settings import Train
 
 
 class FiniteCheck:

@@ -2,9 +2,9 @@
 
 import torch
 
-from seqvae.config import Config, Train
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.schedules import kl_weight, sampling_probability
+from seqvae.settings import Config, Train
 
 
 def check_values(config: Config) -> None:

@@ -15,14 +15,14 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs, broadcast_object_list
 from torch import Tensor
 
-from seqvae.checkpoint import Checkpoint, Run
-from seqvae.config import Config
+from seqvae.build import load_weights, pick_device, weights_of
 from seqvae.core.importance import Draws
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.vae import VAE, Terms
 from seqvae.data import Batches
-from seqvae.model import load_weights, pick_device, weights_of
 from seqvae.noise import Noise
+from seqvae.runs.run import Checkpoint, Run
+from seqvae.settings import Config
 from seqvae.training.finite import FiniteCheck
 from seqvae.training.log import MetricsLog, Reporter
 from seqvae.training.optimizer import gradient_norm, make_optimizer, named_optimizer_tensors, restore_optimizer

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqvae.config import Train
 from seqvae.core.vae import VAE
+from seqvae.settings import Train
 
 
 def make_optimizer(vae: VAE, train: Train) -> torch.optim.Optimizer:

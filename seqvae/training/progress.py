@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from seqvae.config import Config, Objective, Train
 from seqvae.core.schedules import kl_weight, sampling_probability
+from seqvae.settings import Config, Objective, Train
 
 GROWTH = 0.75  # of the training, in which the importance samples grow to their last number
 

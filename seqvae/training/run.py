@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from seqvae import __version__, modalities
-from seqvae import config as configuration
-from seqvae.checkpoint import Run, check_free, held
-from seqvae.config import Config
+from seqvae.build import build_vae, load_weights, open_run, read_config
+from seqvae.config import few, merge
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus, prepare, repeated
 from seqvae.data import Batches, Part
 from seqvae.modalities.base import Modality, Report
-from seqvae.model import build, load_weights, open_run, paths_of, read_config
+from seqvae.model import paths_of
+from seqvae.runs.place import check_free, held
+from seqvae.runs.run import Run
+from seqvae.settings import SECTIONS, Config, build_config, changed_keys, with_train
 from seqvae.training.limits import check_values
 from seqvae.training.log import Reporter, Silent
 from seqvae.training.loop import accelerator_for, fit, in_first_process
@@ -83,14 +85,14 @@ def resume(
     """
     run = Run(Path(out))
     kind, own = modalities.get(run.settings["modality"]), read_config(run).to_dict()
-    own = {name: own[name] for name in configuration.SECTIONS}
-    merged = configuration.merge(own, values or {})
-    config = configuration.build(kind.name, kind.data_config, kind.model_config, merged)
+    own = {name: own[name] for name in SECTIONS}
+    merged = merge(own, values or {})
+    config = build_config(kind.name, kind.data_config, kind.model_config, merged)
     check_values(config)
-    changed = [key for key in configuration.changed_keys(own, config.to_dict()) if key not in CHANGEABLE_ON_RESUME]
+    changed = [key for key in changed_keys(own, config.to_dict()) if key not in CHANGEABLE_ON_RESUME]
     if changed:
         raise ValueError(
-            f"--resume continues with the run's own configuration, but {configuration.few(changed)} would change; only "
+            f"--resume continues with the run's own configuration, but {few(changed)} would change; only "
             f"{', '.join(CHANGEABLE_ON_RESUME)} may. Leave it out, or start a new run with --from {out}"
         )
     accelerator = accelerator_for(device, config.train.precision)
@@ -135,26 +137,25 @@ def _configure(
     """The configuration of a new run, and the modality of the run that it starts from."""
     kind = modalities.get(modality)
     if start_from is None:
-        merged = configuration.merge(kind.defaults, values)
-        config = configuration.build(modality, kind.data_config, kind.model_config, merged)
+        merged = merge(kind.defaults, values)
+        config = build_config(modality, kind.data_config, kind.model_config, merged)
         check_values(config)
         return config, None
     _, source, learned = open_run(Path(start_from))
     if source.modality != modality:
         raise ValueError(f"{start_from} is a model of {source.modality}, not {modality}; train it with that modality")
     base = {name: source.to_dict()[name] for name in ("data", "model")}
-    merged = configuration.merge(configuration.merge(kind.defaults, base), values)
-    config = configuration.build(modality, kind.data_config, kind.model_config, merged)
+    merged = merge(merge(kind.defaults, base), values)
+    config = build_config(modality, kind.data_config, kind.model_config, merged)
     check_values(config)
     changed = [
         key
-        for key in configuration.changed_keys(base, {name: config.to_dict()[name] for name in base})
+        for key in changed_keys(base, {name: config.to_dict()[name] for name in base})
         if not key.endswith("_dropout") and key.removeprefix("data.") not in kind.reading_keys
     ]
     if changed:
         raise ValueError(
-            f"--from keeps the model and encoding of {start_from}, but {configuration.few(changed)} would change; "
-            "leave it out"
+            f"--from keeps the model and encoding of {start_from}, but {few(changed)} would change; leave it out"
         )
     learned.data = config.data
     return config, learned
@@ -186,7 +187,7 @@ def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path])
     if learn_from is None:
         if validate_on is not None or test_on is not None:  # none of what is held out may be trained on
             raise ValueError(
-                f"the split 'train' has none of the files of {configuration.few(map(str, sources))}; give files to "
+                f"the split 'train' has none of the files of {few(map(str, sources))}; give files to "
                 "train on, or another table of splits"
             )
         return [prepare(modality, sources)]
@@ -209,7 +210,7 @@ def _create(
 
 def _starting_point(config: Config, modality: Modality, start_from: Path | str | None) -> VAE:
     """The model before its first step: drawn by the seed, or the best weights of the run that it starts from."""
-    vae = build(config, modality)
+    vae = build_vae(config, modality)
     if start_from is not None:
         source = Run(Path(start_from))
         load_weights(vae, source.weights(source.best_step()), source.path)
@@ -220,7 +221,7 @@ def _long_enough(config: Config, least_steps: int, corpora: Sequence[Corpus]) ->
     """The configuration with so many epochs that training has at least these steps."""
     train, (part, _) = config.train, parts(corpora, config.train.seed)
     steps = math.ceil(Batches(part, train.batch_size, train.batch_by).count() / train.accumulate)
-    return configuration.with_train(config, epochs=max(train.epochs, math.ceil(least_steps / steps)))
+    return with_train(config, epochs=max(train.epochs, math.ceil(least_steps / steps)))
 
 
 def _continue(out: Path, config: Config | None, accelerator: Any, reporter: Reporter, corpora: Sequence[Corpus]) -> Run:

@@ -1,5 +1,7 @@
 """The sheet that pictures are laid out on: lengths in inches from the top left, type, and colours for ten classes."""
 
+import io
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 INK, SOFT, FAINT = "#22252b", "#5d636e", "#c9ccd3"
-DOTS = 150  # an inch, as `plots.png` writes them
+DOTS = 150  # an inch, as `png` writes them
+LARGEST_SIDE = 20_000  # pixels
 MARGIN = 0.2
 TITLE, NOTE = 0.34, 0.29
 TITLE_LETTER, NOTE_LETTER = 0.118, 0.073  # their widest, on average
@@ -80,6 +83,17 @@ def frame(axes: Axes, sides: Sequence[str]) -> None:
         side.set_visible(name in sides)
         side.set(color=SOFT, linewidth=0.8)
     axes.tick_params(colors=SOFT, labelcolor=INK, labelsize=9, width=0.8)
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file of 150 dots an inch, of fewer where a side would exceed 20,000 dots."""
+    content = io.BytesIO()
+    dots = min(150.0, LARGEST_SIDE / max(figure.get_size_inches()))
+    with warnings.catch_warnings():
+        # A title may hold letters that the font has not; a box in their place is no reason to stop.
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+        figure.savefig(content, format="png", dpi=dots, metadata={"Software": None})
+    return content.getvalue()
 
 
 def _whole(inches: float) -> float:

@@ -58,7 +58,7 @@ def test_long_work_tells_a_line_now_and_then_where_there_is_no_terminal(
 ) -> None:
     clock = iter([0.0, 10.0, 31.0, 40.0, 62.0])
     monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
-    with progress.Steps() as steps:
+    with progress.ProgressBar() as steps:
         for done in (1, 2000, 3, 4000):
             steps(done, 9000, "likelihood")
     assert capsys.readouterr().err.splitlines() == ["likelihood: 2,000 of 9,000", "likelihood: 4,000 of 9,000"]

@@ -11,7 +11,8 @@ from click.testing import Result
 
 from seqvae import modalities
 from seqvae.cli.recipes import known_recipes
-from seqvae.config import build, merge, read_toml
+from seqvae.config import merge, read_toml
+from seqvae.settings import build_config
 from seqvae.training.limits import check_values
 
 KEYS = [
@@ -164,7 +165,7 @@ def test_every_recipe_starts_with_a_comment_that_says_what_it_is(name: str, seqv
 def test_every_recipe_is_a_configuration_that_can_be_trained(name: str) -> None:
     values = read_toml(known_recipes()[name])
     kind = modalities.get(values.pop("modality"))
-    check_values(build(kind.name, kind.data_config, kind.model_config, merge(kind.defaults, values)))
+    check_values(build_config(kind.name, kind.data_config, kind.model_config, merge(kind.defaults, values)))
 
 
 def test_the_cache_is_found_and_cleared(

@@ -18,7 +18,7 @@ from seqvae.core.importance import Draws
 from seqvae.core.vae import VAE, Decoder, Encoder
 from seqvae.data import collate
 from seqvae.modalities.base import Modality, Report
-from seqvae.nets.likelihoods import Draw
+from seqvae.nets.likelihoods import Choice
 from seqvae.nets.sampling import generate
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -70,8 +70,8 @@ def drawn(built: Built, z: Tensor, noise: Noise, steps: int) -> Batch:
     """An item for each code, of at most so many steps."""
     decoder = built.vae.decoder
     if decoder.has_steps:
-        return generate(decoder, z, noise, Draw(), steps, built.modality.end)
-    return Batch(decoder.draw(z, noise, Draw()), torch.ones(len(z), dtype=torch.int64), noise.keys)
+        return generate(decoder, z, noise, Choice(), steps, built.modality.end)
+    return Batch(decoder.draw(z, noise, Choice()), torch.ones(len(z), dtype=torch.int64), noise.keys)
 
 
 def codes(built: Built, rows: int) -> Tensor:

@@ -19,7 +19,7 @@ from seqvae.evaluation.reconstruction import (
     step_accuracy,
     token_accuracy,
 )
-from seqvae.nets.likelihoods import Draw
+from seqvae.nets.likelihoods import Choice
 from seqvae.nets.sampling import generate
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -82,7 +82,7 @@ def test_free_running_predicts_from_its_own_draws(sentences: list[Tensor], code_
     batch = token_batch(sentences, range(7))
     q = vae.posterior(batch)
     z = q.mean if code_seed is None else q.rsample(Noise(code_seed, batch.keys))
-    drawn = generate(vae.decoder, z, Noise(6, batch.keys), Draw(), batch.x.shape[1], None)
+    drawn = generate(vae.decoder, z, Noise(6, batch.keys), Choice(), batch.x.shape[1], None)
     predicted = vae.decoder.predict(z, Batch(drawn.x, drawn.lengths, batch.keys))
     expected = [int(((x == batch.x) & batch.mask).sum()) for x in (predicted, drawn.x)]
     assert expected[0] != expected[1]

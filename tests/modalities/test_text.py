@@ -11,10 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqvae.config import SequenceModel, build
 from seqvae.modalities import get
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.text import Text, TextData, lines
+from seqvae.settings import SequenceModel, build_config
 
 WORDS = TextData(tokenizer="word", vocabulary_size=0)
 
@@ -244,7 +244,7 @@ def test_the_size_counts_utf_8_bytes_and_the_line_end() -> None:
 )
 def test_impossible_options_are_refused(options: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError) as caught:
-        build("text", TextData, SequenceModel, {"data": options})
+        build_config("text", TextData, SequenceModel, {"data": options})
     assert str(caught.value) == sentence
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqvae.nets.likelihoods import Bernoulli, Categorical, Draw, Likelihood
+from seqvae.nets.likelihoods import Bernoulli, Categorical, Choice, Likelihood
 from seqvae.noise import Noise
 
 ROWS, HIDDEN, CLASSES = 11, 3, 4
@@ -80,7 +80,7 @@ def test_autocast_scores_in_single_precision() -> None:
 def test_classes_are_drawn_as_often_as_the_tempered_joint_distribution_says(temperature: float) -> None:
     rows = 40_000
     likelihood, h = fixed([0.1, 0.7, 0.4], rows)
-    drawn = likelihood.draw(h, Noise(0, torch.arange(rows)), Draw(temperature=temperature))
+    drawn = likelihood.draw(h, Noise(0, torch.arange(rows)), Choice(temperature=temperature))
     every = torch.tensor(list(itertools.product((0, 1), repeat=3)))
     expected = (likelihood.log_prob(h[:8], every) / temperature).softmax(0)
     counts = torch.bincount((drawn * torch.tensor([4, 2, 1])).sum(1), minlength=8)
@@ -88,14 +88,14 @@ def test_classes_are_drawn_as_often_as_the_tempered_joint_distribution_says(temp
         assert abs(share - p) <= 5 * math.sqrt(p * (1 - p) / rows)
 
 
-@pytest.mark.parametrize("draw", [Draw(temperature=0.0), Draw(top_k=1), Draw(temperature=1e-4)])
-def test_every_greedy_setting_takes_the_mode(draw: Draw) -> None:
+@pytest.mark.parametrize("draw", [Choice(temperature=0.0), Choice(top_k=1), Choice(temperature=1e-4)])
+def test_every_greedy_setting_takes_the_mode(draw: Choice) -> None:
     likelihood, h = fixed([0.1, 0.7, 0.4], 50)
     assert likelihood.draw(h, Noise(0, torch.arange(50)), draw).tolist() == [[0, 1, 0]] * 50
 
 
-@pytest.mark.parametrize("draw", [Draw(top_k=3), Draw(top_p=0.9)])
-def test_a_choice_among_listed_outcomes_is_refused(draw: Draw) -> None:
+@pytest.mark.parametrize("draw", [Choice(top_k=3), Choice(top_p=0.9)])
+def test_a_choice_among_listed_outcomes_is_refused(draw: Choice) -> None:
     with pytest.raises(ValueError, match=r"is not possible with 4 independent classes.*lower the temperature"):
         make().draw(states(), Noise(0, torch.arange(ROWS)), draw)
 
@@ -103,5 +103,5 @@ def test_a_choice_among_listed_outcomes_is_refused(draw: Draw) -> None:
 def test_an_example_draws_the_same_alone_and_in_any_batch() -> None:
     likelihood, h = make(), states()
     noise, order = Noise(0, torch.arange(ROWS)), torch.tensor([8, 1, 5])
-    drawn = likelihood.draw(h, noise, Draw())
-    assert torch.equal(likelihood.draw(h[order], noise.select(order), Draw()), drawn[order])
+    drawn = likelihood.draw(h, noise, Choice())
+    assert torch.equal(likelihood.draw(h[order], noise.select(order), Choice()), drawn[order])

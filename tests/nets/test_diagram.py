@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from seqvae.config import DrumModel, ImageModel
 from seqvae.core.vae import VAE
 from seqvae.modalities.sequences import sequence_nets
 from seqvae.nets.diagram import Layer, layers_of, text_of
 from seqvae.nets.images import image_nets
 from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.steps import Position, bits_of_labels, step_input
+from seqvae.settings import DrumModel, ImageModel
 from seqvae.types import Batch
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqvae.core.vae import VAE
 from seqvae.nets.images import Flat, ImageDecoder, ImageEncoder, Planes, image_nets
-from seqvae.nets.likelihoods import Draw
+from seqvae.nets.likelihoods import Choice
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -229,10 +229,10 @@ def test_the_mean_image_is_what_the_decoder_starts_near() -> None:
 @nets
 def test_draws_are_those_of_the_likelihood(sizes: Sizes) -> None:
     (_, decoder), z, noise = make((5, 9, 3), sizes), codes(), Noise(0, torch.arange(ROWS))
-    drawn = decoder.draw(z, noise, Draw())
-    assert torch.equal(drawn.squeeze(1), decoder.likelihood.draw(decoder.layers(z), noise, Draw()))
+    drawn = decoder.draw(z, noise, Choice())
+    assert torch.equal(drawn.squeeze(1), decoder.likelihood.draw(decoder.layers(z), noise, Choice()))
     assert set(drawn.unique().tolist()) == {0, 255}
-    assert torch.equal(decoder.draw(z, noise, Draw(temperature=0.0)), decoder.predict(z, batch((5, 9, 3))))
+    assert torch.equal(decoder.draw(z, noise, Choice(temperature=0.0)), decoder.predict(z, batch((5, 9, 3))))
 
 
 # Corruption -----------------------------------------------------------------------------------------------------

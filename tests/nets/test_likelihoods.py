@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seqvae.nets import likelihoods
-from seqvae.nets.likelihoods import Categorical, Draw, filter_scores
+from seqvae.nets.likelihoods import Categorical, Choice, filter_scores
 from seqvae.noise import Noise
 
 ROWS, HIDDEN, OUTCOMES = 11, 3, 7
@@ -173,16 +173,16 @@ PROBABILITIES = [0.05, 0.4, 0.0, 0.25, 0.3]
 @pytest.mark.parametrize(
     ("draw", "expected"),
     [
-        (Draw(), PROBABILITIES),
-        (Draw(temperature=0.5), [p * p / 0.315 for p in PROBABILITIES]),
-        (Draw(top_k=2), [0, 4 / 7, 0, 0, 3 / 7]),
-        (Draw(top_p=0.75), [0, 8 / 19, 0, 5 / 19, 6 / 19]),
-        (Draw(top_k=3, top_p=0.7), [0, 4 / 7, 0, 0, 3 / 7]),
-        (Draw(top_k=4, top_p=0.99, temperature=2.0), None),
+        (Choice(), PROBABILITIES),
+        (Choice(temperature=0.5), [p * p / 0.315 for p in PROBABILITIES]),
+        (Choice(top_k=2), [0, 4 / 7, 0, 0, 3 / 7]),
+        (Choice(top_p=0.75), [0, 8 / 19, 0, 5 / 19, 6 / 19]),
+        (Choice(top_k=3, top_p=0.7), [0, 4 / 7, 0, 0, 3 / 7]),
+        (Choice(top_k=4, top_p=0.99, temperature=2.0), None),
     ],
     ids=["all", "cold", "top-k", "nucleus", "both", "hot"],
 )
-def test_outcomes_are_drawn_as_often_as_their_probabilities_say(draw: Draw, expected: list[float] | None) -> None:
+def test_outcomes_are_drawn_as_often_as_their_probabilities_say(draw: Choice, expected: list[float] | None) -> None:
     if expected is None:
         roots = [math.sqrt(p) for p in PROBABILITIES]
         expected = [root / sum(roots) for root in roots]
@@ -194,8 +194,10 @@ def test_outcomes_are_drawn_as_often_as_their_probabilities_say(draw: Draw, expe
         assert abs(share - p) <= 5 * math.sqrt(p * (1 - p) / rows)
 
 
-@pytest.mark.parametrize("draw", [Draw(temperature=0.0), Draw(top_k=1), Draw(top_p=1e-9), Draw(temperature=1e-4)])
-def test_every_greedy_setting_takes_the_mode(draw: Draw) -> None:
+@pytest.mark.parametrize(
+    "draw", [Choice(temperature=0.0), Choice(top_k=1), Choice(top_p=1e-9), Choice(temperature=1e-4)]
+)
+def test_every_greedy_setting_takes_the_mode(draw: Choice) -> None:
     likelihood, h = fixed(PROBABILITIES, 50)
     assert likelihood.draw(h, Noise(0, torch.arange(50)), draw).tolist() == [1] * 50
 
@@ -203,49 +205,49 @@ def test_every_greedy_setting_takes_the_mode(draw: Draw) -> None:
 def test_an_example_draws_the_same_alone_and_in_any_batch() -> None:
     likelihood, (h, _) = make(), data()
     noise, order = Noise(0, torch.arange(ROWS)), torch.tensor([8, 1, 5])
-    drawn = likelihood.draw(h, noise, Draw())
-    assert torch.equal(likelihood.draw(h[order], noise.select(order), Draw()), drawn[order])
-    assert likelihood.draw(h[8:9], noise.select(order[:1]), Draw()).item() == drawn[8].item()
+    drawn = likelihood.draw(h, noise, Choice())
+    assert torch.equal(likelihood.draw(h[order], noise.select(order), Choice()), drawn[order])
+    assert likelihood.draw(h[8:9], noise.select(order[:1]), Choice()).item() == drawn[8].item()
 
 
 @pytest.mark.parametrize("uniform", [2.0**-53, 0.2, 1 - 2.0**-53])
 def test_an_outcome_of_probability_zero_is_never_drawn(uniform: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Noise, "uniform", lambda self, site, count: torch.full((1, count), uniform).double())
     likelihood, h = fixed([0.0, 0.25, 0.0, 0.75, 0.0], 1)
-    drawn = likelihood.draw(h, Noise(0, torch.arange(1)), Draw()).item()
+    drawn = likelihood.draw(h, Noise(0, torch.arange(1)), Choice()).item()
     assert drawn == (3 if uniform > 0.5 else 1)
 
 
-def filtered(probabilities: list[list[float]], draw: Draw) -> list[list[int]]:
+def filtered(probabilities: list[list[float]], draw: Choice) -> list[list[int]]:
     scores = filter_scores(torch.tensor(probabilities, dtype=torch.float64).log(), draw)
     return [row.isfinite().nonzero().flatten().tolist() for row in scores]
 
 
 def test_top_k_is_chosen_for_each_row_by_itself() -> None:
     probabilities = [[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1], [0.3, 0.1, 0.4, 0.2]]
-    assert filtered(probabilities, Draw(top_k=2)) == [[2, 3], [0, 1], [0, 2]]
-    assert filtered(probabilities, Draw(top_k=9)) == [[0, 1, 2, 3]] * 3
+    assert filtered(probabilities, Choice(top_k=2)) == [[2, 3], [0, 1], [0, 2]]
+    assert filtered(probabilities, Choice(top_k=9)) == [[0, 1, 2, 3]] * 3
 
 
 def test_top_k_keeps_exactly_k_where_outcomes_tie() -> None:
-    assert [len(row) for row in filtered([[0.25] * 4, [0.4, 0.2, 0.2, 0.2]], Draw(top_k=2))] == [2, 2]
+    assert [len(row) for row in filtered([[0.25] * 4, [0.4, 0.2, 0.2, 0.2]], Choice(top_k=2))] == [2, 2]
 
 
 def test_the_nucleus_is_the_smallest_set_that_reaches_the_mass() -> None:
     probabilities = [[0.1, 0.2, 0.3, 0.4], [0.97, 0.01, 0.01, 0.01]]
-    assert filtered(probabilities, Draw(top_p=0.69)) == [[2, 3], [0]]
-    assert filtered(probabilities, Draw(top_p=0.71)) == [[1, 2, 3], [0]]
-    assert filtered(probabilities, Draw(top_p=1.0)) == [[0, 1, 2, 3]] * 2
+    assert filtered(probabilities, Choice(top_p=0.69)) == [[2, 3], [0]]
+    assert filtered(probabilities, Choice(top_p=0.71)) == [[1, 2, 3], [0]]
+    assert filtered(probabilities, Choice(top_p=1.0)) == [[0, 1, 2, 3]] * 2
 
 
 def test_the_nucleus_is_that_of_what_top_k_leaves() -> None:
     # of 0.4 and 0.3 the first holds 57 % of the mass
-    assert filtered([[0.1, 0.2, 0.3, 0.4]], Draw(top_k=2, top_p=0.5)) == [[3]]
+    assert filtered([[0.1, 0.2, 0.3, 0.4]], Choice(top_k=2, top_p=0.5)) == [[3]]
 
 
 def test_scores_that_stay_are_not_changed() -> None:
     scores = torch.tensor([[0.1, 0.2, 0.3, 0.4]], dtype=torch.float64).log()
-    kept = filter_scores(scores, Draw(top_k=3, top_p=0.9))
+    kept = filter_scores(scores, Choice(top_k=3, top_p=0.9))
     assert torch.equal(kept[0, 1:], scores[0, 1:])
 
 
@@ -262,7 +264,7 @@ def test_scores_that_stay_are_not_changed() -> None:
 )
 def test_a_way_of_choosing_that_is_not_possible_is_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Draw(**settings)
+        Choice(**settings)
 
 
 def test_the_number_of_outcomes_is_that_of_the_projection() -> None:

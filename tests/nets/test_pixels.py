@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import AffineTransform, Laplace, Normal, SigmoidTransform, TransformedDistribution, Uniform
 
-from seqvae.nets.likelihoods import Draw
+from seqvae.nets.likelihoods import Choice
 from seqvae.nets.pixels import (
     AT_ZERO,
     LEAST_LOG_SCALE,
@@ -233,15 +233,15 @@ def test_gradients_are_those_of_finite_differences(kind: type) -> None:
 def test_greedy_draws_are_the_mean_in_grey_levels(kind: type) -> None:
     likelihood, h = make(kind), states()
     expected = (likelihood.mean(h) * 255).round().long()
-    for draw in (Draw(temperature=0.0), Draw(top_k=1)):
+    for draw in (Choice(temperature=0.0), Choice(top_k=1)):
         drawn = likelihood.draw(h, Noise(0, torch.arange(ROWS)), draw)
         assert drawn.dtype == torch.uint8
         assert torch.equal(drawn.long(), expected)
 
 
 @kinds
-@pytest.mark.parametrize("draw", [Draw(top_k=3), Draw(top_p=0.9)])
-def test_a_choice_among_listed_outcomes_is_refused(kind: type, draw: Draw) -> None:
+@pytest.mark.parametrize("draw", [Choice(top_k=3), Choice(top_p=0.9)])
+def test_a_choice_among_listed_outcomes_is_refused(kind: type, draw: Choice) -> None:
     with pytest.raises(ValueError, match=r"is not possible with pixels that are drawn each for itself.*temperature"):
         make(kind).draw(states(), Noise(0, torch.arange(ROWS)), draw)
 
@@ -250,15 +250,15 @@ def test_a_choice_among_listed_outcomes_is_refused(kind: type, draw: Draw) -> No
 def test_an_image_draws_the_same_alone_and_in_any_batch(kind: type) -> None:
     likelihood, h = make(kind), states()
     noise, order = Noise(0, torch.arange(ROWS)), torch.tensor([4, 1, 5])
-    drawn = likelihood.draw(h, noise, Draw())
-    assert torch.equal(likelihood.draw(h[order], noise.select(order), Draw()), drawn[order])
+    drawn = likelihood.draw(h, noise, Choice())
+    assert torch.equal(likelihood.draw(h[order], noise.select(order), Choice()), drawn[order])
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 2.0])
 def test_pixels_are_white_as_often_as_the_tempered_logits_say(temperature: float) -> None:
     rows, logits = 20_000, [-2.0, 0.3, 1.5]
     likelihood, h = fixed(BernoulliPixels, logits, rows)
-    drawn = likelihood.draw(h, Noise(0, torch.arange(rows)), Draw(temperature=temperature))
+    drawn = likelihood.draw(h, Noise(0, torch.arange(rows)), Choice(temperature=temperature))
     assert set(drawn.unique().tolist()) == {0, 255}
     for share, logit in zip((drawn == 255).double().mean(0).flatten().tolist(), logits, strict=True):
         p = 1 / (1 + math.exp(-logit / temperature))
@@ -268,7 +268,7 @@ def test_pixels_are_white_as_often_as_the_tempered_logits_say(temperature: float
 def test_levels_are_drawn_as_often_as_the_logistic_distribution_says() -> None:
     rows = 20_000
     likelihood, h = logistic(0.02, -3.5, rows)
-    drawn = likelihood.draw(h, Noise(0, torch.arange(rows)), Draw()).flatten().long()
+    drawn = likelihood.draw(h, Noise(0, torch.arange(rows)), Choice()).flatten().long()
     expected = likelihood.log_prob(h[:256], every_level()).exp()
     shares = torch.bincount(drawn, minlength=256) / rows
     assert ((shares - expected).abs() <= 5 * (expected * (1 - expected) / rows).sqrt() + 1e-4).all()
@@ -283,7 +283,7 @@ def test_a_temperature_multiplies_the_spread_of_draws(kind: type, temperature: f
         (likelihood, h), spread = logistic(0.5, math.log(scale), rows), math.pi / math.sqrt(3)
     else:
         (likelihood, h), spread = fixed(kind, [0.0], rows, scale=scale), {GaussianPixels: 1.0}.get(kind, math.sqrt(2))
-    shares = likelihood.draw(h, Noise(0, torch.arange(rows)), Draw(temperature=temperature)).double() / 255
+    shares = likelihood.draw(h, Noise(0, torch.arange(rows)), Choice(temperature=temperature)).double() / 255
     assert shares.mean().item() == pytest.approx(0.5, abs=0.005)
     assert shares.std().item() == pytest.approx(spread * scale * temperature, rel=0.03)
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqvae.nets.likelihoods import Categorical, Draw, filter_scores
+from seqvae.nets.likelihoods import Categorical, Choice, filter_scores
 from seqvae.nets.lstm import LSTMDecoder, State
 from seqvae.nets.sampling import beam_search, generate
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
 END = 2
-GREEDY = Draw(temperature=0.0)
+GREEDY = Choice(temperature=0.0)
 
 
 def lstm_decoder(outcomes: int = 7, latent: int = 3) -> LSTMDecoder:
@@ -88,7 +88,7 @@ class Coins:
     def mode(self, h: Tensor) -> Tensor:
         return torch.ones(len(h), 3, dtype=torch.int64)
 
-    def draw(self, h: Tensor, noise: Noise, draw: Draw) -> Tensor:
+    def draw(self, h: Tensor, noise: Noise, draw: Choice) -> Tensor:
         return (noise.uniform("coins", 3) < 0.5).long()
 
 
@@ -108,9 +108,9 @@ class CoinDecoder:
 # Draws and greedy decoding
 
 
-@pytest.mark.parametrize("draw", [Draw(), Draw(temperature=0.7, top_k=4), Draw(top_p=0.8), GREEDY])
+@pytest.mark.parametrize("draw", [Choice(), Choice(temperature=0.7, top_k=4), Choice(top_p=0.8), GREEDY])
 @pytest.mark.parametrize("latent", [3, 0])
-def test_a_row_does_not_depend_on_the_batch_that_it_is_in(draw: Draw, latent: int) -> None:
+def test_a_row_does_not_depend_on_the_batch_that_it_is_in(draw: Choice, latent: int) -> None:
     decoder, z = lstm_decoder(latent=latent), codes(11, latent)
     together = rows_of(generate(decoder, z, noise(11), draw, 9, END))
     alone = [rows_of(generate(decoder, z[i : i + 1], Noise(0, torch.tensor([i])), draw, 9, END))[0] for i in range(11)]
@@ -122,9 +122,9 @@ def test_a_row_does_not_depend_on_the_batch_that_it_is_in(draw: Draw, latent: in
 
 def test_the_seed_and_the_key_change_what_is_drawn() -> None:
     decoder, z = lstm_decoder(), codes(1).expand(4, -1)
-    first = rows_of(generate(decoder, z, noise(4), Draw(), 9, None))
-    assert rows_of(generate(decoder, z, noise(4), Draw(), 9, None)) == first
-    assert rows_of(generate(decoder, z, noise(4, seed=1), Draw(), 9, None)) != first
+    first = rows_of(generate(decoder, z, noise(4), Choice(), 9, None))
+    assert rows_of(generate(decoder, z, noise(4), Choice(), 9, None)) == first
+    assert rows_of(generate(decoder, z, noise(4, seed=1), Choice(), 9, None)) != first
     assert len({tuple(row) for row in first}) == 4
 
 
@@ -132,12 +132,12 @@ def test_generation_leaves_torchs_own_generator_alone() -> None:
     before = torch.get_rng_state()
     decoder, z = lstm_decoder(), codes(4)
     before = torch.get_rng_state()
-    generate(decoder, z, noise(4), Draw(), 9, END)
+    generate(decoder, z, noise(4), Choice(), 9, END)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("greedy", [GREEDY, Draw(temperature=1.5, top_k=1)])
-def test_greedy_takes_the_teacher_forced_argmax_and_no_noise(greedy: Draw) -> None:
+@pytest.mark.parametrize("greedy", [GREEDY, Choice(temperature=1.5, top_k=1)])
+def test_greedy_takes_the_teacher_forced_argmax_and_no_noise(greedy: Choice) -> None:
     decoder, z = lstm_decoder(), codes(11)
     batch = generate(decoder, z, noise(11), greedy, 9, END)
     predicted = decoder.predict(z, batch)
@@ -146,7 +146,7 @@ def test_greedy_takes_the_teacher_forced_argmax_and_no_noise(greedy: Draw) -> No
 
 
 def test_lengths_count_the_end_step_and_nothing_stands_behind_it() -> None:
-    batch = generate(lstm_decoder(), codes(64), noise(64), Draw(), 9, END)
+    batch = generate(lstm_decoder(), codes(64), noise(64), Choice(), 9, END)
     ended = 0
     for row, length in zip(batch.x.tolist(), batch.lengths.tolist(), strict=True):
         assert END not in row[: length - 1]
@@ -158,7 +158,7 @@ def test_lengths_count_the_end_step_and_nothing_stands_behind_it() -> None:
 
 
 def test_without_an_end_all_rows_have_the_greatest_length() -> None:
-    batch = generate(lstm_decoder(), codes(5), noise(5), Draw(), 9, None)
+    batch = generate(lstm_decoder(), codes(5), noise(5), Choice(), 9, None)
     assert batch.x.shape == (5, 9)
     assert batch.lengths.tolist() == [9] * 5
     assert (batch.x == END).any()
@@ -168,21 +168,21 @@ def test_the_batch_is_as_wide_as_its_longest_row() -> None:
     decoder = lstm_decoder()
     with torch.no_grad():
         decoder.likelihood.projection.bias[END] = 1e3
-    batch = generate(decoder, codes(5), noise(5), Draw(), 9, END)
+    batch = generate(decoder, codes(5), noise(5), Choice(), 9, END)
     assert batch.x.tolist() == [[END]] * 5
     assert batch.lengths.tolist() == [1] * 5
 
 
 def test_finished_rows_leave_the_computation() -> None:
     spy = Spy(lstm_decoder())
-    lengths = generate(spy, codes(64), noise(64), Draw(), 9, END).lengths
+    lengths = generate(spy, codes(64), noise(64), Choice(), 9, END).lengths
     assert spy.rows == [int((lengths > step).sum()) for step in range(int(lengths.max()))]
     assert spy.rows[-1] < spy.rows[0]
 
 
 def test_sampled_sequences_score_the_same_step_by_step_and_teacher_forced() -> None:
     decoder, z = lstm_decoder(), codes(11)
-    batch = generate(decoder, z, noise(11), Draw(), 9, END)
+    batch = generate(decoder, z, noise(11), Choice(), 9, END)
     with torch.no_grad():
         walked = [step_path_log_prob(decoder, code, row) for code, row in zip(z, rows_of(batch), strict=True)]
         scored = decoder.step_log_prob(z, batch).sum(1)
@@ -195,7 +195,7 @@ def test_draws_follow_the_softmax_of_the_scores_over_the_temperature(temperature
     with torch.no_grad():
         h, _ = decoder.step(decoder.start(z), None)
         expected = (decoder.likelihood.scores(h)[0] / temperature).softmax(0)
-        drawn = generate(decoder, z.expand(count, -1), noise(count), Draw(temperature), 1, None).x.flatten()
+        drawn = generate(decoder, z.expand(count, -1), noise(count), Choice(temperature), 1, None).x.flatten()
     share = torch.bincount(drawn, minlength=7) / count
     # five standard errors: wrong once in 250,000 runs for each of the 7 outcomes
     assert ((share - expected).abs() < 5 * (expected * (1 - expected) / count).sqrt()).all()
@@ -207,7 +207,7 @@ def test_whole_sequences_are_drawn_as_often_as_they_are_probable() -> None:
     probability = [math.exp(x) for x in log_probs(decoder, z[0], sequences)]
     assert sum(probability) == pytest.approx(1.0, abs=1e-12)
     with torch.no_grad():
-        drawn = Counter(map(tuple, rows_of(generate(decoder, z.expand(count, -1), noise(count), Draw(), 3, END))))
+        drawn = Counter(map(tuple, rows_of(generate(decoder, z.expand(count, -1), noise(count), Choice(), 3, END))))
     for sequence, p in zip(sequences, probability, strict=True):
         # five standard errors and one draw, since the rarest are not normally distributed
         assert abs(drawn[tuple(sequence)] - count * p) < 5 * math.sqrt(count * p * (1 - p)) + 1
@@ -216,7 +216,7 @@ def test_whole_sequences_are_drawn_as_often_as_they_are_probable() -> None:
 # Top-k and top-p
 
 
-def first_outcomes(decoder: LSTMDecoder, z: Tensor, draw: Draw, count: int = 3000) -> list[set[int]]:
+def first_outcomes(decoder: LSTMDecoder, z: Tensor, draw: Choice, count: int = 3000) -> list[set[int]]:
     """The outcomes of the first step that come up in `count` draws of each code, all drawn in one batch."""
     drawn = generate(decoder, z.repeat_interleave(count, 0), noise(count * len(z)), draw, 1, None).x
     return [set(row.tolist()) for row in drawn.unflatten(0, (len(z), count)).flatten(1)]
@@ -234,7 +234,7 @@ def test_top_k_is_chosen_for_each_row_and_not_for_the_batch() -> None:
     expected = [set(sorted(range(7), key=p.__getitem__)[-2:]) for p in first_probabilities(decoder, z)]
     assert len(set().union(*expected)) > 2
     # flattened by a temperature of 3, so that both of each pair come up
-    assert first_outcomes(decoder, z, Draw(temperature=3.0, top_k=2)) == expected
+    assert first_outcomes(decoder, z, Choice(temperature=3.0, top_k=2)) == expected
 
 
 @torch.no_grad()
@@ -246,19 +246,19 @@ def test_top_p_is_chosen_for_each_row_and_not_for_the_batch() -> None:
         size = next(n for n in range(1, 8) if sum(p[outcome] for outcome in ordered[:n]) >= 0.8)
         expected.append(set(ordered[:size]))
     assert len({len(nucleus) for nucleus in expected}) > 1
-    assert first_outcomes(decoder, z, Draw(top_p=0.8)) == expected
+    assert first_outcomes(decoder, z, Choice(top_p=0.8)) == expected
 
 
 def test_top_k_keeps_exactly_k_of_equal_scores() -> None:
     scores = torch.tensor([[0.0] * 5, [1.0, 3.0, 3.0, 3.0, 0.0]])
     for k in range(1, 6):
-        assert filter_scores(scores, Draw(top_k=k)).isfinite().sum(1).tolist() == [k, k]
-    assert set(filter_scores(scores, Draw(top_k=2))[1].tolist()) == {3.0, -torch.inf}
+        assert filter_scores(scores, Choice(top_k=k)).isfinite().sum(1).tolist() == [k, k]
+    assert set(filter_scores(scores, Choice(top_k=2))[1].tolist()) == {3.0, -torch.inf}
 
 
 def test_top_p_always_keeps_the_most_probable_outcome() -> None:
     scores = torch.tensor([[0.0] * 5, [0.0, 9.0, 1.0, 2.0, 3.0]])
-    kept = filter_scores(scores, Draw(top_p=1e-12)).isfinite()
+    kept = filter_scores(scores, Choice(top_p=1e-12)).isfinite()
     assert kept.sum(1).tolist() == [1, 1]
     assert kept[1].tolist() == [False, True, False, False, False]
 
@@ -352,7 +352,7 @@ def test_beam_search_computes_live_hypotheses_only() -> None:
 
 
 def test_steps_of_several_features_are_drawn_and_decoded_greedily() -> None:
-    drawn = generate(CoinDecoder(), codes(5, 2), noise(5), Draw(), 4, None)
+    drawn = generate(CoinDecoder(), codes(5, 2), noise(5), Choice(), 4, None)
     assert drawn.x.shape == (5, 4, 3)
     assert drawn.x[:, 2].tolist() == (noise(5).at(2).uniform("coins", 3) < 0.5).long().tolist()
     assert generate(CoinDecoder(), codes(5, 2), noise(5), GREEDY, 4, None).x.unique().tolist() == [1]
@@ -366,7 +366,7 @@ def test_beam_search_refuses_outcomes_that_cannot_be_listed() -> None:
 def test_impossible_numbers_are_refused() -> None:
     decoder, z = lstm_decoder(), codes(2)
     with pytest.raises(ValueError, match="max_steps=0 is not possible; give 1 or more"):
-        generate(decoder, z, noise(2), Draw(), 0, END)
+        generate(decoder, z, noise(2), Choice(), 0, END)
     with pytest.raises(ValueError, match="max_steps=-1 is not possible; give 1 or more"):
         beam_search(decoder, z, 2, -1, END)
     with pytest.raises(ValueError, match="beam=0 is not possible; give 1"):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqvae.core.vae import VAE
-from seqvae.nets.likelihoods import Bernoulli, Categorical, Draw, Likelihood
+from seqvae.nets.likelihoods import Bernoulli, Categorical, Choice, Likelihood
 from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
 from seqvae.nets.sampling import generate
 from seqvae.nets.steps import Position, step_input
@@ -51,7 +51,7 @@ def own(noise: Noise) -> Noise:
 @forms
 def test_at_probability_one_a_decoder_reads_what_it_would_generate(labels: bool) -> None:
     net, data, z = decoder(labels), batch(labels), codes()
-    generated = generate(net, z, own(noise(data)), Draw(), STEPS, None)
+    generated = generate(net, z, own(noise(data)), Choice(), STEPS, None)
     read = net.draw_inputs(z, data, noise(data), 1.0)
     assert torch.equal(read, generated.x[:, :-1])
     assert not torch.equal(read, data.x[:, :-1])
@@ -69,7 +69,7 @@ def test_scores_and_gradients_are_those_of_sampling_on_the_way(labels: bool) -> 
         h, state = net.step(state, previous)
         scores.append(net.likelihood.log_prob(h, data.x[:, t]) * data.mask[:, t])
         if t < STEPS - 1:
-            draws = net.likelihood.draw(h.detach(), own(noise(data)).at(t), Draw())
+            draws = net.likelihood.draw(h.detach(), own(noise(data)).at(t), Choice())
             chosen = drawn[:, t] if labels else drawn[:, t, None]
             previous = torch.where(chosen, draws, data.x[:, t])
     expected = torch.stack(scores, 1)

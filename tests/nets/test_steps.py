@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqvae.nets.likelihoods import Bernoulli, Categorical, Draw
+from seqvae.nets.likelihoods import Bernoulli, Categorical, Choice
 from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
 from seqvae.nets.sampling import beam_search, generate
 from seqvae.nets.steps import ClassBits, OneHot, Position, SharedEmbedding, bits_of_labels, projected_rows, step_input
@@ -224,12 +224,12 @@ def test_every_parameter_gets_a_gradient(kind: str) -> None:
 @kinds
 def test_generation_makes_steps_of_its_kind_and_a_row_alone_makes_the_same(kind: str) -> None:
     net, z, noise = decoder(kind), codes(9), Noise(0, torch.arange(9))
-    drawn = generate(net, z, noise, Draw(), 10, None)
+    drawn = generate(net, z, noise, Choice(), 10, None)
     assert drawn.x.shape == ((9, 10) if KINDS[kind][0] else (9, 10, CLASSES))
     assert 1 < len(drawn.x.unique()) <= int(drawn.x.max()) + 1 <= (LABELS if KINDS[kind][0] else 2)
     rows = torch.tensor([6, 1])
-    assert torch.equal(generate(net, z[rows], noise.select(rows), Draw(), 10, None).x, drawn.x[rows])
-    greedy = generate(net, z, noise, Draw(temperature=0.0), 10, None)
+    assert torch.equal(generate(net, z[rows], noise.select(rows), Choice(), 10, None).x, drawn.x[rows])
+    greedy = generate(net, z, noise, Choice(temperature=0.0), 10, None)
     assert torch.equal(net.predict(z, greedy), greedy.x)
 
 

@@ -13,7 +13,7 @@ import pretty_midi
 import pytest
 from click.testing import CliRunner, Result
 
-from seqvae.modalities.midi.reading import parse
+from seqvae.modalities.midi.parser import parse
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from seqvae.checkpoint import Run
+from seqvae.runs.run import Run
 from seqvae.training.log import CLOCK_FIELDS, Silent
 
 WORDS = ("the", "a", "cat", "dog", "bird", "sees", "likes", "finds", "small", "red", "old", "and", "not", "today")

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqvae.checkpoint import Run
-from seqvae.config import DrumModel, build
+from seqvae.build import open_run
 from seqvae.corpus import prepare
 from seqvae.data import Batches, Part
 from seqvae.modalities.base import Report
@@ -17,8 +16,10 @@ from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drums import Drums
 from seqvae.modalities.midi.settings import DrumData
 from seqvae.modalities.midi.writing import to_midi, write_midi
-from seqvae.model import load, open_run
+from seqvae.model import load
 from seqvae.noise import Noise
+from seqvae.runs.run import Run
+from seqvae.settings import DrumModel, build_config
 from seqvae.training.run import parts, resume, train
 from tests.training.small import records
 
@@ -146,9 +147,9 @@ def test_files_that_are_all_held_out_are_refused(folder: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["mix", "drop", "rotate"])
 def test_a_share_of_windows_is_at_most_all_of_them(name: str) -> None:
-    assert getattr(build("drums", DrumData, DrumModel, {"data": {name: 1.0}}).data, name) == 1.0
+    assert getattr(build_config("drums", DrumData, DrumModel, {"data": {name: 1.0}}).data, name) == 1.0
     with pytest.raises(ValueError, match=rf"^data.{name}=1.005 is not possible; give 0 to 1$"):
-        build("drums", DrumData, DrumModel, {"data": {name: 1.005}})
+        build_config("drums", DrumData, DrumModel, {"data": {name: 1.005}})
 
 
 def test_a_model_goes_on_with_files_that_are_read_otherwise(folder: Path, whole: Run, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from seqvae.checkpoint import Run
-from seqvae.config import Config, ImageModel, build
+from seqvae.build import build_vae as initial
+from seqvae.build import open_run
 from seqvae.core.importance import Draws
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare
@@ -17,9 +17,10 @@ from seqvae.data import Batches, Part
 from seqvae.evaluation.likelihood import importance_weighted_nll
 from seqvae.modalities.images.images import Images
 from seqvae.modalities.images.settings import ImageData
-from seqvae.model import Model, load, open_run
-from seqvae.model import build as initial
+from seqvae.model import Model, load
 from seqvae.noise import Noise
+from seqvae.runs.run import Run
+from seqvae.settings import Config, ImageModel, build_config
 from seqvae.training import loop
 from seqvae.training.limits import check_values
 from seqvae.training.loop import Interrupted
@@ -76,7 +77,7 @@ def draws_of_steps(monkeypatch: pytest.MonkeyPatch) -> list[Draws]:
 
 
 def config_of(**objective: Any) -> Config:
-    return build("images", ImageData, ImageModel, {"objective": objective, "train": {"epochs": 4}})
+    return build_config("images", ImageData, ImageModel, {"objective": objective, "train": {"epochs": 4}})
 
 
 def test_the_draws_grow_by_equal_factors_over_three_quarters_of_the_training() -> None:
@@ -259,8 +260,8 @@ def test_points_have_no_kl_and_codes_that_no_noise_draws(name: str, folder: Path
 )
 def test_objectives_that_exclude_each_other_are_refused(section: dict[str, dict[str, Any]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        check_values(build("images", ImageData, ImageModel, section))
-    check_values(build("images", ImageData, ImageModel, {"objective": WEIGHTED}))
+        check_values(build_config("images", ImageData, ImageModel, section))
+    check_values(build_config("images", ImageData, ImageModel, {"objective": WEIGHTED}))
 
 
 def test_a_modality_learns_from_what_is_kept_for_training_alone(tmp_path: Path) -> None:

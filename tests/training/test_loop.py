@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from seqvae import config as configuration
 from seqvae import data, modalities
-from seqvae.checkpoint import Run
+from seqvae.build import build_vae
 from seqvae.corpus import prepare
 from seqvae.data import Batches, Part
 from seqvae.evaluation.latent import active_units, collect_posterior
 from seqvae.evaluation.likelihood import elbo, perplexity
-from seqvae.model import Model, build
+from seqvae.model import Model
+from seqvae.runs.run import Run
+from seqvae.settings import Train, build_config
 from seqvae.training import loop
 from seqvae.training import run as training
 from seqvae.training.finite import FiniteCheck
@@ -69,10 +70,10 @@ def test_accumulated_batches_are_one_large_batch(
 
 def test_validation_gives_the_figures_of_the_evaluation(corpus: Path) -> None:
     kind = modalities.get("text")
-    config = configuration.build("text", kind.data_config, kind.model_config, values())
+    config = build_config("text", kind.data_config, kind.model_config, values())
     modality = kind(config.data)
     fit_modality(modality, [corpus])
-    vae = build(config, modality).double()
+    vae = build_vae(config, modality).double()
     with torch.no_grad():
         vae.to_posterior.weight.mul_(5.0)
     batches = Batches(Part(prepare(modality, [corpus])), 7)
@@ -150,7 +151,7 @@ def test_weights_that_overflow_are_never_written(corpus: Path, tmp_path: Path) -
 
 
 def test_steps_that_are_checked_together_name_the_first_bad_one() -> None:
-    config = configuration.Train(learning_rate=0.25)
+    config = Train(learning_rate=0.25)
     check = FiniteCheck(config)
     one, nan = torch.tensor(1.0), torch.tensor(float("nan"))
     check.note(1, 1, np.array([3]), one, one)
@@ -304,7 +305,7 @@ def test_the_log_never_grows_on_resume_and_writes_valid_json(tmp_path: Path) -> 
 
 def test_a_figure_that_is_not_a_number_is_never_the_best() -> None:
     progress = Progress(step=3)
-    config = configuration.Train(decay_patience=1, decay=0.5)
+    config = Train(decay_patience=1, decay=0.5)
     assert progress.judge(5.0, config) == (True, False)
     assert progress.judge(5.0, config) == (False, True)
     assert progress.rate_factor == 0.5

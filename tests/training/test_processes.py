@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seqvae.checkpoint import Run
 from seqvae.data import Batches
+from seqvae.runs.run import Run
 from seqvae.training.run import train
 from tests.training.small import SETTINGS_OF_TWO, assert_close, records, write_corpus
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from seqvae.config import Objective, Train, build
 from seqvae.modalities.text import Text
+from seqvae.settings import Objective, Train, build_config
 from seqvae.training.limits import check_values
 from seqvae.training.progress import Progress
 
@@ -50,6 +50,6 @@ def test_the_share_of_drawn_inputs_follows_the_steps() -> None:
     ],
 )
 def test_values_that_exclude_each_other_are_refused(section: dict[str, dict[str, float]], message: str) -> None:
-    config = build("text", Text.data_config, Text.model_config, section)
+    config = build_config("text", Text.data_config, Text.model_config, section)
     with pytest.raises(ValueError, match=message):
         check_values(config)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from seqvae import checkpoint
-from seqvae.checkpoint import Run
+from seqvae import files
+from seqvae.runs.run import Run
 from seqvae.training import loop
 from seqvae.training.loop import Interrupted
 from seqvae.training.run import resume, train
@@ -64,7 +64,7 @@ def die_at_replacement(monkeypatch: pytest.MonkeyPatch, which: int) -> None:
             os._exit(9)
         replace(source, target)
 
-    monkeypatch.setattr(checkpoint.os, "replace", replace_or_die)
+    monkeypatch.setattr(files.os, "replace", replace_or_die)
 
 
 def test_the_run_that_is_compared_uses_every_mechanism(alone: Run) -> None:

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from seqvae.checkpoint import Run, held
+from seqvae.build import build_vae, open_run
 from seqvae.corpus import prepare
 from seqvae.data import Part
 from seqvae.evaluate import Settings
 from seqvae.modalities.base import Report
-from seqvae.model import Model, build, open_run
+from seqvae.model import Model
+from seqvae.runs.place import held
+from seqvae.runs.run import Run
 from seqvae.training import run as training
 from seqvae.training.run import parts, resume, train
 from tests.training.processes import dies
@@ -100,7 +102,7 @@ def test_a_full_disk_while_a_run_is_created_costs_nothing(
         raise OSError(28, "No space left on device")
 
     before = contents(source.path)
-    monkeypatch.setattr("seqvae.checkpoint._write_with_manifest", full)
+    monkeypatch.setattr("seqvae.runs.run.write_with_manifest", full)
     with pytest.raises(OSError, match="No space left"):
         train("text", [corpus], source.path, values(), device="cpu", overwrite=True)
     assert contents(source.path) == before
@@ -118,7 +120,7 @@ def test_the_old_run_comes_back_when_the_first_checkpoint_of_the_new_one_fails(
 
     shutil.copytree(source.path, tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr("seqvae.checkpoint.tensors_to_bytes", full)
+        patch.setattr("seqvae.runs.run.tensors_to_bytes", full)
         with pytest.raises(OSError, match="No space left"):
             overwrite(corpus, tmp_path / "run")
     assert contents(tmp_path / "run") == contents(source.path)
@@ -205,7 +207,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
     def read_only(*arguments: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("seqvae.checkpoint.os.open", read_only)
+    monkeypatch.setattr("seqvae.runs.place.os.open", read_only)
     with pytest.raises(PermissionError):
         train("text", [corpus], tmp_path / "new" / "run", values(), device="cpu")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -317,7 +319,7 @@ def test_separate_validation_data_are_used_whole(corpus: Path, tmp_path: Path) -
     run = train("text", [corpus], tmp_path / "run", values(epochs=1), valid=[held_out], device="cpu")
     assert [run.report[name]["items"] for name in ("train", "valid")] == [60, 13]
     _, config, modality = open_run(run.path)
-    vae = build(config, modality)
+    vae = build_vae(config, modality)
     assert sum(p.numel() for p in vae.parameters()) == sum(w.numel() for w in run.weights(run.steps()[-1]).values())
     evaluated = Model.load(run.path, "cpu").evaluate([held_out])
     # the same items and the same bound, by another draw of z

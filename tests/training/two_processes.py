@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from accelerate import PartialState
 
-from seqvae.checkpoint import Run
+from seqvae.runs.run import Run
 from seqvae.training import loop
 from seqvae.training.log import MetricsLog
 from seqvae.training.loop import Interrupted
@@ -25,7 +25,7 @@ def refuse_to_write(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Run, "save", refuse)
     patch.setattr(Run, "create", refuse)
     patch.setattr(MetricsLog, "__init__", refuse)
-    patch.setattr(sys.modules[Run.__module__], "write_atomically", refuse)
+    patch.setattr("seqvae.runs.verified.write_atomically", refuse)
 
 
 def signal_after(patch: pytest.MonkeyPatch, step: int) -> None:

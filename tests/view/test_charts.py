@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from seqvae.view import charts
-from seqvae.view.plots import png
-from seqvae.view.sheet import AMBER, BLUE, COLOURS, MINT, OTHER
+from seqvae.view.sheet import AMBER, BLUE, COLOURS, MINT, OTHER, png
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from seqvae.view import pictures
-from seqvae.view.plots import png
+from seqvae.view.sheet import png
 
 
 def some_images(count: int, *shape: int) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from seqvae.config import ImageModel, read_json
+from seqvae.config import read_json
 from seqvae.files import write_atomically
 from seqvae.modalities.base import Arrangement, Report, Split
 from seqvae.modalities.images.given import as_pixels
@@ -25,6 +25,7 @@ from seqvae.modalities.images.reading import (
     splits_of,
 )
 from seqvae.modalities.images.settings import DEFAULTS, LEAST_STEPS, READING_KEYS, ImageData
+from seqvae.settings import ImageModel
 
 if TYPE_CHECKING:
     from seqvae.nets.images import ImageDecoder, ImageEncoder

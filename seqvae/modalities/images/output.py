@@ -37,7 +37,7 @@ def write_images(
     originals: Sequence[np.ndarray] = (),
 ) -> None:
     """Write images (H, W, C) as the PNG files that `paths_of` gave; `originals` stand above them in the sheet."""
-    from seqvae.view.plots import png
+    from seqvae.view.sheet import png
 
     contents = [_png(image) for image in images]
     if len(paths) > len(images):

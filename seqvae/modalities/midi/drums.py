@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from seqvae.config import DrumModel, few, read_json
+from seqvae.config import few, read_json
 from seqvae.files import write_atomically
 from seqvae.modalities.base import Arrangement, Report, Split
 from seqvae.modalities.midi import classes, splits
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip, Meter, steps_per_bar
-from seqvae.modalities.midi.files import Reading, read_clips, windows_of
-from seqvae.modalities.midi.reading import Notes, parse
+from seqvae.modalities.midi.parser import Notes, parse
+from seqvae.modalities.midi.reading import Reading, read_clips, windows_of
 from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, READING_KEYS, DrumData
 from seqvae.modalities.midi.sources import MidiFile, contents, find
 from seqvae.modalities.sequences import draw_uniform, sequence_nets
+from seqvae.settings import DrumModel
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI

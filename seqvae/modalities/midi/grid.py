@@ -8,7 +8,7 @@ import numpy as np
 
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip, Meter, steps_per_bar
-from seqvae.modalities.midi.reading import MOST_QUARTERS, Notes
+from seqvae.modalities.midi.parser import MOST_QUARTERS, Notes
 
 GRIDS = (4, 8, 12, 24)  # steps a quarter
 DEFAULT_METER: Meter = (4, 4)

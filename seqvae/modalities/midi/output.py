@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
 
     from seqvae.modalities.midi.classes import DrumClasses
-    from seqvae.modalities.midi.reading import Notes
+    from seqvae.modalities.midi.parser import Notes
 
 FORMATS = ("mid", "wav", "png")
 LONGEST_SOUND_SECONDS = 1200.0  # a WAV of more is left out: it would take gigabytes of memory
@@ -88,7 +88,8 @@ class FileSet:
         There is no WAV of more than twenty minutes. A piece whose metre changes has one picture for each stretch.
         """
         from seqvae.modalities.midi.writing import write_midi
-        from seqvae.view import audio, plots
+        from seqvae.view import audio
+        from seqvae.view.sheet import png
 
         folder.mkdir(parents=True, exist_ok=True)
         paths = self.paths(folder, formats)
@@ -100,16 +101,16 @@ class FileSet:
                 samples = audio.render(self.piece.midi, soundfont=soundfont, seconds=self.piece.seconds)
                 write_atomically(path, audio.wav(samples))
             else:
-                write_atomically(path, plots.png(next(figures)))
+                write_atomically(path, png(next(figures)))
         return paths
 
     def _figures(self) -> "list[Figure]":
-        from seqvae.view import plots
+        from seqvae.view import drum_grids
 
         names = self.classes.names
         if not self.parts:
             return [
-                plots.grid_figure(
+                drum_grids.grid_figure(
                     clip.hits, names, *_lines(clip), f"{self.name}: {_named(clip.meter)}, {self.piece.tempo}"
                 )
                 for clip in self.piece.stretches
@@ -122,10 +123,10 @@ class FileSet:
         title += f" (bars 1 to {shown} of {total})" if shown < total else ""
         hits = [clip.hits[: shown * bar] for clip in firsts]
         if not is_palette:
-            return [plots.strip_figure(hits, names, *_lines(firsts[0]), title)]
+            return [drum_grids.strip_figure(hits, names, *_lines(firsts[0]), title)]
         size = math.isqrt(len(hits))
         rows = [hits[row * size : (row + 1) * size] for row in range(size)]
-        return [plots.palette_figure(rows, names, *_lines(firsts[0]), title)]
+        return [drum_grids.palette_figure(rows, names, *_lines(firsts[0]), title)]
 
 
 def write_items(

@@ -1,229 +1,301 @@
-"""The bytes of a MIDI file to its note-ons, metres and tempos in ticks, in bounded time and memory whatever they are.
+"""Folders, zips and files of MIDI to clips, in several processes; every file and every hit is accounted for."""
 
-Readers that pair note-ons with note-offs lose hits: those that are never closed, and those that one note-off closes
-together. Drums are the note-ons, so the events are read here, one by one.
-"""
-
-from collections.abc import Iterator
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
-import numpy as np
+from seqvae.config import few, nearest
+from seqvae.modalities.base import Report
+from seqvae.modalities.midi.classes import GENERAL_MIDI, DrumClasses
+from seqvae.modalities.midi.clip import Clip, Meter, steps_per_bar
+from seqvae.modalities.midi.grid import GRIDS, Layout, Segment, layout
+from seqvae.modalities.midi.parser import MidiError, Notes, parse
+from seqvae.modalities.midi.sources import MidiFile, contents, find
+from seqvae.modalities.midi.splits import SPLITS, by_content, by_table, key
 
-MOST_BYTES = 2 << 20  # of a file; a million events, less than a second
-MOST_QUARTERS = 1 << 14  # from the start of a file to its last hit; more than two hours at 120 bpm
-MOST_CHANGES = 1 << 14  # of metre, tempo or program, each
-MOST_TRACKS = 1 << 16
-MOST_BEFORE_HEADER = 1 << 12  # bytes of a wrapper (RIFF, MacBinary) that may stand before the header
-FINEST_DENOMINATOR = 6  # as a power of two: bars of x/64
-DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # of system messages, which have no place in a file; the others have none
-# A note-on as one integer, so that sorting orders by tick, then by pitch: tick, pitch 7 bits, velocity 7, channel 4.
-TICK_SHIFT, PITCH_SHIFT, VELOCITY_SHIFT = 18, 11, 4
+BATCH_FILES = 64  # that one process reads at a time
+FILES_FOR_PROCESSES = 3000  # fewer are read sooner than processes start
+IDLE_SECONDS = 3600  # after which processes without work end; they are ended below as soon as all is read
+CHANNELS = 16
 
 
-class MidiError(ValueError):
-    """A file of which nothing can be read: its `path` and the `reason`."""
+@dataclass(frozen=True)
+class Reading:
+    """Everything that the clips of a source depend on. Raises ValueError for settings that mean nothing."""
 
-    def __init__(self, path: Path | str, reason: str) -> None:
-        super().__init__(f"{path} is not read: {reason}")
-        self.path, self.reason = path, reason
+    classes: DrumClasses = GENERAL_MIDI
+    steps_per_quarter: int = 4
+    bars: int = 2  # of a window
+    hop: int = 1  # bars from one window to the next
+    meter: Meter | None = None  # None: whatever the files say
+    channel: int | None = 10  # 1 to 16, as musicians count; None: all
+    unique: bool = False  # drop windows that stand before in the same split
+    split: str = "all"
+    split_csv: Path | None = None  # a table that names the split of each file; None: by the contents of the files
+    split_column: str = "split"
+    valid_share: float = 0.1  # of the files
+    test_share: float = 0.1
+    seed: int = 0
 
-    def __reduce__(self) -> tuple[type["MidiError"], tuple[Path | str, str]]:
-        """How it goes from one process to another."""
-        return MidiError, (self.path, self.reason)
+    def __post_init__(self) -> None:
+        if self.steps_per_quarter not in GRIDS:
+            raise ValueError(f"no grid of {self.steps_per_quarter} steps a quarter; choose {few(map(str, GRIDS))}")
+        for name, bars in (("a window", self.bars), ("the hop between windows", self.hop)):
+            if bars < 1:
+                raise ValueError(f"{name} of {bars} bars; give a whole number from 1")
+        if self.channel is not None and not 1 <= self.channel <= CHANNELS:
+            raise ValueError(f"no channel {self.channel}; give 1 to {CHANNELS} (10 has the drums)")
+        if self.split not in SPLITS:
+            raise ValueError(f"no split '{self.split}'; there are {few(SPLITS)}.{nearest(self.split, SPLITS)}")
+        if min(self.valid_share, self.test_share) < 0 or self.valid_share + self.test_share >= 1:
+            raise ValueError(
+                f"shares of {self.valid_share} for validation and {self.test_share} for testing; neither may be "
+                "negative, and something must be left for training"
+            )
+        if self.meter is not None:
+            steps_per_bar(self.meter, self.steps_per_quarter)
+
+    def layout(self, notes: Notes) -> Layout:
+        """The notes of a file on the grid of these settings."""
+        channel = None if self.channel is None else self.channel - 1
+        return layout(notes, self.classes, self.steps_per_quarter, channel)
 
 
 @dataclass
-class Notes:
-    """The note-ons of a file, each an entry of four arrays sorted by tick and then pitch, and what they stand in."""
+class _Tally:
+    """What came of files and hits. Those of several batches of files add up."""
 
-    ticks_per_quarter: int
-    tick: np.ndarray  # int64
-    pitch: np.ndarray
-    velocity: np.ndarray
-    channel: np.ndarray  # 0 to 15; drums are on 9
-    meters: list[tuple[int, int, int]] = field(default_factory=list)  # (tick, numerator, denominator), by tick
-    tempos: list[tuple[int, float]] = field(default_factory=list)  # (tick, quarters a minute), by tick
-    programs: dict[int, int] = field(default_factory=dict)  # channel: program at its first note
-    damage: str = ""  # why the file, or one of its tracks, was read only in part
+    counts: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)  # reasons: files
+    examples: dict[str, str] = field(default_factory=dict)  # reasons: the first of these files
+    channels: Counter[int] = field(default_factory=Counter)  # note-ons of files that have none on the channel
+    unmapped: Counter[int] = field(default_factory=Counter)  # pitches: note-ons
+    other_meters: Counter[Meter] = field(default_factory=Counter)  # files
+    misfits: Counter[Meter] = field(default_factory=Counter)  # files
+    longest: Counter[Meter] = field(default_factory=Counter)  # bars
 
-    def __len__(self) -> int:
-        return len(self.tick)
+    def add(self, other: "_Tally") -> None:
+        """Take up what another one counted, of later files."""
+        for name in ("counts", "skipped", "channels", "unmapped", "other_meters", "misfits"):
+            getattr(self, name).update(getattr(other, name))
+        self.examples = other.examples | self.examples
+        self.longest |= other.longest
+
+    def skip(self, error: MidiError) -> None:
+        """A file that is not read."""
+        self.skipped[error.reason] += 1
+        self.examples.setdefault(error.reason, str(error.path))
+
+    def take(self, notes: Notes, reading: Reading) -> list[Segment]:
+        """A file that is read: the segments of it that have windows."""
+        placed = reading.layout(notes)
+        usable = [segment for segment in placed.segments if reading.meter in (None, segment.meter)]
+        segments = [segment for segment in usable if segment.bars >= reading.bars]
+        onsets = cells = 0
+        for segment in segments:
+            of_windows = segment.in_windows(reading.bars, reading.hop)
+            onsets, cells = onsets + of_windows[0], cells + of_windows[1]
+            self.counts["windows found"] += len(segment.starts(reading.bars, reading.hop))
+        unmapped = placed.unmapped.total()
+        self.counts["files read"] += 1
+        self.counts["files read up to a damage"] += bool(notes.damage)
+        self.counts["hits found"] += placed.found
+        self.counts["hits on the grid"] += cells
+        self.counts["hits lost to the grid"] += onsets - cells
+        self.counts["hits outside of windows"] += placed.found - unmapped - onsets
+        self.unmapped += placed.unmapped
+        self.misfits.update(dict.fromkeys(placed.misfits, 1))
+        self.other_meters.update({s.meter for s in placed.segments} - {s.meter for s in usable})
+        self.longest |= Counter({segment.meter: segment.bars for segment in usable})
+        if not segments:
+            self._without_windows(placed, notes, usable, reading)
+        return segments
+
+    def _without_windows(self, placed: Layout, notes: Notes, usable: list[Segment], reading: Reading) -> None:
+        if not placed.found:
+            reason = f"hits on {_channel(reading)}"
+            self.channels.update((notes.channel + 1).tolist())
+        elif placed.found == placed.unmapped.total():
+            reason = "hits that a class holds"
+        elif not usable:
+            reason = f"bars of {_meter(reading.meter)}" if reading.meter else "a metre that fits the grid"
+        else:
+            reason = f"{reading.bars} bars"
+        self.counts[f"files without {reason}"] += 1
+
+    def report(self, report: Report) -> None:
+        """Add it all to a report."""
+        report.counts.update({name: count for name, count in self.counts.items() if count})
+        for reason, count in self.skipped.items():
+            report.counts[f"files skipped: {reason}, such as {self.examples[reason]}"] += count
+        for pitch, count in self.unmapped.items():
+            report.counts[f"hits of pitch {pitch}, which no class holds"] += count
+
+    def refuse(self, where: str, reading: Reading) -> NoReturn:
+        """Raise the ValueError that tells why nothing came out."""
+        read, found = self.counts["files read"], self.counts["hits found"]
+        if not read:
+            reasons = few(f"{why} ({count}, such as {self.examples[why]})" for why, count in self.skipped.items())
+            raise ValueError(f"nothing of {where} can be read: {reasons}; give files of MIDI")
+        if not found:
+            there = few(f"{channel} ({count})" for channel, count in sorted(self.channels.items()))
+            raise ValueError(
+                f"{where} has no hits on {_channel(reading)} in {_count(read, 'file')}; "
+                + (
+                    f"channels with notes: {there}; pass --drum-channel or --all-channels"
+                    if there
+                    else "it has no notes; give files with drums"
+                )
+            )
+        if self.longest:
+            meter, bars = max(self.longest.items(), key=lambda item: item[1])
+            raise ValueError(
+                f"no window of {_count(reading.bars, 'bar')} fits into {where}: the longest stretch of one metre has "
+                f"{_count(bars, 'bar')} of {_meter(meter)}; pass --bars {bars}, or give longer files"
+            )
+        if self.unmapped.total() == found:
+            pitches = few(f"{pitch} ({count})" for pitch, count in sorted(self.unmapped.items()))
+            raise ValueError(
+                f"the class map holds no pitch of {where}: it has {pitches}; pass --classes with another map"
+            )
+        if self.other_meters:
+            there = few(
+                f"{_meter(meter)} ({_count(count, 'file')})" for meter, count in self.other_meters.most_common()
+            )
+            raise ValueError(f"no bars of {_meter(reading.meter)} in {where}; it has {there}; pass another --meter")
+        if self.misfits:
+            raise ValueError(
+                f"bars of {few(map(_meter, self.misfits))} in {where} are no whole number of steps at "
+                f"{reading.steps_per_quarter} steps a quarter; pass a finer grid as --steps-per-quarter"
+            )
+        raise ValueError(f"no bar of {where} is whole: its metre changes before one ends; give other files")
 
 
-class _BrokenTrack(Exception):
-    """A track cannot be read any further."""
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-@dataclass
-class _Events:
-    """What the tracks of a file hold, in the order of reading."""
-
-    notes: list[int] = field(default_factory=list)  # packed, see TICK_SHIFT
-    meters: list[tuple[int, int, int]] = field(default_factory=list)  # (tick, numerator, power of two)
-    tempos: list[tuple[int, int]] = field(default_factory=list)  # (tick, microseconds a quarter)
-    programs: list[tuple[int, int, int]] = field(default_factory=list)  # (tick, channel, program)
+def _meter(meter: Meter | None) -> str:
+    return "any metre" if meter is None else f"{meter[0]}/{meter[1]}"
 
 
-def parse(data: bytes, path: Path | str) -> Notes:
-    """The note-ons of a MIDI file of format 0 or 1, RIFF wrappers included; `path` stands for it in errors.
+def _channel(reading: Reading) -> str:
+    return "any channel" if reading.channel is None else f"channel {reading.channel}"
 
-    Wrong chunk lengths and numbers of tracks are repaired, and of a damaged track what stands before the damage is
-    read. Raises MidiError when there is nothing to read.
+
+def read_clips(
+    sources: Sequence[Path], reading: Reading, report: Report, processes: int | None = None
+) -> Iterator[Clip]:
+    """The windows of all files: sources as given, the files of each by relative path, windows by bar.
+
+    `report.counts` tells what came of each file and hit, complete once the last clip was taken. `processes` is how many
+    share the work, by default one for a few thousand files and else as many as there are processors; the clips, their
+    order and the report are the same.
+
+    Raises ValueError when a source has no MIDI file, and at the end when there was no window in all of them.
     """
-    if len(data) > MOST_BYTES:
-        raise MidiError(path, f"it is larger than {MOST_BYTES >> 20} MB")
-    ticks_per_quarter, tracks = _tracks(data, path)
-    events, damage = _Events(), ""
-    for number, (start, end) in enumerate(tracks, 1):
-        first = len(events.notes)
-        try:
-            _read_track(data[start:end], events)
-        except _BrokenTrack as broken:
-            damage = damage or f"track {number} {broken}"
-        except StopIteration:
-            damage = damage or f"track {number} breaks off"
-        if len(events.notes) > first and events.notes[-1] >> TICK_SHIFT > MOST_QUARTERS * ticks_per_quarter:
-            raise MidiError(path, f"it has notes beyond its {MOST_QUARTERS}th quarter")
-    if damage and not events.notes:
-        raise MidiError(path, f"{damage} before any note")
-    if max(len(events.meters), len(events.tempos), len(events.programs)) > MOST_CHANGES:
-        raise MidiError(path, f"it changes metre, tempo or program more than {MOST_CHANGES} times")
-    return _notes(ticks_per_quarter, events, damage)
+    files = find(sources)
+    report.counts["files found"] += len(files)
+    files = _of_split(files, reading, report)
+    return _clips(files, reading, few(map(str, sources)), report, processes)
 
 
-def _tracks(data: bytes, path: Path | str) -> tuple[int, list[tuple[int, int]]]:
-    """Ticks a quarter, and the first byte and the end of every track."""
-    if not data:
-        raise MidiError(path, "it is empty")
-    header = data.find(b"MThd", 0, MOST_BEFORE_HEADER)
-    if header < 0:
-        raise MidiError(path, "it is no MIDI file (no MThd header)")
-    if len(data) < header + 14:
-        raise MidiError(path, "it breaks off in its header")
-    form = int.from_bytes(data[header + 8 : header + 10], "big")
-    division = int.from_bytes(data[header + 12 : header + 14], "big")
-    if division >= 0x8000:
-        raise MidiError(path, "it counts time in SMPTE frames, not in quarters")
-    if division == 0:
-        raise MidiError(path, "it has 0 ticks a quarter")
-    tracks = [(start, end) for name, start, end in _chunks(data, header) if name == b"MTrk"]
-    if not tracks:
-        raise MidiError(path, "it has no track (MTrk chunk)")
-    if form == 2 and len(tracks) > 1:
-        raise MidiError(path, f"its {len(tracks)} tracks are pieces of their own (format 2)")
-    return division, tracks
+def _of_split(files: list[MidiFile], reading: Reading, report: Report) -> list[MidiFile]:
+    """The files of the split that is asked for; the others are counted."""
+    if reading.split == "all":
+        return files
+    if reading.split_csv is not None:
+        parts: Sequence[str | None] = by_table(files, reading.split_csv, reading.split_column)
+    else:
+        parts = by_content(files, reading.valid_share, reading.test_share, reading.seed)
+    for part in parts:
+        if part is None:
+            report.counts["files that the table of splits does not name"] += 1
+        elif part != reading.split:
+            report.counts[f"files of the split {part}"] += 1
+    chosen = [file for file, part in zip(files, parts, strict=True) if part == reading.split]
+    if not chosen:
+        sizes = few(f"{part} has {count}" for part, count in sorted(Counter(filter(None, parts)).items()))
+        raise ValueError(f"the split '{reading.split}' has none of the {len(files)} files; {sizes}")
+    return chosen
 
 
-def _chunks(data: bytes, start: int) -> list[tuple[bytes, int, int]]:
-    """Name, first byte and end of the chunks from `start` on.
-
-    A length is believed when the file, or another chunk, ends where it says; else the chunk lasts up to the next track.
-    """
-    chunks: list[tuple[bytes, int, int]] = []
-    while start + 8 <= len(data) and len(chunks) < MOST_TRACKS:
-        name, first = data[start : start + 4], start + 8
-        end = first + int.from_bytes(data[start + 4 : first], "big")
-        if end != len(data) and not (data[end : end + 4].isalpha() and len(data) >= end + 8):
-            end = data.find(b"MTrk", start + 4)
-            end = len(data) if end < 0 else end
-        chunks.append((name, first, end))
-        start = end
-    return chunks
-
-
-def _read_track(track: bytes, events: _Events) -> None:
-    """Add what a track holds, up to its end. The loop is plain: it runs a thousand times in a file.
-
-    Raises _BrokenTrack, or StopIteration where the bytes end in the middle of an event.
-    """
-    stream = iter(track)
-    following, add = stream.__next__, events.notes.append
-    tick = status = channel = 0
-    is_on = False
-    for delta in stream:
-        if delta > 127:
-            byte = following()
-            delta = (delta & 127) << 7 | byte & 127
-            if byte > 127:
-                delta = _long_number(stream, delta)
-        tick += delta
-        byte = following()
-        if byte > 127:
-            if byte >= 0xF0:
-                if _read_other(stream, byte, tick, events):
-                    return
-                continue
-            status, byte = byte, following()
-            is_on, channel = 0x90 <= status < 0xA0, status & 15
-        elif not status:
-            raise _BrokenTrack("starts with no event")
-        if is_on:
-            velocity = following()
-            if velocity and byte < 128:
-                velocity = velocity if velocity < 128 else 127
-                add(tick << TICK_SHIFT | byte << PITCH_SHIFT | velocity << VELOCITY_SHIFT | channel)
-        elif status < 0xC0 or status >= 0xE0:
-            following()
-        elif status < 0xD0:
-            events.programs.append((tick, channel, byte & 127))
+def _clips(
+    files: list[MidiFile], reading: Reading, where: str, report: Report, processes: int | None
+) -> Iterator[Clip]:
+    tally, known = _Tally(), set[bytes]()
+    for of_batch, segments in _read_all(files, reading, processes):
+        tally.add(of_batch)
+        for segment in segments:
+            for clip in segment.windows(reading.bars, reading.hop):
+                if reading.unique:
+                    digest = key(clip)
+                    if digest in known:
+                        tally.counts["repeated windows dropped"] += 1
+                        continue
+                    known.add(digest)
+                yield clip
+    if not tally.counts["windows found"]:
+        tally.refuse(where, reading)
+    tally.report(report)
 
 
-def _long_number(stream: Iterator[int], number: int) -> int:
-    """A variable-length number of more than two bytes, of which the first two gave `number`."""
-    for byte in islice(stream, 2):
-        number = number << 7 | byte & 127
-        if byte < 128:
-            return number
-    raise _BrokenTrack("holds a number of more than four bytes")
+def _read_all(files: list[MidiFile], reading: Reading, processes: int | None) -> Iterator[tuple[_Tally, list[Segment]]]:
+    """What came of each batch of files, in order."""
+    batches = [files[start : start + BATCH_FILES] for start in range(0, len(files), BATCH_FILES)]
+    if processes is None and len(files) < FILES_FOR_PROCESSES:
+        processes = 1
+    if processes == 1:
+        yield from (_read_batch(batch, reading) for batch in batches)
+        return
+    import joblib
+    from joblib.externals.loky import get_reusable_executor
 
-
-def _read_other(stream: Iterator[int], status: int, tick: int, events: _Events) -> bool:
-    """Read a meta event or pass over a system message; whether it ends the track."""
-    if status not in (0xF0, 0xF7, 0xFF):
-        for _ in range(DATA_BYTES.get(status, 0)):
-            next(stream)
-        return False
-    kind = next(stream) if status == 0xFF else -1
-    if kind == 0x2F:
-        return True
-    size = next(stream)
-    if size > 127:
-        byte = next(stream)
-        size = (size & 127) << 7 | byte & 127
-        if byte > 127:
-            size = _long_number(stream, size)
-    content = bytes(islice(stream, size))
-    if len(content) < size:
-        raise _BrokenTrack("breaks off")
-    if kind == 0x51 and size >= 3:
-        events.tempos.append((tick, int.from_bytes(content[:3], "big")))
-    elif kind == 0x58 and size >= 2:
-        events.meters.append((tick, content[0], content[1]))
-    return False
-
-
-def _notes(ticks_per_quarter: int, events: _Events, damage: str) -> Notes:
-    """Sorted arrays of the events of all tracks. Metres and tempos that mean nothing are left out."""
-    packed = np.array(events.notes, dtype=np.int64)
-    packed.sort()
-    tick, channel = packed >> TICK_SHIFT, packed & 15
-    first_notes = {on: tick[np.argmax(channel == on)] for on in set(channel.tolist())}
-    programs: dict[int, int] = {}
-    for change, on, program in sorted(events.programs, key=lambda event: event[0]):
-        if on not in programs or change <= first_notes.get(on, -1):
-            programs[on] = program
-    meters = sorted(events.meters, key=lambda event: event[0])
-    tempos = sorted(events.tempos, key=lambda event: event[0])
-    return Notes(
-        ticks_per_quarter=ticks_per_quarter,
-        tick=tick,
-        pitch=packed >> PITCH_SHIFT & 127,
-        velocity=packed >> VELOCITY_SHIFT & 127,
-        channel=channel,
-        meters=[(at, count, 1 << power) for at, count, power in meters if count and power <= FINEST_DENOMINATOR],
-        tempos=[(at, 60e6 / micros) for at, micros in tempos if micros],
-        programs=programs,
-        damage=damage,
+    parallel = joblib.Parallel(
+        n_jobs=processes or joblib.cpu_count(),
+        return_as="generator",
+        batch_size=1,
+        max_nbytes=None,
+        idle_worker_timeout=IDLE_SECONDS,
     )
+    results = parallel(joblib.delayed(_read_batch)(batch, reading) for batch in batches)
+    try:
+        for result in results:  # noqa: UP028  "yield from" would close `results` outside of the block below
+            yield result
+    finally:
+        with warnings.catch_warnings():  # whoever stops early knows that work is left
+            warnings.simplefilter("ignore")
+            results.close()
+        # not left to time out: a next reading that meets them while they do may wait for ever
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+def _read_batch(files: Sequence[MidiFile], reading: Reading) -> tuple[_Tally, list[Segment]]:
+    tally, segments = _Tally(), []
+    for file, content in contents(files):
+        try:
+            if isinstance(content, MidiError):
+                raise content
+            segments += tally.take(parse(content, str(file)), reading)
+        except MidiError as error:
+            tally.skip(error)
+    return tally, segments
+
+
+def windows_of(notes: Notes, reading: Reading, name: str = "the file", filled: bool = True) -> list[Clip]:
+    """The windows of one file one after another.
+
+    The last of each stretch of one metre is filled up with silence, or left as short as it is.
+
+    `reading.hop` plays no part: put together, they are the whole piece. Bars of other metres than `reading.meter` are
+    left out. Raises ValueError, which names the file, when nothing is left.
+    """
+    segments = [s for s in reading.layout(notes).segments if reading.meter in (None, s.meter)]
+    if not segments:
+        tally = _Tally()
+        tally.take(notes, reading)
+        tally.refuse(name, reading)
+    return [clip for segment in segments for clip in segment.pieces(reading.bars, filled)]

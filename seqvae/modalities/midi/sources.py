@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from seqvae.modalities.folders import is_hidden, names_below, near_name
-from seqvae.modalities.midi.reading import MOST_BYTES, MidiError
+from seqvae.modalities.midi.parser import MOST_BYTES, MidiError
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that decompress in bounded memory

@@ -12,7 +12,7 @@ import numpy as np
 from seqvae.files import write_atomically
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip, steps_per_bar
-from seqvae.modalities.midi.reading import Notes
+from seqvae.modalities.midi.parser import Notes
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 
-from seqvae.config import SequenceModel, key
+from seqvae.config import key
 from seqvae.files import write_atomically
 from seqvae.modalities.base import Arrangement, Report, Split
 from seqvae.modalities.sequences import draw_uniform, sequence_nets
@@ -17,6 +17,7 @@ from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import SentencePieceTokenizer
 from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
 from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_description, save
+from seqvae.settings import SequenceModel
 
 if TYPE_CHECKING:
     from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder

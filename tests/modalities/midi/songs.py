@@ -9,7 +9,7 @@ import pytest
 
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.clip import Clip
-from seqvae.modalities.midi.files import Reading, read_clips
+from seqvae.modalities.midi.reading import Reading, read_clips
 from tests.modalities.midi.smf import hits, midi
 
 BAR = 1920

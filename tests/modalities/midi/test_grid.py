@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seqvae.modalities.midi.classes import GENERAL_MIDI, MAPS, PITCHES, DrumClasses
 from seqvae.modalities.midi.clip import Meter, steps_per_bar
 from seqvae.modalities.midi.grid import GRIDS, Layout, Segment, layout
-from seqvae.modalities.midi.reading import Notes
+from seqvae.modalities.midi.parser import Notes
 
 BAR = 1920
 THREE = DrumClasses(("kick", "snare", "hat"), ((36, 35), (38,), (42,)))

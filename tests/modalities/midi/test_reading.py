@@ -1,375 +1,341 @@
-"""MIDI bytes to note-ons: what is read, what is repaired, what is refused; and no bytes hang or fill the memory."""
+"""Folders, zips and files to windows: order, accounts, processes, and every refusal in one sentence."""
 
-import pickle
+import multiprocessing
+import os
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seqvae.modalities.midi.reading import MOST_BYTES, MOST_CHANGES, MidiError, Notes, parse
-from tests.modalities.midi.smf import END, chunk, header, hits, meter, midi, number, off, on, program, tempo
+from seqvae.modalities.base import Report
+from seqvae.modalities.midi.classes import ROLAND, DrumClasses
+from seqvae.modalities.midi.parser import MOST_BYTES, MidiError, parse
+from seqvae.modalities.midi.reading import Reading, read_clips, windows_of
+from seqvae.modalities.midi.sources import contents, find
+from tests.modalities.midi.smf import hits, meter, midi, off, on, tempo
+from tests.modalities.midi.songs import BAR, SONGS, check_accounts, read, refusal, song, steps, write, zipped
 
 ROOT = Path(__file__).resolve().parents[3]
-MEGABYTES, SECONDS = 300, 2.0  # that one file may take
+# What is read, and in which order --------------------------------------------------------------------------------
 
 
-def notes(data: bytes) -> list[tuple[int, int]]:
-    """(tick, pitch) of the note-ons."""
-    read = parse(data, "a.mid")
-    return list(zip(read.tick.tolist(), read.pitch.tolist(), strict=True))
+def test_a_folder_is_read_with_all_below_it_by_relative_path(tmp_path: Path) -> None:
+    others = {"notes.txt": b"words", ".hidden.mid": song(2), "._b.mid": b"", "__MACOSX/b.mid": song(2)}
+    clips, counts = read(write(tmp_path, SONGS | others))
+    assert steps(clips) == [0, 1, 2, 3, 3]
+    assert (counts["files found"], counts["files read"], counts["windows found"]) == (4, 4, 5)
 
 
-def refusal(data: bytes) -> str:
-    with pytest.raises(MidiError) as caught:
-        parse(data, Path("songs/a.mid"))
-    assert caught.value.path == Path("songs/a.mid")
-    assert str(caught.value) == f"songs/a.mid is not read: {caught.value.reason}"
-    return caught.value.reason
+def test_sources_are_read_as_given_and_a_file_whatever_its_name(tmp_path: Path) -> None:
+    write(tmp_path, SONGS | {"odd.name": song(2, 7)})
+    assert steps(read([tmp_path / "odd.name", tmp_path / "b.mid", tmp_path / "a"])[0]) == [7, 2, 0, 1]
 
 
-def test_note_ons_of_all_tracks_are_sorted_by_tick_and_pitch() -> None:
-    read = parse(midi(on(5, 42, 9) + on(0, 36, 7, channel=3), on(2, 50, 8), ticks_per_quarter=96), "a.mid")
-    assert read.ticks_per_quarter == 96
-    assert read.tick.tolist() == [2, 5, 5]
-    assert read.pitch.tolist() == [50, 36, 42]
-    assert read.velocity.tolist() == [8, 7, 9]
-    assert read.channel.tolist() == [9, 3, 9]
-    assert len(read) == 3
+def test_a_zip_reads_as_its_folder_does(tmp_path: Path) -> None:
+    folder = write(tmp_path / "folder", SONGS)
+    archive = zipped(tmp_path / "songs.ZIP", dict(reversed(SONGS.items())) | {"__MACOSX/b.mid": b"", "read.me": b""})
+    assert read(archive) == read(folder)
 
 
-@pytest.mark.parametrize(
-    ("track", "expected"),
-    [
-        (on(3, 36) + off(0, 36), [(3, 36)]),
-        (on(3, 36) + on(4, 38), [(3, 36), (7, 38)]),
-        (on(3, 36) + on(4, 36) + off(5, 36), [(3, 36), (7, 36)]),
-        (on(3, 36) + on(0, 36) + off(5, 36) + off(0, 36), [(3, 36), (3, 36)]),
-        (off(3, 36) + on(0, 36), [(3, 36)]),
-        (on(3, 36) + on(4, 36, velocity=0), [(3, 36)]),
-    ],
-    ids=["zero length", "never closed", "closed together", "at once", "closed before", "velocity 0 is a note-off"],
-)
-def test_every_note_on_counts(track: bytes, expected: list[tuple[int, int]]) -> None:
-    assert notes(midi(track)) == expected
+def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
+    write(tmp_path, SONGS)
+    (tmp_path / "a" / "circle").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "linked.mid").symlink_to(tmp_path / "b.mid")
+    assert steps(read(tmp_path)[0]) == [0, 1, 2, 3, 3, 2]
 
 
-def test_running_status_lasts_through_meta_events_and_system_messages() -> None:
-    track = on(1, 36) + b"\x02\x26\x40" + b"\0\xff\x01\x01a" + b"\x03\x2a\x40" + b"\0\xf0\x02\x01\xf7" + b"\x04\x2e\x40"
-    assert notes(midi(track)) == [(1, 36), (3, 38), (6, 42), (10, 46)]
+def test_windows_are_cut_by_bars_and_hop_without_a_cap(tmp_path: Path) -> None:
+    write(tmp_path, {"long.mid": song(40, 5)})
+    clips, counts = read(tmp_path, Reading(bars=4, hop=3))
+    assert len(clips) == counts["windows found"] == 13
+    assert all(clip.hits.shape == (64, 9) and clip.hits.sum() == 4 for clip in clips)
 
 
-def test_running_status_of_events_with_one_byte() -> None:
-    assert notes(midi(b"\x01\xd9\x40\x01\x41\x01\x42" + on(1, 36) + b"\0\xc9\x05\x01\x06" + on(1, 38))) == [
-        (4, 36),
-        (6, 38),
+def test_only_the_metre_asked_for_is_read_and_all_without_one(tmp_path: Path) -> None:
+    waltz = midi(meter(0, 3, 2) + hits([(0, 36), (2 * 1440, 36)]))
+    write(tmp_path, {"a.mid": waltz, "b.mid": song(3)})
+    assert [clip.meter for clip in read(tmp_path)[0]] == [(3, 4), (3, 4), (4, 4), (4, 4)]
+    clips, counts = read(tmp_path, Reading(meter=(3, 4)))
+    assert [clip.hits.shape for clip in clips] == [(24, 9), (24, 9)]
+    assert (counts["files without bars of 3/4"], counts["hits outside of windows"]) == (1, 3)
+
+
+def test_a_file_of_two_metres_gives_the_windows_of_the_one_asked_for(tmp_path: Path) -> None:
+    changes = midi(meter(0, 3, 2) + on(0, 36) + meter(2 * 1440, 4, 2) + on(0, 38) + on(BAR, 38))
+    write(tmp_path, {"a.mid": changes})
+    clips, counts = read(tmp_path, Reading(meter=(4, 4)))
+    assert [clip.hits[:, 1].sum() for clip in clips] == [2]
+    assert (counts["hits on the grid"], counts["hits outside of windows"]) == (2, 1)
+
+
+def test_channels_are_counted_from_one(tmp_path: Path) -> None:
+    write(tmp_path, {"a.mid": midi(hits([(0, 36), (BAR, 36)]), hits([(240, 38), (BAR, 38)], channel=0))})
+    assert read(tmp_path)[0][0].hits.sum() == 2
+    assert read(tmp_path, Reading(channel=1))[0][0].hits[:, 1].sum() == 2
+    assert read(tmp_path, Reading(channel=None))[0][0].hits.sum() == 4
+
+
+def test_repeated_windows_are_dropped_on_request(tmp_path: Path) -> None:
+    write(tmp_path, {"a.mid": song(4), "b.mid": song(3), "c.mid": song(2, 1), "d.mid": song(2, start=tempo(0, 9**6))})
+    clips, counts = read(tmp_path, Reading(unique=True))
+    assert steps(clips) == [0, 1]
+    assert (counts["windows found"], counts["repeated windows dropped"]) == (7, 5)
+    assert len(read(tmp_path)[0]) == 7
+
+
+def test_windows_of_equal_hits_in_two_metres_are_no_repeats(tmp_path: Path) -> None:
+    write(
+        tmp_path, {f"{n}.mid": midi(meter(0, n, power) + hits([(0, 36), (1440, 36)])) for n, power in ((3, 2), (6, 3))}
+    )
+    assert [clip.meter for clip in read(tmp_path, Reading(unique=True))[0]] == [(3, 4), (6, 8)]
+
+
+# Accounts --------------------------------------------------------------------------------------------------------
+
+
+def test_every_file_and_every_hit_is_accounted_for(tmp_path: Path) -> None:
+    crowded = [(0, 36), (7, 35), (9, 36), (240, 38), (BAR, 91), (BAR + 5, 92), (BAR + 9, 91), (BAR + 99, 42)]
+    cut = song(3)[:-8]
+    files = {"crowded.mid": midi(hits(crowded)), "short.mid": song(1), "cut.mid": cut, "piano.mid": song(2, channel=0)}
+    files |= {"empty.mid": b"", "none.mid": b"", "text.mid": b"words", "odd.mid": song(2, pitch=99)}
+    files |= {"waltz.mid": midi(meter(0, 3, 2) + hits([(0, 36), (1440, 36)]))}
+    write(tmp_path, files)
+    clips, counts = read(tmp_path, Reading(meter=(4, 4)))
+    assert counts == {
+        "files found": 9,
+        "files read": 6,
+        "files read up to a damage": 1,
+        f"files skipped: it is empty, such as {tmp_path / 'empty.mid'}": 2,
+        f"files skipped: it is no MIDI file (no MThd header), such as {tmp_path / 'text.mid'}": 1,
+        "files without 2 bars": 1,
+        "files without bars of 4/4": 1,
+        "files without hits on channel 10": 1,
+        "files without hits that a class holds": 1,
+        "windows found": 2,
+        "hits found": 8 + 1 + 2 + 2 + 2,
+        "hits on the grid": 3 + 2,
+        "hits lost to the grid": 2,
+        "hits outside of windows": 1 + 2,
+        "hits of pitch 91, which no class holds": 2,
+        "hits of pitch 92, which no class holds": 1,
+        "hits of pitch 99, which no class holds": 2,
+    }
+    check_accounts(counts, len(clips))
+
+
+def test_members_of_a_zip_that_cannot_be_read_are_skipped_with_their_reasons(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a.mid": song(2), "b.mid": song(2, 1) * 9, "c.mid": b"\0" * (MOST_BYTES + 1)})
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("d.mid", song(2))
+        archive.writestr("e.mid", song(2), zipfile.ZIP_STORED)
+    data = path.read_bytes()
+    start = data.index(b"b.mid") + 5
+    flags = data.rindex(b"PK\1\2") + 8  # of the last member, in the list of members
+    path.write_bytes(data[:start] + bytes(9) + data[start + 9 : flags] + b"\1" + data[flags + 1 :])
+    clips, counts = read(path)
+    assert len(clips) == 1
+    assert {name: count for name, count in counts.items() if "skipped" in name} == {
+        f"files skipped: it is damaged in its zip, such as {path}:b.mid": 1,
+        f"files skipped: it is larger than 2 MB, such as {path}:c.mid": 1,
+        f"files skipped: it is neither stored nor deflated in its zip, such as {path}:d.mid": 1,
+        f"files skipped: it is encrypted in its zip, such as {path}:e.mid": 1,
+    }
+
+
+def test_devices_and_files_that_vanish_are_skipped(tmp_path: Path) -> None:
+    write(tmp_path, {"a.mid": song(2)})
+    os.mkfifo(tmp_path / "pipe.mid")
+    (tmp_path / "zero.mid").symlink_to("/dev/zero")
+    (tmp_path / "gone.mid").symlink_to(tmp_path / "nothing")
+    reasons = [str(content) for _, content in contents(find([tmp_path])) if isinstance(content, MidiError)]
+    assert reasons == [
+        f"{tmp_path / 'gone.mid'} is not read: it is gone",
+        f"{tmp_path / 'pipe.mid'} is not read: it is no regular file",
+        f"{tmp_path / 'zero.mid'} is not read: it is no regular file",
     ]
 
 
-def test_system_messages_that_have_no_place_in_a_file_are_passed_over() -> None:
-    others = b"\x01\xf1\x05\x01\xf2\x05\x06\x01\xf3\x05" + b"".join(
-        bytes([1, s]) for s in (0xF4, 0xF5, 0xF6, 0xF8, 0xFE)
+# Processes -------------------------------------------------------------------------------------------------------
+
+
+def test_several_processes_give_the_same_windows_and_report(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    files = {f"{number:03d}.mid": song(int(random.integers(1, 5)), number % 16) for number in range(200)}
+    write(tmp_path, files | {"100.mid": b"", "150.mid": b"words", "160.mid": song(2, pitch=99)})
+    alone = read(tmp_path, Reading(unique=True), processes=1)
+    assert read(tmp_path, Reading(unique=True), processes=3) == alone
+    assert alone[1]["files found"] == 200
+
+
+def test_a_script_needs_no_guard_for_its_processes(tmp_path: Path) -> None:
+    folder = write(tmp_path / "songs", {f"{number}.mid": song(2, number % 16) for number in range(130)})
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom seqvae.modalities.base import Report\n"
+        "from seqvae.modalities.midi.reading import Reading, read_clips\nprint('started')\n"
+        "print(len(list(read_clips([Path(sys.argv[1])], Reading(), Report(), processes=2))))\n"
     )
-    assert notes(midi(others + on(1, 36))) == [(9, 36)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", str(script), str(folder)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("started\n130\n", "")
 
 
-@pytest.mark.parametrize("delta", [0, 127, 128, 16383, 16384, 2097151, 2097152])
-def test_numbers_of_one_to_four_bytes(delta: int) -> None:
-    assert notes(midi(on(delta, 36), ticks_per_quarter=960)) == [(delta, 36)]
+def test_reading_may_stop_before_its_end(tmp_path: Path) -> None:
+    write(tmp_path, {f"{number}.mid": song(2, number % 16) for number in range(300)})
+    for processes in (1, 2):
+        clips = read_clips([tmp_path], Reading(), Report(), processes)
+        assert next(clips).hits.any()
+        clips.close()  # type: ignore[attr-defined]
 
 
-def test_metres_tempos_and_programs() -> None:
-    conductor = meter(0, 3, 2) + tempo(10, 500_000) + meter(20, 7, 3) + tempo(0, 400_000)
-    drums = program(0, 8) + on(5, 36) + program(1, 16) + on(0, 1, channel=2) + program(0, 30, channel=2)
-    read = parse(midi(conductor, drums), "a.mid")
-    assert read.meters == [(0, 3, 4), (30, 7, 8)]
-    assert read.tempos == [(10, 120.0), (30, 150.0)]
-    assert read.programs == {9: 8, 2: 30}  # that in force at the first note; a change at its very tick counts
+def test_reading_leaves_no_process_behind_and_can_start_again(tmp_path: Path) -> None:
+    write(tmp_path, {f"{number}.mid": song(2, number % 16) for number in range(130)})
+    counts = [len(list(read_clips([tmp_path], Reading(), Report(), 2))) for _ in range(3)]
+    assert counts == [130] * 3
+    names = [child.name for child in multiprocessing.active_children()]
+    assert not [name for name in names if "Loky" in name]
 
 
-def test_changes_of_all_tracks_are_in_order_of_time() -> None:
-    tracks = meter(7, 5, 4) + tempo(1, 600_000) + program(0, 3), meter(2, 3, 2) + tempo(1, 300_000) + program(5, 9)
-    read = parse(midi(*tracks, on(8, 36)), "a.mid")
-    assert read.meters == [(2, 3, 4), (7, 5, 16)]
-    assert read.tempos == [(3, 200.0), (8, 100.0)]
-    assert read.programs == {9: 9}  # of two at the tick of the first note, that of the later track
-
-
-def test_metres_and_tempos_that_mean_nothing_are_left_out() -> None:
-    track = meter(0, 0, 2) + meter(0, 4, 255) + tempo(0, 0) + b"\0\xff\x58\x01\x03" + b"\0\xff\x51\x02\x03\x04"
-    read = parse(midi(track + on(0, 36)), "a.mid")
-    assert (read.meters, read.tempos, len(read)) == ([], [], 1)
-
-
-def test_bytes_that_are_no_data_bytes_cost_the_least() -> None:
-    read = parse(midi(on(0, 36, 129) + on(1, 200, 50) + program(0, 208) + on(1, 38)), "a.mid")
-    assert read.pitch.tolist() == [36, 38]
-    assert read.velocity.tolist() == [127, 100]
-
-
-TRACK = on(1, 36) + on(1, 38)
-OTHER = on(5, 42)
+# One sentence when nothing comes out --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("files", "settings", "sentence"),
     [
-        header(2) + chunk(TRACK + END) + chunk(OTHER + END, length=1000),
-        header(2) + chunk(TRACK + END, length=1000) + chunk(OTHER + END),
-        header(2) + chunk(TRACK + END, length=3) + chunk(OTHER + END),
-        header(2) + chunk(TRACK + END, length=0) + chunk(OTHER + END),
-        header(2) + chunk(TRACK + END, length=2**32 - 1) + chunk(OTHER + END, length=2**31),
-        header(2) + chunk(TRACK + END + b"junk after the end") + chunk(OTHER + END) + b"\0" * 9,
-        header(1) + chunk(TRACK + END) + chunk(OTHER + END),
-        header(900) + chunk(TRACK) + chunk(OTHER),
-        header(2) + chunk(b"unknown", b"XFIH") + chunk(TRACK + END) + chunk(b"?", b"XFKM", 50) + chunk(OTHER + END),
-        header(2) + b"junk" + chunk(TRACK + END) + chunk(OTHER + END),
-        b"MThd\0\0\0\x08\0\x01\0\x02\x01\xe0ab" + chunk(TRACK + END) + chunk(OTHER + END),
-        b"RIFF\0\0\0\0RMIDdata\0\0\0\0" + midi(TRACK, OTHER),
-        b"\0" * 128 + midi(TRACK, OTHER),
-        midi(TRACK, OTHER, form=7),
-    ],
-    ids=lambda data: data[:24].hex(),
-)
-def test_wrong_lengths_counts_and_wrappers_are_repaired(data: bytes) -> None:
-    read = parse(data, "a.mid")
-    assert (read.pitch.tolist(), read.damage) == ([36, 38, 42], "")
-
-
-def test_what_stands_before_a_damage_is_read() -> None:
-    whole = midi(on(1, 36) + on(1, 38) + on(1, 42))
-    cut = whole[: -len(END) - 1]
-    read = parse(cut, "a.mid")
-    assert (read.pitch.tolist(), read.damage) == ([36, 38], "track 1 breaks off")
-    read = parse(midi(on(1, 36) + b"\xff\xff\xff\xff\x7f\x99\x26\x40", on(1, 50)), "a.mid")
-    assert (read.pitch.tolist(), read.damage) == ([36, 50], "track 1 holds a number of more than four bytes")
-    read = parse(midi(on(1, 36) + b"\0\xff\x01\x90\x00abc"), "a.mid")
-    assert (read.pitch.tolist(), read.damage) == ([36], "track 1 breaks off")
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (b"", "it is empty"),
-        (b"<html>not found</html>", "it is no MIDI file (no MThd header)"),
-        (b"MThd\0\0\0\x06\0\x01", "it breaks off in its header"),
-        (header(1), "it has no track (MTrk chunk)"),
-        (header(1) + chunk(b"words", b"TEXT"), "it has no track (MTrk chunk)"),
-        (midi(TRACK, ticks_per_quarter=0), "it has 0 ticks a quarter"),
-        (midi(TRACK, ticks_per_quarter=0xE728), "it counts time in SMPTE frames, not in quarters"),
-        (midi(TRACK, OTHER, form=2), "its 2 tracks are pieces of their own (format 2)"),
-        (midi(b"\xff" * 1000), "track 1 holds a number of more than four bytes before any note"),
-        (midi(b"\0\x24\x40"), "track 1 starts with no event before any note"),
-        (midi(on(0, 36)) + b"\0" * MOST_BYTES, "it is larger than 2 MB"),
-        (midi(TRACK, on(2**28 - 1, 36)), "it has notes beyond its 16384th quarter"),
+        ({"a.mid": b"", "b.mid": b"", "c.mid": b"x"}, {}, "nothing of FOLDER can be read: it is empty (2, such as "),
         (
-            midi(on(0, 36) + tempo(0, 1) * (MOST_CHANGES + 1)),
-            "it changes metre, tempo or program more than 16384 times",
+            {"a.mid": midi(hits([(0, 60), (9, 62)], 0), hits([(5, 40)], 15)), "b.mid": song(1, channel=0)},
+            {},
+            "FOLDER has no hits on channel 10 in 2 files; channels with notes: 1 (3), 16 (1); pass --drum-channel or "
+            "--all-channels",
+        ),
+        (
+            {"a.mid": midi(b"")},
+            {},
+            "FOLDER has no hits on channel 10 in 1 file; it has no notes; give files with drums",
+        ),
+        (
+            {"a.mid": midi(b"")},
+            {"channel": None},
+            "FOLDER has no hits on any channel in 1 file; it has no notes; give files with drums",
+        ),
+        (
+            {"a.mid": song(1), "b.mid": song(3)},
+            {"bars": 4},
+            "no window of 4 bars fits into FOLDER: the longest stretch of one metre has 3 bars of 4/4; pass --bars 3, "
+            "or give longer files",
+        ),
+        (
+            {"a.mid": song(2, pitch=91)},
+            {"classes": DrumClasses(("kick",), ((36,),))},
+            "the class map holds no pitch of FOLDER: it has 91 (2); pass --classes with another map",
+        ),
+        (
+            {"a.mid": song(2), "b.mid": midi(meter(0, 6, 3) + hits([(0, 36)])), "c.mid": song(3)},
+            {"meter": (3, 4)},
+            "no bars of 3/4 in FOLDER; it has 4/4 (2 files), 6/8 (1 file); pass another --meter",
+        ),
+        (
+            {"a.mid": midi(meter(0, 7, 5) + hits([(0, 36)]))},
+            {},
+            "bars of 7/32 in FOLDER are no whole number of steps at 4 steps a quarter; pass a finer grid as "
+            "--steps-per-quarter",
+        ),
+        (
+            {"a.mid": midi(on(0, 36) + meter(480, 3, 2))},
+            {},
+            "no bar of FOLDER is whole: its metre changes before one ends; give other files",
+        ),
+        ({"a.mid": song(2)}, {"split": "test"}, "the split 'test' has none of the 1 files; train has 1"),
+        ({}, {}, "FOLDER holds no MIDI file (.mid, .midi, .kar, .rmi, .smf), but no file at all; give a folder, a zip"),
+        (
+            {"b.wav": b"", "a.wav": b""},
+            {},
+            "FOLDER holds no MIDI file (.mid, .midi, .kar, .rmi, .smf), but 2 other files, such as a.wav; give ",
         ),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_read_is_refused_with_its_reason(data: bytes, reason: str) -> None:
-    assert refusal(data) == reason
+def test_when_nothing_comes_out_one_sentence_says_why(
+    files: dict[str, bytes], settings: dict[str, object], sentence: str, tmp_path: Path
+) -> None:
+    folder = write(tmp_path, files)
+    message = refusal(folder, Reading(**settings))  # type: ignore[arg-type]
+    assert message.startswith(sentence.replace("FOLDER", str(folder)))
 
 
-def test_one_track_of_format_2_and_a_file_without_notes_are_read() -> None:
-    assert notes(midi(TRACK, form=2)) == [(1, 36), (2, 38)]
-    assert notes(midi(tempo(0, 500_000))) == []
-
-
-def test_the_error_goes_from_process_to_process() -> None:
-    error = pickle.loads(pickle.dumps(MidiError("a.mid", "it is empty")))
-    assert (error.path, error.reason, str(error)) == ("a.mid", "it is empty", "a.mid is not read: it is empty")
-
-
-def test_symusic_finds_the_same_notes_in_good_files(shared_data: Path) -> None:
-    """Every tenth file of the Groove MIDI Dataset; symusic leaves out hits that are never closed."""
-    import symusic
-
-    files = sorted((shared_data / "gmd").rglob("*.mid"))[::10]
-    assert len(files) == 115
-    for file in files:
-        data = file.read_bytes()
-        read = parse(data, file)
-        score = symusic.Score.from_midi(data)
-        theirs = sorted((note.time, note.pitch, note.velocity) for track in score.tracks for note in track.notes)
-        assert theirs == sorted(zip(read.tick.tolist(), read.pitch.tolist(), read.velocity.tolist(), strict=True))
-        meters = [(change.time, change.numerator, change.denominator) for change in score.time_signatures]
-        assert read.meters == meters
-        np.testing.assert_allclose([bpm for _, bpm in read.tempos], [change.qpm for change in score.tempos], rtol=1e-6)
-
-
-# Run in a process of its own, which may take so many megabytes more than it has when everything is loaded.
-BOUNDED = f"""
-import resource, sys, time
-from pathlib import Path
-from hypothesis import HealthCheck, given, settings, strategies as st
-from seqvae.modalities.midi.classes import PITCHES
-from seqvae.modalities.midi.grid import layout
-from seqvae.modalities.midi.reading import MidiError, Notes, parse
-
-def go(data, name):
-    start = time.process_time()
-    try:
-        segments = layout(parse(data, name), PITCHES, 24, None).segments
-        outcome = str(sum(len(clip.hits) > 0 for segment in segments for clip in segment.windows(1, 1)))
-    except MidiError as error:
-        outcome = error.reason
-    assert time.process_time() - start < {SECONDS}, (name, time.process_time() - start)
-    return outcome
-
-def limit():
-    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + {MEGABYTES} * 10**6,) * 2)
-"""
-
-
-def bounded(code: str, *arguments: str) -> list[str]:
-    """The lines that code prints after BOUNDED, in a process of its own."""
-    if not sys.platform.startswith("linux"):
-        pytest.skip("no limit of memory to set on this system")
-    command = [sys.executable, "-c", BOUNDED + code, *arguments]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-2000:]
-    return result.stdout.splitlines()
-
-
-EACH_FILE = """
-import os
-for path in sys.argv[1:]:
-    sys.stdout.flush()
-    if not os.fork():  # a process for each file
-        limit()
-        print(go(Path(path).read_bytes(), path), flush=True)
-        os._exit(0)
-    assert os.wait()[1] == 0, path
-"""
-
-
-def test_strange_and_malformed_files_are_read_or_refused_in_bounded_time_and_memory(shared_data: Path) -> None:
-    files = sorted(path for path in (shared_data / "midi-edge").rglob("*.*") if path.suffix != ".json")
-    outcomes = bounded(EACH_FILE, *map(str, files))
-    assert len(outcomes) == len(files) == 129
-    refused = {file.name: outcome for file, outcome in zip(files, outcomes, strict=True) if not outcome.isdigit()}
-    assert refused == {
-        "division_zero.mid": "it has 0 ticks a quarter",
-        "format2_two_tracks.mid": "its 2 tracks are pieces of their own (format 2)",
-        "no_tracks.mid": "it has no track (MTrk chunk)",
-        "test-2-tracks-type-2.mid": "its 2 tracks are pieces of their own (format 2)",
-        "test-empty-file.mid": "it is empty",
-        "test-not-a-midi-file.mid": "it is no MIDI file (no MThd header)",
-        "zero_bytes.mid": "it is empty",
-    }
-
-
-MUTATE = """
-import random
-good = bytes.fromhex(sys.argv[1])
-edits = st.lists(
-    st.tuples(st.sampled_from("replace insert delete repeat".split()), st.integers(0, 2**20), st.binary(max_size=9)),
-    min_size=1, max_size=12,
-)
-tried = outcomes = 0
-
-@settings(max_examples=int(sys.argv[2]), deadline=None, derandomize=True, database=None,
-          suppress_health_check=list(HealthCheck))
-@given(edits, st.integers(0, 2**20))
-def mutated(edits, cut):
-    global tried, outcomes
-    data = good
-    for kind, place, content in edits:
-        place %= len(data) + 1
-        length = len(content)
-        if kind == "replace":
-            data = data[:place] + content + data[place + length :]
-        elif kind == "insert":
-            data = data[:place] + content + data[place:]
-        elif kind == "delete":
-            data = data[:place] + data[place + length :]
-        else:
-            data = data[:place] + data[max(0, place - 40 * length) :]
-    if cut % 4 == 0:
-        data = data[: cut % (len(data) + 1)]
-    tried += 1
-    outcomes += go(data, "mutated").isdigit()
-
-limit()
-mutated()
-print(tried, outcomes)
-"""
-
-
-def good_file() -> bytes:
-    """A file with what files have: two tracks, metres, tempos, programs, text, running status, long numbers."""
-    conductor = meter(0, 4, 2) + tempo(0, 500_000) + b"\0\xff\x03\x05Groov" + meter(960 * 4, 6, 3) + tempo(0, 400_000)
-    drums = program(0, 25) + b"".join(
-        on(120, pitch) + number(60) + bytes([42, 80]) + off(60, pitch) + number(300) + bytes([0xB9, 4, pitch])
-        for pitch in (36, 38, 42, 46) * 8
+def test_sources_that_are_not_there_or_no_zip_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    write(tmp_path, {"songs.mid": song(2), "bad.zip": b"PK\3\4 no zip at all"})
+    near = tmp_path / "song.mid"
+    with pytest.raises(ValueError) as caught:
+        read_clips([near], Reading(), Report())
+    assert str(caught.value) == (
+        f"there is no file or folder {near}; give a folder, a zip or a file of MIDI. Did you mean 'songs.mid'?"
     )
-    return midi(conductor, drums, b"\0\xf0\x03\x01\x02\xf7" + hits([(0, 60), (2000, 64)], channel=0))
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / 'bad.zip'} is no zip that can be read (File is not")):
+        read_clips([tmp_path / "songs.mid", tmp_path / "bad.zip"], Reading(), Report())
+    with pytest.raises(ValueError, match="no files to read; give folders, zips or files of MIDI"):
+        read_clips([], Reading(), Report())
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe is no regular file; give a folder, a zip or a file of MIDI"):
+        read_clips([tmp_path / "pipe"], Reading(), Report())
 
 
-def check_mutations(examples: int) -> None:
-    tried, read = map(int, bounded(MUTATE, good_file().hex(), str(examples))[0].split())
-    assert tried >= examples
-    assert 0.3 * tried < read < tried  # some are read, some are refused
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"steps_per_quarter": 5}, "no grid of 5 steps a quarter; choose 4, 8, 12, 24"),
+        ({"bars": 0}, "a window of 0 bars; give a whole number from 1"),
+        ({"hop": -1}, "the hop between windows of -1 bars; give a whole number from 1"),
+        ({"channel": 0}, "no channel 0; give 1 to 16 (10 has the drums)"),
+        ({"channel": 17}, "no channel 17; give 1 to 16 (10 has the drums)"),
+        ({"split": "vaild"}, "no split 'vaild'; there are all, train, valid, test. Did you mean 'valid'?"),
+        ({"valid_share": 0.6, "test_share": 0.4}, "shares of 0.6 for validation and 0.4 for testing; neither may be "),
+        ({"meter": (7, 32)}, "a bar of 7/32 has 7/2 steps at 4 steps a quarter; choose a finer grid, or leave that "),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        Reading(**settings)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(sentence)
 
 
-def test_a_mutated_file_is_read_or_refused_in_bounded_time_and_memory() -> None:
-    assert len(parse(good_file(), "good")) == 66
-    check_mutations(200)
+# One file for reconstruction --------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_two_thousand_mutated_files_are_read_or_refused_in_bounded_time_and_memory() -> None:
-    check_mutations(2000)
+def test_the_windows_of_one_file_put_together_are_the_whole_piece() -> None:
+    notes = parse(song(5, 3), "a.mid")
+    clips = windows_of(notes, Reading(bars=2))
+    assert [clip.hits.shape for clip in clips] == [(32, 9)] * 3
+    whole = np.concatenate([clip.hits for clip in clips])
+    assert np.argwhere(whole).tolist() == [[16 * bar + 3, 0] for bar in range(5)]
 
 
-def filled(track: bytes, unit: bytes) -> bytes:
-    """A file as large as may be, of one track that goes on with copies of the same bytes."""
-    return midi(track + unit * ((MOST_BYTES - 100) // len(unit)), ticks_per_quarter=480)
+def test_windows_of_one_file_start_anew_with_its_metres() -> None:
+    notes = parse(midi(meter(0, 3, 2) + on(0, 36) + off(0, 36) + meter(1440, 4, 2) + on(0, 38)), "a.mid")
+    assert [(clip.meter, clip.hits.shape) for clip in windows_of(notes, Reading())] == [
+        ((3, 4), (24, 9)),
+        ((4, 4), (32, 9)),
+    ]
+    assert [clip.meter for clip in windows_of(notes, Reading(meter=(4, 4)))] == [(4, 4)]
+    with pytest.raises(ValueError, match=r"^no bars of 5/4 in a.mid; it has (3/4|4/4) \(1 file\), ./4 \(1 file\)"):
+        windows_of(notes, Reading(meter=(5, 4)), "a.mid")
+    with pytest.raises(ValueError, match=r"a\.mid has no hits on channel 3 in 1 file; channels with notes: 10"):
+        windows_of(notes, Reading(channel=3), "a.mid")
 
 
-HOSTILE = """
-import hashlib
-limit()
-for path in sorted(Path(sys.argv[1]).iterdir()):
-    print(path.stem, go(path.read_bytes(), path), sep=": ")
-"""
+# The Groove MIDI Dataset ------------------------------------------------------------------------------------------
 
 
-def test_large_files_made_to_cost_the_most_stay_within_the_bounds(tmp_path: Path) -> None:
-    each_track = chunk(on(0, 36))
-    changes = (meter(1, 1, 2) + on(0, 36) + meter(1, 2, 3) + on(0, 36)) * (MOST_CHANGES // 2 - 1)
-    files = {
-        "changes": midi(on(0, 36) + changes, ticks_per_quarter=1),
-        "empty text": filled(on(0, 36), b"\0\xff\x01\0"),
-        "late": midi(on(16383, 36), ticks_per_quarter=1),
-        "notes": filled(on(0, 36), b"\0\x26\x40"),
-        "ones": filled(b"", b"\xff"),
-        "programs": midi(program(1, 3) * MOST_CHANGES + on(1, 36)),
-        "system": filled(on(0, 36), b"\0\xf8"),
-        "tempos": filled(on(0, 36), tempo(0, 9)),
-        "tracks": header(1) + each_track * ((MOST_BYTES - 100) // len(each_track)),
-    }
-    for name, data in files.items():
-        (tmp_path / name).write_bytes(data)
-    outcomes = dict(line.split(": ", 1) for line in bounded(HOSTILE, str(tmp_path)))
-    assert outcomes == {
-        "changes": str(MOST_CHANGES - 2),
-        "empty text": "1",
-        "late": "4096",
-        "notes": "1",
-        "ones": "track 1 holds a number of more than four bytes before any note",
-        "programs": "9",
-        "system": "1",
-        "tempos": f"it changes metre, tempo or program more than {MOST_CHANGES} times",
-        "tracks": "1",
-    }
-
-
-def test_notes_made_by_hand_need_no_more_than_their_arrays() -> None:
-    made = Notes(480, *(np.array([value]) for value in (0, 36, 100, 9)))
-    assert (len(made), made.meters, made.tempos, made.programs, made.damage) == (1, [], [], {}, "")
+def test_no_hit_of_the_groove_dataset_is_missing(shared_data: Path) -> None:
+    """446,312 note-ons; 7 of 100 share the cell of another of their class on a grid of 16ths."""
+    clips, counts = read(shared_data / "gmd", Reading(bars=1, classes=ROLAND))
+    check_accounts(counts, len(clips))
+    assert counts["hits found"] == 446312
+    assert counts.get("hits outside of windows", 0) == 0
+    assert 0.06 < counts["hits lost to the grid"] / counts["hits found"] < 0.08
+    assert sum(int(clip.hits.sum()) for clip in clips) == counts["hits on the grid"]

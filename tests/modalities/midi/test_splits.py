@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqvae.modalities.midi.clip import Clip
-from seqvae.modalities.midi.files import Reading
+from seqvae.modalities.midi.reading import Reading
 from seqvae.modalities.midi.sources import find
 from seqvae.modalities.midi.splits import by_content, key
 from tests.modalities.midi.songs import SONGS, check_accounts, read, refusal, song, steps, write, zipped

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI, MAPS, DrumClasses
 from seqvae.modalities.midi.clip import Clip, steps_per_bar
-from seqvae.modalities.midi.files import Reading, windows_of
-from seqvae.modalities.midi.reading import Notes, parse
+from seqvae.modalities.midi.parser import Notes, parse
+from seqvae.modalities.midi.reading import Reading, windows_of
 from seqvae.modalities.midi.writing import from_midi, to_midi, write_midi
 
 OWN = DrumClasses.from_json(

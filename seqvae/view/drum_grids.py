@@ -1,8 +1,6 @@
 """Drum clips as pictures: steps from left to right, one row a drum class, the kick at the bottom."""
 
-import io
 import math
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,7 +33,6 @@ MOST_LINES = 40
 MOST_ROWS = 12  # with more classes, only those that are hit get a row
 LONGEST_LABEL = 16  # letters
 LONGEST_NAME = 24
-LARGEST_SIDE = 20_000  # pixels
 
 
 def grid_figure(
@@ -129,17 +126,6 @@ def palette_figure(
     for text in legend.get_texts():
         text.set_parse_math(False)
     return figure
-
-
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file of 150 dots an inch, of fewer where a side would exceed 20,000 dots."""
-    content = io.BytesIO()
-    dots = min(150.0, LARGEST_SIDE / max(figure.get_size_inches()))
-    with warnings.catch_warnings():
-        # A title may hold letters that the font has not; a box in their place is no reason to stop.
-        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        figure.savefig(content, format="png", dpi=dots, metadata={"Software": None})
-    return content.getvalue()
 
 
 def _rows(clips: Sequence[np.ndarray], names: Sequence[str]) -> list[int]:

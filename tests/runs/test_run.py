@@ -14,17 +14,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqvae import checkpoint, modalities
-from seqvae.checkpoint import (
-    Checkpoint,
-    Run,
-    check_free,
-    held,
-)
-from seqvae.config import Config, build
+from seqvae import modalities
+from seqvae.build import build_vae, load_weights, open_run, weights_of
 from seqvae.files import write_atomically
-from seqvae.model import Model, load_weights, open_run, weights_of
-from seqvae.model import build as build_vae
+from seqvae.model import Model
+from seqvae.runs import run as run_module
+from seqvae.runs import verified
+from seqvae.runs.place import check_free, held
+from seqvae.runs.run import Checkpoint, Run
+from seqvae.settings import Config, build_config
 from seqvae.training.optimizer import named_optimizer_tensors, restore_optimizer
 
 REPORT = {"train": {"items": 2, "steps": 10, "key": "0f", "sources": ["a.txt"], "counts": {}}}
@@ -34,7 +32,7 @@ SIZES = {"latent": 3, "embedding": 8, "encoder_hidden": 7, "decoder_hidden": 8}
 def text_model(**model: Any) -> tuple[Config, Any]:
     kind = modalities.get("text")
     values = {"data": {"tokenizer": "word", "vocabulary_size": 0}, "model": {**SIZES, **model}}
-    config = build("text", kind.data_config, kind.model_config, values)
+    config = build_config("text", kind.data_config, kind.model_config, values)
     modality = kind(config.data)
     modality.fit(lambda: ["the cat sees the dog", "a bird sings"])
     return config, modality
@@ -117,7 +115,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_and_nothing_else(
     for step in (3, 5):
         written.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint, "write_atomically", full)
+            patch.setattr(verified, "write_atomically", full)
             with pytest.raises(OSError, match="No space left"):
                 run.save(step, state_of(step))
         assert names(run) == before
@@ -138,7 +136,7 @@ def test_a_limit_on_the_size_of_files_leaves_the_old_content(tmp_path: Path) -> 
         "try: write_atomically(Path(sys.argv[1]), b'x' * 9000)\n"
         "except OSError as error: print(error.errno)"
     )
-    root = Path(checkpoint.__file__).parents[1]
+    root = Path(modalities.__file__).parents[2]
     command = [sys.executable, "-c", code, str(path)]
     done = subprocess.run(command, cwd=root, preexec_fn=limit, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "27"
@@ -226,10 +224,10 @@ def test_json_of_something_else_is_refused_by_its_file(name: str, content: str, 
 def test_a_second_process_is_kept_out_and_a_dead_one_keeps_nobody_out(tmp_path: Path) -> None:
     out = tmp_path / "a" / "run"
     code = (
-        "import sys; from pathlib import Path; from seqvae.checkpoint import held\n"
+        "import sys; from pathlib import Path; from seqvae.runs.place import held\n"
         "with held(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
-    command, root = [sys.executable, "-c", code, str(out)], Path(checkpoint.__file__).parents[1]
+    command, root = [sys.executable, "-c", code, str(out)], Path(modalities.__file__).parents[2]
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
@@ -301,7 +299,7 @@ def test_a_folder_that_is_no_run_is_refused_in_one_sentence(tmp_path: Path) -> N
 
 def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "FORMAT", 2)
+        patch.setattr(run_module, "FORMAT", 2)
         new_run(tmp_path)
     with pytest.raises(ValueError, match=r"has run format 2; this version reads 1: use the version"):
         Run(tmp_path)

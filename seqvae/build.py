@@ -1,0 +1,79 @@
+"""A configuration to a VAE and its weights, and the device that computes it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from seqvae import modalities
+from seqvae.core.vae import VAE
+from seqvae.modalities.base import Modality
+from seqvae.runs.run import Run
+from seqvae.settings import SECTIONS, Config, build_config
+
+
+def build_vae(config: Config, modality: Modality) -> VAE:
+    """An untrained VAE of a configuration; its weights are a function of `train.seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        encoder, decoder = modality.nets(config.model)
+        model = config.model
+        return VAE(encoder, decoder, model.scale, model.code_initial_scale, model.posterior)
+
+
+def read_config(run: Run) -> Config:
+    """The configuration of a run. Raises ValueError when this version does not know a key of it."""
+    settings = {name: run.settings[name] for name in SECTIONS}
+    try:
+        kind = modalities.get(run.settings["modality"])
+        return build_config(kind.name, kind.data_config, kind.model_config, settings)
+    except ValueError as error:
+        raise ValueError(
+            f"{run.path / 'config.json'} does not fit this version of seqvae ({str(error).partition(';')[0]}); use "
+            f"version {run.settings['version']}, which wrote it"
+        ) from None
+
+
+def open_run(path: Path) -> tuple[Run, Config, Modality]:
+    """A run folder with its configuration and its modality, ready to encode."""
+    run = Run(path)
+    config = read_config(run)
+    modality = modalities.get(config.modality)(config.data)
+    run.load_modality(modality)
+    return run, config, modality
+
+
+def weights_of(vae: VAE) -> dict[str, Tensor]:
+    """The parameters by name on the CPU; tied ones stand there once."""
+    return {name: parameter.detach().cpu().contiguous() for name, parameter in vae.named_parameters()}
+
+
+def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path) -> None:
+    """Put weights into a VAE. Raises ValueError when they are those of another model."""
+    own = dict(vae.named_parameters())
+    wrong = [
+        name
+        for name in sorted(own.keys() | weights.keys())
+        if name not in own or name not in weights or own[name].shape != weights[name].shape
+    ]
+    if wrong:
+        raise ValueError(
+            f"the weights in {source} do not fit its configuration ({wrong[0]} differs); restore the folder from a copy"
+        )
+    with torch.no_grad():
+        for name, parameter in own.items():
+            if not weights[name].isfinite().all():
+                raise ValueError(f"the weights {name} in {source} are not finite; restore the folder from a copy")
+            parameter.copy_(weights[name])
+
+
+def pick_device(device: str) -> torch.device:
+    """`auto` is the GPU where there is one. Raises ValueError when this machine lacks the device."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = [name for name, is_there in available.items() if is_there]
+    if device == "auto":
+        return torch.device(there[0])
+    if device not in there:
+        raise ValueError(f"device '{device}' is not available here; there are {', '.join(there)}, or give auto")
+    return torch.device(device)

@@ -1,0 +1,223 @@
+"""A run: what it was made from, what the modality learned, and its checkpoints."""
+
+import contextlib
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor
+
+from seqvae import __version__
+from seqvae.modalities.base import Modality
+from seqvae.runs.place import LOCK, OF_CREATION, OF_TRAINING, REPLACED, WRITING_RUN, held
+from seqvae.runs.verified import (
+    MANIFEST,
+    demand,
+    json_bytes,
+    read_json_verified,
+    read_manifest,
+    read_tensors_verified,
+    read_verified,
+    remove,
+    sync_folder,
+    write_with_manifest,
+)
+from seqvae.settings import SECTIONS
+
+FORMAT = 1
+WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+_KINDS: dict[str, Any] = {"version": str, "modality": str, "sources": list, "valid": list, "from": (str, type(None))}
+_KINDS_OF_PART = {"items": int, "steps": int, "key": str, "sources": list, "counts": dict}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One training state: weights, optimizer tensors by name, and plain values."""
+
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+class Run:
+    """A run folder that exists."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ValueError when `path` is not a run folder of a format that this version reads."""
+        self.path = Path(path)
+        if (self.path / REPLACED).is_dir():  # being replaced right now, or left by a process that was killed
+            with contextlib.suppress(ValueError, OSError), held(self.path):
+                pass
+        if not (self.path / "config.json").is_file():
+            raise ValueError(
+                f"{path} is not a run folder ({self._what_is_there()}); give the --out folder of a training"
+            )
+        if not (self.path / MANIFEST).is_file():
+            raise ValueError(f"{path} is not a whole run folder (it has no {MANIFEST}); restore it from a copy")
+        self.settings = read_json_verified(self.path, "config.json")
+        if self.settings.get("format") != FORMAT:
+            raise ValueError(
+                f"{path} has run format {self.settings.get('format')}; this version reads {FORMAT}: "
+                "use the version of seqvae that wrote it"
+            )
+        demand(self.path / "config.json", self.settings, _KINDS | dict.fromkeys(SECTIONS, dict))
+
+    def _what_is_there(self) -> str:
+        if (self.path / WRITING_RUN).is_dir() or (self.path / LOCK).exists():
+            return "its creation was interrupted: train again without --resume"
+        return "it is a file" if self.path.is_file() else "no config.json in it" if self.path.exists() else "not there"
+
+    @staticmethod
+    def create(path: Path, settings: Mapping[str, Any], modality: Modality, report: Mapping[str, Any]) -> "Run":
+        """A new run folder, in the place of a run that is there already; files that are no part of a run stay.
+
+        The old run is set aside until the first checkpoint of the new one, so `path` has to be `held` then.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        writing = path / WRITING_RUN
+        shutil.rmtree(writing, ignore_errors=True)
+        try:
+            learned = writing / "modality"
+            learned.mkdir(parents=True)
+            files = {f"modality/{file.name}": file.read_bytes() for file in modality.save(learned)}
+            settings = {"format": FORMAT, "version": __version__, "sources": [], "valid": [], "from": None, **settings}
+            files |= {"data.json": json_bytes(report), "config.json": json_bytes(settings)}
+            write_with_manifest(writing, files)
+            if (path / "config.json").exists():
+                (path / REPLACED).mkdir()
+            for name in (*reversed(OF_CREATION), *OF_TRAINING):
+                if (path / REPLACED).exists() and (path / name).exists():
+                    (path / name).rename(path / REPLACED / name)
+                remove(path / name)
+            for name in OF_CREATION:
+                (writing / name).rename(path / name)
+            sync_folder(path)
+        finally:
+            shutil.rmtree(writing, ignore_errors=True)
+        return Run(path)
+
+    def load_modality(self, modality: Modality) -> None:
+        """Give the modality what it learned from the corpus, verified."""
+        names = [name for name in read_manifest(self.path) if name.startswith("modality/")]
+        for name in names:
+            read_verified(self.path, name)
+        modality.load(self.path / "modality")
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What reading the training data gave. Raises ValueError when data.json is damaged or of something else."""
+        parts = read_json_verified(self.path, "data.json")
+        demand(self.path / "data.json", parts, dict.fromkeys(parts, dict))
+        for part in parts.values():
+            demand(self.path / "data.json", part, _KINDS_OF_PART)
+        return parts
+
+    @property
+    def metrics_path(self) -> Path:
+        """The file of metrics."""
+        return self.path / "metrics.jsonl"
+
+    def _folder(self, step: int) -> Path:
+        return self.path / "checkpoints" / f"step-{step:08d}"
+
+    def steps(self) -> list[int]:
+        """The steps of the checkpoints that are there, oldest first."""
+        names = [folder.name for folder in (self.path / "checkpoints").glob("step-*")]
+        return sorted(int(name.removeprefix("step-")) for name in names if re.fullmatch(r"step-\d{8,}", name))
+
+    def save(self, step: int, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint whole, then drop those that are neither among the last two nor the best of these.
+
+        Later ones, which a run that is continued could not read, go as well.
+        """
+        target = self._folder(step)
+        self._remove_leftovers()
+        writing = target.with_name(f".writing-{target.name}")
+        try:
+            writing.mkdir(parents=True)
+            files = {WEIGHTS: tensors_to_bytes(checkpoint.weights), STATE: json_bytes(checkpoint.state)}
+            if checkpoint.optimizer:
+                files[OPTIMIZER] = tensors_to_bytes(checkpoint.optimizer)
+            write_with_manifest(writing, files)
+            if target.exists():  # the same step again, now with a validation's results
+                target.rename(target.with_name(f".replaced-{target.name}"))
+            writing.rename(target)
+            sync_folder(target.parent)
+        finally:
+            self._remove_leftovers()
+        shutil.rmtree(self.path / REPLACED, ignore_errors=True)
+        self._drop_others(step)
+
+    def _remove_leftovers(self) -> None:
+        for leftover in (self.path / "checkpoints").glob(".*-step-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def _drop_others(self, newest: int) -> None:
+        """Delete all checkpoints but the last two up to `newest` and the best ones that these name."""
+        last_two = [step for step in self.steps() if step <= newest][-2:]
+        keep = set(last_two)
+        for step in last_two:
+            with contextlib.suppress(ValueError):  # a damaged state names nothing
+                keep.add(self._best_of(step))
+        for step in self.steps():
+            if step not in keep:
+                shutil.rmtree(self._folder(step))
+
+    def _best_of(self, step: int) -> int:
+        """The best step that a checkpoint knows of, itself where it knows none."""
+        best: int | None = self._state(step)["best_step"]
+        return step if best is None else best
+
+    def _state(self, step: int) -> dict[str, Any]:
+        state = {"best_step": None, **read_json_verified(self._folder(step), STATE)}
+        demand(self._folder(step) / STATE, state, {"best_step": (int, type(None))})
+        return state
+
+    def load(self, step: int) -> Checkpoint:
+        """A whole checkpoint, verified. Raises ValueError when a file is missing or damaged."""
+        folder = self._folder(step)
+        optimizer = read_tensors_verified(folder, OPTIMIZER) if OPTIMIZER in read_manifest(folder) else {}
+        return Checkpoint(self.weights(step), optimizer, self._state(step))
+
+    def weights(self, step: int) -> dict[str, Tensor]:
+        """The weights of a checkpoint alone, verified."""
+        return read_tensors_verified(self._folder(step), WEIGHTS)
+
+    def last(self, tell: Callable[[str], Any] = str) -> tuple[int, Checkpoint] | None:
+        """The newest checkpoint that is whole, with its step; None where there is none at all.
+
+        `tell` gets a sentence for each damaged one that is skipped. Raises ValueError when none of them is whole.
+        """
+        damages: list[ValueError] = []
+        for step in reversed(self.steps()):
+            try:
+                checkpoint = self.load(step)
+            except ValueError as error:
+                damages.append(error)
+                continue
+            for damage in damages:
+                tell(f"{damage}; skipped, training goes on from the checkpoint of step {step}")
+            return step, checkpoint
+        if damages:
+            raise damages[0]
+        return None
+
+    def best_step(self) -> int:
+        """The step whose weights had the best bound on the validation data, else the newest.
+
+        Raises ValueError when there is no checkpoint, or the newest cannot tell which is the best, or that one is gone.
+        """
+        steps = self.steps()
+        if not steps:
+            raise ValueError(f"{self.path} holds no checkpoint yet; train it first, or continue it with --resume")
+        try:
+            best = self._best_of(steps[-1])
+        except ValueError as error:
+            raise ValueError(f"{error}, or train on from the checkpoint before it with --resume") from None
+        if best not in steps:
+            raise ValueError(f"{self._folder(best)}, the best of this run, is missing; restore the folder from a copy")
+        return best

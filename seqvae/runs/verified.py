@@ -1,0 +1,90 @@
+"""Files that were written as they are read: a manifest of a folder tells the sha256 of each."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from torch import Tensor
+
+from seqvae.config import read_json
+from seqvae.files import write_atomically
+
+MANIFEST = "manifest.json"
+
+
+def json_bytes(value: Any) -> bytes:
+    """A JSON file of plain values, UTF-8."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def write_with_manifest(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder, and last its manifest."""
+    manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    for name, content in [*files.items(), (MANIFEST, json_bytes(manifest))]:
+        write_atomically(folder / name, content)
+
+
+def read_manifest(folder: Path) -> dict[str, str]:
+    """sha256 of each file of a folder. Raises ValueError when the manifest is missing or damaged."""
+    if not (folder / MANIFEST).exists():
+        raise ValueError(f"{folder / MANIFEST} is missing; restore the folder from a copy")
+    return read_json(folder / MANIFEST)
+
+
+def read_verified(folder: Path, name: str) -> bytes:
+    """The content of a file that has the sha256 of the folder's manifest. Raises ValueError otherwise."""
+    path, expected = folder / name, read_manifest(folder).get(name)
+    if expected is None or not path.is_file():
+        raise ValueError(f"{path} is missing or not in its manifest; restore the folder from a copy")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise ValueError(f"{path} is damaged (its sha256 is not the manifest's); restore it from a copy")
+    return content
+
+
+def demand(path: Path, values: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]]) -> None:
+    """Raises ValueError for the first key that is not there or of another type."""
+    for name, kind in kinds.items():
+        if name not in values or not isinstance(values[name], kind):
+            found = f"{name}={values[name]!r:.40}" if name in values else f"no {name}"
+            raise ValueError(f"{path} was not written by seqvae (it has {found}); restore the folder from a copy")
+
+
+def read_json_verified(folder: Path, name: str) -> dict[str, Any]:
+    """The values of a JSON file, verified. Raises ValueError when it is missing or damaged."""
+    read_verified(folder, name)
+    return read_json(folder / name)
+
+
+def read_tensors_verified(folder: Path, name: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, verified. Raises ValueError when it is missing or damaged."""
+    content = read_verified(folder, name)
+    try:
+        return tensors_from_bytes(content)
+    except SafetensorError as error:
+        raise ValueError(f"{folder / name} is not a safetensors file ({error}); restore it from a copy") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder survive a power failure, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it; a link alone, not what it names."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
