@@ -53,3 +53,37 @@ class Batch:
             lengths=self.lengths.repeat_interleave(samples, 0),
             keys=self.keys.repeat_interleave(samples, 0),
         )
+
+
+@dataclass(frozen=True)
+class StepType:
+    """What a step is: the name of its number type, the shape of one step, and when two steps are the same.
+
+    `tolerance` is the largest difference of any of its numbers, in their own unit; 0 asks for equal numbers.
+
+    Raises ValueError for a negative tolerance.
+    """
+
+    dtype: str
+    shape: tuple[int, ...] = ()
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.tolerance >= 0.0:
+            raise ValueError(f"a tolerance of {self.tolerance} is not possible; give 0 (equal) or more")
+
+    def agree(self, x: Shaped[Tensor, "B T ..."], y: Shaped[Tensor, "B T ..."]) -> Bool[Tensor, "B T"]:
+        """Whether each step of x is that of y: in all of its numbers, each equal or within the tolerance.
+
+        >>> x = torch.tensor([[[1.0, 0.25], [0.0, 0.75]]])
+        >>> y = torch.tensor([[[1.0, 0.30], [0.0, 0.50]]])
+        >>> StepType("float32", (2,), tolerance=0.1).agree(x, y)
+        tensor([[ True, False]])
+        """
+        if not self.tolerance:
+            same = x == y
+        elif x.dtype.is_floating_point:
+            same = (x - y).abs() <= self.tolerance
+        else:
+            same = (x.long() - y.long()).abs() <= self.tolerance  # differences of bytes would wrap around
+        return same.flatten(2).all(2) if same.ndim > 2 else same

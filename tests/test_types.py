@@ -1,8 +1,11 @@
-"""The batch: what is real, and where copies stand."""
+"""The batch: what is real, and where copies stand. Steps: when two of them are the same."""
 
+import math
+
+import pytest
 import torch
 
-from seqvae.types import Batch
+from seqvae.types import Batch, StepType
 
 
 def example() -> Batch:
@@ -38,3 +41,26 @@ def test_moving_a_batch_moves_every_part() -> None:
     assert torch.equal(same.x, example().x)
     assert torch.equal(same.lengths, example().lengths)
     assert torch.equal(same.keys, example().keys)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.float32])
+def test_steps_agree_where_all_of_their_numbers_do(dtype: torch.dtype) -> None:
+    x = torch.tensor([[[3, 1], [0, 2], [5, 5]], [[9, 9], [1, 0], [7, 2]]]).to(dtype)
+    y = torch.tensor([[[3, 1], [0, 3], [6, 4]], [[9, 9], [2, 0], [7, 2]]]).to(dtype)
+    equal = [[True, False, False], [True, False, True]]
+    assert StepType("any", (2,)).agree(x, y).tolist() == equal
+    assert StepType("any").agree(x[..., 1], y[..., 1]).tolist() == [[True, False, False], [True, True, True]]
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.float64])
+def test_a_tolerance_bounds_the_difference_of_each_number_both_ways(dtype: torch.dtype) -> None:
+    x = torch.tensor([[[100, 7], [100, 7], [100, 7], [0, 7]]]).to(dtype)
+    y = torch.tensor([[[102, 5], [97, 7], [98, 10], [254, 7]]]).to(dtype)  # 254 is -2 in eight bits
+    assert StepType("any", (2,), tolerance=2).agree(x, y).tolist() == [[True, False, False, False]]
+    assert StepType("any", (2,), tolerance=3).agree(x, y).tolist() == [[True, True, True, False]]
+
+
+@pytest.mark.parametrize("tolerance", [-0.5, math.nan])
+def test_an_impossible_tolerance_is_refused(tolerance: float) -> None:
+    with pytest.raises(ValueError, match=rf"a tolerance of {tolerance} is not possible; give 0 \(equal\) or more"):
+        StepType("float32", tolerance=tolerance)

@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from seqvae.core.importance import Draws, weighted_bound
@@ -49,7 +49,7 @@ class Decoder(Protocol):
         """log p(x|z) in nats: the sum over steps."""
         ...
 
-    def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Int[Tensor, "B T"]:
+    def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Shaped[Tensor, "B T ..."]:
         """The most probable outcome of each step given the true steps before it."""
         ...
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int, Integer
+from jaxtyping import Float, Int, Integer, Shaped
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
@@ -45,18 +45,27 @@ class Choice:
 
 @runtime_checkable
 class Likelihood(Protocol):
-    """What a decoder asks of the distribution of one step. Where the outcomes can be listed there is `scores` too."""
+    """What a decoder asks of the distribution of one step x, which may be of any number type and shape."""
 
-    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+    def log_prob(self, h: Float[Tensor, "N H"], x: Shaped[Tensor, "N ..."]) -> Float[Tensor, " N"]:
         """log p(x|h) in nats of each row, normalised over all x."""
         ...
 
-    def mode(self, h: Tensor) -> Tensor:
+    def mode(self, h: Float[Tensor, "N H"]) -> Shaped[Tensor, "N ..."]:
         """The most probable outcome of each row."""
         ...
 
-    def draw(self, h: Tensor, noise: Noise, draw: Choice) -> Tensor:
+    def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Choice) -> Shaped[Tensor, "N ..."]:
         """One outcome of each row, chosen as `draw` says."""
+        ...
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A likelihood whose outcomes can be listed: steps are integers below V."""
+
+    def scores(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N V"]:
+        """log p of every outcome, in nats."""
         ...
 
 
