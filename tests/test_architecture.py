@@ -50,7 +50,7 @@ NARROWER = {
     "files": set(),
     "downloads": {"files"},
     "core": {"types", "noise"},
-    "nets": {"types", "noise"},
+    "nets": {"types", "noise", "config"},
     "evaluation": {"types", "noise", "core", "nets"},
     "view": {"types"},
 }

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import pytest
 
 from seqvae.config import from_dict, merge, nearest, options, parse_overrides, read_json, read_toml
-from seqvae.settings import Config, Objective, SequenceModel, Train, build_config, changed_keys, with_train
+from seqvae.nets.sizes import SequenceModel
+from seqvae.settings import Config, Objective, Train, build_config, changed_keys, with_train
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ from seqvae.evaluate import UNITS, Settings, evaluate
 from seqvae.evaluation.likelihood import importance_weighted_nll
 from seqvae.modalities.images.images import Images
 from seqvae.modalities.images.picture import Picture
-from seqvae.modalities.images.settings import ImageData
+from seqvae.modalities.images.settings import ImageData, ImageModel
 from seqvae.modalities.text import Text
-from seqvae.settings import ImageModel
 from tests.modalities.images.made import stack
 from tests.training.small import MODEL, write_corpus
 

@@ -12,10 +12,10 @@ from seqvae.config import from_dict
 from seqvae.core.vae import VAE
 from seqvae.data import collate
 from seqvae.generate import Decoding, decode, encode, interpolate, prior_codes, reconstruct, sample
-from seqvae.nets.images import image_nets
+from seqvae.modalities.images.nets import image_nets
+from seqvae.modalities.images.settings import ImageModel
 from seqvae.nets.likelihoods import Categorical
 from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
-from seqvae.settings import ImageModel
 
 END = 2
 GREEDY = {"temperature": 0.0}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from seqvae.settings import SequenceModel
+from seqvae.nets.sizes import SequenceModel
 
 if TYPE_CHECKING:
     from torch import nn

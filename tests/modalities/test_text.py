@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from seqvae.modalities import get
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.text import Text, TextData, lines
-from seqvae.settings import SequenceModel, build_config
+from seqvae.nets.sizes import SequenceModel
+from seqvae.settings import build_config
 
 WORDS = TextData(tokenizer="word", vocabulary_size=0)
 

@@ -14,12 +14,12 @@ from seqvae.modalities.base import Report
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drums import Drums
-from seqvae.modalities.midi.settings import DrumData
+from seqvae.modalities.midi.settings import DrumData, DrumModel
 from seqvae.modalities.midi.writing import to_midi, write_midi
 from seqvae.model import load
 from seqvae.noise import Noise
 from seqvae.runs.run import Run
-from seqvae.settings import DrumModel, build_config
+from seqvae.settings import build_config
 from seqvae.training.run import parts, resume, train
 from tests.training.small import records
 

@@ -16,11 +16,11 @@ from seqvae.corpus import prepare
 from seqvae.data import Batches, Part
 from seqvae.evaluation.likelihood import importance_weighted_nll
 from seqvae.modalities.images.images import Images
-from seqvae.modalities.images.settings import ImageData
+from seqvae.modalities.images.settings import ImageData, ImageModel
 from seqvae.model import Model, load
 from seqvae.noise import Noise
 from seqvae.runs.run import Run
-from seqvae.settings import Config, ImageModel, build_config
+from seqvae.settings import Config, build_config
 from seqvae.training import loop
 from seqvae.training.limits import check_values
 from seqvae.training.loop import Interrupted

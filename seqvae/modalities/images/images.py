@@ -24,8 +24,7 @@ from seqvae.modalities.images.reading import (
     shape_of,
     splits_of,
 )
-from seqvae.modalities.images.settings import DEFAULTS, LEAST_STEPS, READING_KEYS, ImageData
-from seqvae.settings import ImageModel
+from seqvae.modalities.images.settings import DEFAULTS, LEAST_STEPS, READING_KEYS, ImageData, ImageModel
 
 if TYPE_CHECKING:
     from seqvae.nets.images import ImageDecoder, ImageEncoder
@@ -181,7 +180,7 @@ class Images:
         """Dense or convolutional encoder and decoder; the decoder starts at the mean image."""
         import torch
 
-        from seqvae.nets.images import image_nets
+        from seqvae.modalities.images.nets import image_nets
 
         mean = None if self._mean is None else torch.from_numpy(self._mean / 255.0).float()
         return image_nets(self.shape, model, mean)

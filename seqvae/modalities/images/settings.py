@@ -1,4 +1,4 @@
-"""The configuration of images: how they are read, and what training sees of them."""
+"""The configuration of images: how they are read, what training sees of them, and the nets."""
 
 import re
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from seqvae.config import key
+from seqvae.nets.sizes import CodeModel
 
 LARGEST_SIZE = 1024
 LEAST_STEPS = 2000  # a few hundred images would else be seen for some seconds only
@@ -48,3 +49,27 @@ class ImageData:
                 f"each 1 to {LARGEST_SIZE}"
             )
         return height, width
+
+
+@dataclass(frozen=True)
+class ImageModel(CodeModel):
+    """Sizes and wiring of the encoder and decoder of images. Widths and channels stand in the encoder's order."""
+
+    latent: int = key(20, "latent units Z; 2 for pictures of the plane", least=1)
+    net: Literal["dense", "conv"] = key("dense", "dense layers, or convolutions and deconvolutions of stride 2")
+    widths: str = key("400", "dense: units of the hidden layers, such as 512,256; the decoder has them in reverse")
+    channels: str = key("32,64", "conv: channels of the convolutions, each of which halves height and width")
+    dense: int = key(0, "conv: units of a dense layer before and after the code; 0: none", least=0)
+    activation: Literal["relu", "tanh", "softplus", "elu", "silu"] = key("relu", "what follows each hidden layer")
+    likelihood: Literal["bernoulli", "gaussian", "laplace", "logistic"] = key(
+        "bernoulli",
+        "of a pixel: bernoulli (binary cross-entropy), gaussian (squared error), laplace (absolute error), logistic "
+        "(256 discretised levels)",
+    )
+    pixel_scale: float = key(
+        0.0, "gaussian, laplace: fixed scale of a pixel, of which 1 is the way from black to white; 0: learned", least=0
+    )
+    corruption: float = key(0.0, "how much the encoder's input is corrupted in training (denoising); 0: not", least=0)
+    corruption_kind: Literal["mask", "gaussian"] = key(
+        "mask", "mask: this share of the pixels is black; gaussian: noise of this scale"
+    )

@@ -20,10 +20,9 @@ from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip, Meter, steps_per_bar
 from seqvae.modalities.midi.parser import Notes, parse
 from seqvae.modalities.midi.reading import Reading, read_clips, windows_of
-from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, READING_KEYS, DrumData
+from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, READING_KEYS, DrumData, DrumModel
 from seqvae.modalities.midi.sources import MidiFile, contents, find
 from seqvae.modalities.sequences import draw_uniform, sequence_nets
-from seqvae.settings import DrumModel
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI

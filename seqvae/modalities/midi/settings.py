@@ -1,4 +1,4 @@
-"""The configuration keys of drums: how MIDI files are read and turned into steps."""
+"""The configuration keys of drums: how MIDI files are read and turned into steps, and the model of these."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from seqvae.config import few, key
 from seqvae.modalities.midi import classes
 from seqvae.modalities.midi.clip import Meter, steps_per_bar
 from seqvae.modalities.midi.grid import GRIDS
+from seqvae.nets.sizes import SequenceModel
 
 # What may change when a model goes on with other files.
 READING_KEYS = frozenset(
@@ -80,3 +81,19 @@ class DrumData:
         if min(meter) < 1 or meter[1] & (meter[1] - 1):
             raise ValueError(f"data.meter={self.meter} is not possible; write beats/unit, such as 4/4 or 6/8")
         return meter
+
+
+@dataclass(frozen=True)
+class DrumModel(SequenceModel):
+    """The LSTM encoder and decoder of steps that are sets of drum classes."""
+
+    embedding: int = key(
+        0,
+        "size E of the step embeddings; 0: the encoder reads the classes' bits and a silence bit, the decoder one-hot "
+        "steps (MusicVAE)",
+        least=0,
+    )
+    shared_classes: bool = key(
+        False, "sets of classes share weights by their classes, in embeddings and in the output layer"
+    )
+    position: int = key(0, "size of the vector that tells a step its place in the bar and its bar; 0: none", least=0)

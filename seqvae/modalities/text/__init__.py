@@ -17,7 +17,7 @@ from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import SentencePieceTokenizer
 from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
 from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_description, save
-from seqvae.settings import SequenceModel
+from seqvae.nets.sizes import SequenceModel
 
 if TYPE_CHECKING:
     from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder

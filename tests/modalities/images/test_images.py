@@ -12,8 +12,7 @@ from seqvae.config import from_dict
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.images.images import IMAGES_OF_MEAN, LEARNED, Images
 from seqvae.modalities.images.picture import Picture
-from seqvae.modalities.images.settings import ImageData
-from seqvae.settings import ImageModel
+from seqvae.modalities.images.settings import ImageData, ImageModel
 from tests.modalities.images.made import mnist_like, stack, write_idx, write_image
 
 

@@ -1,7 +1,7 @@
 """Image encoders and decoders of any size against formulas written out, alone and in batches, and their noise."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from seqvae.core.vae import VAE
-from seqvae.nets.images import Flat, ImageDecoder, ImageEncoder, Planes, image_nets
+from seqvae.modalities.images.nets import image_nets
+from seqvae.modalities.images.settings import ImageModel
+from seqvae.nets.images import Flat, ImageDecoder, ImageEncoder, Planes
 from seqvae.nets.likelihoods import Choice
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -19,29 +21,13 @@ SHAPES = [(28, 27, 1), (5, 9, 3), (1, 2, 1), (13, 6, 3)]
 LIKELIHOODS = ["bernoulli", "gaussian", "laplace", "logistic"]
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """What `image_nets` reads of a configuration."""
-
-    latent: int = 4
-    net: Literal["dense", "conv"] = "dense"
-    widths: str = "11,7"
-    channels: str = "5,8"
-    dense: int = 0
-    activation: str = "tanh"
-    likelihood: Literal["bernoulli", "gaussian", "laplace", "logistic"] = "bernoulli"
-    pixel_scale: float = 0.0
-    corruption: float = 0.0
-    corruption_kind: Literal["mask", "gaussian"] = "mask"
-    code_initial_scale: float = 0.0
-
-
-NETS = [Sizes(), Sizes(net="conv"), Sizes(net="conv", channels="3,5,8", dense=6)]
+SMALL = ImageModel(latent=4, widths="11,7", channels="5,8", activation="tanh")
+NETS = [SMALL, replace(SMALL, net="conv"), replace(SMALL, net="conv", channels="3,5,8", dense=6)]
 nets = pytest.mark.parametrize("sizes", NETS, ids=["dense", "conv", "conv with a dense layer"])
 shapes = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: " x ".join(map(str, shape)))
 
 
-def make(shape: tuple[int, int, int], sizes: Sizes) -> tuple[ImageEncoder, ImageDecoder]:
+def make(shape: tuple[int, int, int], sizes: ImageModel) -> tuple[ImageEncoder, ImageDecoder]:
     torch.manual_seed(0)
     encoder, decoder = image_nets(shape, sizes)
     return encoder.double(), decoder.double()
@@ -65,7 +51,7 @@ def codes(rows: int = ROWS, latent: int = 4) -> Tensor:
 
 def test_dense_nets_are_their_formula() -> None:
     shape = (4, 3, 2)
-    (encoder, decoder), data, z = make(shape, Sizes()), batch(shape), codes()
+    (encoder, decoder), data, z = make(shape, SMALL), batch(shape), codes()
     flat = data.x.flatten(1).double() / 255
 
     def through(layers: nn.Module, values: Tensor) -> Tensor:
@@ -81,7 +67,7 @@ def test_dense_nets_are_their_formula() -> None:
 
 
 def test_the_decoder_mirrors_the_widths_of_the_encoder() -> None:
-    encoder, decoder = make((4, 3, 2), Sizes(widths=" 11, 7,5"))
+    encoder, decoder = make((4, 3, 2), replace(SMALL, widths=" 11, 7,5"))
     linear = [[m for m in net.modules() if isinstance(m, nn.Linear)] for net in (encoder, decoder)]
     assert [(m.in_features, m.out_features) for m in linear[0]] == [(24, 11), (11, 7), (7, 5)]
     assert [(m.in_features, m.out_features) for m in linear[1]] == [(4, 5), (5, 7), (7, 11), (11, 24)]
@@ -89,7 +75,7 @@ def test_the_decoder_mirrors_the_widths_of_the_encoder() -> None:
 
 
 def test_convolutions_halve_the_image_and_deconvolutions_undo_it() -> None:
-    encoder, decoder = make((28, 27, 3), Sizes(net="conv", dense=6, likelihood="logistic"))
+    encoder, decoder = make((28, 27, 3), replace(SMALL, net="conv", dense=6, likelihood="logistic"))
     seen: list[tuple[int, ...]] = []
     for net in (encoder, decoder):
         for module in net.modules():
@@ -104,13 +90,13 @@ def test_convolutions_halve_the_image_and_deconvolutions_undo_it() -> None:
 @pytest.mark.parametrize("size", range(1, 12))
 def test_deconvolutions_give_every_size_back(size: int) -> None:
     shape = (size, 12 - size, 1)
-    _, decoder = make(shape, Sizes(net="conv", channels="2,3,4"))
+    _, decoder = make(shape, replace(SMALL, net="conv", channels="2,3,4"))
     assert decoder.predict(codes(), batch(shape)).shape == (ROWS, 1, *shape)
 
 
 def test_a_deconvolution_weighs_all_inner_pixels_alike() -> None:
     for shape in ((12, 16, 1), (13, 17, 1)):
-        _, decoder = make(shape, Sizes(net="conv", channels="2"))
+        _, decoder = make(shape, replace(SMALL, net="conv", channels="2"))
         projection = decoder.likelihood.projection
         with torch.no_grad():
             nn.init.ones_(projection.weight)
@@ -137,14 +123,14 @@ def test_flat_and_planes_undo_each_other() -> None:
     ],
 )
 def test_each_activation_is_torchs(activation: str, function) -> None:  # type: ignore[no-untyped-def]
-    encoder, _ = make((4, 3, 2), Sizes(widths="7", activation=activation))
+    encoder, _ = make((4, 3, 2), replace(SMALL, widths="7", activation=activation))
     linear = encoder.layers[1]
     flat = batch((4, 3, 2)).x.flatten(1).double() / 255
     assert torch.allclose(encoder(batch((4, 3, 2))), function(linear(flat)), atol=1e-12)
 
 
 @nets
-def test_the_layer_from_the_code_starts_as_small_as_asked(sizes: Sizes) -> None:
+def test_the_layer_from_the_code_starts_as_small_as_asked(sizes: ImageModel) -> None:
     _, decoder = make((28, 27, 1), replace(sizes, code_initial_scale=0.001, latent=40, widths="400"))
     first = decoder.layers[0]
     assert first.in_features == 40
@@ -157,7 +143,7 @@ def test_the_layer_from_the_code_starts_as_small_as_asked(sizes: Sizes) -> None:
 def test_sizes_that_are_no_list_of_whole_numbers_are_refused(net: Literal["dense", "conv"], widths: str) -> None:
     name = "widths" if net == "dense" else "channels"
     with pytest.raises(ValueError, match=f"model.{name}={widths} is not possible; give whole numbers"):
-        image_nets((4, 3, 1), Sizes(net=net, **{name: widths}))
+        image_nets((4, 3, 1), replace(SMALL, net=net, **{name: widths}))
 
 
 # What the VAE asks of both --------------------------------------------------------------------------------------
@@ -167,7 +153,7 @@ def test_sizes_that_are_no_list_of_whole_numbers_are_refused(net: Literal["dense
 @nets
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_an_image_scores_the_same_alone_and_in_a_batch(
-    shape: tuple[int, int, int], sizes: Sizes, likelihood: str
+    shape: tuple[int, int, int], sizes: ImageModel, likelihood: str
 ) -> None:
     (encoder, decoder), data, z = make(shape, replace(sizes, likelihood=likelihood)), batch(shape), codes()
     features, scores, guesses = encoder(data), decoder.log_prob(z, data), decoder.predict(z, data)
@@ -184,7 +170,7 @@ def test_an_image_scores_the_same_alone_and_in_a_batch(
 @shapes
 @nets
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
-def test_every_parameter_gets_a_gradient(shape: tuple[int, int, int], sizes: Sizes, likelihood: str) -> None:
+def test_every_parameter_gets_a_gradient(shape: tuple[int, int, int], sizes: ImageModel, likelihood: str) -> None:
     vae = VAE(*make(shape, replace(sizes, likelihood=likelihood))).double()
     data = batch(shape)
     terms = vae(data, Noise(0, data.keys))
@@ -195,7 +181,7 @@ def test_every_parameter_gets_a_gradient(shape: tuple[int, int, int], sizes: Siz
 
 
 @nets
-def test_rows_of_repeated_examples_score_as_the_example_does(sizes: Sizes) -> None:
+def test_rows_of_repeated_examples_score_as_the_example_does(sizes: ImageModel) -> None:
     shape, samples = (5, 9, 3), 4
     (_, decoder), data, z = make(shape, sizes), batch(shape), codes(ROWS * 4)
     together = decoder.log_prob(z, data.repeat(samples)).unflatten(0, (ROWS, samples))
@@ -205,7 +191,7 @@ def test_rows_of_repeated_examples_score_as_the_example_does(sizes: Sizes) -> No
 
 @nets
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
-def test_autocast_gives_nearly_the_same_importance_weights(sizes: Sizes, likelihood: str) -> None:
+def test_autocast_gives_nearly_the_same_importance_weights(sizes: ImageModel, likelihood: str) -> None:
     vae = VAE(*make((28, 27, 1), replace(sizes, likelihood=likelihood))).float()
     data = batch((28, 27, 1))
     exact = vae.log_weights(data, Noise(0, data.keys), 5)
@@ -220,14 +206,14 @@ def test_autocast_gives_nearly_the_same_importance_weights(sizes: Sizes, likelih
 def test_the_mean_image_is_what_the_decoder_starts_near() -> None:
     image = torch.rand(28, 27, 1)
     torch.manual_seed(0)
-    _, decoder = image_nets((28, 27, 1), Sizes(code_initial_scale=1e-6), image)
+    _, decoder = image_nets((28, 27, 1), replace(SMALL, code_initial_scale=1e-6), image)
     nn.init.zeros_(decoder.layers[2].bias)
     start = decoder.predict(torch.ones(1, 4), batch((28, 27, 1), 1))[0, 0].double() / 255
     assert torch.allclose(start, image.clamp(0.005, 0.995).double(), atol=0.003)
 
 
 @nets
-def test_draws_are_those_of_the_likelihood(sizes: Sizes) -> None:
+def test_draws_are_those_of_the_likelihood(sizes: ImageModel) -> None:
     (_, decoder), z, noise = make((5, 9, 3), sizes), codes(), Noise(0, torch.arange(ROWS))
     drawn = decoder.draw(z, noise, Choice())
     assert torch.equal(drawn.squeeze(1), decoder.likelihood.draw(decoder.layers(z), noise, Choice()))
@@ -240,7 +226,7 @@ def test_draws_are_those_of_the_likelihood(sizes: Sizes) -> None:
 
 def corrupted(kind: Literal["mask", "gaussian"], amount: float, shape: tuple[int, int, int], rows: int) -> Tensor:
     """The shares of white (B, H, W, C) that the layers see of white images."""
-    encoder, _ = make(shape, Sizes(corruption=amount, corruption_kind=kind))
+    encoder, _ = make(shape, replace(SMALL, corruption=amount, corruption_kind=kind))
     encoder.layers = nn.Sequential(Flat(), nn.Linear(math.prod(shape), math.prod(shape)).double())
     with torch.no_grad():
         encoder.layers[1].weight.copy_(torch.eye(math.prod(shape)))
@@ -267,7 +253,7 @@ def test_gaussian_corruption_adds_noise_of_its_scale() -> None:
 
 @nets
 @pytest.mark.parametrize("kind", ["mask", "gaussian"])
-def test_only_training_is_corrupted_and_each_image_in_its_own_way(sizes: Sizes, kind: str) -> None:
+def test_only_training_is_corrupted_and_each_image_in_its_own_way(sizes: ImageModel, kind: str) -> None:
     noisy = replace(sizes, corruption=0.4, corruption_kind=kind)
     (encoder, decoder), (clean, _), data = make((5, 9, 3), noisy), make((5, 9, 3), sizes), batch((5, 9, 3))
     noise, order = Noise(0, data.keys), torch.tensor([2, 0])
@@ -281,4 +267,4 @@ def test_only_training_is_corrupted_and_each_image_in_its_own_way(sizes: Sizes, 
 @pytest.mark.parametrize(("kind", "amount"), [("mask", 1.0), ("mask", -0.1), ("gaussian", -0.1)])
 def test_an_impossible_corruption_is_refused(kind: Literal["mask", "gaussian"], amount: float) -> None:
     with pytest.raises(ValueError, match=rf"model.corruption={amount} is not possible with corruption_kind={kind}"):
-        image_nets((4, 3, 1), Sizes(corruption=amount, corruption_kind=kind))
+        image_nets((4, 3, 1), replace(SMALL, corruption=amount, corruption_kind=kind))

@@ -1,0 +1,47 @@
+"""Sizes and wiring that a model is built from: the `model.*` keys that several modalities share. Imports no torch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from seqvae.config import key
+
+
+@dataclass(frozen=True)
+class CodeModel:
+    """The latent code: its size, its posterior, and the layers to and from it."""
+
+    latent: int = key(32, "latent units Z", least=1)
+    posterior: Literal["gaussian", "point"] = key(
+        "gaussian", "gaussian, or point: a plain autoencoder, whose code is the mean alone, without KL term"
+    )
+    scale: Literal["exp", "softplus"] = key("exp", "posterior scale: exp of half a log-variance, or softplus")
+    code_initial_scale: float = key(
+        0.0,
+        "the layers to and from the code start normal with this scale, biases at zero; 0: as the others",
+        least=0,
+    )
+
+
+@dataclass(frozen=True)
+class SequenceModel(CodeModel):
+    """Sizes and wiring of the LSTM encoder and decoder. The published models differ in each of these."""
+
+    latent: int = key(32, "latent units Z; 0 trains a plain language model", least=0)
+    embedding: int = key(256, "size E of the step embeddings", least=1)
+    encoder_hidden: int = key(256, "hidden units of the encoder, per direction", least=1)
+    decoder_hidden: int = key(256, "hidden units of the decoder", least=1)
+    encoder_layers: int = key(1, "layers of the encoder", least=1)
+    decoder_layers: int = key(1, "layers of the decoder", least=1)
+    bidirectional: bool = key(True, "read the input in both directions")
+    initial_state: Literal["cell", "dense"] = key(
+        "cell", "cell: c0 = W z, h0 = tanh(c0); dense: tanh of a dense layer for all states"
+    )
+    output_bias: bool = key(True, "bias of the output layer")
+    tied_embeddings: bool = key(False, "share the decoder's embedding with its output layer (needs equal sizes)")
+    input_dropout: float = key(0.0, "dropout on the decoder's input embeddings", least=0, below=1)
+    output_dropout: float = key(0.0, "dropout on the decoder's outputs", least=0, below=1)
+    encoder_dropout: float = key(0.0, "dropout on the encoder's input embeddings", least=0, below=1)
+    word_dropout: float = key(0.0, "share of the decoder's inputs that are blanked out whole", least=0, below=1)
+    initial_range: float = key(
+        0.0, "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own", least=0
+    )
