@@ -23,9 +23,11 @@ from torch.nn import functional as F
 
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.vae import VAE
+from seqvae.nets.decoder import SequenceDecoder
 from seqvae.nets.likelihoods import Categorical, Choice
-from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+from seqvae.nets.lstm import LSTMEncoder, LSTMRecurrence
 from seqvae.nets.sampling import generate
+from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import bits_of_labels, step_input
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -104,10 +106,18 @@ class Twin(nn.Module):
 def own() -> VAE:
     """The model as the toolkit builds it."""
     reads, width = step_input(CLASSES, True, 0, shared=False, one_hot=False)
-    encoder = LSTMEncoder(reads, width, ENCODER)
+    model = SequenceModel(
+        latent=LATENT,
+        encoder_hidden=ENCODER,
+        decoder_hidden=DECODER,
+        decoder_layers=LAYERS,
+        initial_state="dense",
+        scale="softplus",
+    )
+    encoder = LSTMEncoder(reads, width, model)
     reads, width = step_input(CLASSES, True, 0, shared=False, one_hot=True)
-    decoder = LSTMDecoder(reads, width, LATENT, DECODER, Categorical(DECODER, OUTCOMES), LAYERS, "dense")
-    return VAE(encoder, decoder, "softplus")
+    decoder = SequenceDecoder(LSTMRecurrence(reads, width, model), Categorical(DECODER, OUTCOMES))
+    return VAE(encoder, decoder, model.scale)
 
 
 def training(model: VAE | Twin, rows: int, sampling: float, bf16: bool, device: torch.device) -> Run:

@@ -9,9 +9,11 @@ import time
 import torch
 from torch import nn
 
+from seqvae.nets.decoder import SequenceDecoder
 from seqvae.nets.likelihoods import Categorical, Choice
-from seqvae.nets.lstm import LSTMDecoder
+from seqvae.nets.lstm import LSTMRecurrence, LSTMState
 from seqvae.nets.sampling import beam_search, generate
+from seqvae.nets.sizes import SequenceModel
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -27,14 +29,14 @@ DRAWS = {
 }
 
 
-def decode(decoder: LSTMDecoder, z: torch.Tensor, draw: Choice | None) -> Batch:
+def decode(decoder: SequenceDecoder[LSTMState], z: torch.Tensor, draw: Choice | None) -> Batch:
     """Sequences of STEPS steps from the codes; without a draw by beam search."""
     if draw is None:
         return beam_search(decoder, z, beam=5, max_steps=STEPS, end=None)
     return generate(decoder, z, Noise(0, torch.arange(len(z))), draw, STEPS, end=None)
 
 
-def tokens_per_second(decoder: LSTMDecoder, rows: int, draw: Choice | None) -> float:
+def tokens_per_second(decoder: SequenceDecoder[LSTMState], rows: int, draw: Choice | None) -> float:
     """The fastest of as many runs as fit into half a second, at least one; short runs are warmed up."""
     z = torch.randn(rows, LATENT)
     if rows < 100:
@@ -52,7 +54,8 @@ def main() -> None:
     """Print one table."""
     torch.manual_seed(0)
     embed = nn.Embedding(WORDS, EMBEDDING)
-    decoder = LSTMDecoder(embed, EMBEDDING, LATENT, HIDDEN, Categorical(HIDDEN, WORDS))
+    model = SequenceModel(latent=LATENT, decoder_hidden=HIDDEN)
+    decoder = SequenceDecoder(LSTMRecurrence(embed, EMBEDDING, model), Categorical(HIDDEN, WORDS))
     print(f"tokens a second, {torch.get_num_threads()} threads, {STEPS} steps each")
     print(f"{'at once':14}" + "".join(f"{rows:>10}" for rows in AT_ONCE))
     with torch.inference_mode():

@@ -5,6 +5,8 @@ Axes (capital letters in every shape annotation):
     V  outcomes of one step         F  features of a flat input
     E  embedding                    H  hidden units
     Z  latent units                 K  importance samples
+    N  rows of any kind             R  steps that are read, one less than T
+    C  classes of a step; colours   L  layers of a recurrence, G = 4H its gates
 Values:
     x  data    h  hidden state    z  latent code    q  posterior q(z|x)
 """

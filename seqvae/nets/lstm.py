@@ -1,14 +1,15 @@
-"""The LSTM encoder and the teacher-forced LSTM decoder."""
+"""The LSTM encoder, and the LSTM as the recurrence of a decoder."""
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
-from jaxtyping import Float, Int, Integer
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqvae.nets.likelihoods import Choice, Likelihood, product_dtype
+from seqvae.nets.likelihoods import product_dtype
+from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import Position, projected_rows
 from seqvae.noise import Noise, dropout
 from seqvae.types import Batch
@@ -17,27 +18,20 @@ from seqvae.types import Batch
 class LSTMEncoder(nn.Module):
     """x to the last hidden states of an LSTM, both directions side by side (Bowman et al. 2016, section 2.1).
 
-    `embed` maps steps to (B, T, E). Each direction is an LSTM of its own that starts at a real step, so padding
-    is never read before the state that counts. `position` tells each step its place besides.
+    `embed` maps steps to (B, T, E), E = `embedding`. Each direction is an LSTM of its own that starts at a real step,
+    so padding is never read before the state that counts. `position` tells each step its place besides.
     """
 
     def __init__(
-        self,
-        embed: nn.Module,
-        embedding: int,
-        hidden: int,
-        layers: int = 1,
-        bidirectional: bool = True,
-        input_dropout: float = 0.0,
-        position: Position | None = None,
+        self, embed: nn.Module, embedding: int, model: SequenceModel, position: Position | None = None
     ) -> None:
         super().__init__()
         self.embed = embed
         self.position = position
-        self.input_dropout = input_dropout
-        directions = 2 if bidirectional else 1
+        self.input_dropout = model.encoder_dropout
+        directions, hidden = 2 if model.bidirectional else 1, model.encoder_hidden
         self.features = directions * hidden
-        sizes = [embedding + (position.width if position else 0)] + [self.features] * (layers - 1)
+        sizes = [embedding + (position.width if position else 0)] + [self.features] * (model.encoder_layers - 1)
         self.layers = nn.ModuleList(
             nn.ModuleList(nn.LSTM(size, hidden, batch_first=True) for _ in range(directions)) for size in sizes
         )
@@ -81,102 +75,83 @@ def _reorder(x: Float[Tensor, "B T F"], order: Int[Tensor, "B T"]) -> Float[Tens
 class StepWeights(NamedTuple):
     """A decoder's weights as single steps want them: inputs and states of a layer side by side, constants added up.
 
-    `rows` (V, 4H): what each outcome as the last one adds to the gates of the first layer; None where outcomes have no
-    rows of their own, and then the first weight holds their embedding's. `places` (T, 4H): what each position adds.
-    `weights` (4H, F + H) of each layer, and `biases` (4H,) of those above the first, whose bias is in the state.
+    `rows`: what each outcome as the last one adds to the gates of the first layer; None where outcomes have no rows of
+    their own, and then the first of the `weights` holds their embedding's. `places`: what each position of a window
+    adds. `biases`: those of the layers above the first, whose bias is in the state. G = 4H are the gates.
     """
 
-    first: Tensor
-    rows: Tensor | None
-    places: Tensor | None
-    weights: tuple[Tensor, ...]
-    biases: tuple[Tensor, ...]
+    first: Float[Tensor, " G"]
+    rows: Float[Tensor, "V G"] | None
+    places: Float[Tensor, "W G"] | None
+    weights: tuple[Float[Tensor, "G _"], ...]
+    biases: tuple[Float[Tensor, " G"], ...]
 
 
-class State(NamedTuple):
-    """A decoder between two steps: the code (B, Z), the hidden and cell states (L, B, H), the number of steps done,
-    what the code adds to the gates of the first layer (B, 4H), and the decoder's weights for steps.
+class LSTMState(NamedTuple):
+    """An LSTM decoder between two steps: the hidden and cell states of its layers, and the number of steps done.
+
+    `gates`: what the code adds to the gates of the first layer; `steps`: the weights for steps.
     """
 
-    z: Tensor
-    h: Tensor
-    c: Tensor
+    h: Float[Tensor, "L B H"]
+    c: Float[Tensor, "L B H"]
+    gates: Float[Tensor, "B G"]
+    steps: StepWeights
     t: int = 0
-    gates: Tensor | None = None
-    steps: StepWeights | None = None
 
-    def select(self, rows: Tensor) -> "State":
+    def select(self, rows: Int[Tensor, " N"] | Bool[Tensor, " B"]) -> "LSTMState":
         """The state of some of the rows, by index or mask."""
-        gates = None if self.gates is None else self.gates[rows]
-        return State(self.z[rows], self.h[:, rows], self.c[:, rows], self.t, gates, self.steps)
+        return self._replace(h=self.h[:, rows], c=self.c[:, rows], gates=self.gates[rows])
 
 
-def _add_product(gates: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+def _add_product(
+    gates: Float[Tensor, "B G"], x: Float[Tensor, "B F"], weight: Float[Tensor, "G F"]
+) -> Float[Tensor, "B G"]:
     """`gates` plus x times the weight, in the memory of `gates`; large blocks cost more to get than to fill."""
     if gates.dtype == weight.dtype:
         return gates.addmm_(x.to(gates.dtype), weight.T)
     return gates.add_(F.linear(x.to(weight.dtype), weight))
 
 
-class LSTMDecoder(nn.Module):
-    """z to p(x_t | x_<t, z): z sets the initial state and is concatenated to every step's input.
+class LSTMRecurrence(nn.Module):
+    """The `Recurrence` of an LSTM: z sets the initial state and is concatenated to every step's input.
 
-    `initial_state`: `cell` is c0 = W z, h0 = tanh(c0) (Kim et al. 2018; He et al. 2019); `dense` is the tanh of a
-    dense layer for all states (Roberts et al. 2018). Word dropout blanks out whole inputs (Bowman et al. 2016,
-    section 3.1). The input of the first step is a learned vector. `position` tells each step its place besides.
+    `model.initial_state`: `cell` is c0 = W z, h0 = tanh(c0) (Kim et al. 2018; He et al. 2019); `dense` is the tanh of
+    a dense layer for all states (Roberts et al. 2018). `embed` maps steps to (B, T, E), E = `embedding`; the input of
+    the first step is a learned vector, and `position` tells each step its place besides. Word dropout blanks out whole
+    inputs (Bowman et al. 2016, section 3.1). Where `model.code_initial_scale` is not 0, the layer from the code starts
+    normal with that scale, its bias at zero (Magenta's MusicVAE: 0.001).
     """
 
-    has_steps = True
-    likelihood: Likelihood
-
     def __init__(
-        self,
-        embed: nn.Module,
-        embedding: int,
-        latent: int,
-        hidden: int,
-        likelihood: Likelihood,
-        layers: int = 1,
-        initial_state: Literal["cell", "dense"] = "cell",
-        position: Position | None = None,
+        self, embed: nn.Module, embedding: int, model: SequenceModel, position: Position | None = None
     ) -> None:
         super().__init__()
         self.embed = embed
         self.position = position
-        self.latent = latent
-        self.likelihood = likelihood
-        self.initial_state = initial_state
-        self.input_dropout = self.output_dropout = self.word_dropout = 0.0
+        self.latent = model.latent
+        self.initial_state = model.initial_state
+        self.input_dropout, self.word_dropout = model.input_dropout, model.word_dropout
+        inputs = embedding + model.latent + (position.width if position else 0)
+        layers, hidden = model.decoder_layers, model.decoder_hidden
         self.first = nn.Parameter(torch.zeros(embedding))
-        self.lstm = nn.LSTM(embedding + latent + (position.width if position else 0), hidden, layers, batch_first=True)
-        states = 1 if initial_state == "cell" else 2
-        self.to_state = nn.Linear(latent, states * layers * hidden) if latent else None
-
-    def with_dropout(self, inputs: float, outputs: float, words: float) -> "LSTMDecoder":
-        """Set the probabilities of dropout on input embeddings, on outputs, and on whole inputs."""
-        self.input_dropout, self.output_dropout, self.word_dropout = inputs, outputs, words
-        return self
-
-    def with_code_scale(self, scale: float) -> "LSTMDecoder":
-        """Draw the weights of the layer from the code to the initial state anew from N(0, scale^2), its bias at zero.
-
-        Magenta's MusicVAE takes 0.001 for the layers to and from the code. A scale of 0 changes nothing.
-        """
-        if scale and self.to_state is not None:
-            nn.init.normal_(self.to_state.weight, std=scale)
+        self.lstm = nn.LSTM(inputs, hidden, layers, batch_first=True)
+        states = 1 if model.initial_state == "cell" else 2
+        self.to_state = nn.Linear(model.latent, states * layers * hidden) if model.latent else None
+        if model.code_initial_scale and self.to_state is not None:
+            nn.init.normal_(self.to_state.weight, std=model.code_initial_scale)
             nn.init.zeros_(self.to_state.bias)
-        return self
 
-    def start(self, z: Float[Tensor, "B Z"]) -> State:
+    def start(self, z: Float[Tensor, "B Z"]) -> LSTMState:
         """The state before the first step."""
         h, c = self._initial(z)
         dtype = product_dtype(z)
         with torch.autocast(z.device.type, enabled=False):  # what is added up for all steps keeps its precision
             steps, from_code, bias = self._steps(dtype)
-            return State(z, h, c, 0, torch.addmm(bias, z.to(bias.dtype), from_code.T), steps)
+            return LSTMState(h, c, torch.addmm(bias, z.to(bias.dtype), from_code.T), steps)
 
-    def _initial(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """The hidden and cell states (L, B, H) before the first step."""
+    def _initial(self, z: Float[Tensor, "B Z"]) -> tuple[Float[Tensor, "L B H"], Float[Tensor, "L B H"]]:
+        """The hidden and cell states before the first step."""
         shape = (self.lstm.num_layers, z.shape[0], self.lstm.hidden_size)
         if self.to_state is None:
             zeros = z.new_zeros(shape)
@@ -187,8 +162,8 @@ class LSTMDecoder(nn.Module):
         c, h = states.tanh().chunk(2)
         return h.contiguous(), c.contiguous()
 
-    def _steps(self, dtype: torch.dtype) -> tuple[StepWeights, Tensor, Tensor]:
-        """The weights for steps, products in `dtype`; of the first layer those of the code (4H, Z), and its bias."""
+    def _steps(self, dtype: torch.dtype) -> tuple[StepWeights, Float[Tensor, "G Z"], Float[Tensor, " G"]]:
+        """The weights for steps, products in `dtype`; of the first layer those of the code, and its bias."""
         lstm, layers = self.lstm, range(self.lstm.num_layers)
         inputs, hidden = ([getattr(lstm, f"weight_{kind}_l{i}") for i in layers] for kind in ("ih", "hh"))
         biases = [getattr(lstm, f"bias_ih_l{i}") + getattr(lstm, f"bias_hh_l{i}") for i in layers]
@@ -199,11 +174,9 @@ class LSTMDecoder(nn.Module):
         places = None if self.position is None else self.position(self.position.window) @ from_place.T
         return StepWeights(step @ self.first, rows, places, tuple(weights), tuple(biases[1:])), from_code, biases[0]
 
-    def step(self, state: State, x_prev: Integer[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], State]:
-        """One step: the output that the likelihood reads, and the next state."""
+    def step(self, state: LSTMState, x_prev: Shaped[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], LSTMState]:
+        """The output of one step, and the next state."""
         steps, gates = state.steps, state.gates
-        if steps is None or gates is None:
-            raise ValueError("a state that `start` did not make cannot be stepped from; begin with start(z)")
         inputs = []
         if steps.rows is None:
             inputs = [self.first.expand(len(gates), -1) if x_prev is None else self.embed(x_prev)]
@@ -225,47 +198,12 @@ class LSTMDecoder(nn.Module):
             inputs = [hidden[-1]]
         return hidden[-1], state._replace(h=torch.stack(hidden), c=torch.stack(cells), t=state.t + 1)
 
-    @torch.no_grad()
-    def draw_inputs(
-        self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise, probability: float
-    ) -> Integer[Tensor, "B T ..."]:
-        """What steps read of the step before: a draw of the decoder's own with the probability, else what stands there.
-
-        Each draw is from p(x_t | what was read before, z), as generation draws, without dropout (scheduled sampling,
-        Bengio et al. 2015, section 2.4). An example draws the same at any padding and in any batch.
-        """
-        read = batch.x[:, :-1].clone()
-        if probability >= 1.0:
-            drawn = torch.ones_like(batch.mask[:, :-1])
-        else:
-            drawn = ~noise.keep("scheduled sampling", probability, read.shape[1]).squeeze(2)
-        rows = drawn.T.nonzero()[:, 1].split(drawn.sum(0).tolist())  # for each step, the rows that are drawn there
-        own = Noise(0, noise.bits("scheduled sampling draws", 1).squeeze(1))  # has steps of its own
-        state, previous = self.start(z), None
-        for t in range(max((t + 1 for t, some in enumerate(rows) if len(some)), default=0)):
-            h, state = self.step(state, previous)
-            if len(rows[t]):
-                chosen = self.likelihood.draw(h[rows[t]], own.select(rows[t]).at(t), Choice())
-                read[rows[t], t] = chosen.to(read.dtype)
-            previous = read[:, t]
-        return read
-
     def hidden(
-        self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None, sampling_probability: float = 0.0
-    ) -> Float[Tensor, "B T H"]:
-        """The outputs that the likelihood reads, teacher forced; those on padding mean nothing.
-
-        With a sampling probability the decoder reads its own draws in part. They are made first, and then read like
-        true steps: since no gradient passes through a draw, that is what sampling on the way would give.
-
-        Raises ValueError for a sampling probability without noise.
-        """
-        steps, read = batch.x.shape[1], batch.x[:, :-1]
-        if sampling_probability:
-            if noise is None:
-                raise ValueError(f"sampling_probability={sampling_probability} needs noise to draw with; give it noise")
-            read = self.draw_inputs(z, batch, noise, sampling_probability)
-        first = self.first.expand(len(batch), 1, -1)
+        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
+    ) -> Float[Tensor, "B R+1 H"]:
+        """The outputs of R + 1 steps; noise switches the dropout of inputs on."""
+        steps = read.shape[1] + 1
+        first = self.first.expand(len(read), 1, -1)
         inputs = torch.cat([first, self.embed(read)], 1)  # step t sees x_{t-1}
         inputs = dropout(inputs, self.input_dropout, noise, "decoder input")
         if noise is not None and self.word_dropout:
@@ -274,28 +212,4 @@ class LSTMDecoder(nn.Module):
         inputs = _with_position(inputs, self.position)
         h, c = self._initial(z)
         outputs, _ = self.lstm(inputs, (h.to(inputs.dtype), c.to(inputs.dtype)))
-        return dropout(outputs, self.output_dropout, noise, "decoder output")
-
-    def step_log_prob(
-        self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None, sampling_probability: float = 0.0
-    ) -> Float[Tensor, "B T"]:
-        """log p(x_t | x_<t, z) of each step in nats, teacher forced, zero on padding.
-
-        With a sampling probability (`hidden`) it is log p(x_t | what was read, z): to train on, not to evaluate.
-        """
-        real = batch.mask
-        h = self.hidden(z, batch, noise, sampling_probability)
-        if real.all():  # no copy of what is wanted whole
-            return self.likelihood.log_prob(h.flatten(0, 1), batch.x.flatten(0, 1)).unflatten(0, real.shape)
-        scored = self.likelihood.log_prob(h[real], batch.x[real])
-        return scored.new_zeros(real.shape).masked_scatter(real, scored)
-
-    def log_prob(
-        self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None, sampling_probability: float = 0.0
-    ) -> Float[Tensor, " B"]:
-        """log p(x|z) in nats: the sum over real steps."""
-        return self.step_log_prob(z, batch, noise, sampling_probability).sum(1)
-
-    def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Int[Tensor, "B T ..."]:
-        """The most probable outcome of each step given the true steps before it."""
-        return self.likelihood.mode(self.hidden(z, batch).flatten(0, 1)).unflatten(0, batch.x.shape[:2])
+        return cast(Tensor, outputs)

@@ -4,36 +4,42 @@ A row never depends on the batch that it is in: its noise belongs to its key, an
 finished leave the computation.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqvae.nets.likelihoods import Choice
+from seqvae.nets.decoder import StateT
+from seqvae.nets.likelihoods import Choice, Likelihood, Listed
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
 
 @runtime_checkable
-class StepDecoder(Protocol):
+class StepDecoder(Protocol[StateT]):
     """What generation asks of a decoder: a state, a step, and the likelihood of one step."""
 
     if TYPE_CHECKING:  # isinstance, from Python 3.12 on, does not find an attribute that is a submodule
-        likelihood: Any
+        likelihood: Likelihood
 
-    def start(self, z: Tensor) -> Any:
-        """The state before the first step; it has `select(rows)`."""
+    def start(self, z: Float[Tensor, "B Z"]) -> StateT:
+        """The state before the first step."""
         ...
 
-    def step(self, state: Any, x_prev: Tensor | None) -> tuple[Tensor, Any]:
+    def step(self, state: StateT, x_prev: Shaped[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], StateT]:
         """One step: the hidden state that the likelihood reads, and the next state. `x_prev` is None at the first."""
         ...
 
 
 def generate(
-    decoder: StepDecoder, z: Float[Tensor, "B Z"], noise: Noise, draw: Choice, max_steps: int, end: int | None
+    decoder: StepDecoder[StateT],
+    z: Float[Tensor, "B Z"],
+    noise: Noise,
+    draw: Choice,
+    max_steps: int,
+    end: int | None,
 ) -> Batch:
     """One sequence for each code, each step chosen as `draw` says; greedy draws use no noise.
 
@@ -46,7 +52,7 @@ def generate(
     keys, rows = noise.keys, torch.arange(z.shape[0], device=z.device)  # where the unfinished sequences stand
     lengths = torch.zeros_like(rows)
     columns: list[Tensor] = []
-    state, x_prev = decoder.start(z), None
+    state, x_prev = decoder.start(z), None  # a step may be of any number type and shape
     for step in range(max_steps):
         h, state = decoder.step(state, x_prev)
         likelihood = decoder.likelihood
@@ -64,7 +70,7 @@ def generate(
 
 
 def beam_search(
-    decoder: StepDecoder,
+    decoder: StepDecoder[StateT],
     z: Float[Tensor, "B Z"],
     beam: int,
     max_steps: int,
@@ -82,7 +88,7 @@ def beam_search(
     list its outcomes.
     """
     _check_steps(max_steps)
-    _check_beam(decoder, beam, length_penalty)
+    likelihood = _listed(decoder.likelihood, beam, length_penalty)
     keys = torch.arange(z.shape[0], device=z.device)
     lengths = torch.zeros_like(keys)
     total = torch.zeros(len(keys), 1, dtype=torch.float64, device=z.device)  # log p of each hypothesis, (B, N)
@@ -95,7 +101,7 @@ def beam_search(
     for length in range(1, max_steps + 1):
         h, state = decoder.step(state, x_prev)
         state_row = live.flatten().cumsum(0).unflatten(0, live.shape) - 1
-        total, origin, x = _extend(decoder.likelihood.scores(h), total, live, beam)
+        total, origin, x = _extend(likelihood.scores(h), total, live, beam)
         history = history.gather(1, origin.unsqueeze(2).expand(-1, -1, length - 1))
         history = torch.cat([history, x.unsqueeze(2)], 2)
         possible = total > -torch.inf
@@ -136,15 +142,17 @@ def _check_steps(max_steps: int) -> None:
         raise ValueError(f"max_steps={max_steps} is not possible; give 1 or more")
 
 
-def _check_beam(decoder: StepDecoder, beam: int, length_penalty: float) -> None:
+def _listed(likelihood: Likelihood, beam: int, length_penalty: float) -> Listed:
+    """The likelihood, as one whose outcomes are listed. Raises ValueError where beam search is not possible."""
     if beam < 1:
         raise ValueError(f"beam={beam} is not possible; give 1 (greedy) or more")
     check_length_penalty(length_penalty)
-    if not hasattr(decoder.likelihood, "scores"):
+    if not isinstance(likelihood, Listed):
         raise ValueError(
-            f"beam={beam} is not possible with {type(decoder.likelihood).__name__} steps, whose outcomes cannot be "
+            f"beam={beam} is not possible with {type(likelihood).__name__} steps, whose outcomes cannot be "
             "listed; leave the beam out for greedy decoding, or give a temperature to draw"
         )
+    return likelihood
 
 
 def check_length_penalty(length_penalty: float) -> None:

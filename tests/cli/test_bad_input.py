@@ -207,8 +207,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "another size": (
         lambda folder: rewrite_config(folder, lambda config: config["model"].update(latent=5)),
-        "the weights in copy do not fit its configuration (decoder.lstm.weight_ih_l0 differs); restore the folder "
-        "from a copy",
+        "the weights in copy do not fit its configuration (decoder.recurrence.lstm.weight_ih_l0 differs); restore the "
+        "folder from a copy",
     ),
     "another tokenizer": (
         lambda folder: rewrite_config(folder, lambda config: config["data"].update(tokenizer="unigram")),

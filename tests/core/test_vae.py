@@ -11,9 +11,9 @@ from seqvae.core.objectives import importance_weighted_bound, negative_elbo
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE, Decoder, Encoder
 from seqvae.nets.likelihoods import Categorical
-from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
 from seqvae.noise import Noise
 from seqvae.types import Batch
+from tests.nets.made import lstm_decoder, lstm_encoder
 
 DATA, LATENT, SPREAD = 4, 2, 0.5
 # orthogonal columns, so that the true posterior is diagonal
@@ -121,9 +121,11 @@ OUTCOMES = 7
 
 def sequence_vae(latent: int = 3, scale: str = "exp", drop: float = 0.4) -> VAE:
     torch.manual_seed(0)
-    encoder = LSTMEncoder(nn.Embedding(OUTCOMES, 5), 5, 4, input_dropout=drop) if latent else None
-    decoder = LSTMDecoder(nn.Embedding(OUTCOMES, 5), 5, latent, 6, Categorical(6, OUTCOMES))
-    return VAE(encoder, decoder.with_dropout(drop, drop, drop), scale).double()
+    sizes = {"latent": latent, "encoder_hidden": 4, "decoder_hidden": 6}
+    drops = dict.fromkeys(("encoder_dropout", "input_dropout", "output_dropout", "word_dropout"), drop)
+    encoder = lstm_encoder(nn.Embedding(OUTCOMES, 5), 5, **sizes, **drops) if latent else None
+    decoder = lstm_decoder(nn.Embedding(OUTCOMES, 5), 5, Categorical(6, OUTCOMES), **sizes, **drops)
+    return VAE(encoder, decoder, scale).double()
 
 
 def sequences() -> Batch:
@@ -224,12 +226,13 @@ def test_gradients_of_the_objective_are_those_of_finite_differences() -> None:
 
 
 def test_the_layers_around_the_code_start_at_the_scale_that_was_asked_for() -> None:
-    torch.manual_seed(0)
     embed = nn.Embedding(7, 5)
-    decoder = LSTMDecoder(embed, 5, 40, 60, Categorical(60, 7), 2, "dense").with_code_scale(0.001)
-    vae = VAE(LSTMEncoder(embed, 5, 30), decoder, "softplus", initial_scale=0.001)
-    for layer in (vae.to_posterior, decoder.to_state):
+    sizes = {"latent": 40, "encoder_hidden": 30, "decoder_hidden": 60, "decoder_layers": 2, "initial_state": "dense"}
+    decoder = lstm_decoder(embed, 5, Categorical(60, 7), **sizes, code_initial_scale=0.001)
+    vae = VAE(lstm_encoder(embed, 5, **sizes), decoder, "softplus", initial_scale=0.001)
+    for layer in (vae.to_posterior, decoder.recurrence.to_state):
         assert layer.weight.std().item() == pytest.approx(0.001, rel=0.03)
         assert not layer.bias.any()
-    drawn = decoder.to_state.weight.clone()
-    assert torch.equal(decoder.with_code_scale(0.0).to_state.weight, drawn)
+    plain = lstm_decoder(embed, 5, Categorical(60, 7), **sizes).recurrence.to_state
+    assert plain.weight.abs().max().item() == pytest.approx(40**-0.5, rel=0.01)
+    assert plain.bias.any()

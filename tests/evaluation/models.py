@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from seqvae.core.vae import VAE
 from seqvae.nets.likelihoods import Categorical
-from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
 from seqvae.noise import Noise
 from seqvae.types import Batch
+from tests.nets.made import lstm_decoder, lstm_encoder
 
 FEATURES, LATENT, SCALE = 5, 3, 0.7
 
@@ -71,13 +71,12 @@ def real_valued_batch(x: Tensor, keys: Tensor | None = None) -> Batch:
     )
 
 
-def lstm_vae(latent: int, outcomes: int, hidden: int = 6) -> VAE:
+def lstm_vae(latent: int, outcomes: int, hidden: int = 6, **dropout: float) -> VAE:
     """A small LSTM VAE with weights large enough that every item scores differently."""
     embedding = 4
-    decoder = LSTMDecoder(
-        nn.Embedding(outcomes, embedding), embedding, latent, hidden, Categorical(hidden, outcomes), layers=2
-    )
-    encoder = LSTMEncoder(nn.Embedding(outcomes, embedding), embedding, hidden + 1) if latent else None
+    sizes = {"latent": latent, "decoder_hidden": hidden, "decoder_layers": 2, **dropout}
+    decoder = lstm_decoder(nn.Embedding(outcomes, embedding), embedding, Categorical(hidden, outcomes), **sizes)
+    encoder = lstm_encoder(nn.Embedding(outcomes, embedding), embedding, encoder_hidden=hidden + 1) if latent else None
     vae = VAE(encoder, decoder).double()
     for parameter in vae.parameters():
         nn.init.uniform_(parameter, -0.9, 0.9)

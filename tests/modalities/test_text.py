@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from seqvae.modalities import get
 from seqvae.modalities.base import Modality, Report
+from seqvae.modalities.sequences import draw_uniform
 from seqvae.modalities.text import Text, TextData, lines
 from seqvae.nets.sizes import SequenceModel
 from seqvae.settings import build_config
@@ -286,13 +287,14 @@ def test_nets_have_the_sizes_of_the_configuration(words: Text) -> None:
     encoder, decoder = words.nets(model)
     assert encoder is not None
     assert (encoder.features, len(encoder.layers), encoder.input_dropout) == (14, 2, 0.1)
-    assert (decoder.latent, decoder.lstm.num_layers, decoder.lstm.hidden_size) == (3, 3, 4)
-    assert (decoder.input_dropout, decoder.output_dropout, decoder.word_dropout) == (0.2, 0.3, 0.4)
-    assert decoder.initial_state == "dense"
+    assert (decoder.latent, decoder.recurrence.lstm.num_layers, decoder.recurrence.lstm.hidden_size) == (3, 3, 4)
+    recurrence = decoder.recurrence
+    assert (recurrence.input_dropout, decoder.output_dropout, recurrence.word_dropout) == (0.2, 0.3, 0.4)
+    assert recurrence.initial_state == "dense"
     assert decoder.likelihood.projection.bias is None
     assert decoder.likelihood.outcomes == words.outcomes == 6
-    assert encoder.embed.weight.shape == decoder.embed.weight.shape == (6, 5)
-    assert encoder.embed.weight is not decoder.embed.weight
+    assert encoder.embed.weight.shape == decoder.recurrence.embed.weight.shape == (6, 5)
+    assert encoder.embed.weight is not decoder.recurrence.embed.weight
 
 
 def test_a_model_without_latent_units_has_no_encoder(words: Text) -> None:
@@ -303,7 +305,7 @@ def test_a_model_without_latent_units_has_no_encoder(words: Text) -> None:
 
 def test_tied_embeddings_are_one_weight_and_need_equal_sizes(words: Text) -> None:
     _, decoder = words.nets(SequenceModel(tied_embeddings=True, embedding=4, decoder_hidden=4, initial_range=0.1))
-    assert decoder.embed.weight is decoder.likelihood.projection.weight
+    assert decoder.recurrence.embed.weight is decoder.likelihood.projection.weight
     with pytest.raises(ValueError) as caught:
         words.nets(SequenceModel(tied_embeddings=True, embedding=5, decoder_hidden=4))
     assert str(caught.value) == (
@@ -318,7 +320,26 @@ def test_the_initial_range_holds_for_all_weights_and_ten_times_for_embeddings(wo
         assert 0 < values.abs().max() <= (0.1 if "embed" in name else 0.01), name
         largest[name] = float(values.abs().max())
     assert largest["embed.weight"] > 0.09
-    assert largest["lstm.weight_hh_l0"] > 0.0099
+    assert largest["recurrence.lstm.weight_hh_l0"] > 0.0099
+
+
+def test_a_uniform_draw_goes_from_the_encoder_by_what_is_read_and_the_output_to_the_recurrence(words: Text) -> None:
+    encoder, decoder = words.nets(SequenceModel(latent=3, embedding=5, encoder_hidden=4, decoder_hidden=6))
+    torch.manual_seed(3)
+    draw_uniform(encoder, decoder, 0.02)
+    torch.manual_seed(3)
+    own = {name: torch.empty_like(weight).uniform_(-0.02, 0.02) for name, weight in encoder.named_parameters()}
+    own["embed.weight"].uniform_(-0.2, 0.2)
+    for name, weight in encoder.named_parameters():
+        assert torch.equal(weight, own[name]), name
+    weights = dict(decoder.named_parameters())
+    parts = ("recurrence.first", "recurrence.embed", "likelihood", "recurrence.lstm", "recurrence.to_state")
+    order = [name for part in parts for name in weights if name.startswith(part)]
+    assert sorted(order) == sorted(weights)
+    own = {name: torch.empty_like(weights[name]).uniform_(-0.02, 0.02) for name in order}
+    own["recurrence.embed.weight"].uniform_(-0.2, 0.2)
+    for name, weight in weights.items():
+        assert torch.equal(weight, own[name]), name
 
 
 def test_one_seed_gives_the_same_weights(words: Text) -> None:

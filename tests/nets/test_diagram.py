@@ -91,16 +91,16 @@ def test_the_parameters_of_a_sequence_model_add_up(sizes: dict[str, object]) -> 
     names = [layer.name for layer in layers]
     assert len(set(names)) == len(names)
     assert ("z" in names) == bool(model.latent)
-    assert names.index("decoder.lstm") < names.index("decoder.likelihood.projection")
+    assert names.index("decoder.recurrence.lstm") < names.index("decoder.likelihood.projection")
     if model.latent:
-        assert names.index("encoder.layers.0.0") < names.index("to_posterior") < names.index("decoder.lstm")
+        assert names.index("encoder.layers.0.0") < names.index("to_posterior") < names.index("decoder.recurrence.lstm")
 
 
 def test_an_lstm_shows_its_outputs() -> None:
     by_name = {layer.name: layer for layer in layers_of(sequence_model(embedding=3), steps())}
     lstm = by_name["encoder.layers.0.1"]
     assert lstm == Layer("encoder.layers.0.1", "LSTM", (3, 8, 7), 4 * 7 * (3 + 7 + 2))
-    assert by_name["decoder.lstm"].output_shape == (3, 8, 11)
+    assert by_name["decoder.recurrence.lstm"].output_shape == (3, 8, 11)
 
 
 class TiedDecoder(nn.Module):

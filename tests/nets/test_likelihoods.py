@@ -179,8 +179,10 @@ PROBABILITIES = [0.05, 0.4, 0.0, 0.25, 0.3]
         (Choice(top_p=0.75), [0, 8 / 19, 0, 5 / 19, 6 / 19]),
         (Choice(top_k=3, top_p=0.7), [0, 4 / 7, 0, 0, 3 / 7]),
         (Choice(top_k=4, top_p=0.99, temperature=2.0), None),
+        (Choice(top_p=0.5, temperature=0.5), [0, 1, 0, 0, 0]),  # 0.4 alone would be no half, but 0.16 / 0.315 is
+        (Choice(top_p=0.65, temperature=2.0), [p**0.5 / 1.68016 * (p > 0.05) for p in PROBABILITIES]),
     ],
-    ids=["all", "cold", "top-k", "nucleus", "both", "hot"],
+    ids=["all", "cold", "top-k", "nucleus", "both", "hot", "cold nucleus", "hot nucleus"],
 )
 def test_outcomes_are_drawn_as_often_as_their_probabilities_say(draw: Choice, expected: list[float] | None) -> None:
     if expected is None:

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from seqvae.nets.decoder import SequenceDecoder
 from seqvae.nets.likelihoods import Categorical
-from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+from seqvae.nets.lstm import LSTMEncoder, LSTMState
 from seqvae.noise import Noise
 from seqvae.types import Batch
+from tests.nets.made import lstm_decoder, lstm_encoder
 
 OUTCOMES, EMBEDDING, LATENT, HIDDEN = 7, 5, 3, 4
 LENGTHS = torch.tensor([4, 9, 1, 6, 9, 2])
@@ -31,19 +33,19 @@ def codes(rows: int = 6) -> Tensor:
 def encoder(layers: int = 1, bidirectional: bool = True, input_dropout: float = 0.0) -> LSTMEncoder:
     torch.manual_seed(3)
     embed = nn.Embedding(OUTCOMES, EMBEDDING)
-    return LSTMEncoder(embed, EMBEDDING, HIDDEN, layers, bidirectional, input_dropout).double()
+    sizes = {"encoder_hidden": HIDDEN, "encoder_layers": layers, "bidirectional": bidirectional}
+    return lstm_encoder(embed, EMBEDDING, encoder_dropout=input_dropout, **sizes).double()
 
 
 def decoder(
-    layers: int = 1, initial_state: str = "cell", latent: int = LATENT, outcomes: int = OUTCOMES
-) -> LSTMDecoder:
+    layers: int = 1, initial_state: str = "cell", latent: int = LATENT, outcomes: int = OUTCOMES, **dropout: float
+) -> SequenceDecoder[LSTMState]:
     torch.manual_seed(4)
     likelihood = Categorical(HIDDEN, outcomes)
-    net = LSTMDecoder(
-        nn.Embedding(outcomes, EMBEDDING), EMBEDDING, latent, HIDDEN, likelihood, layers, initial_state
-    ).double()
+    sizes = {"latent": latent, "decoder_hidden": HIDDEN, "decoder_layers": layers, "initial_state": initial_state}
+    net = lstm_decoder(nn.Embedding(outcomes, EMBEDDING), EMBEDDING, likelihood, **sizes, **dropout).double()
     with torch.no_grad():
-        net.first.normal_()
+        net.recurrence.first.normal_()
     return net
 
 
@@ -84,31 +86,31 @@ def test_encoder_dropout_hits_the_embeddings_and_keeps_their_mean(bidirectional:
     assert not torch.allclose(net(data, noise), net(data, noise.at(1)))
 
 
-def cells_in_a_loop(net: LSTMDecoder, z: Tensor, x: Tensor) -> Tensor:
+def cells_in_a_loop(net: SequenceDecoder[LSTMState], z: Tensor, x: Tensor) -> Tensor:
     """(B, T, H): the decoder's outputs by torch's single cell, example by example and step by step."""
     cells = []
-    for layer in range(net.lstm.num_layers):
+    for layer in range(net.recurrence.lstm.num_layers):
         inputs = EMBEDDING + LATENT if layer == 0 else HIDDEN
         cell = nn.LSTMCell(inputs, HIDDEN).double()
-        cell.load_state_dict({name: getattr(net.lstm, f"{name}_l{layer}") for name in cell.state_dict()})
+        cell.load_state_dict({name: getattr(net.recurrence.lstm, f"{name}_l{layer}") for name in cell.state_dict()})
         cells.append(cell)
     rows = []
     for code, symbols in zip(z, x, strict=True):
-        states = net.to_state.weight @ code + net.to_state.bias
+        states = net.recurrence.to_state.weight @ code + net.recurrence.to_state.bias
         parts = list(states.split(HIDDEN))
-        if net.initial_state == "cell":
+        if net.recurrence.initial_state == "cell":
             state = [(part.tanh(), part) for part in parts]
         else:
             half = len(cells)
             state = [(parts[half + i].tanh(), parts[i].tanh()) for i in range(half)]
-        steps, previous = [], net.first
+        steps, previous = [], net.recurrence.first
         for symbol in symbols:
             h = torch.cat([previous, code])
             for i, cell in enumerate(cells):
                 state[i] = cell(h, state[i])
                 h = state[i][0]
             steps.append(h)
-            previous = net.embed.weight[symbol]
+            previous = net.recurrence.embed.weight[symbol]
         rows.append(torch.stack(steps))
     return torch.stack(rows)
 
@@ -199,15 +201,15 @@ def test_a_step_does_not_see_what_it_predicts_nor_what_follows() -> None:
 def test_a_decoder_without_latent_units_starts_at_zero_and_reads_no_code() -> None:
     net = decoder(2, latent=0)
     state = net.start(torch.zeros(5, 0, dtype=torch.float64))
-    assert net.to_state is None
-    assert net.lstm.input_size == EMBEDDING
+    assert net.recurrence.to_state is None
+    assert net.recurrence.lstm.input_size == EMBEDDING
     assert state.h.abs().sum() == state.c.abs().sum() == 0
     assert state.h.shape == state.c.shape == (2, 5, HIDDEN)
 
 
 def test_the_code_sets_the_initial_state_and_enters_every_step() -> None:
     net, data, z = decoder(), batch(), codes()
-    for part in (net.to_state.weight, net.lstm.weight_ih_l0[:, EMBEDDING:]):
+    for part in (net.recurrence.to_state.weight, net.recurrence.lstm.weight_ih_l0[:, EMBEDDING:]):
         kept = part.detach().clone()
         with torch.no_grad():
             part.zero_()
@@ -216,15 +218,15 @@ def test_the_code_sets_the_initial_state_and_enters_every_step() -> None:
         with torch.no_grad():
             part.copy_(kept)
     with torch.no_grad():
-        net.to_state.weight.zero_()
-        net.lstm.weight_ih_l0[:, EMBEDDING:].zero_()
+        net.recurrence.to_state.weight.zero_()
+        net.recurrence.lstm.weight_ih_l0[:, EMBEDDING:].zero_()
     assert torch.equal(net.log_prob(z, data), net.log_prob(z + 1, data))
 
 
-def inputs_of(net: LSTMDecoder, data: Batch, noise: Noise | None) -> Tensor:
+def inputs_of(net: SequenceDecoder[LSTMState], data: Batch, noise: Noise | None) -> Tensor:
     """(B, T, E): the decoder's inputs as its LSTM gets them, without the code."""
     seen: list[Tensor] = []
-    handle = net.lstm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    handle = net.recurrence.lstm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     net.hidden(codes(len(data)), data, noise)
     handle.remove()
     assert torch.equal(seen[0][:, :, EMBEDDING:], codes(len(data)).unsqueeze(1).expand(-1, data.x.shape[1], -1))
@@ -237,7 +239,7 @@ def many(rows: int = 400, steps: int = 30) -> Batch:
 
 
 def test_word_dropout_blanks_out_whole_inputs_at_its_rate_and_changes_no_other() -> None:
-    net, data = decoder().with_dropout(0.0, 0.0, 0.3), many()
+    net, data = decoder(word_dropout=0.3), many()
     plain, dropped = inputs_of(net, data, None), inputs_of(net, data, Noise(0, data.keys))
     blank = (dropped == 0).all(2)
     assert torch.equal(dropped[~blank], plain[~blank])
@@ -245,14 +247,14 @@ def test_word_dropout_blanks_out_whole_inputs_at_its_rate_and_changes_no_other()
 
 
 def test_input_dropout_hits_single_units_at_its_rate_and_scales_the_others() -> None:
-    net, data = decoder().with_dropout(0.2, 0.0, 0.0), many()
+    net, data = decoder(input_dropout=0.2), many()
     ratio = inputs_of(net, data, Noise(0, data.keys)) / inputs_of(net, data, None)
     assert sorted({round(value, 9) for value in ratio.flatten().tolist()}) == pytest.approx([0.0, 1.25])
     assert abs((ratio == 0).double().mean().item() - 0.2) < 5 * math.sqrt(0.16 / ratio.numel())
 
 
 def test_output_dropout_hits_what_the_likelihood_reads() -> None:
-    net, data = decoder().with_dropout(0.0, 0.5, 0.0), many()
+    net, data = decoder(output_dropout=0.5), many()
     z = codes(len(data))
     ratio = net.hidden(z, data, Noise(0, data.keys)) / net.hidden(z, data)
     assert sorted({round(value, 9) for value in ratio.flatten().tolist()}) == pytest.approx([0.0, 2.0])
@@ -260,7 +262,7 @@ def test_output_dropout_hits_what_the_likelihood_reads() -> None:
 
 
 def test_the_targets_of_dropped_words_are_scored_all_the_same() -> None:
-    net, data, z = decoder().with_dropout(0.0, 0.0, 0.9), batch(), codes()
+    net, data, z = decoder(word_dropout=0.9), batch(), codes()
     noise = Noise(0, data.keys)
     hidden = net.hidden(z, data, noise)
     scores = net.likelihood.scores(hidden.flatten(0, 1)).unflatten(0, data.x.shape)
@@ -269,7 +271,7 @@ def test_the_targets_of_dropped_words_are_scored_all_the_same() -> None:
 
 
 def test_dropout_belongs_to_the_example_and_not_to_its_row_or_padding() -> None:
-    net, data, z = decoder().with_dropout(0.3, 0.3, 0.3), batch(), codes()
+    net, data, z = decoder(input_dropout=0.3, output_dropout=0.3, word_dropout=0.3), batch(), codes()
     noise = Noise(0, data.keys)
     together = net.log_prob(z, data, noise)
     order = torch.tensor([5, 2, 0])
@@ -282,7 +284,8 @@ def test_dropout_belongs_to_the_example_and_not_to_its_row_or_padding() -> None:
 def test_without_noise_nothing_is_dropped() -> None:
     data, z = batch(), codes()
     plain = decoder().log_prob(z, data)
-    assert torch.equal(decoder().with_dropout(0.5, 0.5, 0.5).log_prob(z, data), plain)
+    dropping = decoder(input_dropout=0.5, output_dropout=0.5, word_dropout=0.5)
+    assert torch.equal(dropping.log_prob(z, data), plain)
 
 
 def test_autocast_to_bfloat16_stays_close_to_single_precision_in_every_way_of_decoding() -> None:

@@ -3,25 +3,28 @@
 import itertools
 import math
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from seqvae.nets.decoder import SequenceDecoder
 from seqvae.nets.likelihoods import Categorical, Choice, filter_scores
-from seqvae.nets.lstm import LSTMDecoder, State
+from seqvae.nets.lstm import LSTMState
 from seqvae.nets.sampling import beam_search, generate
 from seqvae.noise import Noise
 from seqvae.types import Batch
+from tests.nets import made
 
 END = 2
 GREEDY = Choice(temperature=0.0)
 
 
-def lstm_decoder(outcomes: int = 7, latent: int = 3) -> LSTMDecoder:
+def lstm_decoder(outcomes: int = 7, latent: int = 3) -> SequenceDecoder:
     """A small decoder in float64: weights large enough for outcomes to differ, ends frequent enough to be met."""
-    decoder = LSTMDecoder(nn.Embedding(outcomes, 5), 5, latent, 6, Categorical(6, outcomes), layers=2).double()
+    sizes = {"latent": latent, "decoder_hidden": 6, "decoder_layers": 2}
+    decoder = made.lstm_decoder(nn.Embedding(outcomes, 5), 5, Categorical(6, outcomes), **sizes).double()
     with torch.no_grad():
         for parameter in decoder.parameters():
             parameter.normal_()
@@ -41,7 +44,7 @@ def rows_of(batch: Batch) -> list[list[int]]:
     return [row[:length] for row, length in zip(batch.x.tolist(), batch.lengths.tolist(), strict=True)]
 
 
-def step_path_log_prob(decoder: LSTMDecoder, z: Tensor, sequence: list[int]) -> float:
+def step_path_log_prob(decoder: SequenceDecoder, z: Tensor, sequence: list[int]) -> float:
     """log p(x|z) of one sequence by `start`, `step` and `scores`, as generation walks it."""
     state, x_prev, total = decoder.start(z.unsqueeze(0)), None, 0.0
     for outcome in sequence:
@@ -57,7 +60,7 @@ def all_sequences(outcomes: int, end: int | None, max_steps: int) -> list[list[i
     return [x for x in every if end not in x[:-1] and (x[-1] == end or len(x) == max_steps)]
 
 
-def log_probs(decoder: LSTMDecoder, z: Tensor, sequences: list[list[int]]) -> list[float]:
+def log_probs(decoder: SequenceDecoder, z: Tensor, sequences: list[list[int]]) -> list[float]:
     """Teacher-forced log p(x|z) of each sequence, for one code (Z,)."""
     x = torch.zeros(len(sequences), max(map(len, sequences)), dtype=torch.int64)
     for row, sequence in zip(x, sequences, strict=True):
@@ -71,19 +74,22 @@ def log_probs(decoder: LSTMDecoder, z: Tensor, sequences: list[list[int]]) -> li
 class Spy:
     """A decoder that counts the rows of each step."""
 
-    def __init__(self, decoder: LSTMDecoder) -> None:
+    def __init__(self, decoder: SequenceDecoder) -> None:
         self.decoder, self.likelihood, self.rows = decoder, decoder.likelihood, []
 
-    def start(self, z: Tensor) -> State:
+    def start(self, z: Tensor) -> LSTMState:
         return self.decoder.start(z)
 
-    def step(self, state: State, x_prev: Tensor | None) -> tuple[Tensor, State]:
-        self.rows.append(len(state.z))
+    def step(self, state: LSTMState, x_prev: Tensor | None) -> tuple[Tensor, LSTMState]:
+        self.rows.append(len(state.gates))
         return self.decoder.step(state, x_prev)
 
 
 class Coins:
     """Steps of three independent fair coins: a likelihood whose outcomes are not listed."""
+
+    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+        return torch.full((len(h),), 3 * math.log(0.5))
 
     def mode(self, h: Tensor) -> Tensor:
         return torch.ones(len(h), 3, dtype=torch.int64)
@@ -92,15 +98,24 @@ class Coins:
         return (noise.uniform("coins", 3) < 0.5).long()
 
 
+class CoinState(NamedTuple):
+    """The codes, which nothing reads."""
+
+    z: Tensor
+
+    def select(self, rows: Tensor) -> "CoinState":
+        return CoinState(self.z[rows])
+
+
 class CoinDecoder:
     """A decoder whose steps depend on nothing."""
 
     likelihood: Any = Coins()
 
-    def start(self, z: Tensor) -> State:
-        return State(z, z[None], z[None])
+    def start(self, z: Tensor) -> CoinState:
+        return CoinState(z)
 
-    def step(self, state: State, x_prev: Tensor | None) -> tuple[Tensor, State]:
+    def step(self, state: CoinState, x_prev: Tensor | None) -> tuple[Tensor, CoinState]:
         assert x_prev is None or x_prev.shape == (len(state.z), 3)
         return state.z, state
 
@@ -146,7 +161,7 @@ def test_greedy_takes_the_teacher_forced_argmax_and_no_noise(greedy: Choice) -> 
 
 
 def test_lengths_count_the_end_step_and_nothing_stands_behind_it() -> None:
-    batch = generate(lstm_decoder(), codes(64), noise(64), Choice(), 9, END)
+    batch = generate(lstm_decoder(outcomes=12), codes(64), noise(64), Choice(), 9, END)
     ended = 0
     for row, length in zip(batch.x.tolist(), batch.lengths.tolist(), strict=True):
         assert END not in row[: length - 1]
@@ -216,13 +231,13 @@ def test_whole_sequences_are_drawn_as_often_as_they_are_probable() -> None:
 # Top-k and top-p
 
 
-def first_outcomes(decoder: LSTMDecoder, z: Tensor, draw: Choice, count: int = 3000) -> list[set[int]]:
+def first_outcomes(decoder: SequenceDecoder, z: Tensor, draw: Choice, count: int = 3000) -> list[set[int]]:
     """The outcomes of the first step that come up in `count` draws of each code, all drawn in one batch."""
     drawn = generate(decoder, z.repeat_interleave(count, 0), noise(count * len(z)), draw, 1, None).x
     return [set(row.tolist()) for row in drawn.unflatten(0, (len(z), count)).flatten(1)]
 
 
-def first_probabilities(decoder: LSTMDecoder, z: Tensor) -> list[list[float]]:
+def first_probabilities(decoder: SequenceDecoder, z: Tensor) -> list[list[float]]:
     h, _ = decoder.step(decoder.start(z), None)
     table: list[list[float]] = decoder.likelihood.scores(h).exp().tolist()
     return table
@@ -286,7 +301,9 @@ def test_a_beam_of_one_is_greedy_decoding(length_penalty: float, latent: int) ->
     assert rows_of(beam_search(decoder, z, 1, 9, END, length_penalty)) == rows_of(greedy)
 
 
-def slow_beam_search(decoder: LSTMDecoder, z: Tensor, beam: int, max_steps: int, length_penalty: float) -> list[int]:
+def slow_beam_search(
+    decoder: SequenceDecoder, z: Tensor, beam: int, max_steps: int, length_penalty: float
+) -> list[int]:
     """One row, one hypothesis at a time, every hypothesis followed to its end."""
     live: list[tuple[float, list[int]]] = [(0.0, [])]
     finished: list[tuple[float, list[int]]] = []

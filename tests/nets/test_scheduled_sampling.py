@@ -8,23 +8,26 @@ import torch
 from torch import Tensor, nn
 
 from seqvae.core.vae import VAE
+from seqvae.nets.decoder import SequenceDecoder
 from seqvae.nets.likelihoods import Bernoulli, Categorical, Choice, Likelihood
-from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+from seqvae.nets.lstm import LSTMState
 from seqvae.nets.sampling import generate
 from seqvae.nets.steps import Position, step_input
 from seqvae.noise import Noise
 from seqvae.types import Batch
+from tests.nets.made import lstm_decoder, lstm_encoder
 
 CLASSES, LATENT, HIDDEN, ROWS, STEPS = 3, 2, 5, 6, 9
 LENGTHS = torch.tensor([9, 4, 1, 9, 7, 2])
 forms = pytest.mark.parametrize("labels", [True, False], ids=["labels", "bits"])
 
 
-def decoder(labels: bool = True) -> LSTMDecoder:
+def decoder(labels: bool = True, **dropout: float) -> SequenceDecoder[LSTMState]:
     torch.manual_seed(3)
     embed, width = step_input(CLASSES, labels, 4, shared=False, one_hot=True)
     likelihood: Likelihood = Categorical(HIDDEN, 2**CLASSES) if labels else Bernoulli(HIDDEN, CLASSES)
-    net = LSTMDecoder(embed, width, LATENT, HIDDEN, likelihood, 2, "dense", Position(4, 2, 3)).double()
+    sizes = {"latent": LATENT, "decoder_hidden": HIDDEN, "decoder_layers": 2, "initial_state": "dense"}
+    net = lstm_decoder(embed, width, likelihood, Position(4, 2, 3), **sizes, **dropout).double()
     for parameter in net.parameters():
         nn.init.normal_(parameter, std=0.8)
     return net
@@ -110,7 +113,8 @@ def test_inputs_are_drawn_at_the_rate_at_every_step(probability: float) -> None:
 @forms
 @pytest.mark.parametrize("probability", [0.5, 1.0])
 def test_an_example_draws_the_same_alone_and_at_any_padding(labels: bool, probability: float) -> None:
-    net, data, z = decoder(labels).with_dropout(0.2, 0.2, 0.2), batch(labels), codes()
+    net = decoder(labels, input_dropout=0.2, output_dropout=0.2, word_dropout=0.2)
+    data, z = batch(labels), codes()
     whole = net.log_prob(z, data, noise(data), probability)
     order = torch.tensor([4, 1, 5])
     some = Batch(data.x[order, :7], data.lengths[order], data.keys[order])
@@ -129,7 +133,7 @@ def test_without_a_probability_nothing_is_drawn_and_with_one_noise_is_needed() -
 
 def test_the_bound_and_the_importance_weights_never_sample_inputs() -> None:
     embed, width = step_input(CLASSES, True, 0, shared=False, one_hot=False)
-    vae, data = VAE(LSTMEncoder(embed, width, 4).double(), decoder()).double(), batch()
+    vae, data = VAE(lstm_encoder(embed, width, encoder_hidden=4).double(), decoder()).double(), batch()
     plain = vae(data, noise(data), dropout=False).log_px
     z = vae.posterior(data).rsample(noise(data))
     assert torch.equal(plain, vae.decoder.log_prob(z, data))

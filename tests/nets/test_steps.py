@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seqvae.nets.decoder import SequenceDecoder
 from seqvae.nets.likelihoods import Bernoulli, Categorical, Choice
-from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+from seqvae.nets.lstm import LSTMEncoder, LSTMState
 from seqvae.nets.sampling import beam_search, generate
 from seqvae.nets.steps import ClassBits, OneHot, Position, SharedEmbedding, bits_of_labels, projected_rows, step_input
 from seqvae.noise import Noise
 from seqvae.types import Batch
+from tests.nets.made import lstm_decoder, lstm_encoder
 
 CLASSES, LATENT, HIDDEN, STEPS, ROWS = 3, 2, 5, 11, 7
 LABELS = 2**CLASSES
@@ -28,7 +30,7 @@ KINDS = {
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def decoder(kind: str, layers: int = 2) -> LSTMDecoder:
+def decoder(kind: str, layers: int = 2) -> SequenceDecoder[LSTMState]:
     labels, embedding, shared, places = KINDS[kind]
     torch.manual_seed(3)
     embed, width = step_input(CLASSES, labels, embedding, shared, one_hot=True)
@@ -36,7 +38,8 @@ def decoder(kind: str, layers: int = 2) -> LSTMDecoder:
     if labels:
         likelihood = Categorical(HIDDEN, LABELS, features=bits_of_labels(CLASSES) if shared else None)
     position = Position(4, 2, places) if places else None
-    net = LSTMDecoder(embed, width, LATENT, HIDDEN, likelihood, layers, "dense", position).double()
+    sizes = {"latent": LATENT, "decoder_hidden": HIDDEN, "decoder_layers": layers, "initial_state": "dense"}
+    net = lstm_decoder(embed, width, likelihood, position, **sizes).double()
     for parameter in net.parameters():
         nn.init.normal_(parameter, std=0.7)
     return net
@@ -46,7 +49,8 @@ def encoder(kind: str) -> LSTMEncoder:
     labels, embedding, shared, places = KINDS[kind]
     torch.manual_seed(4)
     embed, width = step_input(CLASSES, labels, embedding, shared, one_hot=False)
-    net = LSTMEncoder(embed, width, HIDDEN, position=Position(4, 2, places) if places else None).double()
+    position = Position(4, 2, places) if places else None
+    net = lstm_encoder(embed, width, position, encoder_hidden=HIDDEN).double()
     for parameter in net.parameters():
         nn.init.normal_(parameter, std=0.7)
     return net
@@ -106,10 +110,10 @@ def test_the_nets_read_musicvaes_inputs_where_there_is_no_embedding() -> None:
 @pytest.mark.parametrize("kind", ["one-hot", "embedded", "shared with places"])
 def test_projected_rows_are_the_embedded_labels_times_the_weight(kind: str) -> None:
     net = decoder(kind)
-    weight = torch.randn(9, len(net.first), dtype=torch.float64)
-    rows = projected_rows(net.embed, weight)
+    weight = torch.randn(9, len(net.recurrence.first), dtype=torch.float64)
+    rows = projected_rows(net.recurrence.embed, weight)
     assert rows is not None
-    assert torch.allclose(rows, net.embed(torch.arange(LABELS)) @ weight.T, atol=1e-12)
+    assert torch.allclose(rows, net.recurrence.embed(torch.arange(LABELS)) @ weight.T, atol=1e-12)
 
 
 def test_rows_that_are_many_or_none_are_not_projected_at_once() -> None:
@@ -132,13 +136,13 @@ def test_places_come_again_with_each_bar_and_bars_with_each_window() -> None:
 def test_the_first_step_stands_at_place_zero_of_bar_zero_in_both_nets() -> None:
     net = decoder("bits with places", layers=1)
     seen: list[Tensor] = []
-    net.lstm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    net.recurrence.lstm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     data = batch("bits with places")
     net.hidden(codes(), data)
-    places = net.position(STEPS)
+    places = net.recurrence.position(STEPS)
     assert torch.equal(seen[0][:, :, -4:], places.expand(ROWS, -1, -1))
-    assert torch.allclose(places[0], net.position.places[0] + net.position.bars[0])
-    assert torch.allclose(places[5], net.position.places[1] + net.position.bars[1])
+    assert torch.allclose(places[0], net.recurrence.position.places[0] + net.recurrence.position.bars[0])
+    assert torch.allclose(places[5], net.recurrence.position.places[1] + net.recurrence.position.bars[1])
     reads = encoder("bits with places")
     for lstm in reads.layers[0]:
         lstm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
@@ -152,13 +156,13 @@ def test_a_sequence_moved_by_a_step_has_another_score_where_places_are_known() -
     for kind, differs in (("one-hot", False), ("one-hot with places", True)):
         net = decoder(kind)
         with torch.no_grad():
-            net.first.zero_()  # the input that blanked steps have as well
-            for parameter in (net.to_state.weight, net.to_state.bias):
+            net.recurrence.first.zero_()  # the input that blanked steps have as well
+            for parameter in (net.recurrence.to_state.weight, net.recurrence.to_state.bias):
                 parameter.zero_()
-            net.lstm.weight_hh_l0.zero_()
-            net.lstm.weight_hh_l1.zero_()
-            net.lstm.bias_ih_l0[HIDDEN : 2 * HIDDEN] = -1e9  # forgets all
-            net.lstm.bias_ih_l1[HIDDEN : 2 * HIDDEN] = -1e9
+            net.recurrence.lstm.weight_hh_l0.zero_()
+            net.recurrence.lstm.weight_hh_l1.zero_()
+            net.recurrence.lstm.bias_ih_l0[HIDDEN : 2 * HIDDEN] = -1e9  # forgets all
+            net.recurrence.lstm.bias_ih_l1[HIDDEN : 2 * HIDDEN] = -1e9
         x = torch.tensor([[3, 3, 3, 3]])
         scores = net.step_log_prob(codes(1), Batch(x, torch.tensor([4]), torch.arange(1)))[0]
         assert torch.isclose(scores[1], scores[2]).item() is not differs
@@ -240,12 +244,6 @@ def test_beam_search_knows_the_places() -> None:
     for code, best in zip(z, found, strict=True):
         scores = net.log_prob(code.expand(512, -1), Batch(exact, torch.full((512,), 3), torch.arange(512)))
         assert torch.equal(exact[scores.argmax()], best)
-
-
-def test_a_state_that_start_did_not_make_is_refused() -> None:
-    net = decoder("bits")
-    with pytest.raises(ValueError, match=r"begin with start\(z\)"):
-        net.step(net.start(codes())._replace(steps=None), None)
 
 
 # The output layer of outcomes with features

@@ -338,7 +338,7 @@ def test_tied_weights_are_stored_once_and_stay_tied(tmp_path: Path) -> None:
     run = Run.create(tmp_path, config.to_dict(), modality, {})
     run.save(1, Checkpoint(weights_of(vae), {}, {"best_step": 1}))
     loaded = Model.load(tmp_path, "cpu").vae
-    assert loaded.decoder.embed.weight is loaded.decoder.likelihood.projection.weight
+    assert loaded.decoder.recurrence.embed.weight is loaded.decoder.likelihood.projection.weight
     for (name, a), (other, b) in zip(vae.named_parameters(), loaded.named_parameters(), strict=True):
         assert name == other
         assert torch.equal(a, b)

@@ -75,7 +75,7 @@ def test_a_stopped_run_of_varied_windows_ends_in_the_same_bits(whole: Run, folde
 def test_windows_are_varied_in_training_alone(folder: Path, whole: Run, tmp_path: Path) -> None:
     plain = train("drums", folder, tmp_path / "plain", values({}, steps=8), device="cpu")
     assert plain.report["train"]["key"] == whole.report["train"]["key"], "both read the same encoded corpus"
-    name = "decoder.lstm.weight_hh_l0"
+    name = "decoder.recurrence.lstm.weight_hh_l0"
     assert not torch.equal(plain.weights(8)[name], whole.weights(8)[name])
     _, _, modality = open_run(whole.path)
     split = modality.of_split("train", [folder])

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
     from torch import nn
 
-    from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+    from seqvae.modalities.sequences import SequenceNets
     from seqvae.noise import Noise
     from seqvae.types import Batch
 
@@ -284,7 +284,7 @@ class Drums:
 
     # The model ------------------------------------------------------------------------------------------------
 
-    def nets(self, model: DrumModel) -> "tuple[LSTMEncoder | None, LSTMDecoder]":
+    def nets(self, model: DrumModel) -> "SequenceNets":
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
         from seqvae.nets.likelihoods import Bernoulli, Categorical
         from seqvae.nets.steps import Position, bits_of_labels, step_input
@@ -310,8 +310,7 @@ class Drums:
             return Categorical(model.decoder_hidden, self.outcomes, model.output_bias, features)
 
         encoder, decoder = sequence_nets(model, lambda: read(False), likelihood, lambda: read(True), position)
-        draw_uniform(encoder, model.initial_range)
-        draw_uniform(decoder, model.initial_range)
+        draw_uniform(encoder, decoder, model.initial_range)
         return encoder, decoder
 
     def metrics(self, truth: Sequence[Clip], guess: Sequence[Clip]) -> dict[str, float | None]:

@@ -20,7 +20,7 @@ from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_d
 from seqvae.nets.sizes import SequenceModel
 
 if TYPE_CHECKING:
-    from seqvae.nets.lstm import LSTMDecoder, LSTMEncoder
+    from seqvae.modalities.sequences import SequenceNets
     from seqvae.noise import Noise
     from seqvae.types import Batch
 
@@ -182,7 +182,7 @@ class Text:
         content = json.dumps([fingerprint(self.tokenizer), options], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
-    def nets(self, model: SequenceModel) -> "tuple[LSTMEncoder | None, LSTMDecoder]":
+    def nets(self, model: SequenceModel) -> "SequenceNets":
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
 
         Raises ValueError for tied embeddings of another size than the decoder's hidden state.
@@ -190,6 +190,7 @@ class Text:
         from torch import nn
 
         from seqvae.nets.likelihoods import Categorical
+        from seqvae.nets.lstm import LSTMRecurrence
 
         if model.tied_embeddings and model.embedding != model.decoder_hidden:
             raise ValueError(
@@ -205,9 +206,9 @@ class Text:
 
         encoder, decoder = sequence_nets(model, embedding, likelihood, embedding)
         if model.tied_embeddings:
-            decoder.embed.weight = cast(Categorical, decoder.likelihood).projection.weight
-        draw_uniform(encoder, model.initial_range)
-        draw_uniform(decoder, model.initial_range)
+            embed = cast(LSTMRecurrence, decoder.recurrence).embed
+            embed.weight = cast(Categorical, decoder.likelihood).projection.weight
+        draw_uniform(encoder, decoder, model.initial_range)
         return encoder, decoder
 
     def metrics(self, truth: Sequence[str], guess: Sequence[str]) -> dict[str, float | None]:
