@@ -84,10 +84,10 @@ class ImageDecoder(nn.Module):
     layers: nn.Sequential
     likelihood: PixelLikelihood
 
-    def __init__(self, layers: nn.Sequential, likelihood: nn.Module, latent: int) -> None:
+    def __init__(self, layers: nn.Sequential, likelihood: PixelLikelihood, latent: int) -> None:
         super().__init__()
         self.layers = layers
-        self.likelihood = likelihood  # type: ignore[assignment]
+        self.likelihood = likelihood
         self.latent = latent
 
     def step_log_prob(

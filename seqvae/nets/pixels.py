@@ -5,6 +5,8 @@ deconvolution with one channel for each of C. Pixels are grey levels 0 ... 255; 
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -35,15 +37,15 @@ class PixelLikelihood(Protocol):
     outputs_per_value: int
     discrete: Discrete
 
-    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+    def log_prob(self, h: Float[Tensor, "N ..."], x: UInt8[Tensor, "N H W C"]) -> Float[Tensor, " N"]:
         """log p(x|h) in nats of each image."""
         ...
 
-    def mean(self, h: Tensor) -> Tensor:
+    def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
         """The mean of each pixel, 0 black and 1 white."""
         ...
 
-    def draw(self, h: Tensor, noise: Noise, draw: Choice) -> Tensor:
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
         """One image for each row, as `draw` says; the mean when it is greedy."""
         ...
 
@@ -91,12 +93,48 @@ class BernoulliPixels(nn.Module):
         white = share < (logits.to(share) / draw.temperature).sigmoid()
         return white.to(h.device, torch.uint8).mul_(BRIGHTEST).unflatten(1, self.shape)
 
-    def _logits(self, h: Tensor) -> Tensor:
+    def _logits(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
         return _values(self.projection, h, self.shape)[0]
 
 
-class GaussianPixels(nn.Module):
-    """Independent Gaussian pixels of one scale: the density of x / 255 in nats, a weighted squared error.
+@dataclass(frozen=True)
+class Density:
+    """A density over real errors, symmetric around 0, at scale 1; at scale s of n errors e together it is, in nats,
+
+    log p(e) = -cost(e) / s^power - n (log s + log_constant).
+    """
+
+    cost: Callable[[Float[Tensor, "N D"]], Float[Tensor, " N"]]
+    power: int
+    log_constant: float
+    draw: Callable[[Noise, int], Float[Tensor, "N D"]]
+
+
+def _half_of_squares(error: Float[Tensor, "N D"]) -> Float[Tensor, " N"]:
+    return 0.5 * error.square().sum(1)
+
+
+def _absolute_sum(error: Float[Tensor, "N D"]) -> Float[Tensor, " N"]:
+    return error.abs().sum(1)
+
+
+def _normal(noise: Noise, count: int) -> Float[Tensor, "N D"]:
+    return noise.normal("draw", count)
+
+
+def _laplace(noise: Noise, count: int) -> Float[Tensor, "N D"]:
+    """By the inverse of the distribution function."""
+    share = noise.uniform("draw", count).sub_(0.5)
+    return -share.sign() * torch.log1p(-2 * share.abs())
+
+
+GAUSSIAN = Density(_half_of_squares, 2, 0.5 * math.log(2 * math.pi), _normal)
+LAPLACE = Density(_absolute_sum, 1, math.log(2.0), _laplace)
+
+
+class DensityPixels(nn.Module):
+    """Independent pixels of one scale: the density of x / 255 in nats. It weighs the squared error (GAUSSIAN) or the
+    absolute error (LAPLACE).
 
     The location is a sigmoid, so that it is a grey level. The scale is learned where `scale` is 0 (Rybkin et al. 2021).
     A temperature multiplies the scale.
@@ -104,26 +142,37 @@ class GaussianPixels(nn.Module):
 
     outputs_per_value = 1
     discrete: Discrete = False
-    log_scale: Tensor
+    log_scale: Float[Tensor, ""]
 
     def __init__(
-        self, projection: nn.Module, shape: Shape, mean: Float[Tensor, "H W C"] | None = None, scale: float = 0.0
+        self,
+        density: Density,
+        projection: nn.Module,
+        shape: Shape,
+        mean: Float[Tensor, "H W C"] | None = None,
+        scale: float = 0.0,
     ) -> None:
         super().__init__()
+        self.density = density
         self.projection = projection
         self.shape = shape
-        _own_scale(self, scale)
+        if scale < 0:
+            raise ValueError(f"a pixel scale of {scale} is not possible; give one above 0, or 0 to learn it")
+        if scale:
+            self.register_buffer("log_scale", torch.tensor(math.log(scale)), persistent=False)
+        else:
+            self.register_parameter("log_scale", nn.Parameter(torch.tensor(math.log(INITIAL_SCALE))))
         _start_at_share(projection, mean)
 
     def log_prob(self, h: Float[Tensor, "N ..."], x: UInt8[Tensor, "N H W C"]) -> Float[Tensor, " N"]:
-        """log N(x / 255; mean, scale^2) in nats of each image."""
+        """log p(x / 255) in nats of each image."""
         error = (_shares(x, mean := self.mean(h)) - mean).flatten(1)
-        constant = self.log_scale + 0.5 * math.log(2 * math.pi)
-        return -0.5 * error.square().sum(1) * (-2 * self.log_scale).exp() - error.shape[1] * constant
+        cost = self.density.cost(error) * (-self.density.power * self.log_scale).exp()
+        return -cost - error.shape[1] * (self.log_scale + self.density.log_constant)
 
     def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
         """The location of each pixel, 0 black and 1 white."""
-        return _sigmoid_mean(self.projection, h, self.shape)
+        return _exact(_values(self.projection, h, self.shape)[0]).sigmoid()
 
     def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
         """A draw of each pixel, cut to black and white; the mean when `draw` is greedy.
@@ -134,51 +183,7 @@ class GaussianPixels(nn.Module):
         if draw.greedy:
             return levels(mean)
         _refuse_listed(draw)
-        away = noise.normal("draw", math.prod(self.shape)).to(mean).unflatten(1, self.shape)
-        return levels(mean + away * (draw.temperature * self.log_scale.exp()))
-
-
-class LaplacePixels(nn.Module):
-    """Independent Laplace pixels of one scale: the density of x / 255 in nats, a weighted absolute error.
-
-    Location, scale and temperature are as with `GaussianPixels`.
-    """
-
-    outputs_per_value = 1
-    discrete: Discrete = False
-    log_scale: Tensor
-
-    def __init__(
-        self, projection: nn.Module, shape: Shape, mean: Float[Tensor, "H W C"] | None = None, scale: float = 0.0
-    ) -> None:
-        super().__init__()
-        self.projection = projection
-        self.shape = shape
-        _own_scale(self, scale)
-        _start_at_share(projection, mean)
-
-    def log_prob(self, h: Float[Tensor, "N ..."], x: UInt8[Tensor, "N H W C"]) -> Float[Tensor, " N"]:
-        """log exp(-|x / 255 - mean| / scale) / (2 scale) in nats of each image."""
-        error = (_shares(x, mean := self.mean(h)) - mean).flatten(1)
-        constant = self.log_scale + math.log(2.0)
-        return -error.abs().sum(1) * (-self.log_scale).exp() - error.shape[1] * constant
-
-    def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
-        """The location of each pixel, 0 black and 1 white."""
-        return _sigmoid_mean(self.projection, h, self.shape)
-
-    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
-        """A draw of each pixel, cut to black and white; the mean when `draw` is greedy.
-
-        Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
-        """
-        mean = self.mean(h)
-        if draw.greedy:
-            return levels(mean)
-        _refuse_listed(draw)
-        share = noise.uniform("draw", math.prod(self.shape)).sub_(0.5)
-        away = -share.sign() * torch.log1p(-2 * share.abs())  # the inverse of the distribution function
-        away = away.to(mean).unflatten(1, self.shape)
+        away = self.density.draw(noise, math.prod(self.shape)).to(mean).unflatten(1, self.shape)
         return levels(mean + away * (draw.temperature * self.log_scale.exp()))
 
 
@@ -235,7 +240,9 @@ class LogisticPixels(nn.Module):
         away = noise.uniform("draw", math.prod(self.shape)).logit().to(mean).unflatten(1, self.shape)
         return levels(mean + away * (draw.temperature * log_scale.exp()))
 
-    def _location_and_log_scale(self, h: Tensor) -> tuple[Tensor, Tensor]:
+    def _location_and_log_scale(
+        self, h: Float[Tensor, "N ..."]
+    ) -> tuple[Float[Tensor, "N H W C"], Float[Tensor, "N H W C"]]:
         mean, raw = _values(self.projection, h, self.shape)
         return _exact(mean), F.softplus(_exact(raw) + AT_ZERO) + LEAST_LOG_SCALE
 
@@ -253,36 +260,22 @@ def _refuse_listed(draw: Choice) -> None:
         )
 
 
-def _exact(x: Tensor) -> Tensor:
+def _exact(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """x in at least single precision."""
     return x if x.dtype == torch.float64 else x.float()
 
 
-def _values(projection: nn.Module, h: Tensor, shape: Shape) -> tuple[Tensor, ...]:
-    """What the projection gives for each value: one (N, H, W, C) for each output per value."""
+def _values(projection: nn.Module, h: Float[Tensor, "N ..."], shape: Shape) -> tuple[Float[Tensor, "N H W C"], ...]:
+    """What the projection gives for each value, one for each output per value."""
     outputs = projection(h)
     if outputs.ndim == 2:
         return tuple(outputs.unflatten(1, (-1, *shape)).unbind(1))
     return tuple(outputs.permute(0, 2, 3, 1).split(shape[2], 3))  # (N, H, W, outputs * C)
 
 
-def _sigmoid_mean(projection: nn.Module, h: Tensor, shape: Shape) -> Tensor:
-    return _exact(_values(projection, h, shape)[0]).sigmoid()
-
-
-def _shares(x: UInt8[Tensor, "*any"], like: Tensor) -> Float[Tensor, "*any"]:
-    """Grey levels as shares of white."""
+def _shares(x: UInt8[Tensor, "*any"], like: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Grey levels as shares of white, in the number type of `like`."""
     return x.to(like.dtype).div_(BRIGHTEST)
-
-
-def _own_scale(likelihood: nn.Module, scale: float) -> None:
-    """Give a likelihood its `log_scale`; a parameter where the scale is 0, that is, to be learned."""
-    if scale < 0:
-        raise ValueError(f"a pixel scale of {scale} is not possible; give one above 0, or 0 to learn it")
-    if scale:
-        likelihood.register_buffer("log_scale", torch.tensor(math.log(scale)), persistent=False)
-    else:
-        likelihood.register_parameter("log_scale", nn.Parameter(torch.tensor(math.log(INITIAL_SCALE))))
 
 
 def _start_at_share(projection: nn.Module, mean: Float[Tensor, "H W C"] | None) -> None:

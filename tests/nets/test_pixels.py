@@ -2,6 +2,8 @@
 
 import itertools
 import math
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -11,10 +13,12 @@ from torch.distributions import AffineTransform, Laplace, Normal, SigmoidTransfo
 from seqvae.nets.likelihoods import Choice
 from seqvae.nets.pixels import (
     AT_ZERO,
+    GAUSSIAN,
+    LAPLACE,
     LEAST_LOG_SCALE,
     BernoulliPixels,
-    GaussianPixels,
-    LaplacePixels,
+    Density,
+    DensityPixels,
     LogisticPixels,
     PixelLikelihood,
     levels,
@@ -23,6 +27,17 @@ from seqvae.noise import Noise
 
 ROWS, HIDDEN = 6, 3
 SHAPE = (5, 4, 2)
+
+
+def pixels_of(density: Density, name: str) -> Callable[..., DensityPixels]:
+    """Pixels of one density, with the attributes of a class."""
+    kind = partial(DensityPixels, density)
+    kind.__name__ = name
+    kind.outputs_per_value, kind.discrete = DensityPixels.outputs_per_value, DensityPixels.discrete
+    return kind
+
+
+GaussianPixels, LaplacePixels = pixels_of(GAUSSIAN, "GaussianPixels"), pixels_of(LAPLACE, "LaplacePixels")
 KINDS = [BernoulliPixels, GaussianPixels, LaplacePixels, LogisticPixels]
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 densities = pytest.mark.parametrize("kind", [GaussianPixels, LaplacePixels], ids=lambda kind: kind.__name__)

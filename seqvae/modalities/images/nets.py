@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from seqvae.modalities.images.settings import ImageModel
 from seqvae.nets.images import Corruption, Flat, ImageDecoder, ImageEncoder, Planes
 from seqvae.nets.pixels import (
+    GAUSSIAN,
+    LAPLACE,
     BernoulliPixels,
-    GaussianPixels,
-    LaplacePixels,
+    Density,
+    DensityPixels,
     LogisticPixels,
     PixelLikelihood,
     Shape,
@@ -25,13 +27,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
     "silu": nn.SiLU,
 }
-LIKELIHOODS: dict[str, type[PixelLikelihood]] = {
-    "bernoulli": BernoulliPixels,
-    "gaussian": GaussianPixels,
-    "laplace": LaplacePixels,
-    "logistic": LogisticPixels,
-}
-
+DENSITIES: dict[str, Density] = {"gaussian": GAUSSIAN, "laplace": LAPLACE}
 Halves = tuple[nn.Sequential, int, nn.Sequential, nn.Module]  # encoder, its features, decoder, projection
 
 
@@ -58,7 +54,7 @@ def _dense_nets(shape: Shape, model: ImageModel, activation: type[nn.Module]) ->
     values, widths = math.prod(shape), _sizes("widths", model.widths)
     encoder = [Flat(), *_dense([values, *widths], activation)]
     decoder = _dense([model.latent, *reversed(widths)], activation)
-    projection = nn.Linear(widths[0], LIKELIHOODS[model.likelihood].outputs_per_value * values)
+    projection = nn.Linear(widths[0], _outputs_per_value(model) * values)
     return nn.Sequential(*encoder), widths[-1], nn.Sequential(*decoder), projection
 
 
@@ -75,7 +71,7 @@ def _conv_nets(shape: Shape, model: ImageModel, activation: type[nn.Module]) -> 
         odd = height % 2, width % 2
         padding = 1 + odd[0], 1 + odd[1]
         encoder += [nn.Conv2d(outer, inner, 4, 2, padding), activation()]
-        given = outer if depth else LIKELIHOODS[model.likelihood].outputs_per_value * outer
+        given = outer if depth else _outputs_per_value(model) * outer
         deconvolutions[:0] = [nn.ConvTranspose2d(inner, given, 4, 2, padding, odd), activation()]
         height, width = (height + odd[0]) // 2, (width + odd[1]) // 2
     *deconvolutions, projection, _ = deconvolutions
@@ -87,13 +83,16 @@ def _conv_nets(shape: Shape, model: ImageModel, activation: type[nn.Module]) -> 
     return nn.Sequential(*encoder), model.dense or math.prod(innermost), decoder, projection
 
 
+def _outputs_per_value(model: ImageModel) -> int:
+    """What the projection gives for each value."""
+    return LogisticPixels.outputs_per_value if model.likelihood == "logistic" else 1
+
+
 def _likelihood(
     shape: Shape, model: ImageModel, projection: nn.Module, mean: Float[Tensor, "H W C"] | None
-) -> nn.Module:
-    if model.likelihood == "gaussian":
-        return GaussianPixels(projection, shape, mean, model.pixel_scale)
-    if model.likelihood == "laplace":
-        return LaplacePixels(projection, shape, mean, model.pixel_scale)
+) -> PixelLikelihood:
+    if model.likelihood in DENSITIES:
+        return DensityPixels(DENSITIES[model.likelihood], projection, shape, mean, model.pixel_scale)
     return (LogisticPixels if model.likelihood == "logistic" else BernoulliPixels)(projection, shape, mean)
 
 
