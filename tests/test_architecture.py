@@ -55,6 +55,9 @@ NARROWER = {
     "view": {"types"},
 }
 LONGEST_FILE = 400  # lines
+SHAPED = ("nets", "evaluation")  # entries in which no tensor crosses a function without its axes
+STRICT = ("nets", "evaluation")  # entries without `Any`, but for these files, which read JSON or foreign objects:
+READ_FOREIGN_OBJECTS: frozenset[str] = frozenset()
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 MODULE_FILES = [path for path in FILES if path != PACKAGE / "__init__.py"]
@@ -214,6 +217,71 @@ def test_only_the_command_line_prints(path: Path) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not calls or entry(module_name(path)) == "cli", "\n".join(calls)
+
+
+def annotations(tree: ast.AST) -> Iterator[ast.expr]:
+    """What parameters, results and fields of classes are annotated with."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            own = node.args
+            every = [*own.posonlyargs, *own.args, *own.kwonlyargs, own.vararg, own.kwarg]
+            yield from (argument.annotation for argument in every if argument is not None and argument.annotation)
+            yield from [node.returns] if node.returns else []
+        elif isinstance(node, ast.ClassDef):
+            yield from (part.annotation for part in node.body if isinstance(part, ast.AnnAssign))
+
+
+def bare_tensors(annotation: ast.expr) -> Iterator[int]:
+    """The lines where a tensor has no axes: `Tensor` outside of `Float[Tensor, "B Z"]` and its like."""
+    if isinstance(annotation, ast.Name | ast.Attribute) and ast.unparse(annotation) in ("Tensor", "torch.Tensor"):
+        yield annotation.lineno
+    elif isinstance(annotation, ast.Subscript):
+        inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+        has_axes = ast.unparse(inner[0]) == "Tensor" and isinstance(inner[-1], ast.Constant)
+        for part in [] if has_axes else inner:
+            yield from bare_tensors(part)
+    elif isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        yield from (annotation.lineno for _ in bare_tensors(ast.parse(annotation.value, mode="eval").body))
+    else:
+        for child in ast.iter_child_nodes(annotation):
+            if isinstance(child, ast.expr):
+                yield from bare_tensors(child)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "bare"),
+    [
+        ("Tensor", True),
+        ("torch.Tensor | None", True),
+        ("tuple[int, Tensor]", True),
+        ("Callable[[int, Tensor], int]", True),
+        ("'Tensor'", True),
+        ("Float[Tensor, 'B Z']", False),
+        ("tuple[Float[Tensor, ' B'], ...] | None", False),
+        ("Callable[[Float[Tensor, ' B']], Tensor]", True),
+        ("Module", False),
+    ],
+)
+def test_the_reader_of_annotations_finds_tensors_without_axes(annotation: str, bare: bool) -> None:
+    source = f"def f(x: {annotation}) -> None: ...\nclass C:\n    x: {annotation}\n    def m(self) -> {annotation}: ..."
+    assert [len(list(bare_tensors(found))) for found in annotations(ast.parse(source))].count(1) == 3 * bare
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if entry(module_name(path)) in SHAPED], ids=relative)
+def test_a_tensor_crosses_functions_with_its_axes_only(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lines = [line for annotation in annotations(tree) for line in bare_tensors(annotation)]
+    assert not lines, "\n".join(f"{relative(path)}:{line} has a Tensor without axes" for line in sorted(lines))
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if entry(module_name(path)) in STRICT], ids=relative)
+def test_a_file_that_reads_no_foreign_objects_does_without_any(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lines = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "Any"]
+    if relative(path) in READ_FOREIGN_OBJECTS:
+        assert lines, f"{relative(path)} does without Any; take it off the list"
+        return
+    assert not lines, "\n".join(f"{relative(path)}:{line} names Any" for line in lines)
 
 
 def test_import_seqvae_does_not_import_torch() -> None:

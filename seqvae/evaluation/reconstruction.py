@@ -3,13 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
+from torch import Tensor
 
 from seqvae.core.vae import VAE
+from seqvae.nets.decoder import State
 from seqvae.nets.likelihoods import Choice
+from seqvae.nets.sampling import StepDecoder
 from seqvae.noise import Noise
 from seqvae.types import Batch, StepType
 
@@ -64,11 +68,11 @@ def free_running_accuracy(
     themselves. z is the posterior mean, or drawn from the posterior by `code_seed`; `step_type` says what is right.
     """
     probable = drawn = tokens = 0
-    decoder: Any = vae.decoder
+    decoder = cast(StepDecoder[State], vae.decoder)
     for batch in batches:
         q, noise = vae.posterior(batch), Noise(seed, batch.keys)
         state = decoder.start(q.mean if code_seed is None else q.rsample(Noise(code_seed, batch.keys)))
-        x_prev = None
+        x_prev: Shaped[Tensor, "B ..."] | None = None
         for t in range(batch.x.shape[1]):
             h, state = decoder.step(state, x_prev)
             x_prev = decoder.likelihood.draw(h, noise.at(t), Choice())
@@ -103,7 +107,7 @@ def step_accuracy(
     return TokenAccuracy(correct, tokens)
 
 
-def exact_match(truth: Sequence[Any], guess: Sequence[Any]) -> float | None:
+def exact_match(truth: Sequence[object], guess: Sequence[object]) -> float | None:
     """The share in [0, 1] of items that came back equal; None without items.
 
     Raises ValueError when the two differ in length.
@@ -182,7 +186,7 @@ def self_bleu(texts: Sequence[str], limit: int = SELF_BLEU_TEXTS) -> float | Non
     return total / len(texts)
 
 
-def _check_pairs(truth: Sequence[Any], guess: Sequence[Any]) -> None:
+def _check_pairs(truth: Sequence[object], guess: Sequence[object]) -> None:
     if len(truth) != len(guess):
         raise ValueError(f"{len(guess)} guesses cannot be compared with {len(truth)} items; give one for each")
 

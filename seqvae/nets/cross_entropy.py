@@ -6,7 +6,7 @@ d/dl [x log s + (1 - x) log(1 - s)] = x - s for a logit l and s = sigmoid(l): th
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -24,9 +24,12 @@ def _log_products(x: Float[Tensor, "N D"]) -> Float[Tensor, " N"]:
 
 
 def _score(
-    logits_of: Callable[[slice], Tensor], x: Tensor, exact: torch.dtype, residual_dtype: torch.dtype | None
-) -> tuple[Tensor, Tensor | None]:
-    """(N,) Bernoulli scores of grey levels (N, D) in nats and, where a type is given for it, x - s (N, D).
+    logits_of: Callable[[slice], Float[Tensor, "M D"]],
+    x: UInt8[Tensor, "N D"],
+    exact: torch.dtype,
+    residual_dtype: torch.dtype | None,
+) -> tuple[Float[Tensor, " N"], Float[Tensor, "N D"] | None]:
+    """Bernoulli scores of grey levels in nats and, where it has a type, the residual x - s.
 
     log s and log(1 - s) follow from max(s, 1 - s) and from the logits, so neither is lost where s is 0 or 1:
     x log s + (1 - x) log(1 - s) = x l - max(l, 0) + log max(s, 1 - s). `logits_of` gives memory to overwrite.
@@ -59,7 +62,7 @@ class LinearBernoulli(torch.autograd.Function):
         with torch.autocast(h.device.type, enabled=False):
             states, low = h.detach().to(dtype), weight.detach().to(dtype)
 
-            def logits_of(rows: slice) -> Tensor:
+            def logits_of(rows: slice) -> Float[Tensor, "M D"]:
                 if dtype == exact and bias is not None:
                     return torch.addmm(bias, states[rows], low.T)
                 logits = (states[rows] @ low.T).to(exact)

@@ -1,12 +1,40 @@
 """What a network is made of: its layers in the order in which they run, with shapes and parameters."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from seqvae.types import Batch
+
+
+@runtime_checkable
+class Posterior(Protocol):
+    """What is read of q(z|x)."""
+
+    mean: Float[Tensor, "B Z"]
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """What is asked of a decoder."""
+
+    def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Shaped[Tensor, "B T ..."]:
+        """The most probable outcome of each step."""
+        ...
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """What is asked of a model to run from the data to the code and back."""
+
+    decoder: Predictor
+
+    def posterior(self, batch: Batch) -> Posterior:
+        """q(z|x) of each example."""
+        ...
 
 
 class Layer(NamedTuple):
@@ -64,24 +92,25 @@ def text_of(layers: Sequence[Layer]) -> str:
 
 
 @torch.no_grad()
-def _shapes_in_order(vae: Any, leaves: dict[str, nn.Module], batch: Batch) -> dict[str, tuple[int, ...]]:
+def _shapes_in_order(vae: nn.Module, leaves: dict[str, nn.Module], batch: Batch) -> dict[str, tuple[int, ...]]:
     """The shape of what each leaf that runs gives, in the order of the first runs; `z` is the code."""
+    model = cast(Autoencoder, vae)
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def watch(name: str) -> Any:
-        def note(module: nn.Module, given: Any, output: Any) -> None:
+    def watch(name: str) -> Callable[[nn.Module, object, object], None]:
+        def note(module: nn.Module, inputs: object, output: object) -> None:
             while not isinstance(output, Tensor):
-                output = output[0]  # an LSTM's outputs come before its state
+                output = cast(tuple[object, ...], output)[0]  # an LSTM's outputs come before its state
             shapes.setdefault(name, tuple(output.shape))
 
         return note
 
     hooks = [module.register_forward_hook(watch(name)) for name, module in leaves.items()]
     try:
-        code = vae.posterior(batch).mean
+        code = model.posterior(batch).mean
         if code.shape[1]:
             shapes["z"] = tuple(code.shape)
-        vae.decoder.predict(code, batch)
+        model.decoder.predict(code, batch)
     finally:
         for hook in hooks:
             hook.remove()

@@ -77,7 +77,7 @@ class Categorical(nn.Module):
     training is as probable as its features say.
     """
 
-    features: Tensor | None
+    features: Float[Tensor, "V C"] | None
 
     def __init__(
         self, hidden: int, outcomes: int, bias: bool = True, features: Float[Tensor, "V C"] | None = None
@@ -179,13 +179,13 @@ class Bernoulli(nn.Module):
         return (share < probability).long().to(h.device)
 
 
-def product_dtype(x: Tensor) -> torch.dtype:
+def product_dtype(x: Float[Tensor, "*any"]) -> torch.dtype:
     """The type that matrix products with x are computed in: autocast's where it is on, else that of x."""
     device = x.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
-def _exact(logits: Tensor) -> Tensor:
+def _exact(logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """Logits of at least single precision."""
     return logits if logits.dtype == torch.float64 else logits.float()
 
@@ -204,6 +204,10 @@ def filter_scores(scores: Float[Tensor, "N V"], draw: Choice) -> Float[Tensor, "
         ordered = ordered.masked_fill(mass.cumsum(-1) - mass >= draw.top_p, -torch.inf)
         scores = torch.full_like(scores, -torch.inf).scatter(1, outcomes, ordered)
     return scores
+
+
+# of h, weight and bias
+Gradients = tuple[Float[Tensor, "N H"] | None, Float[Tensor, "V H"] | None, Float[Tensor, " V"] | None]
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -234,8 +238,16 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return dh, dweight, dbias, None, None, None
 
 
-def _cross_entropy_chunks(h, weight, bias, x, dtype, grad, need_gradients):  # type: ignore[no-untyped-def]
-    """(N,) log-probabilities, and the gradients of sum(grad * log_prob); grad None stands for ones."""
+def _cross_entropy_chunks(
+    h: Float[Tensor, "N H"],
+    weight: Float[Tensor, "V H"],
+    bias: Float[Tensor, " V"] | None,
+    x: Int[Tensor, " N"],
+    dtype: torch.dtype,
+    grad: Float[Tensor, " N"] | None,
+    need_gradients: bool,
+) -> tuple[Float[Tensor, " N"], Gradients]:
+    """Log-probabilities in nats, and the gradients of sum(grad * log_prob); grad None stands for ones."""
     accumulator = torch.float64 if h.dtype == torch.float64 else torch.float32
     log_prob = torch.empty(h.shape[0], dtype=accumulator, device=h.device)
     dh = torch.empty_like(h) if need_gradients else None

@@ -27,7 +27,7 @@ class ClassBits(nn.Module):
     MusicVAE's encoder reads drums in this form (Roberts et al. 2018, Magenta's cat-drums models).
     """
 
-    table: Tensor
+    table: Float[Tensor, "V C"]
 
     def __init__(self, classes: int, labels: bool, silence: bool) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class ClassBits(nn.Module):
         """Labels (...) or sets (..., C) to (..., width)."""
         return F.embedding(x, self.table) if self.labels else self._complete(x.to(self.table.dtype))
 
-    def _complete(self, bits: Tensor) -> Tensor:
+    def _complete(self, bits: Float[Tensor, "*any C"]) -> Float[Tensor, "*any F"]:
         if not self.silence:
             return bits
         return torch.cat([bits, (bits.sum(-1, keepdim=True) == 0).to(bits.dtype)], -1)
@@ -49,7 +49,7 @@ class ClassBits(nn.Module):
 class OneHot(nn.Module):
     """Labels (...) as vectors (..., outcomes) with a single 1: the input of MusicVAE's decoder."""
 
-    unit: Tensor
+    unit: Float[Tensor, ""]
 
     def __init__(self, outcomes: int) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class SharedEmbedding(nn.Module):
     The labels' own rows start at zero, so a set that training seldom meets reads as the sum of its classes.
     """
 
-    bits: Tensor
+    bits: Float[Tensor, "V C"]
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__()
