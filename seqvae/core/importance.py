@@ -12,7 +12,8 @@ from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
-LogProb = Callable[[Tensor, Batch, Noise | None], Tensor]  # a decoder's: z (N, Z), x and what draws its dropout masks
+# a decoder's: z, x and what draws its dropout masks
+LogProb = Callable[[Float[Tensor, "N Z"], Batch, Noise | None], Float[Tensor, " N"]]
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Draws:
 
 def weighted_bound(
     log_prob: LogProb, batch: Batch, q: DiagonalGaussian, noise: Noise, masks: Noise | None, draws: Draws
-) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-    """log (1/K) sum_k w_k in nats of each example, whose gradient is the estimator's; the mean log p(x|z_k).
+) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"], Float[Tensor, "BK Z"]]:
+    """log (1/K) sum_k w_k in nats of each example, whose gradient is the estimator's; the mean log p(x|z_k); all z_k.
 
     w_k = p(x|z_k) (p(z_k) / q(z_k|x))^beta: with beta = 1 the bound of Burda et al. 2016, equation 8. Its gradient is
     that of sum_k w_k log w_k with the normalised weights held fixed (equation 13). `masks` switch dropout on.
@@ -50,21 +51,22 @@ def weighted_bound(
     log_px = log_px.detach().unflatten(0, (len(batch), samples)).mean(1)
     value = importance_weighted_bound(log_weights.detach())
     if not torch.is_grad_enabled():
-        return value, log_px
+        return value, log_px, z
     shares = log_weights.detach().softmax(1)  # (B, K)
     heaviness, terms = shares.flatten(), log_weights.flatten()
+    scored = z
     if draws.kept:
         probabilities = (draws.kept * shares).clamp(max=1.0)
         places = _chosen(probabilities, noise)
         copies = None if copies is None else copies.select(places)
-        z, log_px_kept, log_ratio = _scored(log_prob, batch, q, eps, places, copies, draws)
+        scored, log_px_kept, log_ratio = _scored(log_prob, batch, q, eps, places, copies, draws)
         terms = log_px_kept + draws.beta * log_ratio
         heaviness = heaviness[places] / probabilities.flatten()[places].to(heaviness)
-    if draws.doubly_reparameterized and z.requires_grad:
+    if draws.doubly_reparameterized and scored.requires_grad:
         through = shares.flatten()[places].mul(draws.beta).add(1.0 - draws.beta).unsqueeze(1)
-        z.register_hook(lambda gradient: gradient * through.to(gradient))
+        scored.register_hook(lambda gradient: gradient * through.to(gradient))
     weighted = torch.zeros_like(value).index_add(0, places // samples, heaviness * terms)
-    return value + weighted - weighted.detach(), log_px
+    return value + weighted - weighted.detach(), log_px, z
 
 
 def _scored(
@@ -75,7 +77,7 @@ def _scored(
     places: Int[Tensor, " N"],
     masks: Noise | None,
     draws: Draws,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Float[Tensor, "N Z"], Float[Tensor, " N"], Float[Tensor, " N"]]:
     """z, log p(x|z) and log p(z) - log q(z|x) of those draws that stand at `places`."""
     rows = places // draws.samples
     spread = q.select(rows)

@@ -57,8 +57,22 @@ class Decoder(Protocol):
 ONE_DRAW = Draws()
 
 
+PARTS = {"encoder": "encoder.", "posterior": "to_posterior.", "decoder": "decoder."}  # of the weights, by their names
+
+
+class Codes(NamedTuple):
+    """What encoding gives: the KL of each unit in nats (B, Z), the posterior mean (B, Z), and draws of z (BK, Z).
+
+    Rows b * K ... (b + 1) * K - 1 of the draws belong to example b.
+    """
+
+    kl: Float[Tensor, "B Z"]
+    mean: Float[Tensor, "B Z"]
+    z: Float[Tensor, "BK Z"]
+
+
 class Terms(NamedTuple):
-    """What the objective is made from: log p(x|z) in nats (B,), the KL of each unit (B, Z), and the posterior mean.
+    """What an objective is made from: log p(x|z) in nats (B,), and what encoding gives, as in `Codes`.
 
     Of several draws of z log p(x|z) is the mean, and `bound` the importance-weighted bound.
     """
@@ -66,7 +80,13 @@ class Terms(NamedTuple):
     log_px: Float[Tensor, " B"]
     kl: Float[Tensor, "B Z"]
     mean: Float[Tensor, "B Z"]
+    z: Float[Tensor, "BK Z"]
     bound: Float[Tensor, " B"] | None = None
+
+    @property
+    def codes(self) -> Codes:
+        """What encoding gave, without gradient."""
+        return Codes(self.kl.detach(), self.mean.detach(), self.z.detach())
 
 
 class VAE(nn.Module):
@@ -135,10 +155,19 @@ class VAE(nn.Module):
         masks = noise if dropout else None
         q = self.posterior(batch, masks)
         if draws.samples == 1:
-            log_px = self.decoder.log_prob(q.rsample(noise), batch, masks, sampling_probability)
-            return Terms(log_px, torch.zeros_like(q.mean) if self.has_points else q.kl(), q.mean)
-        bound, log_px = weighted_bound(self.decoder.log_prob, batch, q, noise, masks, draws)
-        return Terms(log_px, q.kl(), q.mean, bound)
+            z = q.rsample(noise)
+            return Terms(self.decoder.log_prob(z, batch, masks, sampling_probability), self._kl(q), q.mean, z)
+        bound, log_px, z = weighted_bound(self.decoder.log_prob, batch, q, noise, masks, draws)
+        return Terms(log_px, q.kl(), q.mean, z, bound)
+
+    def codes(self, batch: Batch, noise: Noise, dropout: bool = True, samples: int = 1) -> Codes:
+        """What `forward` gives with the same noise, up to the decoder."""
+        q = self.posterior(batch, noise if dropout else None)
+        return Codes(self._kl(q), q.mean, q.rsample(noise, samples))
+
+    def _kl(self, q: DiagonalGaussian) -> Float[Tensor, "B Z"]:
+        """The KL of each unit in nats; points have none."""
+        return torch.zeros_like(q.mean) if self.has_points else q.kl()
 
     def log_weights(
         self, batch: Batch, noise: Noise, samples: int, q: DiagonalGaussian | None = None
@@ -148,7 +177,7 @@ class VAE(nn.Module):
         return self.log_weights_of(q.rsample(noise, samples), batch, q)
 
     def log_weights_of(self, z: Float[Tensor, "BK Z"], batch: Batch, q: DiagonalGaussian) -> Float[Tensor, "B K"]:
-        """log p(x, z) - log q(z|x) in nats of given codes; rows b * K ... (b + 1) * K - 1 belong to example b."""
+        """log p(x, z) - log q(z|x) in nats of codes z; rows b * K ... (b + 1) * K - 1 belong to example b."""
         samples = z.shape[0] // len(batch)
         log_px = self.decoder.log_prob(z, batch.repeat(samples))
         log_weight: Tensor = log_px + prior_log_prob(z) - q.repeat(samples).log_prob(z)

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from seqvae.model import paths_of
 from seqvae.runs.place import check_free, held
 from seqvae.runs.run import Run
 from seqvae.settings import SECTIONS, Config, build_config, changed_keys, with_train
+from seqvae.training.engine import Engine
 from seqvae.training.limits import check_values
 from seqvae.training.log import Reporter, Silent
-from seqvae.training.loop import accelerator_for, fit, in_first_process
+from seqvae.training.loop import fit
+from seqvae.training.objective import Objective, objective_of
 
 HELD_OUT_SHARE = 0.05
 CHANGEABLE_ON_RESUME = ("train.epochs", "train.steps")
@@ -35,11 +37,13 @@ def train(  # noqa: PLR0913 - the command line, in one call
     overwrite: bool = False,
     start_from: Path | str | None = None,
     reporter: Reporter | None = None,
+    objective: Callable[[Config], Objective] = objective_of,
 ) -> Run:
     """Train a model on files and return its run folder.
 
     `values` are nested configuration values (`{"model": {"latent": 16}}`) over the defaults. Without `valid`, 5 % of
     the items are held out by the seed. `start_from` is a run whose modality and weights are the starting point.
+    `objective` makes what is minimised from the configuration.
 
     Raises ValueError, in one sentence, for everything that the caller can mend.
     """
@@ -47,7 +51,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
     if not paths:
         raise ValueError("no data given; name at least one file to train on")
     config, learned = _configure(modality, values or {}, start_from)
-    accelerator, reporter = accelerator_for(device, config.train.precision), reporter or Silent()
+    engine, reporter = Engine(device, config.train.precision), reporter or Silent()
     corpora: list[Corpus] = []
     hold = contextlib.ExitStack()
 
@@ -69,8 +73,8 @@ def train(  # noqa: PLR0913 - the command line, in one call
         _create(out, whole, encoding, report, paths, valid_paths, start_from)
 
     with hold:
-        in_first_process(accelerator, create)
-        return _continue(out, None, accelerator, reporter, corpora)
+        engine.in_first_process(create)
+        return _continue(out, None, engine, reporter, corpora, objective)
 
 
 def resume(
@@ -78,8 +82,11 @@ def resume(
     values: Mapping[str, Any] | None = None,
     device: str = "auto",
     reporter: Reporter | None = None,
+    objective: Callable[[Config], Objective] = objective_of,
 ) -> Run:
     """Continue a run from its newest whole checkpoint; on the CPU to the same bits as without the stop.
+
+    A run with an `objective` of its own goes on with that alone.
 
     Raises ValueError when `values` change a key other than `train.epochs` and `train.steps`, or when the data changed.
     """
@@ -95,7 +102,7 @@ def resume(
             f"--resume continues with the run's own configuration, but {few(changed)} would change; only "
             f"{', '.join(CHANGEABLE_ON_RESUME)} may. Leave it out, or start a new run with --from {out}"
         )
-    accelerator = accelerator_for(device, config.train.precision)
+    engine = Engine(device, config.train.precision)
     corpora: list[Corpus] = []
     hold = contextlib.ExitStack()
 
@@ -107,8 +114,8 @@ def resume(
         corpora.extend(corpora_of(run.path))
 
     with hold:
-        in_first_process(accelerator, encode)
-        return _continue(run.path, config, accelerator, reporter or Silent(), corpora)
+        engine.in_first_process(encode)
+        return _continue(run.path, config, engine, reporter or Silent(), corpora, objective)
 
 
 def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
@@ -224,7 +231,10 @@ def _long_enough(config: Config, least_steps: int, corpora: Sequence[Corpus]) ->
     return with_train(config, epochs=max(train.epochs, math.ceil(least_steps / steps)))
 
 
-def _continue(out: Path, config: Config | None, accelerator: Any, reporter: Reporter, corpora: Sequence[Corpus]) -> Run:
+def _continue(
+    out: Path, config: Config | None, engine: Engine, reporter: Reporter, corpora: Sequence[Corpus],
+    objective: Callable[[Config], Objective],
+) -> Run:  # fmt: skip
     """Train from the newest checkpoint on, by the run's own configuration or a changed one.
 
     Processes that are not the first have no corpora yet.
@@ -238,7 +248,7 @@ def _continue(out: Path, config: Config | None, accelerator: Any, reporter: Repo
     batches = Batches(train_part, size, by, settings.seed, settings.length_spread)
     # a run with a checkpoint goes on from there, so the weights that it started from may be gone by now
     vae = _starting_point(config, modality, None if run.steps() else run.settings["from"])
-    fit(vae, config, run, batches, Batches(valid_part, size, by), accelerator, reporter)
+    fit(vae, config, run, batches, Batches(valid_part, size, by), engine, reporter, objective)
     return run
 
 

@@ -68,9 +68,10 @@ def test_with_one_draw_it_is_the_elbo() -> None:
     vae, batch = wrong_vae(), data(4000)
     noise = Noise(0, batch.keys)
     q = vae.posterior(batch)
-    bound, log_px = weighted_bound(vae.decoder.log_prob, batch, q, noise, None, Draws(1))
+    bound, log_px, z = weighted_bound(vae.decoder.log_prob, batch, q, noise, None, Draws(1))
     terms = vae(batch, noise)
     assert torch.allclose(log_px, terms.log_px)
+    assert torch.equal(z, terms.z)
     difference = (bound - (terms.log_px - terms.kl.sum(1))).detach()  # the KL of one draw for the closed form
     assert difference.std() > 0.1
     assert abs(float(difference.mean())) < 5 * float(difference.std()) / math.sqrt(len(difference))
@@ -106,6 +107,27 @@ def test_the_estimators_agree_on_average(name: str, beta: float) -> None:
     error = ((a.var(0) + b.var(0)) / CHUNKS).sqrt()  # they share their noise, so this is more than the error
     assert ((a.mean(0) - b.mean(0)).abs() < 5 * error + 1e-9).all()
     assert (a.mean(0).abs() > 10 * error).any()
+
+
+@pytest.mark.parametrize("kept", [0.0, 1.5])
+def test_each_draw_has_dropout_masks_of_its_own_in_both_passes(kept: float) -> None:
+    vae, batch = wrong_vae(), data(5)
+    noise, seen = Noise(0, batch.keys), []
+
+    def log_prob(z: Tensor, copies: Batch, masks: Noise | None) -> Tensor:
+        assert masks is not None
+        seen.append((copies.keys.tolist(), masks.keys.tolist()))
+        return vae.decoder.log_prob(z, copies)
+
+    weighted_bound(log_prob, batch, vae.posterior(batch), noise, noise, Draws(4, kept=kept))
+    keys, masks = seen[0]
+    assert keys == batch.keys.repeat_interleave(4).tolist()
+    assert masks == noise.repeat(4).keys.tolist()
+    assert len(set(masks)) == 60, "no two draws share their masks"
+    assert len(seen) == (2 if kept else 1)
+    if kept:  # the second pass is over some of the draws, which keep their masks
+        assert 15 <= len(seen[1][0]) < 60
+        assert set(zip(*seen[1], strict=True)) < set(zip(*seen[0], strict=True))
 
 
 def test_fewer_draws_are_kept_than_made_and_the_heavy_ones_always() -> None:

@@ -50,6 +50,7 @@ _DROPOUT = {"word_dropout": 0.3, "input_dropout": 0.2, "output_dropout": 0.1, "e
 _OFTEN = {"epochs": 2, "log_steps": 1, "validate_steps": 3, "optimizer": "sgd", "learning_rate": 0.1, "clip": 0.5}
 # 57 training items: batches of 8 leave one, so that a process goes empty; odd ones are shared unevenly.
 SETTINGS_OF_TWO = {
+    "kernel": values(model=_DROPOUT | {"latent": 2}, **_OFTEN | {"batch_size": 3, "accumulate": 3}),
     "plain": values(model=_DROPOUT, objective={"sampling_rate": 0.3}, **_OFTEN | {"batch_size": 8}),
     "units": values(model=_DROPOUT, objective={"free_nats_per_dimension": 0.02}, **_OFTEN | {"batch_size": 7}),
     "accumulated": values(

@@ -1,6 +1,5 @@
 """Training by the importance-weighted bound, and plain autoencoders, whose codes are not drawn."""
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,13 @@ from seqvae.settings import Config, build_config
 from seqvae.training import loop
 from seqvae.training.limits import check_values
 from seqvae.training.loop import Interrupted
-from seqvae.training.progress import GROWTH, Progress
+from seqvae.training.progress import Progress
 from seqvae.training.run import fit_modality, parts, resume, train
+from seqvae.training.schedules import GROWTH, Schedules
 from seqvae.training.validation import SEED, validate
 from tests.kill_and_resume import differences
 from tests.modalities.images.made import mnist_like, write_idx
+from tests.training.objectives import stopped_after
 from tests.training.small import records, write_corpus
 from tests.training.small import values as text_values
 
@@ -80,18 +81,21 @@ def config_of(**objective: Any) -> Config:
     return build_config("images", ImageData, ImageModel, {"objective": objective, "train": {"epochs": 4}})
 
 
+def samples(config: Config, epoch: int, examples: int = 0) -> int:
+    """The draws of z after so many epochs of ten examples."""
+    return Schedules(config, 10).at(Progress(epoch=epoch, examples=examples)).draws.samples
+
+
 def test_the_draws_grow_by_equal_factors_over_three_quarters_of_the_training() -> None:
     assert GROWTH == 0.75
     config = config_of(importance_samples=64, first_importance_samples=1)
-    grown = [
-        Progress(epoch=epoch, examples=half).importance_samples(config, 10) for epoch in range(4) for half in (0, 5)
-    ]
+    grown = [samples(config, epoch, half) for epoch in range(4) for half in (0, 5)]
     # after 0, 1/8, ... 7/8 of the training: 64 to the power of 0, 1/6, 2/6 ... 1
     assert grown == [1, 2, 4, 8, 16, 32, 64, 64]
     config = config_of(importance_samples=50, first_importance_samples=5)
-    assert [Progress(epoch=epoch).importance_samples(config, 10) for epoch in range(5)] == [5, 11, 23, 50, 50]
+    assert [samples(config, epoch) for epoch in range(5)] == [5, 11, 23, 50, 50]
     for constant in ({"importance_samples": 7}, {"importance_samples": 7, "first_importance_samples": 7}):
-        assert Progress(epoch=1).importance_samples(config_of(**constant), 10) == 7
+        assert samples(config_of(**constant), 1) == 7
 
 
 def test_each_step_takes_as_many_draws_as_the_progress_says(
@@ -166,20 +170,9 @@ def test_the_best_weights_are_those_of_the_best_weighted_bound(
 
 
 @pytest.mark.parametrize("step", [3, 8, 13])
-def test_a_stopped_run_ends_in_the_same_bits(
-    step: int, folder: Path, whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    take_step = loop._Loop._step
-
-    def step_and_signal(self: loop._Loop, group: list[np.ndarray]) -> None:
-        take_step(self, group)
-        if self.progress.step == step:
-            signal.raise_signal(signal.SIGTERM)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop._Loop, "_step", step_and_signal)
-        with pytest.raises(Interrupted, match=f"step {step}"):
-            train("images", folder, tmp_path / "run", values(), device="cpu")
+def test_a_stopped_run_ends_in_the_same_bits(step: int, folder: Path, whole: Run, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted, match=f"step {step}"):
+        train("images", folder, tmp_path / "run", values(), device="cpu", objective=stopped_after(step))
     assert differences(whole.path, resume(tmp_path / "run", device="cpu").path) == []
 
 

@@ -12,6 +12,7 @@ import torch
 
 from seqvae import data, modalities
 from seqvae.build import build_vae
+from seqvae.core.vae import Terms
 from seqvae.corpus import prepare
 from seqvae.data import Batches, Part
 from seqvae.evaluation.latent import active_units, collect_posterior
@@ -19,13 +20,13 @@ from seqvae.evaluation.likelihood import elbo, perplexity
 from seqvae.model import Model
 from seqvae.runs.run import Run
 from seqvae.settings import Train, build_config
-from seqvae.training import loop
+from seqvae.training import engine, loop
 from seqvae.training import run as training
 from seqvae.training.finite import FiniteCheck
 from seqvae.training.log import MetricsLog
-from seqvae.training.progress import Progress
 from seqvae.training.run import fit_modality, train
 from seqvae.training.validation import SEED, collapse_advice, validate
+from tests.training.objectives import spoiled_at
 from tests.training.small import Listener, assert_close, records, values, write_corpus
 
 DROPOUT = {"word_dropout": 0.3, "input_dropout": 0.2, "output_dropout": 0.1, "encoder_dropout": 0.1}
@@ -95,30 +96,17 @@ def test_the_variance_of_active_units_is_the_unbiased_one() -> None:
 
         def forward(self, batch: Any, noise: Any, dropout: bool, draws: Any) -> Any:
             mean = torch.tensor([[0.08, 0.06], [-0.08, -0.06]])  # variances 0.0128 and 0.0072; 0.0064 if biased
-            return loop.Terms(torch.zeros(2), torch.zeros(2, 2), mean)
+            return Terms(torch.zeros(2), torch.zeros(2, 2), mean, mean)
 
     batch = data.collate([np.array([1, 0]), np.array([0])], [0, 1])
     figures = validate(Fixed(), [batch], torch.zeros(1, dtype=torch.float64), lambda sums: sums)
     assert figures["active_units"] == 1
 
 
-def spoil_step(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Let the loss of a step, counted from 1, be NaN."""
-    loss, calls = loop.negative_elbo, []
-
-    def spoiled(*arguments: Any) -> torch.Tensor:
-        calls.append(arguments)
-        return loss(*arguments) * (float("nan") if len(calls) == step else 1.0)
-
-    monkeypatch.setattr(loop, "negative_elbo", spoiled)
-
-
-def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spoil_step(monkeypatch, 6)
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(corpus: Path, tmp_path: Path) -> None:
+    settings = values(epochs=3, checkpoint_steps=2)
     with pytest.raises(ValueError, match=r"the loss is not finite at step 6 \(epoch 2, items \d+, ") as failure:
-        train("text", [corpus], tmp_path / "run", values(epochs=3, checkpoint_steps=2), device="cpu")
+        train("text", [corpus], tmp_path / "run", settings, device="cpu", objective=spoiled_at(6))
     assert "learning_rate (now 0.001)" in str(failure.value)
     found = Run(tmp_path / "run").last()
     assert found is not None
@@ -130,11 +118,10 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(
 def test_where_looking_at_values_takes_time_they_are_looked_at_before_anything_is_written(
     writing: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "WITHOUT_WAITING", ())
-    spoil_step(monkeypatch, 2)
+    monkeypatch.setattr(engine, "WITHOUT_WAITING", ())
     settings = values(**{"checkpoint_steps": 100, "log_steps": 100, "validate_steps": 100, writing: 3})
     with pytest.raises(ValueError, match=r"the loss is not finite at step 2 \(epoch 1"):
-        train("text", [corpus], tmp_path / "run", settings, device="cpu")
+        train("text", [corpus], tmp_path / "run", settings, device="cpu", objective=spoiled_at(2))
     run = Run(tmp_path / "run")
     assert run.steps() == [0]
     assert records(run) == []
@@ -303,10 +290,31 @@ def test_the_log_never_grows_on_resume_and_writes_valid_json(tmp_path: Path) -> 
     assert path.stat().st_size == size
 
 
-def test_a_figure_that_is_not_a_number_is_never_the_best() -> None:
-    progress = Progress(step=3)
-    config = Train(decay_patience=1, decay=0.5)
-    assert progress.judge(5.0, config) == (True, False)
-    assert progress.judge(5.0, config) == (False, True)
-    assert progress.rate_factor == 0.5
-    assert (progress.best_nats, progress.best_step, progress.stalled) == (5.0, 3, 1)
+def test_the_line_of_the_log_holds_the_bound_of_beta_1_and_the_loss_of_the_beta_of_training(
+    corpus: Path, tmp_path: Path
+) -> None:
+    objective = {"schedule": "constant", "beta": 0.25}
+    often = {"log_steps": 2, "validate_steps": 4}  # of four steps, each of which is an epoch
+    settings = values(objective=objective, epochs=4, batch_size=70, learning_rate=0.1, **often)
+    found = records(train("text", [corpus], tmp_path / "run", settings, device="cpu"), "train")
+    assert [record["step"] for record in found] == [2, 4]
+    for record in found:
+        assert record["kl_nats"] > 0.01
+        assert record["elbo_nats"] == pytest.approx(-record["reconstruction_nats"] - record["kl_nats"])
+        assert record["loss"] == pytest.approx(record["reconstruction_nats"] + 0.25 * record["kl_nats"], rel=1e-6)
+
+
+def test_at_a_decay_weights_and_optimizer_go_back_to_the_best(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds = iter([-3.0, -4.0])
+    monkeypatch.setattr(loop, "validate", lambda *_: {"elbo_nats": next(bounds), "kl_nats": 1.0, "active_units": 1})
+    settings = values(decay_patience=1, decay_to_best=True, validate_steps=2, steps=4)
+    run = train("text", [corpus], tmp_path / "run", settings, device="cpu")
+    best, last = run.load(2), run.load(4)
+    for name in ("weights", "optimizer"):
+        found, expected = getattr(last, name), getattr(best, name)
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[key], expected[key]) for key in expected), name
+    assert last.state["rate_factor"] == 0.5
+    assert last.state["best_step"] == 2

@@ -9,8 +9,10 @@ import pytest
 
 from seqvae.data import Batches
 from seqvae.runs.run import Run
+from seqvae.training.objective import objective_of
 from seqvae.training.run import train
 from tests.training.small import SETTINGS_OF_TWO, assert_close, records, write_corpus
+from tests.training.test_objective import OBJECTIVES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +43,10 @@ def test_two_processes_give_the_loss_of_one(
     sizes: list[int] = []
     raw = Batches._raw
     monkeypatch.setattr(Batches, "_raw", lambda self, indices: sizes.append(len(indices)) or raw(self, indices))
-    one = train("text", [folder / "corpus.txt"], tmp_path / "one", SETTINGS_OF_TWO[name], device="cpu")
+    objective = OBJECTIVES.get(name, objective_of)
+    one = train(
+        "text", [folder / "corpus.txt"], tmp_path / "one", SETTINGS_OF_TWO[name], device="cpu", objective=objective
+    )
     found, expected = records(folder / f"two-{name}"), records(one)
     assert len(expected) > 8
     assert_close(found, expected, 1e-5)

@@ -1,55 +1,36 @@
-"""What a step of training meets as a function of where the run stands."""
+"""What validations say of the weights and of the learning rate."""
 
 import pytest
 
-from seqvae.modalities.text import Text
-from seqvae.settings import Objective, Train, build_config
-from seqvae.training.limits import check_values
+from seqvae.settings import Train
 from seqvae.training.progress import Progress
 
 
-def rate(step: int, **train: float) -> float:
-    return Progress(step=step).learning_rate(Train(**train), 10)
+def test_a_figure_that_is_not_a_number_is_never_the_best() -> None:
+    progress = Progress(step=3)
+    config = Train(decay_patience=1, decay=0.5)
+    assert progress.judge(5.0, config) == (True, False)
+    assert progress.judge(5.0, config) == (False, True)
+    assert progress.rate_factor == 0.5
+    assert (progress.best_nats, progress.best_step, progress.stalled) == (5.0, 3, 1)
 
 
-def test_a_decay_by_the_step_brings_the_learning_rate_down_to_the_least() -> None:
-    settings = {"learning_rate": 1e-3, "step_decay": 0.9999, "least_learning_rate": 1e-5}
-    assert rate(0, **settings) == pytest.approx(1e-3)
-    assert rate(1000, **settings) == pytest.approx(1e-5 + 0.99e-3 * 0.9999**1000)
-    assert rate(10**6, **settings) == pytest.approx(1e-5)
+def test_each_decay_waits_for_as_many_validations_as_the_first() -> None:
+    progress, config = Progress(), Train(decay_patience=2, decay=0.5)
+    progress.judge(5.0, config)
+    assert [progress.judge(6.0, config)[1] for _ in range(6)] == [False, True, False, True, False, True]
+    assert (progress.rate_factor, progress.stalled) == (0.125, 6)
+    assert progress.judge(4.0, config) == (True, False)
+    assert [progress.judge(6.0, config)[1] for _ in range(2)] == [False, True]
 
 
-def test_without_a_decay_by_the_step_the_least_learning_rate_means_nothing() -> None:
-    assert rate(1000, learning_rate=1e-6) == 1e-6
-    assert rate(1000, learning_rate=1e-3) == 1e-3
-    assert rate(1000, learning_rate=1e-6, step_decay=0.5) == 1e-6  # nor one that is above the rate
-
-
-def test_warm_up_and_decays_after_validation_act_on_the_decayed_rate() -> None:
-    train = Train(learning_rate=1.0, step_decay=0.5, least_learning_rate=0.0, warmup_steps=4)
-    assert Progress(step=1, rate_factor=0.1).learning_rate(train, 10) == pytest.approx(0.5 * 0.1 * 2 / 4)
-
-
-def test_the_share_of_drawn_inputs_follows_the_steps() -> None:
-    objective = Objective(sampling_schedule="exponential", sampling_rate=0.99)
-    assert [Progress(step=s).sampling_probability(objective) for s in (0, 2)] == pytest.approx([0.0, 1 - 0.99**2])
-    assert Progress(step=9).sampling_probability(Objective()) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("section", "message"),
-    [
-        (
-            {"train": {"step_decay": 0.999, "cosine": True}},
-            r"step_decay=0\.999 and train\.cosine=true exclude each oth",
-        ),
-        ({"train": {"step_decay": 0.0}}, r"train\.step_decay=0\.0 is not possible; give a factor in \(0, 1\]"),
-        ({"train": {"step_decay": 1.5}}, r"train\.step_decay=1\.5 is not possible"),
-        ({"objective": {"sampling_rate": 2}}, r"a sampling rate of 2\.0 is not possible with the schedule constant"),
-        ({"objective": {"sampling_schedule": "inverse_sigmoid"}}, r"rate of 0\.0 .* give a number of 1 or more"),
-    ],
-)
-def test_values_that_exclude_each_other_are_refused(section: dict[str, dict[str, float]], message: str) -> None:
-    config = build_config("text", Text.data_config, Text.model_config, section)
-    with pytest.raises(ValueError, match=message):
-        check_values(config)
+def test_what_is_written_is_read_again_and_nothing_else() -> None:
+    progress = Progress(step=3, sums=[1.0, 0.1], best_nats=0.3)
+    assert "objective" not in progress.to_dict()
+    assert Progress.from_dict(progress.to_dict()) == progress
+    progress.objective = {"turn": 2}
+    assert Progress.from_dict(progress.to_dict()) == progress
+    without = {name: value for name, value in progress.to_dict().items() if name != "step"}
+    for wrong in (without, {**progress.to_dict(), "more": 1}, {**progress.to_dict(), "objective": 1}):
+        with pytest.raises(ValueError, match=r"^is not that of a training \((step|more|objective) is missing or not"):
+            Progress.from_dict(wrong)

@@ -19,6 +19,7 @@ from seqvae.training import loop
 from seqvae.training.loop import Interrupted
 from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences, main, start, stop_at_a_random_moment, wait_for_start
+from tests.training.objectives import stopped_after
 from tests.training.processes import dies
 from tests.training.small import EVERYTHING, Listener, records, values, write_corpus
 
@@ -40,18 +41,6 @@ def alone(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def brief(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """BRIEF, never stopped."""
     return train("text", [corpus], tmp_path_factory.mktemp("runs") / "brief", BRIEF, device="cpu")
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Let a signal arrive at the end of a step."""
-    take_step = loop._Loop._step
-
-    def step_and_signal(self: loop._Loop, group: list) -> None:
-        take_step(self, group)
-        if self.progress.step == step:
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(loop._Loop, "_step", step_and_signal)
 
 
 def die_at_replacement(monkeypatch: pytest.MonkeyPatch, which: int) -> None:
@@ -79,13 +68,9 @@ def test_the_run_that_is_compared_uses_every_mechanism(alone: Run) -> None:
 
 
 @pytest.mark.parametrize("step", [7, 20, 33])
-def test_a_signal_saves_and_the_resumed_run_is_equal(
-    step: int, corpus: Path, alone: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        stop_after(patch, step)
-        with pytest.raises(Interrupted, match=f"step {step}"):
-            train("text", [corpus], tmp_path / "run", EVERYTHING, device="cpu")
+def test_a_signal_saves_and_the_resumed_run_is_equal(step: int, corpus: Path, alone: Run, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted, match=f"step {step}"):
+        train("text", [corpus], tmp_path / "run", EVERYTHING, device="cpu", objective=stopped_after(step))
     assert Run(tmp_path / "run").steps()[-1] == step
     assert differences(alone.path, resume(tmp_path / "run", device="cpu").path) == []
 
@@ -129,13 +114,9 @@ def test_death_between_two_renames_of_a_checkpoint_loses_nothing(
     assert not list((run.path / "checkpoints").glob(".*"))
 
 
-def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
-    corpus: Path, brief: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        stop_after(patch, 5)
-        with pytest.raises(Interrupted):
-            train("text", [corpus], tmp_path / "run", BRIEF, device="cpu")
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(corpus: Path, brief: Run, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train("text", [corpus], tmp_path / "run", BRIEF, device="cpu", objective=stopped_after(5))
     run = Run(tmp_path / "run")
     assert run.steps()[-2:] == [4, 5]
     weights = run.path / "checkpoints" / "step-00000005" / "weights.safetensors"
@@ -240,7 +221,7 @@ def test_tensorboard_shows_each_step_once_after_a_resume(
 
     settings = values(epochs=2, batch_size=20, log_steps=1, checkpoint_steps=2, tensorboard=True)
     with monkeypatch.context() as patch:
-        patch.setattr(loop._Loop, "_validate", lambda self: os._exit(9))  # after step 3, of which no checkpoint tells
+        patch.setattr(loop, "validate", lambda *_: os._exit(9))  # after step 3, of which no checkpoint tells
         assert dies(lambda: train("text", [corpus], tmp_path / "run", settings, device="cpu")) == 9
     time.sleep(1.1)  # the files of events are read in the order of the seconds in their names
     run = resume(tmp_path / "run", device="cpu")

@@ -1,6 +1,5 @@
 """What each of two processes does; started by torchrun from test_processes.py with a folder as its argument."""
 
-import signal
 import sys
 from pathlib import Path
 
@@ -8,12 +7,14 @@ import pytest
 from accelerate import PartialState
 
 from seqvae.runs.run import Run
-from seqvae.training import loop
 from seqvae.training.log import MetricsLog
 from seqvae.training.loop import Interrupted
+from seqvae.training.objective import objective_of
 from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences
+from tests.training.objectives import stopped_after
 from tests.training.small import SETTINGS_OF_TWO, Listener
+from tests.training.test_objective import OBJECTIVES
 
 
 def refuse_to_write(patch: pytest.MonkeyPatch) -> None:
@@ -28,18 +29,6 @@ def refuse_to_write(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("seqvae.runs.verified.write_atomically", refuse)
 
 
-def signal_after(patch: pytest.MonkeyPatch, step: int) -> None:
-    """Let a signal arrive in this process at the end of a step."""
-    take_step = loop._Loop._step
-
-    def step_and_signal(self: loop._Loop, group: list) -> None:
-        take_step(self, group)
-        if self.progress.step == step:
-            signal.raise_signal(signal.SIGTERM)
-
-    patch.setattr(loop._Loop, "_step", step_and_signal)
-
-
 def main(folder: Path) -> None:
     """Train, be interrupted, fail; each time together with the other process."""
     state = PartialState(cpu=True)
@@ -51,14 +40,13 @@ def main(folder: Path) -> None:
             refuse_to_write(patch)
         listener = Listener()
         for name, settings in SETTINGS_OF_TWO.items():
-            train("text", [corpus], folder / f"two-{name}", settings, device="cpu", reporter=listener)
+            out, objective = folder / f"two-{name}", OBJECTIVES.get(name, objective_of)
+            train("text", [corpus], out, settings, device="cpu", reporter=listener, objective=objective)
         assert bool(listener.messages) == first, "only the first process reports"
 
-        with pytest.MonkeyPatch.context() as inner:
-            if not first:
-                signal_after(inner, 4)
-            with pytest.raises(Interrupted, match="after step 10"):
-                train("text", [corpus], folder / "stopped", SETTINGS_OF_TWO["plain"], device="cpu")
+        signalled = objective_of if first else stopped_after(4)
+        with pytest.raises(Interrupted, match="after step 10"):
+            train("text", [corpus], folder / "stopped", SETTINGS_OF_TWO["plain"], device="cpu", objective=signalled)
         resume(folder / "stopped", device="cpu")
         state.wait_for_everyone()
         assert differences(folder / "two-plain", folder / "stopped") == []

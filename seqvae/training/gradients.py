@@ -1,0 +1,105 @@
+"""The gradient of one optimizer step: the parts of a group, what the objective says of them, what is counted."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqvae.core.vae import PARTS, VAE, Terms
+from seqvae.data import Batches
+from seqvae.noise import Noise
+from seqvae.training.engine import Engine
+from seqvae.training.objective import Objective, Part, State
+from seqvae.training.schedules import Values
+from seqvae.training.tally import Tally
+from seqvae.types import Batch
+
+COUNTED = ("examples", "tokens", "log_px", "kl")
+
+Share = tuple[Batch, Part, float]  # this process's examples of a batch, their place in the group, and their weight
+
+
+class Gradients:
+    """Gradients of an objective on groups of batches, each batch shared out among the processes."""
+
+    def __init__(
+        self, vae: VAE, model: nn.Module, batches: Batches, objective: Objective, engine: Engine, tally: Tally
+    ) -> None:
+        """`model` is the VAE as the engine prepared it. What is counted goes to the tally, under COUNTED."""
+        self._vae, self._model, self._batches = vae, model, batches
+        self._objective, self._engine, self._tally = objective, engine, tally
+
+    def leave(self, group: Sequence[np.ndarray], step: int, values: Values, state: State) -> dict[str, Tensor]:
+        """Leave the gradient of the group's loss in the parameters; this process's part of loss and figures.
+
+        Of each batch, an array of corpus indices, this process takes every n-th example. Parts of the weights that the
+        objective does not move have no gradient.
+        """
+        shares = list(self._shares(group, step))
+        survey = self._survey(shares, step, values) if self._objective.surveys and len(shares) > 1 else None
+        names = ("loss", *self._objective.figures)
+        sums = dict(zip(names, self._engine.zeros(len(names)), strict=True))
+        for place, (batch, part, weight) in enumerate(shares):
+            last = place == len(shares) - 1
+            with contextlib.nullcontext() if last else self._engine.gathering(self._model):
+                terms: Terms = self._model(
+                    batch,
+                    self._noise(batch, step),
+                    sampling_probability=values.sampling_probability,
+                    draws=values.draws,
+                )
+                if self._objective.surveys and survey is None:  # of a single batch, for which this pass is enough
+                    survey = self._engine.total(self._objective.survey(terms.codes, part) * weight)
+                loss, figures = self._objective.loss(terms, part, survey, values, state)
+                self._engine.backward(loss * weight)
+            for name, value in {"loss": loss, **figures}.items():
+                sums[name] += value.detach() * weight
+            self._count(batch, terms, weight)
+        self._hold_still(self._objective.moves(state))
+        return sums
+
+    def totals(self, figures: dict[str, Tensor]) -> dict[str, float]:
+        """Figures that `leave` gave, over all processes."""
+        return dict(zip(figures, self._engine.total(torch.stack(list(figures.values()))).tolist(), strict=True))
+
+    def _shares(self, group: Sequence[np.ndarray], step: int) -> Iterator[Share]:
+        """This process's share of each batch; its weight is 0 where there are fewer examples than processes."""
+        processes, before, total = self._engine.processes, 0, sum(map(len, group))
+        for indices in group:
+            own = indices[self._engine.process :: processes]
+            stands_in = not len(own)
+            batch = self._batches.varied(indices[:1] if stands_in else own, step)
+            first = before if stands_in else before + self._engine.process
+            before += len(indices)
+            rows = slice(first, first + 1) if stands_in else slice(first, before, processes)
+            yield batch.to(self._engine.device), Part(len(batch), total, rows), float(not stands_in)
+
+    def _noise(self, batch: Batch, step: int) -> Noise:
+        return Noise(self._batches.seed, batch.keys, step)
+
+    def _survey(self, shares: Sequence[Share], step: int, values: Values) -> Tensor:
+        """What the objective has to know of the whole group, in a pass of its own without gradient."""
+        found: list[Tensor] = []
+        with torch.no_grad(), self._engine.autocast():
+            for batch, part, weight in shares:
+                codes = self._vae.codes(batch, self._noise(batch, step), samples=values.draws.samples)
+                found.append(self._objective.survey(codes, part) * weight)
+        sums = self._engine.zeros(*found[0].shape)
+        for survey in found:
+            sums += survey
+        return self._engine.total(sums.to(found[0].dtype))
+
+    def _count(self, batch: Batch, terms: Terms, weight: float) -> None:
+        counts = (batch.lengths.new_tensor(len(batch)), batch.lengths.sum(), terms.log_px.sum(), terms.kl.sum())
+        self._tally.add(dict(zip(COUNTED, counts, strict=True)), weight)
+
+    def _hold_still(self, moves: Sequence[str]) -> None:
+        """Drop the gradients of the parts of the weights that this step does not change."""
+        if len(moves) == len(PARTS):
+            return
+        prefixes = tuple(PARTS[part] for part in moves)
+        for name, parameter in self._vae.named_parameters():
+            if not name.startswith(prefixes):
+                parameter.grad = None
