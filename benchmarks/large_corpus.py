@@ -21,10 +21,10 @@ GENERATOR = Path(__file__).resolve().parent.parent / "scripts" / "generate_sente
 
 
 def anonymous_megabytes() -> float:
-    """Anonymous resident memory of this process in MB. Raises ValueError where the system does not tell."""
+    """Anonymous resident memory of this process in MB. Raises ValueError where the system does not show it."""
     status = Path("/proc/self/status")
     if not status.exists():
-        raise ValueError("this system does not tell RssAnon; run the benchmark on Linux")
+        raise ValueError("this system does not show RssAnon; run the benchmark on Linux")
     line = next(line for line in status.read_text().splitlines() if line.startswith("RssAnon"))
     return int(line.split()[1]) / 1000
 

@@ -22,12 +22,12 @@ import sys
 from pathlib import Path
 import numpy
 from seqvae.modalities.base import Report
-from seqvae.modalities.midi.reading import Reading, read_clips
+from seqvae.modalities.midi.drums import DrumData, Drums
 
-report, meter = Report(), (4, 4)
-clips = read_clips([Path(sys.argv[1])], Reading(meter=meter), report, processes=int(sys.argv[2]))
+report = Report()
+clips = Drums(DrumData(meter="4/4")).source.read([Path(sys.argv[1])], report, processes=int(sys.argv[2]))
 windows = numpy.stack([clip.hits for clip in clips])
-print(report.counts["files read"], len(windows), int(windows.sum()))
+print(report.of("read", "files"), len(windows), int(windows.sum()))
 """
 
 

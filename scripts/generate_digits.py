@@ -1,6 +1,6 @@
 """The demo digits: 28 x 28 pictures of 0 to 9, drawn by strokes as a hand would, in MNIST's files.
 
-A digit has one to three forms, each a few strokes through given points. A drawing moves the points a little, bends,
+A digit has one to three forms, each a few strokes through fixed points. A drawing moves the points a little, bends,
 slants, turns and scales the whole, and chooses the width of the pen. Strokes are curves through their points; corners
 are where one stroke ends and the next begins.
 

@@ -96,7 +96,7 @@ def _settled(pattern: str, rng: random.Random) -> str:
 
 
 def _bar(rows: list[tuple[int, str]], rng: random.Random) -> list[Hit]:
-    """One bar of the rows, given by pitch and pattern, with what is played in some bars only."""
+    """One bar of the rows, by pitch and pattern, with what is played in some bars only."""
     hits = []
     for pitch, pattern in rows:
         for step, sign in enumerate(pattern):
@@ -227,7 +227,7 @@ def _write_midi(path: Path, hits: list[Hit], bars: int, bpm: int) -> None:
 
 @click.group(cls=OneSentenceErrors)
 def main() -> None:
-    """Drum grooves of named styles: compose them, or tell the styles of MIDI files."""
+    """Drum grooves of named styles: compose them, or name the styles of MIDI files."""
 
 
 @main.command()

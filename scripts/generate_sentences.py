@@ -296,7 +296,7 @@ def written_whole(path: Path) -> Iterator[TextIO]:
         # A full disk comes without a name, and the partial name means nothing to the user.
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        # Where the folder itself is at fault, the first error is the one to tell.
+        # Where the folder itself is at fault, the first error is the one to show.
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
 
@@ -305,7 +305,7 @@ class OneSentenceErrors(click.Group):
     """Commands whose errors that a user can mend are one sentence on stderr and exit code 2."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """The command's result, or its error told in one sentence."""
+        """The command's result, or its error in one sentence."""
         try:
             return super().invoke(ctx)
         except click.ClickException as error:

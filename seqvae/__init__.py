@@ -4,13 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqvae.generate import Decoding
     from seqvae.model import Model, load
     from seqvae.training.run import resume, train
 
 __version__ = "0.1.0"
-__all__ = ["Model", "__version__", "load", "resume", "train"]
+__all__ = ["Decoding", "Model", "__version__", "load", "resume", "train"]
 
 _PUBLIC = {
+    "Decoding": "seqvae.generate",
     "Model": "seqvae.model",
     "load": "seqvae.model",
     "resume": "seqvae.training.run",

@@ -12,17 +12,38 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import field, fields, is_dataclass
+from dataclasses import asdict, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+
+Keys: TypeAlias = Any  # an instance of a configuration dataclass
+Values: TypeAlias = Mapping[str, Any]  # plain values by name, as TOML and JSON hold them
+Use = Literal["encoding", "reading", "choosing", "splitting", "training", "making", "writing"]
 
 
 def key(
-    default: Any, help: str, least: float | None = None, below: float | None = None, most: float | None = None
+    default: Any,
+    help: str,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+    use: Use | tuple[Use, ...] = "encoding",
 ) -> Any:
-    """The field of a configuration key: its default, its meaning, and the range [least, below) or [least, most]."""
-    return field(default=default, metadata={"help": help, "least": least, "below": below, "most": most})
+    """The field of a configuration key: its default, its meaning, the range [least, below) or [least, most], its use.
+
+    A key of use `encoding` is part of what a model is. All others may change with each use of the model: `training`
+    concerns training alone, and the others are options of every command that reads items (`reading`), reads whole
+    files or folders (`choosing`; with `--split` alone: `splitting`), makes items of codes alone (`making`) or writes
+    what was made (`writing`).
+    """
+    uses = (use,) if isinstance(use, str) else use
+    return field(default=default, metadata={"help": help, "least": least, "below": below, "most": most, "uses": uses})
+
+
+def uses_of(cls: type) -> dict[str, tuple[Use, ...]]:
+    """The uses of each key of a configuration dataclass."""
+    return {declared.name: declared.metadata.get("uses", ("encoding",)) for declared in fields(cls)}
 
 
 MOST_NAMES = 6  # in one sentence
@@ -38,6 +59,16 @@ def few(names: Iterable[str]) -> str:
     """The first names of a list that may be long, for a sentence."""
     names = list(names)
     return ", ".join(names[:MOST_NAMES] + ["..."] * (len(names) > MOST_NAMES))
+
+
+def counted(number: int, what: str) -> str:
+    """A number with what is counted, whose first plural in s becomes singular for one.
+
+    >>> counted(1, "items"), counted(2000, "items")
+    ('1 item', '2,000 items')
+    """
+    noun = re.sub(r"s\b", "", what, count=1) if number == 1 else what
+    return f"{number:,} {noun}"
 
 
 def unknown_key(key: str, known: Iterable[str]) -> ValueError:
@@ -87,7 +118,7 @@ def _describe(kind: Any) -> str:
     return {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}.get(kind, str(kind))
 
 
-def from_dict(cls: type, values: Mapping[str, Any], section: str) -> Any:
+def from_dict(cls: type, values: Values, section: str) -> Keys:
     """An instance of the dataclass `cls` from plain values, unknown keys refused.
 
     Raises ValueError for an unknown key, a value of the wrong type or outside its range.
@@ -103,7 +134,22 @@ def from_dict(cls: type, values: Mapping[str, Any], section: str) -> Any:
     return cls(**converted)
 
 
-def _check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
+def changed(instance: Keys, values: Values, section: str) -> Keys:
+    """A configuration dataclass with other values of keys that may change when a model is used.
+
+    Raises ValueError for an unknown key, a value that is not possible, and a key that the model depends on.
+    """
+    uses = uses_of(type(instance))
+    for name in values:
+        if name in uses and "encoding" in uses[name] and values[name] != getattr(instance, name):
+            raise ValueError(
+                f"{section}.{name}={values[name]} is not possible with this model, which depends on "
+                f"{section}.{name}={getattr(instance, name)}; train another one"
+            )
+    return from_dict(type(instance), {**asdict(instance), **values}, section)
+
+
+def _check_range(key: str, value: Any, metadata: Values) -> None:
     least, below, most = metadata.get("least"), metadata.get("below"), metadata.get("most")
     if value is None or (
         (least is None or value >= least) and (below is None or value < below) and (most is None or value <= most)
@@ -114,7 +160,7 @@ def _check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
     raise ValueError(f"{key}={value} is not possible; give {possible}")
 
 
-def merge(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Values, extra: Values) -> dict[str, Any]:
     """Nested dictionaries, `extra` laid over `base`."""
     merged = dict(base)
     for key, value in extra.items():
@@ -156,7 +202,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def options(
-    section: str, cls: type, defaults: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    section: str, cls: type, defaults: Mapping[str, Values] = MappingProxyType({})
 ) -> dict[str, tuple[Any, Any, str]]:
     """key -> (type, default, help) for every field of a configuration dataclass.
 

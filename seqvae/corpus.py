@@ -10,7 +10,6 @@ import math
 import os
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 
 from seqvae.config import read_json
 from seqvae.modalities.base import Modality, Report
+from seqvae.types import StepType
 
 FORMAT = 1
 _BUFFER_VALUES = 2**20  # encoded values held before they go to the file,
@@ -53,7 +53,7 @@ class Corpus:
         self.folder = folder
         self.items: int = meta["items"]
         self.steps: int = meta["steps"]
-        self.report = Report(meta["report"]["sources"], meta["report"]["items"], Counter(meta["report"]["counts"]))
+        self.report = Report.from_dict(meta["report"])
         self.modality = modality
         self.label_names: list[str] = sorted(meta["labels"])
         self.equal_steps: int | None = meta["equal_steps"]  # of each item, where all have as many
@@ -141,7 +141,8 @@ def write_corpus(modality: Modality, sources: Sequence[Path], folder: Path) -> N
 
 def _encode_all(modality: Modality, sources: Sequence[Path], folder: Path, report: Report) -> dict[str, Any]:
     with contextlib.ExitStack() as files:
-        writer = _Writer(*(files.enter_context(open(folder / name, "wb")) for name in (*_FILES, _LABELS)))
+        opened = (files.enter_context(open(folder / name, "wb")) for name in (*_FILES, _LABELS))
+        writer = _Writer(modality.step_type, *opened)
         for item in modality.read(sources, report):
             x = modality.encode(item, report)
             if x is not None:
@@ -160,7 +161,7 @@ def _encode_all(modality: Modality, sources: Sequence[Path], folder: Path, repor
 class _Writer:
     """Arrays to a flat file of steps, one of offsets and one of labels; memory does not grow with their number."""
 
-    def __init__(self, step_file: BinaryIO, offset_file: BinaryIO, label_file: BinaryIO) -> None:
+    def __init__(self, step: StepType, step_file: BinaryIO, offset_file: BinaryIO, label_file: BinaryIO) -> None:
         self._files = (step_file, offset_file, label_file)
         self._pending: list[np.ndarray] = []
         self._pending_labels: list[int] = []
@@ -168,8 +169,8 @@ class _Writer:
         self._least = self._most = 0  # steps of an item
         self.items = 0
         self.labels: dict[str, int] = {}  # in the order in which they were met
-        self.dtype = np.dtype(np.uint16)
-        self.step_shape: tuple[int, ...] = ()
+        self.dtype = np.dtype(step.dtype)
+        self.step_shape = step.shape
         offset_file.write(np.int64(0).tobytes())
 
     @property
@@ -181,7 +182,8 @@ class _Writer:
         return self._most if self.items and self._least == self._most else None
 
     def add(self, x: np.ndarray, label: str | None) -> None:
-        self.dtype, self.step_shape = x.dtype, x.shape[1:]
+        if x.dtype != self.dtype or x.shape[1:] != self.step_shape:
+            raise TypeError(f"a step of {x.dtype} {x.shape[1:]} is not one of {self.dtype} {self.step_shape}")
         self._least = min(self._least, len(x)) if self.items else len(x)
         self._most = max(self._most, len(x))
         self._pending.append(x)
@@ -195,7 +197,7 @@ class _Writer:
         if not self._pending:
             return
         step_file, offset_file, label_file = self._files
-        # not ndarray.tofile: it tells a full disk without the errno
+        # not ndarray.tofile, whose error for a full disk has no errno
         step_file.write(np.concatenate(self._pending).data)
         ends = self._written_steps + np.cumsum([len(x) for x in self._pending], dtype=np.int64)
         offset_file.write(ends.data)
@@ -239,7 +241,7 @@ def prepare(modality: Modality, sources: Sequence[Path]) -> Corpus:
     corpus = _cached(modality, sources, cache_folder() / "corpora" / key[:32])
     corpus.report.sources = [str(source) for source in sources]
     if not len(corpus):
-        why = "; ".join(f"{count} {reason}" for reason, count in sorted(corpus.report.counts.items()))
+        why = "; ".join(corpus.report.lines())
         names = ", ".join(map(str, sources))
         raise ValueError(f"no items are left in {names} ({why or 'nothing was found'}); give other files or limits")
     return corpus
@@ -276,11 +278,16 @@ def _digests(corpus: Corpus) -> Iterator[np.ndarray]:
     with np.errstate(over="ignore"):
         for first in range(0, len(corpus), some):
             ends = corpus.ends(first, min(first + some, len(corpus)))
-            steps = corpus.between(ends).reshape(ends[-1] - ends[0], -1).astype(np.uint64)
+            steps = _as_integers(corpus.between(ends)).reshape(ends[-1] - ends[0], -1).astype(np.uint64)
             weights = scrambled(np.arange(1, steps.shape[1] + 1, dtype=np.uint64))
             places = np.arange(ends[0], ends[-1]) - np.repeat(ends[:-1], np.diff(ends))
             mixed = scrambled((steps * weights).sum(1) + scrambled(places.astype(np.uint64) + np.uint64(1)))
             yield np.add.reduceat(mixed, ends[:-1] - ends[0])
+
+
+def _as_integers(x: np.ndarray) -> np.ndarray:
+    """Numbers of any type as integers, equal ones as equal ones: of floats their bits."""
+    return x if x.dtype.kind in "biu" else (x + 0.0).view(f"u{x.dtype.itemsize}")  # -0.0 becomes 0.0
 
 
 def scrambled(x: np.ndarray) -> np.ndarray:

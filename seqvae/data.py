@@ -151,7 +151,7 @@ def collate(arrays: Sequence[np.ndarray], keys: Iterable[int]) -> Batch:
 
 
 def _as_batch(x: np.ndarray, lengths: np.ndarray, keys: Iterable[int]) -> Batch:
-    """Bytes stay bytes; other integers are those that torch looks embeddings up by."""
-    wide = x if x.dtype == np.uint8 else x.astype(np.int64)
+    """Bytes and floats stay what they are; other integers are those that torch looks embeddings up by."""
+    wide = x if x.dtype == np.uint8 or x.dtype.kind == "f" else x.astype(np.int64)
     lengths = lengths.astype(np.int64, copy=False)
     return Batch(torch.from_numpy(wide), torch.from_numpy(lengths), torch.as_tensor(np.asarray(keys, np.int64)))

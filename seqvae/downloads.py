@@ -111,7 +111,7 @@ def _download(file: Known, mirrors: Sequence[str], folder: Path, progress: Progr
         except RequestException as error:
             status = error.response.status_code if error.response is not None else None
             failures.append(f"{place} " + (f"answers with status {status}" if status else "cannot be reached"))
-        except ValueError:  # how pooch tells of a wrong hash
+        except ValueError:  # how pooch reports a wrong hash
             failures.append(f"{place} sends a damaged or another file")
     raise ValueError(
         f"{file.name} cannot be downloaded: {' and '.join(failures)}; try again online, or give --from a folder that "
@@ -124,7 +124,7 @@ def _sha256(content: bytes) -> str:
 
 
 class _Bar:
-    """Tells a Progress what pooch tells a bar."""
+    """Passes on to a Progress what pooch reports to a bar."""
 
     def __init__(self, file: Known, progress: Progress) -> None:
         self.total = 0  # pooch sets it to what the server promises

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -14,9 +14,10 @@ from seqvae.corpus import Corpus
 from seqvae.data import Batches, Part
 from seqvae.evaluation.latent import NEIGHBOURS, active_units, collect_posterior, mutual_information, neighbour_accuracy
 from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity
-from seqvae.evaluation.reconstruction import free_running_accuracy, self_bleu, step_accuracy, token_accuracy
-from seqvae.generate import Decoding
+from seqvae.evaluation.reconstruction import free_running_accuracy, step_accuracy, token_accuracy
+from seqvae.generate import Decoding, Length
 from seqvae.modalities.base import Modality
+from seqvae.modalities.items import Figures
 from seqvae.nets.cross_entropy import BRIGHTEST
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -42,16 +43,23 @@ UNITS = {
     "bits_per_dimension": "bits per pixel and channel, importance weighted",
     "mutual_information_nats": "nats, at most ln(items), give or take sqrt(Z / 2 items)",
     "active_units": "latent units whose posterior mean has variance > 0.01",
-    "step_accuracy_teacher_forced": "share of tokens, the true ones before each given",
+    "step_accuracy_teacher_forced": "share of tokens, each after the true ones before it",
     "step_accuracy_free_running": "share of steps, most probable after own draws at temperature 1",
     "step_accuracy_drawn": "share of steps, those draws themselves",
     "step_accuracy_greedy": "share of steps, greedy",
     "exact_match": "share of items, greedy",
-    "bleu": "BLEU-4 of the reconstructions, 0 to 100",
+    "bleu": "",
+    "self_bleu": "",
     "neighbour_accuracy": f"share of items whose {NEIGHBOURS} nearest by posterior mean vote for their label",
-    "mean_squared_error": "per pixel and channel of the image as read; 1 is from black to white",
-    "self_bleu": "BLEU-4 of each prior sample against the others, 0 to 100",
 }
+
+
+def units(modality: Modality) -> dict[str, str]:
+    """The figures of a modality with their units: the common ones, and its own in their place or beside them.
+
+    The names that are the same for all modalities stand in every evaluation, with None where they do not apply.
+    """
+    return {**UNITS, **modality.units}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +81,8 @@ class Settings:
         return None if self.codes == "mean" else self.seed
 
 
-def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> dict[str, Any]:
-    """All figures of UNITS for a model on a corpus; None where one does not apply."""
+def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> Figures:
+    """All figures of `units` for a model on a corpus; None where one does not apply."""
     batches = Batches(Part(corpus), _tokens_per_batch(corpus), "tokens")
 
     def read(what: str, batches: Batches = batches) -> Iterator[Batch]:
@@ -85,25 +93,27 @@ def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
             done += len(indices)
             watch(done, len(corpus), what)
 
-    figures: dict[str, Any] = dict.fromkeys(UNITS)
+    figures: Figures = dict.fromkeys(units(modality))
     figures["items"] = len(corpus)
     if vae.has_points:
         figures["reconstruction_nats"] = elbo(vae, read("reconstruction"), settings.seed).mean_reconstruction_nats
     else:
         figures |= _likelihood_figures(vae, corpus, settings, read)
-    decoding = Decoding(max_steps=modality.max_steps, end=modality.end)
     if vae.latent:
         figures |= _latent_figures(vae, read("latent code"), corpus.labels, settings.seed)
-        figures |= _reconstruction_figures(vae, modality, batches, decoding, settings, watch)
+        figures |= _reconstruction_figures(vae, modality, batches, settings, watch)
     if vae.decoder.has_steps:
         figures["tokens"] = corpus.steps
-        accuracy = token_accuracy(vae, read("accuracy"), settings.code_seed)
+        accuracy = token_accuracy(vae, read("accuracy"), settings.code_seed, step_type=modality.step_type)
         figures["step_accuracy_teacher_forced"] = accuracy.share
         if vae.latent and modality.end is None:
-            accuracies = free_running_accuracy(vae, read("free running"), settings.seed, settings.code_seed)
+            accuracies = free_running_accuracy(
+                vae, read("free running"), settings.seed, settings.code_seed, step_type=modality.step_type
+            )
             names = ("step_accuracy_free_running", "step_accuracy_drawn")
             figures |= {name: accuracy.share for name, accuracy in zip(names, accuracies, strict=True)}
-        figures["self_bleu"] = None if vae.has_points else _self_bleu(vae, modality, settings, watch)
+        if not vae.has_points:
+            figures |= _sample_figures(vae, modality, settings, watch)
     return figures
 
 
@@ -112,7 +122,7 @@ def _tokens_per_batch(corpus: Corpus) -> int:
     return max(1, min(TOKENS_PER_BATCH, VALUES_PER_BATCH * corpus.steps // max(1, corpus.values)))
 
 
-def _likelihood_figures(vae: VAE, corpus: Corpus, settings: Settings, read: Any) -> dict[str, Any]:
+def _likelihood_figures(vae: VAE, corpus: Corpus, settings: Settings, read: Callable[..., Iterator[Batch]]) -> Figures:
     """The bounds, and what follows from them where log p(x|z) is that of a normalised, discrete x."""
     samples = settings.importance_samples if vae.latent else 1
     size = _tokens_per_batch(corpus) * FEW_SAMPLES // max(FEW_SAMPLES, samples)
@@ -146,15 +156,15 @@ def _has_levels(vae: VAE, batches: Iterator[Batch]) -> bool:
     return bool(discrete)
 
 
-def _self_bleu(vae: VAE, modality: Modality, settings: Settings, watch: Watch) -> float | None:
+def _sample_figures(vae: VAE, modality: Modality, settings: Settings, watch: Watch) -> dict[str, float | None]:
     watch(0, 1, "samples")
-    drawn = Decoding(max_steps=modality.max_steps, end=modality.end, temperature=settings.temperature)
-    samples = [modality.decode(x) for x in generate.sample(vae, settings.prior_samples, drawn, settings.seed)]
+    length, drawn = Length(modality.max_steps, modality.end), Decoding(settings.temperature)
+    samples = [modality.decode(x) for x in generate.sample(vae, settings.prior_samples, length, drawn, settings.seed)]
     watch(1, 1, "samples")
-    return self_bleu(samples) if samples and isinstance(samples[0], str) else None
+    return modality.sample_metrics(samples)
 
 
-def _latent_figures(vae: VAE, batches: Iterator[Batch], labels: np.ndarray | None, seed: int) -> dict[str, Any]:
+def _latent_figures(vae: VAE, batches: Iterator[Batch], labels: np.ndarray | None, seed: int) -> Figures:
     q, keys = collect_posterior(vae, batches)
     accuracy = None if labels is None else neighbour_accuracy(q.mean, torch.from_numpy(labels[keys.numpy()]))
     return {
@@ -165,12 +175,12 @@ def _latent_figures(vae: VAE, batches: Iterator[Batch], labels: np.ndarray | Non
 
 
 def _reconstruction_figures(
-    vae: VAE, modality: Modality, batches: Batches, decoding: Decoding, settings: Settings, watch: Watch
+    vae: VAE, modality: Modality, batches: Batches, settings: Settings, watch: Watch
 ) -> dict[str, float | None]:
     """The modality's comparison of all items with their greedy reconstructions, and the accuracy of their steps.
 
-    Steps are compared one by one where all sequences have a length that is given; elsewhere a missing word would count
-    as many.
+    Steps are compared one by one where the length of all sequences is known before; elsewhere a missing word would
+    count as many.
     """
     fixed = modality.end is None
     truth: list[np.ndarray] = []
@@ -182,12 +192,11 @@ def _reconstruction_figures(
             q = vae.posterior(batch)
             z = q.mean if settings.codes == "mean" else q.rsample(Noise(settings.seed, batch.keys))
         truth += [batches.part.corpus[int(index)] for index in indices]
-        if fixed:
-            decoding = replace(decoding, max_steps=batch.x.shape[1])
-        greedy += generate.decode(vae, z, decoding)
+        length = Length(batch.x.shape[1] if fixed else modality.max_steps, modality.end)
+        greedy += generate.decode(vae, z, length)
         watch(len(truth), len(batches.part), "reconstructions")
     items = [modality.decode(x) for x in truth]
     figures = modality.metrics(items, [modality.decode(x, item) for x, item in zip(greedy, items, strict=True)])
     if fixed and vae.decoder.has_steps:
-        figures["step_accuracy_greedy"] = step_accuracy(truth, greedy).share
+        figures["step_accuracy_greedy"] = step_accuracy(truth, greedy, step_type=modality.step_type).share
     return figures

@@ -27,3 +27,9 @@ def check_regular(path: Path) -> None:
     """Raises ValueError when `path` is there and is no regular file, such as a device or a folder."""
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is not a regular file; give another path")
+
+
+def store(folder: Path, name: str, content: bytes) -> Path:
+    """Write a file into a folder, which is made where it is missing; its path. Whole or not at all, as above."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_atomically(folder / name, content)

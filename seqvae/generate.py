@@ -21,18 +21,15 @@ from seqvae.noise import Noise
 from seqvae.types import Batch
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Decoding:
-    """How codes become sequences: greedy by default, by drawing with a temperature, or by beam search.
+    """How codes become items: greedy by default, by drawing with a temperature, or by beam search.
 
-    `end` is the outcome that ends a sequence (None: all have `max_steps`), `batch_size` the rows computed at once.
-    `top_k`, `top_p`: see `Choice`; `length_penalty`: see `beam_search`.
+    `top_k`, `top_p`: see `Choice`; `length_penalty`: see `beam_search`; `batch_size`: rows computed at once.
 
     Raises ValueError for a value that is not possible, and for a beam together with a temperature.
     """
 
-    max_steps: int
-    end: int | None
     temperature: float = 0.0
     top_k: int = 0
     top_p: float = 1.0
@@ -41,31 +38,53 @@ class Decoding:
     batch_size: int = 256
 
     def __post_init__(self) -> None:
-        for name in ("max_steps", "beam", "batch_size"):
+        for name in ("beam", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} is not possible; give 1 or more")
         check_length_penalty(self.length_penalty)
-        if self.draw.temperature > 0.0 and self.beam > 1:
+        if self.choice.temperature > 0.0 and self.beam > 1:
             raise ValueError(
                 f"beam={self.beam} and temperature={self.temperature} exclude each other, since beam search does not "
                 "draw; drop one of them"
             )
 
     @property
-    def draw(self) -> Choice:
+    def choice(self) -> Choice:
         """How one outcome is chosen."""
         return Choice(float(self.temperature), self.top_k, self.top_p)
 
 
-def decode(vae: VAE, z: Tensor, decoding: Decoding, seed: int = 0, first_key: int = 0) -> list[np.ndarray]:
+GREEDY = Decoding()
+
+
+@dataclass(frozen=True)
+class Length:
+    """Where sequences end: at the outcome `end` (None: nowhere before), and after `max_steps` at the latest.
+
+    Raises ValueError when `max_steps` is below 1.
+    """
+
+    max_steps: int
+    end: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_steps < 1:
+            raise ValueError(f"max_steps={self.max_steps} is not possible; give 1 or more")
+
+
+def decode(
+    vae: VAE, z: Tensor, length: Length, decoding: Decoding = GREEDY, seed: int = 0, first_key: int = 0
+) -> list[np.ndarray]:
     """The sequence of each code (N, Z), without padding, end step included; row i draws by (seed, first_key + i).
 
     Raises ValueError when the codes have another size than the model's, or are not finite.
     """
-    return _decode(vae, z, torch.arange(first_key, first_key + len(z)), decoding, seed)
+    return _decode(vae, z, torch.arange(first_key, first_key + len(z)), length, decoding, seed)
 
 
-def _decode(vae: VAE, z: Tensor, keys: Tensor, decoding: Decoding, seed: int) -> list[np.ndarray]:
+def _decode(vae: VAE, z: Tensor, keys: Tensor, length: Length, decoding: Decoding, seed: int) -> list[np.ndarray]:
+    if not isinstance(decoding, Decoding):
+        raise ValueError(f"{decoding!r} is no way to decode; give a Decoding, such as Decoding(temperature=0.8)")
     if z.dim() != 2 or z.shape[1] != vae.latent:
         raise ValueError(
             f"codes of shape {tuple(z.shape)} do not fit this model; give (N, {vae.latent}), one row for each item"
@@ -82,20 +101,20 @@ def _decode(vae: VAE, z: Tensor, keys: Tensor, decoding: Decoding, seed: int) ->
     with torch.inference_mode():
         for first in range(0, len(z), rows):
             part = z[first : first + rows]
-            arrays += _unpad(_generate(vae, part, keys[first : first + rows].to(vae.device), decoding, seed))
+            arrays += _unpad(_generate(vae, part, keys[first : first + rows].to(vae.device), length, decoding, seed))
     return arrays
 
 
-def _generate(vae: VAE, z: Tensor, keys: Tensor, decoding: Decoding, seed: int) -> Batch:
+def _generate(vae: VAE, z: Tensor, keys: Tensor, length: Length, decoding: Decoding, seed: int) -> Batch:
     decoder: Any = vae.decoder
     if not decoder.has_steps:
         if decoding.beam > 1:
             raise ValueError(f"beam={decoding.beam} is for sequences, and this model makes all at once; leave it out")
-        x = decoder.draw(z, Noise(seed, keys), decoding.draw)
+        x = decoder.draw(z, Noise(seed, keys), decoding.choice)
         return Batch(x=x, lengths=torch.ones_like(keys), keys=keys)
     if decoding.beam > 1:
-        return beam_search(decoder, z, decoding.beam, decoding.max_steps, decoding.end, float(decoding.length_penalty))
-    return generate(decoder, z, Noise(seed, keys), decoding.draw, decoding.max_steps, decoding.end)
+        return beam_search(decoder, z, decoding.beam, length.max_steps, length.end, float(decoding.length_penalty))
+    return generate(decoder, z, Noise(seed, keys), decoding.choice, length.max_steps, length.end)
 
 
 def _unpad(batch: Batch) -> list[np.ndarray]:
@@ -117,7 +136,7 @@ def prior_codes(vae: VAE, n: int, seed: int) -> Tensor:
 def encode(
     vae: VAE, arrays: Sequence[np.ndarray], batch_size: int = 256, settle: Callable[[Batch], Batch] | None = None
 ) -> DiagonalGaussian:
-    """q(z|x) of each array, (N, Z), rows in the order given; `settle` is the modality's, where it has something to do.
+    """q(z|x) of each array, (N, Z), in the order of the arrays; `settle` is the modality's, where it does something.
 
     Raises ValueError when `batch_size` is below 1.
     """
@@ -138,20 +157,9 @@ def encode(
     return DiagonalGaussian(torch.cat(means)[back], torch.cat(log_scales)[back])
 
 
-def sample(vae: VAE, n: int, decoding: Decoding, seed: int) -> list[np.ndarray]:
+def sample(vae: VAE, n: int, length: Length, decoding: Decoding = GREEDY, seed: int = 0) -> list[np.ndarray]:
     """`n` sequences from the prior; sequence i depends on (seed, i) alone."""
-    return decode(vae, prior_codes(vae, n, seed), decoding, seed)
-
-
-def reconstruct(
-    vae: VAE,
-    arrays: Sequence[np.ndarray],
-    decoding: Decoding,
-    seed: int = 0,
-    settle: Callable[[Batch], Batch] | None = None,
-) -> list[np.ndarray]:
-    """Each array encoded and decoded again from its posterior mean; `settle` as in `encode`."""
-    return decode(vae, encode(vae, arrays, decoding.batch_size, settle).mean, decoding, seed)
+    return decode(vae, prior_codes(vae, n, seed), length, decoding, seed)
 
 
 def interpolate(
@@ -159,7 +167,8 @@ def interpolate(
     a: Tensor,
     b: Tensor,
     steps: int,
-    decoding: Decoding,
+    length: Length,
+    decoding: Decoding = GREEDY,
     mode: Literal["slerp", "lerp"] = "slerp",
     seed: int = 0,
 ) -> list[np.ndarray]:
@@ -168,14 +177,17 @@ def interpolate(
     The ends are what `decode` gives for a and for b alone: where outcomes are drawn, all points meet the same noise,
     so neighbours differ by their codes only. Raises ValueError for fewer than two steps or an unknown mode.
     """
-    return _decode(vae, latent.interpolate(a, b, steps, mode), torch.zeros(steps, dtype=torch.int64), decoding, seed)
+    return _decode(
+        vae, latent.interpolate(a, b, steps, mode), torch.zeros(steps, dtype=torch.int64), length, decoding, seed
+    )
 
 
 def palette(
     vae: VAE,
     corners: Tensor,
     size: int,
-    decoding: Decoding,
+    length: Length,
+    decoding: Decoding = GREEDY,
     mode: Literal["slerp", "lerp"] = "slerp",
     seed: int = 0,
 ) -> list[np.ndarray]:
@@ -186,10 +198,12 @@ def palette(
     """
     left, right = (latent.interpolate(corners[side], corners[side + 2], size, mode) for side in (0, 1))
     rows = [latent.interpolate(a, b, size, mode) for a, b in zip(left, right, strict=True)]
-    return _decode(vae, torch.cat(rows), torch.zeros(size * size, dtype=torch.int64), decoding, seed)
+    return _decode(vae, torch.cat(rows), torch.zeros(size * size, dtype=torch.int64), length, decoding, seed)
 
 
-def vary(vae: VAE, z: Tensor, n: int, distance: float, decoding: Decoding, seed: int = 0) -> list[np.ndarray]:
+def vary(
+    vae: VAE, z: Tensor, n: int, distance: float, length: Length, decoding: Decoding = GREEDY, seed: int = 0
+) -> list[np.ndarray]:
     """`n` sequences near a code (Z,): on the great arc towards codes of the prior, at `distance` of its length.
 
     0 is the code itself, 1 a code of the prior; variation i depends on the seed and i alone.
@@ -200,4 +214,4 @@ def vary(vae: VAE, z: Tensor, n: int, distance: float, decoding: Decoding, seed:
     codes = prior_codes(vae, n, seed)
     for row, other in enumerate(codes):
         codes[row] = latent.slerp(z, other, distance)
-    return decode(vae, codes, decoding, seed)
+    return decode(vae, codes, length, decoding, seed)

@@ -1,8 +1,9 @@
 """A trained model: items to latent codes and back. The Python API."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,27 +11,50 @@ from torch import Tensor
 
 from seqvae import generate
 from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
+from seqvae.config import Values
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare
 from seqvae.evaluate import Settings, Watch, evaluate
-from seqvae.generate import Decoding
-from seqvae.modalities.base import Modality, Report
+from seqvae.files import store
+from seqvae.generate import GREEDY, Decoding, Length
+from seqvae.modalities.base import Arrangement, Modality, Report
+from seqvae.modalities.items import Figures, Item
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config
 
+Mode = Literal["slerp", "lerp"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """An item as a model reads it: its windows, their arrays, and what of it the model cannot hold.
+
+    `Model.windows` makes it; every method that takes an item takes it too, and does not read the item again.
+    """
+
+    items: Sequence[Item]
+    arrays: Sequence[np.ndarray]
+    report: Report
+
+    def __len__(self) -> int:
+        return len(self.items)
+
 
 class Model:
-    """A VAE with its modality: items to latent codes and back.
+    """A VAE with its modality: items to latent codes and back. A value: no method changes it.
 
     What is longer than one code stands for, such as a song of many bars, is cut into windows and put together again.
     """
 
-    def __init__(self, config: Config, modality: Modality, vae: VAE, run: Run | None = None) -> None:
+    def __init__(
+        self, config: Config, modality: Modality, vae: VAE, run: Run | None = None, presents: bool = True
+    ) -> None:
         self.config = config
         self.modality = modality
         self.vae = vae.requires_grad_(False)
         self.run = run
+        self._presents = presents
 
     @staticmethod
     def load(path: Path | str, device: str = "auto") -> "Model":
@@ -45,6 +69,25 @@ class Model:
         load_weights(vae, run.weights(run.best_step()), run.path)
         return Model(config, modality, vae.to(pick_device(device)), run)
 
+    def using(self, values: Values) -> "Model":
+        """The same model with other values of `data` keys that may change with its use, such as {"bpm": 140.0}.
+
+        Weights are shared, and this model stays as it is. Raises ValueError for a key that the model depends on.
+        """
+        modality = self.modality.using(values)
+        return Model(replace(self.config, data=modality.data), modality, self.vae, self.run, self._presents)
+
+    def of_split(self, split: Literal["train", "valid", "test"], sources: Sequence[Path]) -> "Model":
+        """The same model, reading one split of the sources' files. Raises ValueError where that has no file."""
+        modality = self.modality.of_split(split, sources)
+        if modality is None:
+            raise ValueError(self.modality.words.no_split.format(split=split, files=", ".join(map(str, sources))))
+        return Model(self.config, modality, self.vae, self.run, self._presents)
+
+    def in_windows(self) -> "Model":
+        """The same model, whose results are lists of windows in place of what `modality.present` makes of them."""
+        return Model(self.config, self.modality, self.vae, self.run, presents=False)
+
     def save(self, folder: Path | str) -> None:
         """Write the model into a new folder that `load` reads. Raises ValueError when the folder is in use."""
         folder = Path(folder)
@@ -56,96 +99,63 @@ class Model:
         step = self.run.best_step() if self.run else 0
         run.save(step, Checkpoint(weights_of(self.vae), {}, {"step": step, "best_step": step}))
 
-    def encode(self, items: Sequence[Any]) -> DiagonalGaussian:
+    # Items to codes -------------------------------------------------------------------------------------------
+
+    def windows(self, item: Item) -> Windows:
+        """An item cut into windows and encoded. Raises ValueError for one that the model's limits leave out."""
+        return item if isinstance(item, Windows) else self._encoded(self.modality.accept(item), 0)
+
+    def encode(self, items: Sequence[Item]) -> DiagonalGaussian:
         """q(z|x) of each item, (N, Z), or of each window of it, in order.
 
         Raises ValueError for an item that the model's limits leave out.
         """
-        return self._posterior(self._windows(items))
+        return self._posterior(self._all_windows(items))
 
-    def decode(
-        self,
-        z: Tensor | np.ndarray,
-        temperature: float = 0.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        beam: int = 1,
-        seed: int = 0,
-    ) -> list[Any]:
+    def encode_windows(self, windows: Sequence[Item]) -> DiagonalGaussian:
+        """q(z|x) of what `modality.accept` or `modality.read` gives, (N, Z). Raises ValueError as `encode`."""
+        return self._posterior([self._encoded(windows, 0)])
+
+    # Codes to items -------------------------------------------------------------------------------------------
+
+    def decode(self, z: Tensor | np.ndarray, decoding: Decoding = GREEDY, seed: int = 0) -> list[Item]:
         """The item of each code (N, Z): greedy by default, drawn with a temperature, or by beam search.
 
         Raises ValueError for what is no table of finite numbers with a row for each item.
         """
-        arrays = generate.decode(self.vae, _codes(z), self._decoding(temperature, top_k, top_p, beam), seed)
-        return self._presented(arrays)
+        return self._made(generate.decode(self.vae, _codes(z), self._length(), decoding, seed))
 
-    def sample(
-        self,
-        n: int,
-        temperature: float | None = None,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        beam: int = 1,
-        seed: int = 0,
-    ) -> list[Any]:
+    def sample(self, n: int, decoding: Decoding | None = None, seed: int = 0) -> list[Item]:
         """`n` items from the prior; item i depends on the seed and i alone.
 
-        Without a temperature it is 1 for sequences, and 0 for images, whose pixels then are their means.
+        Without a decoding the temperature is 1 for sequences, and 0 for images, whose pixels then are their means.
         """
-        temperature = self.modality.sampling_temperature if temperature is None else temperature
-        return self._presented(generate.sample(self.vae, n, self._decoding(temperature, top_k, top_p, beam), seed))
+        decoding = decoding or Decoding(temperature=self.modality.sampling_temperature)
+        return self._made(generate.sample(self.vae, n, self._length(), decoding, seed))
 
-    def reconstruct(
-        self,
-        items: Sequence[Any],
-        temperature: float = 0.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        beam: int = 1,
-        seed: int = 0,
-    ) -> list[Any]:
+    def reconstruct(self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0) -> list[Item]:
         """Each item encoded and decoded again from its posterior mean."""
-        groups = self._windows(items)
-        decoding = self._decoding(temperature, top_k, top_p, beam, groups)
-        settle = self.modality.settle
-        arrays = iter(generate.reconstruct(self.vae, self._arrays(groups), decoding, seed, settle))
-        return [self._present([next(arrays) for _ in group], group) for group in groups]
+        groups = self._all_windows(items)
+        codes = self._posterior(groups).mean
+        arrays = iter(generate.decode(self.vae, codes, self._length(groups), decoding, seed))
+        return [self._piece([next(arrays) for _ in group.items], group.items) for group in groups]
 
     def interpolate(
-        self,
-        a: Any,
-        b: Any,
-        steps: int = 8,
-        mode: Literal["slerp", "lerp"] = "slerp",
-        temperature: float = 0.0,
-        beam: int = 1,
-        seed: int = 0,
-    ) -> list[Any]:
+        self, a: Item, b: Item, steps: int = 8, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0
+    ) -> list[Item]:
         """`steps` items between a and b, both ends counted; the ends are their plain reconstructions.
 
         Of two that are cut into windows the shorter one is repeated; what a code lacks, such as a tempo, is a's.
         """
-        first, last = self._windows([a, b])
-        decoding = self._decoding(temperature, 0, 1.0, beam, [first])
-        longer = max(len(first), len(last))
-        like = [self.modality.as_long_as(first[place % len(first)], last[place % len(last)]) for place in range(longer)]
-        ends = [self.encode_windows(windows).mean for windows in (first, last)]
+        ends, like, length = self._aligned([a, b])
         walks = [
-            generate.interpolate(
-                self.vae, ends[0][place % len(first)], ends[1][place % len(last)], steps, decoding, mode, seed
-            )
-            for place in range(longer)
+            generate.interpolate(self.vae, first, last, steps, length, decoding, mode, seed) for first, last in ends
         ]
-        return [self._present([walk[step] for walk in walks], like) for step in range(steps)]
+        return [self._piece([walk[step] for walk in walks], like) for step in range(steps)]
 
     def palette(
-        self,
-        corners: Sequence[Any],
-        size: int = 5,
-        mode: Literal["slerp", "lerp"] = "slerp",
-        temperature: float = 0.0,
-        seed: int = 0,
-    ) -> list[Any]:
+        self, corners: Sequence[Item], size: int = 5, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0
+    ) -> list[Item]:
         """`size` x `size` items, row by row, between four corners: top left, top right, bottom left, bottom right.
 
         The left and the right column are interpolated first, then each row between them; the corners are their plain
@@ -155,22 +165,13 @@ class Model:
         """
         if len(corners) != 4:
             raise ValueError(f"{len(corners)} corners are not possible; give four")
-        groups = self._windows(corners)
-        decoding = self._decoding(temperature, 0, 1.0, 1, groups[:1])
-        longer = max(map(len, groups))
-        means = [self.encode_windows(group).mean for group in groups]
-        like = [groups[0][place % len(groups[0])] for place in range(longer)]
-        for group in groups[1:]:
-            like = [self.modality.as_long_as(own, group[place % len(group)]) for place, own in enumerate(like)]
-        squares = [
-            generate.palette(
-                self.vae, torch.stack([mean[place % len(mean)] for mean in means]), size, decoding, mode, seed
-            )
-            for place in range(longer)
-        ]
-        return [self._present([square[cell] for square in squares], like) for cell in range(size**2)]
+        ends, like, length = self._aligned(corners)
+        squares = [generate.palette(self.vae, four, size, length, decoding, mode, seed) for four in ends]
+        return [self._piece([square[cell] for square in squares], like) for cell in range(size**2)]
 
-    def vary(self, item: Any, n: int = 4, distance: float = 0.3, temperature: float = 0.0, seed: int = 0) -> list[Any]:
+    def vary(
+        self, item: Item, n: int = 4, distance: float = 0.3, decoding: Decoding = GREEDY, seed: int = 0
+    ) -> list[Item]:
         """`n` variations of an item: its code moved towards codes drawn from the prior.
 
         `distance` 0 is the reconstruction, 1 a sample that has nothing to do with the item; in between the code is on
@@ -179,68 +180,81 @@ class Model:
 
         Raises ValueError for a distance outside [0, 1].
         """
-        (group,) = self._windows([item])
-        decoding = self._decoding(temperature, 0, 1.0, 1, [group])
-        means = self.encode_windows(group).mean
-        arrays = [generate.vary(self.vae, mean, n, distance, decoding, seed) for mean in means]
-        return [self._present([window[place] for window in arrays], group) for place in range(n)]
+        group = self.windows(item)
+        means = self._posterior([group]).mean
+        length = self._length([group])
+        arrays = [generate.vary(self.vae, mean, n, distance, length, decoding, seed) for mean in means]
+        return [self._piece([window[place] for window in arrays], group.items) for place in range(n)]
+
+    def write(self, items: Sequence[Item], folder: Path | str, arrangement: Arrangement = "set") -> list[Path]:
+        """Write items, such as `sample` and `interpolate` give, as files into a folder; the paths written."""
+        written = self.modality.write([self.modality.accept(item) for item in items], arrangement)
+        return [store(Path(folder), file.name, file.content()) for result in written for file in result.files]
 
     def evaluate(
         self, sources: Sequence[Path | str] | Path | str, settings: Settings | None = None, watch: Watch | None = None
-    ) -> dict[str, Any]:
-        """The figures of `seqvae.evaluate.UNITS` on files. Raises ValueError when nothing can be read from them."""
+    ) -> Figures:
+        """The figures of `seqvae.evaluate.units` on files. Raises ValueError when nothing can be read from them."""
         corpus = prepare(self.modality, paths_of(sources))
         return evaluate(self.vae, self.modality, corpus, settings or Settings(), watch or _unwatched)
 
-    def _decoding(
-        self, temperature: float, top_k: int, top_p: float, beam: int, like: Sequence[Sequence[Any]] = ()
-    ) -> Decoding:
-        """How to decode; where no sequence ends by itself, all are as long as the longest window of `like`."""
-        max_steps = self.modality.max_steps
-        if self.modality.end is None and like:
-            max_steps = max(len(x) for x in self._arrays(like))
-        return Decoding(
-            max_steps=max_steps,
-            end=self.modality.end,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            beam=beam,
-        )
+    # Parts of the way -----------------------------------------------------------------------------------------
 
-    def encode_windows(self, windows: Sequence[Any]) -> DiagonalGaussian:
-        """q(z|x) of what `modality.accept` or `modality.read` gives, (N, Z). Raises ValueError as `encode`."""
-        return self._posterior([windows])
+    def _length(self, groups: Sequence[Windows] = ()) -> Length:
+        """How long sequences may be; where none ends by itself, all are as long as the longest window."""
+        end, most = self.modality.end, self.modality.max_steps
+        if end is None and groups:
+            most = max((len(x) for group in groups for x in group.arrays), default=most)
+        return Length(most, end)
 
-    def _posterior(self, groups: Sequence[Sequence[Any]]) -> DiagonalGaussian:
-        return generate.encode(self.vae, self._arrays(groups), settle=self.modality.settle)
-
-    def _windows(self, items: Sequence[Any]) -> list[list[Any]]:
+    def _all_windows(self, items: Sequence[Item]) -> list[Windows]:
         """The windows of each item."""
         if isinstance(items, str | bytes | Path) or not isinstance(items, Sequence):
             shown = " ".join(repr(items).split())
             several = ", or list(array) for an array of several" if hasattr(items, "shape") else ""
             raise ValueError(f"{shown:.60} is one item, not a list of items; write [item]{several}")
-        return [self.modality.accept(item) for item in items]
+        return [
+            item if isinstance(item, Windows) else self._encoded(self.modality.accept(item), place)
+            for place, item in enumerate(items)
+        ]
 
-    def _arrays(self, groups: Sequence[Sequence[Any]]) -> list[np.ndarray]:
-        arrays = []
-        for place, group in enumerate(groups):
-            for item in group:
-                report = Report()
-                x = self.modality.encode(item, report)
-                if x is None:
-                    raise ValueError(f"item {place} does not fit the model ({', '.join(report.counts)}); leave it out")
-                arrays.append(x)
-        return arrays
+    def _encoded(self, items: Sequence[Item], place: int) -> Windows:
+        """The arrays of items. Raises ValueError, which names the place, for one that is dropped."""
+        report, arrays = Report(), []
+        for item in items:
+            x = self.modality.encode(item, report)
+            if x is None:
+                reasons = ", ".join(what for members in report.counts.values() for what in members)
+                raise ValueError(f"item {place} does not fit the model ({reasons}); leave it out")
+            arrays.append(x)
+        return Windows(items, arrays, report)
 
-    def _present(self, arrays: Sequence[np.ndarray], like: Sequence[Any]) -> Any:
+    def _posterior(self, groups: Sequence[Windows]) -> DiagonalGaussian:
+        arrays = [x for group in groups for x in group.arrays]
+        return generate.encode(self.vae, arrays, settle=self.modality.settle)
+
+    def _aligned(self, items: Sequence[Item]) -> tuple[list[Tensor], list[Item], Length]:
+        """For each window of the longest item the codes of all of them (N, Z), shorter ones repeated.
+
+        With what the results are to be like, which is the first item, as long as the longest, and their length.
+        """
+        groups = self._all_windows(items)
+        longest = max(map(len, groups))
+        means = self._posterior(groups).mean.split([len(group) for group in groups])
+        like = [groups[0].items[place % len(groups[0])] for place in range(longest)]
+        for group in groups[1:]:
+            like = [self.modality.as_long_as(own, group.items[place % len(group)]) for place, own in enumerate(like)]
+        codes = [torch.stack([mean[place % len(mean)] for mean in means]) for place in range(longest)]
+        return codes, like, self._length(groups[:1])
+
+    def _piece(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> Item:
         """One item for the user, from the arrays of its windows; `like` are the windows that it stands for."""
-        return self.modality.present([self.modality.decode(x, own) for x, own in zip(arrays, like, strict=True)])
+        windows = [self.modality.decode(x, own) for x, own in zip(arrays, like, strict=True)]
+        return self.modality.present(windows) if self._presents else windows
 
-    def _presented(self, arrays: Sequence[np.ndarray]) -> list[Any]:
+    def _made(self, arrays: Sequence[np.ndarray]) -> list[Item]:
         """One item for each array."""
-        return [self._present([x], [None]) for x in arrays]
+        return [self._piece([x], [None]) for x in arrays]
 
 
 def load(path: Path | str, device: str = "auto") -> Model:

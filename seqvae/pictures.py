@@ -14,7 +14,8 @@ from torch import Tensor
 from seqvae import generate
 from seqvae.core import latent
 from seqvae.data import collate
-from seqvae.generate import Decoding
+from seqvae.generate import Length
+from seqvae.modalities.items import Item
 from seqvae.model import Model
 from seqvae.nets.diagram import Layer, layers_of
 from seqvae.runs.run import Run
@@ -63,7 +64,7 @@ def losses(run: Run) -> "Figure":
 def layers(model: Model) -> list[Layer]:
     """The data and the layers of a model in the order in which they run, for `network` or `nets.diagram.text_of`."""
     shown = model.modality.max_steps if model.modality.end is None else min(STEPS_SHOWN, model.modality.max_steps)
-    (x,) = generate.sample(model.vae, 1, Decoding(max_steps=shown, end=None), seed=0)
+    (x,) = generate.sample(model.vae, 1, Length(shown))
     batch = model.modality.settle(collate([x], [0])).to(model.vae.device)
     shape = batch.x.shape if model.vae.decoder.has_steps else batch.x.shape[1:]  # a single step is none
     return [Layer("x", "Data", tuple(shape), 0), *layers_of(model.vae, batch)]
@@ -79,7 +80,7 @@ def network(model: Model) -> "Figure":
 
 def plane(
     model: Model,
-    items: Sequence[Any] | Tensor,
+    items: Sequence[Item] | Tensor,
     labels: np.ndarray | None = None,
     label_names: Sequence[str] = (),
 ) -> "Figure":
@@ -107,7 +108,7 @@ def plane(
     return charts.plane(along, labels, label_names, names, title="The latent space by its principal axes", note=note)
 
 
-def manifold(model: Model, size: int = 30, items: Sequence[Any] | Tensor | None = None) -> "Figure":
+def manifold(model: Model, size: int = 30, items: Sequence[Item] | Tensor | None = None) -> "Figure":
     """What `size` x `size` codes become that cover a plane of the latent space through the quantiles of a normal.
 
     Of two latent units it is the whole prior. With items (or their codes), and for other models these are needed, it
@@ -115,7 +116,7 @@ def manifold(model: Model, size: int = 30, items: Sequence[Any] | Tensor | None 
     """
     from seqvae.view import pictures
 
-    _check_images(model)
+    _check_pixels(model)
     grid = latent.plane_grid(size)
     title = f"{size} x {size} images across the latent plane"
     share = f"1/{size * size:,}"
@@ -125,16 +126,16 @@ def manifold(model: Model, size: int = 30, items: Sequence[Any] | Tensor | None 
                 "only the prior of two latent units is a plane; give items, for the plane of their principal axes"
             )
         note = f"decoded from the quantiles of the prior of {_name(model)}: each image stands for {share} of it"
-        return pictures.manifold(model.decode(grid), size, title, note)
+        return pictures.manifold(_drawn(model, model.in_windows().decode(grid)), size, title, note)
     codes = _codes(model, items)
     if codes.shape[1] < 2:
         raise ValueError(f"a plane needs two latent units, and {_name(model)} has {codes.shape[1]}; see its traversals")
     if codes.shape[1] == 2:  # the axes of the plane that `plane` shows
-        made = model.decode(codes.mean(0) + grid * codes.std(0))
+        made = _drawn(model, model.in_windows().decode(codes.mean(0) + grid * codes.std(0)))
         note = f"across {len(codes):,} codes of {_name(model)}, in standard deviations from their mean"
         return pictures.manifold(made, size, title, note)
     mean, axes, scales = latent.principal_axes(codes)
-    made = model.decode(mean + (grid * scales[:2]) @ axes[:2])
+    made = _drawn(model, model.in_windows().decode(mean + (grid * scales[:2]) @ axes[:2]))
     note = f"along the two longest principal axes of {len(codes):,} codes of {_name(model)}, in standard deviations"
     return pictures.manifold(made, size, title, note, ("first axis", "second axis"))
 
@@ -143,29 +144,31 @@ def samples(model: Model, n: int = 100, seed: int = 0) -> "Figure":
     """`n` images decoded from codes of the prior."""
     from seqvae.view import pictures
 
-    _check_images(model)
+    _check_pixels(model)
     note = f"what {_name(model)} makes of codes that are drawn from a standard normal"
-    return pictures.image_grid(model.sample(n, seed=seed), f"{n} samples from the prior", note)
+    made = _drawn(model, model.in_windows().sample(n, seed=seed))
+    return pictures.image_grid(made, f"{n} samples from the prior", note)
 
 
-def reconstructions(model: Model, items: Sequence[Any], n: int = 20) -> "Figure":
+def reconstructions(model: Model, items: Sequence[Item], n: int = 20) -> "Figure":
     """The first `n` items above what the model makes of the means of their codes."""
     from seqvae.view import pictures
 
-    _check_images(model)
+    _check_pixels(model)
     chosen = list(items[:n])
     note = f"encoded and decoded again by {_name(model)}"
-    return pictures.pairs(_pixels(model, chosen), model.reconstruct(chosen), "Reconstructions", note)
+    made = _drawn(model, model.in_windows().reconstruct(chosen))
+    return pictures.pairs(_pixels(model, chosen), made, "Reconstructions", note)
 
 
-def traversals(model: Model, item: Any = None) -> "Figure":
+def traversals(model: Model, item: Item = None) -> "Figure":
     """One latent unit in each row, set from -3 to 3, while the others stay those of an item, or zero without one.
 
     The units that change the image most come first, at most 20 of them.
     """
     from seqvae.view import pictures
 
-    _check_images(model)
+    _check_pixels(model)
     units = model.vae.latent
     code = torch.zeros(units, dtype=torch.float64) if item is None else _codes(model, [item])[0]
     walks = [latent.traversal(code, axis, VALUES) for axis in torch.eye(units, dtype=torch.float64)]
@@ -178,11 +181,11 @@ def traversals(model: Model, item: Any = None) -> "Figure":
     return pictures.traversals([rows[unit] for unit in order], names, VALUES, "Traversals of the latent units", note)
 
 
-def principal_traversals(model: Model, items: Sequence[Any] | Tensor) -> "Figure":
+def principal_traversals(model: Model, items: Sequence[Item] | Tensor) -> "Figure":
     """One principal axis of the codes of items in each row, from -3 to 3 standard deviations about their mean."""
     from seqvae.view import pictures
 
-    _check_images(model)
+    _check_pixels(model)
     codes = _codes(model, items)
     mean, axes, scales = latent.principal_axes(codes)
     used = [place for place in range(len(scales)) if scales[place] > 1e-6 * scales[0]][:MOST_AXES]
@@ -196,19 +199,19 @@ def principal_traversals(model: Model, items: Sequence[Any] | Tensor) -> "Figure
     return pictures.traversals(_decoded(model, walks), names, VALUES, "Traversals along the principal axes", note)
 
 
-def interpolation(model: Model, a: Any, b: Any, steps: int = 10) -> "Figure":
+def interpolation(model: Model, a: Item, b: Item, steps: int = 10) -> "Figure":
     """`steps` images on the way from the code of one item to that of another, between the two originals."""
     return interpolations(model, [(a, b)], steps)
 
 
-def interpolations(model: Model, pairs: Sequence[tuple[Any, Any]], steps: int = 10) -> "Figure":
+def interpolations(model: Model, pairs: Sequence[tuple[Item, Item]], steps: int = 10) -> "Figure":
     """An interpolation in each row."""
     from seqvae.view import pictures
 
-    _check_images(model)
+    _check_pixels(model)
     # The great arc keeps the length that codes of a normal prior have; codes that are points have no such length.
     mode: Literal["slerp", "lerp"] = "lerp" if model.vae.has_points else "slerp"
-    rows = [model.interpolate(a, b, steps, mode) for a, b in pairs]
+    rows = [_drawn(model, model.in_windows().interpolate(a, b, steps, mode)) for a, b in pairs]
     ends = [(first, last) for first, last in (_pixels(model, pair) for pair in pairs)]
     way = "straight line" if mode == "lerp" else "great arc"
     note = f"along the {way} between two codes of {_name(model)}"
@@ -220,7 +223,7 @@ def _name(model: Model) -> str:
     return "the model" if model.run is None else model.run.path.resolve().name
 
 
-def _codes(model: Model, items: Sequence[Any] | Tensor) -> Tensor:
+def _codes(model: Model, items: Sequence[Item] | Tensor) -> Tensor:
     """(N, Z) codes in float64 on the CPU: the means of items, or the codes themselves."""
     codes = items if isinstance(items, Tensor) else model.encode(items).mean
     return codes.to("cpu", torch.float64)
@@ -232,18 +235,23 @@ def _shares(scales: Tensor) -> list[str]:
     return [f"{share:.0f} %" for share in shares.tolist()]
 
 
-def _check_images(model: Model) -> None:
-    """Raises ValueError for a model of another modality."""
-    if model.modality.name != "images":
+def _check_pixels(model: Model) -> None:
+    """Raises ValueError for a model whose items are no images."""
+    if not model.modality.has_pixels:
         raise ValueError(f"this picture is made of images, and this is a {model.modality.name} model; plot its plane")
 
 
-def _pixels(model: Model, items: Sequence[Any]) -> list[np.ndarray]:
+def _pixels(model: Model, items: Sequence[Item]) -> list[np.ndarray]:
     """The images that users hand in, as arrays of the model's shape."""
-    return [model.modality.present(model.modality.accept(item)) for item in items]
+    return _drawn(model, [model.modality.accept(item) for item in items])
+
+
+def _drawn(model: Model, pieces: Sequence[Sequence[Item]]) -> list[np.ndarray]:
+    """The pixels of pieces that are one window each."""
+    return [model.modality.pixels(window) for (window,) in pieces]
 
 
 def _decoded(model: Model, walks: Sequence[Tensor]) -> list[list[np.ndarray]]:
     """The images of codes (S, Z), row by row."""
-    made = iter(model.decode(torch.cat(list(walks))))
+    made = iter(_drawn(model, model.in_windows().decode(torch.cat(list(walks)))))
     return [[next(made) for _ in walk] for walk in walks]

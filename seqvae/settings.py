@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-from seqvae.config import from_dict, key, nearest
+from seqvae.config import Keys, Values, from_dict, key, nearest
 
 SECTIONS = ("data", "model", "objective", "train")
 
@@ -82,8 +82,8 @@ class Config:
     """Everything that a run is made from. `data` and `model` are the modality's own dataclasses."""
 
     modality: str
-    data: Any
-    model: Any
+    data: Keys
+    model: Keys
     objective: Objective = field(default_factory=Objective)
     train: Train = field(default_factory=Train)
 
@@ -92,8 +92,8 @@ class Config:
         return asdict(self)
 
 
-def build_config(modality: str, data_config: type, model_config: type, values: Mapping[str, Any]) -> Config:
-    """A whole Config from nested plain values; what is not given has its default.
+def build_config(modality: str, data_config: type, model_config: type, values: Values) -> Config:
+    """A whole Config from nested plain values; a value that is left out has its default.
 
     Raises ValueError for an unknown section, an unknown key or a value that is not possible.
     """
@@ -113,7 +113,7 @@ def build_config(modality: str, data_config: type, model_config: type, values: M
     return Config(modality, **parts)
 
 
-def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def changed_keys(old: Values, new: Values) -> list[str]:
     """The `section.name` keys whose values differ between two plain configurations."""
     keys = {(s, n) for c in (old, new) for s in SECTIONS for n in c.get(s, {})}
     return sorted(f"{s}.{n}" for s, n in keys if old.get(s, {}).get(n) != new.get(s, {}).get(n))

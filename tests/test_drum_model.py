@@ -12,9 +12,10 @@ from seqvae.build import build_vae
 from seqvae.core.latent import slerp
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.clip import Clip
-from seqvae.modalities.midi.drums import Drums
-from seqvae.modalities.midi.reading import Reading
-from seqvae.modalities.midi.writing import from_midi, to_midi
+from seqvae.modalities.midi.drums import DrumData, Drums
+from seqvae.modalities.midi.given import from_midi
+from seqvae.modalities.midi.score import score_of
+from seqvae.modalities.midi.writing import to_midi
 from seqvae.model import Model
 from seqvae.settings import build_config
 
@@ -53,8 +54,9 @@ def hits_of(midi: PrettyMIDI) -> np.ndarray:
     bar = 60 / midi.get_tempo_changes()[1][0] / 4
     steps = round(midi.get_end_time() / bar)
     hits = np.zeros((steps, 9), bool)
-    for segment in Reading().layout(from_midi(midi)).segments:
-        hits[: len(segment.hits)] = segment.hits
+    for bars in score_of(Drums(DrumData()).source, from_midi(midi), "the piece").stretches:
+        found = bars.cut(0, bars.bars).hits
+        hits[: len(found)] = found
     return hits
 
 
@@ -63,8 +65,7 @@ def codes(clip: Clip) -> torch.Tensor:
 
 
 def decoded(z: torch.Tensor, steps: int) -> np.ndarray:
-    decoding = generate.Decoding(max_steps=steps, end=None)
-    (x,) = generate.decode(model().vae, z.unsqueeze(0), decoding)
+    (x,) = generate.decode(model().vae, z.unsqueeze(0), generate.Length(steps, None))
     return (x[:, None] >> np.arange(9) & 1).astype(bool)
 
 
@@ -125,7 +126,7 @@ def test_a_short_end_shortens_nothing_on_the_way() -> None:
 def test_windows_in_a_metre_that_the_model_does_not_know_are_counted() -> None:
     report = Report()
     assert model().modality.encode(groove(2, 1, meter=(7, 8)), report) is None
-    assert dict(report.counts) == {"windows in 7/8, which the model does not know, left out": 1}
+    assert report.counts == {"windows": {"in 7/8, which the model does not know, left out": 1}}
 
 
 def test_the_corners_of_a_palette_are_the_reconstructions() -> None:

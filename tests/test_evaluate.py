@@ -13,12 +13,13 @@ from seqvae.config import from_dict
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus, prepare
 from seqvae.data import Batches, Part
-from seqvae.evaluate import UNITS, Settings, evaluate
+from seqvae.evaluate import Settings, evaluate, units
 from seqvae.evaluation.likelihood import importance_weighted_nll
 from seqvae.modalities.images.images import Images
 from seqvae.modalities.images.picture import Picture
 from seqvae.modalities.images.settings import ImageData, ImageModel
-from seqvae.modalities.text import Text
+from seqvae.modalities.text.sentences import Text
+from seqvae.noise import Noise
 from tests.modalities.images.made import stack
 from tests.training.small import MODEL, write_corpus
 
@@ -57,13 +58,13 @@ def image_model(
 def test_bits_per_dimension_are_the_weighted_nats_by_pixel_and_channel(tmp_path: Path) -> None:
     vae, modality, corpus = image_model(tmp_path, BLACK_AND_WHITE)
     figures = evaluate(vae, modality, corpus, FEW, quiet)
-    assert list(figures) == list(UNITS)
+    assert list(figures) == list(units(modality))
     batch = Batches(Part(corpus), 11).load(np.arange(11))
     expected = importance_weighted_nll(vae, [batch], 3).mean_nll_nats
     assert figures["iw_nll_nats"] == pytest.approx(expected, rel=1e-10)
     assert figures["bits_per_dimension"] == pytest.approx(expected / (5 * 4 * math.log(2)), rel=1e-10)
     assert figures["items"] == 11
-    assert {name for name in UNITS if figures[name] is None} == OF_SEQUENCES | {"neighbour_accuracy"}
+    assert {name for name in figures if figures[name] is None} == OF_SEQUENCES | {"neighbour_accuracy"}
 
 
 def test_a_model_that_knows_nothing_needs_a_bit_a_pixel(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_points_have_no_likelihood_but_errors_and_neighbours(tmp_path: Path) -> 
     labels = ["b", "a", "b"] * 3 + ["a", "a"]
     vae, modality, corpus = image_model(tmp_path, GREY, labels, posterior="point")
     figures = evaluate(vae, modality, corpus, FEW, quiet)
-    assert {name for name in UNITS if figures[name] is None} == (LIKELIHOODS | OF_SEQUENCES) - {"reconstruction_nats"}
+    assert {name for name in figures if figures[name] is None} == (LIKELIHOODS | OF_SEQUENCES) - {"reconstruction_nats"}
     assert 0 <= figures["neighbour_accuracy"] <= 1
     batch = Batches(Part(corpus), 11).load(np.arange(11))
     mean = vae.posterior(batch).mean.detach()
@@ -132,7 +133,7 @@ def test_a_text_model_with_points_keeps_the_figures_of_steps(tmp_path: Path) -> 
     corpus = prepare(modality, [source])
     figures = evaluate(vae, modality, corpus, FEW, quiet)
     assert (figures["items"], figures["tokens"]) == (9, corpus.steps)
-    missing = {name for name in UNITS if figures[name] is None}
+    missing = {name for name in figures if figures[name] is None}
     assert missing >= (LIKELIHOODS | {"perplexity", "bits_per_byte", "self_bleu"}) - {"reconstruction_nats"}
     assert 0 <= figures["step_accuracy_teacher_forced"] <= 1
     assert figures["bleu"] is not None
@@ -208,3 +209,25 @@ def test_a_model_without_a_code_is_scored_in_whole_batches(tmp_path: Path, monke
     assert len(rows) == 1
     assert figures["importance_samples"] == 1
     assert figures["iw_nll_nats"] == pytest.approx(-figures["elbo_nats"], rel=1e-6)
+
+
+def test_reconstructions_are_made_from_the_codes_that_are_asked_for(tmp_path: Path) -> None:
+    vae, modality, corpus = image_model(tmp_path, GREY)
+    batch = Batches(Part(corpus), 11).load(np.arange(11))
+    q = vae.posterior(batch)
+    for codes, z in (("mean", q.mean), ("drawn", q.rsample(Noise(5, batch.keys)))):
+        settings = Settings(importance_samples=3, prior_samples=2, codes=codes, seed=5)  # type: ignore[arg-type]
+        error = (vae.decoder.predict(z, batch).double() - batch.x.double()).square().mean() / 255**2
+        figures = evaluate(vae, modality, corpus, settings, quiet)
+        assert figures["mean_squared_error"] == pytest.approx(float(error), rel=1e-12), codes
+
+
+def test_bits_per_byte_are_those_of_the_weighted_likelihood(tmp_path: Path) -> None:
+    source = write_corpus(tmp_path / "corpus.txt", 20)
+    modality = Text(Text.data_config(tokenizer="word", vocabulary_size=0))
+    modality.fit(lambda: iter(source.read_text().splitlines()))
+    vae = VAE(*modality.nets(from_dict(Text.model_config, {**MODEL, "latent": 3}, "model"))).double()
+    figures = evaluate(vae, modality, prepare(modality, [source]), FEW, quiet)
+    assert abs(figures["iw_nll_nats"] + figures["elbo_nats"]) > 1e-4, "the two bounds have to differ for this"
+    size = len(source.read_bytes())
+    assert figures["bits_per_byte"] == pytest.approx(figures["iw_nll_nats"] * 20 / (size * math.log(2)), rel=1e-9)

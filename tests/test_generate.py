@@ -1,5 +1,6 @@
 """The library's generation: chunks change nothing, rows belong to their keys, wrong settings are refused in words."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from seqvae.config import from_dict
 from seqvae.core.vae import VAE
 from seqvae.data import collate
-from seqvae.generate import Decoding, decode, encode, interpolate, prior_codes, reconstruct, sample
+from seqvae.generate import Decoding, Length, decode, encode, interpolate, prior_codes, sample
 from seqvae.modalities.images.nets import image_nets
 from seqvae.modalities.images.settings import ImageModel
 from seqvae.nets.likelihoods import Categorical
@@ -38,8 +39,14 @@ def small_vae(latent: int = 3) -> VAE:
     return vae
 
 
-def decoding(**changes: Any) -> Decoding:
-    return Decoding(**{"max_steps": 9, "end": END, **changes})
+def decoding(max_steps: int = 9, end: int | None = END, **manner: Any) -> tuple[Length, Decoding]:
+    return Length(max_steps, end), Decoding(**manner)
+
+
+def reconstruct(
+    vae: VAE, arrays: Sequence[np.ndarray], length: Length, manner: Decoding, seed: int = 0, settle: Any = None
+) -> list[np.ndarray]:
+    return decode(vae, encode(vae, arrays, manner.batch_size, settle).mean, length, manner, seed)
 
 
 def arrays(count: int) -> list[np.ndarray]:
@@ -56,31 +63,31 @@ def lists(rows: list[np.ndarray]) -> list[list[int]]:
 @pytest.mark.parametrize("latent", [3, 0])
 def test_the_size_of_the_chunks_changes_nothing(manner: dict[str, Any], latent: int) -> None:
     vae, z = small_vae(latent), torch.randn(13, latent).double()
-    whole = lists(decode(vae, z, decoding(**manner), seed=4))
+    whole = lists(decode(vae, z, *decoding(**manner), seed=4))
     assert len(whole) == 13
     for batch_size in (1, 5, 13):
-        assert lists(decode(vae, z, decoding(**manner, batch_size=batch_size), seed=4)) == whole
+        assert lists(decode(vae, z, *decoding(**manner, batch_size=batch_size), seed=4)) == whole
 
 
 def test_a_row_is_drawn_by_its_key() -> None:
     vae, z = small_vae(), torch.randn(13, 3).double()
-    whole = lists(decode(vae, z, decoding(**DRAWN)))
-    assert lists(decode(vae, z[5:], decoding(**DRAWN), first_key=5)) == whole[5:]
-    assert lists(decode(vae, z[5:], decoding(**DRAWN))) != whole[5:]
+    whole = lists(decode(vae, z, *decoding(**DRAWN)))
+    assert lists(decode(vae, z[5:], *decoding(**DRAWN), first_key=5)) == whole[5:]
+    assert lists(decode(vae, z[5:], *decoding(**DRAWN))) != whole[5:]
 
 
 @pytest.mark.parametrize("latent", [3, 0])
 def test_a_sample_depends_on_the_seed_and_its_place_alone(latent: int) -> None:
     vae = small_vae(latent)
-    five = lists(sample(vae, 5, decoding(**DRAWN), seed=1))
-    assert lists(sample(vae, 12, decoding(**DRAWN, batch_size=7), seed=1))[:5] == five
-    assert lists(sample(vae, 5, decoding(**DRAWN), seed=2)) != five
+    five = lists(sample(vae, 5, *decoding(**DRAWN), seed=1))
+    assert lists(sample(vae, 12, *decoding(**DRAWN, batch_size=7), seed=1))[:5] == five
+    assert lists(sample(vae, 5, *decoding(**DRAWN), seed=2)) != five
     assert len(set(map(tuple, five))) > 1
-    assert sample(vae, 0, decoding(**DRAWN), seed=1) == []
+    assert sample(vae, 0, *decoding(**DRAWN), seed=1) == []
 
 
 def test_samples_end_once_or_are_cut() -> None:
-    rows = lists(sample(small_vae(), 40, decoding(**DRAWN), seed=0))
+    rows = lists(sample(small_vae(), 40, *decoding(**DRAWN), seed=0))
     assert all(END not in row[:-1] and (row[-1] == END or len(row) == 9) for row in rows)
     assert len({len(row) for row in rows}) > 2
 
@@ -88,7 +95,7 @@ def test_samples_end_once_or_are_cut() -> None:
 def test_sampling_leaves_torchs_own_generator_alone() -> None:
     vae = small_vae()
     before = torch.get_rng_state()
-    sample(vae, 5, decoding(**DRAWN), seed=1)
+    sample(vae, 5, *decoding(**DRAWN), seed=1)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -126,16 +133,16 @@ def test_codes_may_be_changed_in_place_and_carry_gradients() -> None:
 def test_nothing_in_gives_nothing_out() -> None:
     vae = small_vae()
     assert encode(vae, []).mean.shape == (0, 3)
-    assert decode(vae, torch.zeros(0, 3), decoding()) == []
-    assert reconstruct(vae, [], decoding()) == []
+    assert decode(vae, torch.zeros(0, 3), *decoding()) == []
+    assert reconstruct(vae, [], *decoding()) == []
 
 
 @pytest.mark.parametrize("manner", MANNERS)
 def test_a_reconstruction_is_the_decoded_posterior_mean(manner: dict[str, Any]) -> None:
     vae, x = small_vae(), arrays(6)
     codes = torch.cat([vae.posterior(collate([array], [0])).mean for array in x]).detach()
-    expected = lists(decode(vae, codes, decoding(**manner), seed=2))
-    assert lists(reconstruct(vae, x, decoding(**manner), seed=2)) == expected
+    expected = lists(decode(vae, codes, *decoding(**manner), seed=2))
+    assert lists(reconstruct(vae, x, *decoding(**manner), seed=2)) == expected
     assert len(set(map(tuple, expected))) > 1
 
 
@@ -144,26 +151,26 @@ def test_a_reconstruction_is_the_decoded_posterior_mean(manner: dict[str, Any]) 
 def test_an_interpolation_begins_and_ends_with_the_plain_reconstructions(manner: dict[str, Any], mode: str) -> None:
     vae, x = small_vae(), arrays(4)[1:3]
     a, b = encode(vae, x).mean
-    way = lists(interpolate(vae, a, b, 5, decoding(**manner, batch_size=2), mode, seed=2))
+    way = lists(interpolate(vae, a, b, 5, *decoding(**manner, batch_size=2), mode, seed=2))
     assert len(way) == 5
-    assert [way[0]] == lists(reconstruct(vae, x[:1], decoding(**manner), seed=2))
-    assert [way[-1]] == lists(reconstruct(vae, x[1:], decoding(**manner), seed=2))
+    assert [way[0]] == lists(reconstruct(vae, x[:1], *decoding(**manner), seed=2))
+    assert [way[-1]] == lists(reconstruct(vae, x[1:], *decoding(**manner), seed=2))
     assert way[0] != way[-1]
 
 
 def test_an_interpolation_between_equal_codes_stays_even_when_outcomes_are_drawn() -> None:
     a = torch.randn(3).double()
-    way = lists(interpolate(small_vae(), a, a, 4, decoding(**DRAWN), seed=2))
+    way = lists(interpolate(small_vae(), a, a, 4, *decoding(**DRAWN), seed=2))
     assert way == [way[0]] * 4
 
 
 def test_a_model_without_latent_units_decodes_encodes_and_interpolates() -> None:
     vae, x = small_vae(latent=0), arrays(4)
     assert encode(vae, x).mean.shape == (4, 0)
-    greedy = lists(reconstruct(vae, x, decoding()))
+    greedy = lists(reconstruct(vae, x, *decoding()))
     assert greedy == [greedy[0]] * 4
-    assert lists(interpolate(vae, torch.zeros(0), torch.zeros(0), 3, decoding())) == greedy[:3]
-    assert lists(decode(vae, torch.zeros(2, 0), decoding(**BEAM)))[0][-1] == END
+    assert lists(interpolate(vae, torch.zeros(0), torch.zeros(0), 3, *decoding())) == greedy[:3]
+    assert lists(decode(vae, torch.zeros(2, 0), *decoding(**BEAM)))[0][-1] == END
 
 
 @pytest.mark.parametrize(("manner", "most"), [(GREEDY, 6), (BEAM, 2)])
@@ -178,18 +185,18 @@ def test_no_more_rows_are_computed_at_once_than_asked_for(
         return start(z)
 
     monkeypatch.setattr(vae.decoder, "start", spy)
-    decode(vae, torch.randn(13, 3), decoding(**manner, batch_size=6))  # a beam of 3 makes 3 rows of each code
+    decode(vae, torch.randn(13, 3), *decoding(**manner, batch_size=6))  # a beam of 3 makes 3 rows of each code
     assert max(started) == most
     assert sum(started) == 13
 
 
 def test_rows_do_not_keep_their_batch_alive() -> None:
-    assert all(row.base is None for row in sample(small_vae(), 3, decoding(), seed=0))
+    assert all(row.base is None for row in sample(small_vae(), 3, *decoding(), seed=0))
 
 
 def test_codes_of_another_type_are_converted() -> None:
     vae, z = small_vae(), torch.randn(6, 3)
-    assert lists(decode(vae, z, decoding())) == lists(decode(vae, z.double(), decoding()))
+    assert lists(decode(vae, z, *decoding())) == lists(decode(vae, z.double(), *decoding()))
 
 
 @pytest.mark.parametrize(
@@ -217,15 +224,15 @@ def test_impossible_settings_are_refused_in_words(settings: dict[str, Any], sent
 def test_codes_that_do_not_fit_are_refused_in_words() -> None:
     vae = small_vae()
     with pytest.raises(ValueError, match=r"shape \(2, 4\) do not fit this model; give \(N, 3\)"):
-        decode(vae, torch.zeros(2, 4), decoding())
+        decode(vae, torch.zeros(2, 4), *decoding())
     with pytest.raises(ValueError, match=r"shape \(3,\) do not fit this model; give \(N, 3\)"):
-        decode(vae, torch.zeros(3), decoding())
+        decode(vae, torch.zeros(3), *decoding())
     spoilt = torch.zeros(5, 3)
     spoilt[3, 1], spoilt[4, 0] = torch.nan, torch.inf
     with pytest.raises(ValueError, match="row 3 of the codes holds NaN or infinity"):
-        decode(vae, spoilt, decoding())
+        decode(vae, spoilt, *decoding())
     with pytest.raises(ValueError, match="-1 samples are not possible; give 0 or more"):
-        sample(vae, -1, decoding(), seed=0)
+        sample(vae, -1, *decoding(), seed=0)
     with pytest.raises(ValueError, match="batch_size=0 is not possible; give 1 or more"):
         encode(vae, arrays(2), batch_size=0)
 
@@ -234,7 +241,7 @@ def test_codes_too_large_for_the_models_type_are_refused() -> None:
     codes = torch.zeros(4, 3, dtype=torch.float64)
     codes[2, 1] = 1e300
     with pytest.raises(ValueError, match=r"row 2 of the codes holds NaN or infinity as torch\.float32"):
-        decode(small_vae().float(), codes, Decoding(max_steps=5, end=END))
+        decode(small_vae().float(), codes, *decoding(5, END))
 
 
 def image_vae(likelihood: str = "bernoulli") -> VAE:
@@ -251,21 +258,21 @@ def image_vae(likelihood: str = "bernoulli") -> VAE:
 @pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0])
 def test_images_come_out_at_once_whatever_the_chunks_and_by_their_keys(likelihood: str, temperature: float) -> None:
     vae, z = image_vae(likelihood), torch.randn(13, 3).double()
-    at = Decoding(max_steps=1, end=None, temperature=temperature)
-    whole = decode(vae, z, at, seed=4)
+    at = decoding(1, None, temperature=temperature)
+    whole = decode(vae, z, *at, seed=4)
     assert {(x.shape, x.dtype.name) for x in whole} == {((1, 4, 3, 3), "uint8")}
     for batch_size in (1, 5):
-        for one, other in zip(decode(vae, z, replace(at, batch_size=batch_size), seed=4), whole, strict=True):
+        for one, other in zip(decode(vae, z, at[0], replace(at[1], batch_size=batch_size), seed=4), whole, strict=True):
             assert np.array_equal(one, other)
-    later = decode(vae, z[5:], at, seed=4, first_key=5)
+    later = decode(vae, z[5:], *at, seed=4, first_key=5)
     assert all(np.array_equal(one, other) for one, other in zip(later, whole[5:], strict=True))
-    moved = decode(vae, z[5:], at, seed=4)
+    moved = decode(vae, z[5:], *at, seed=4)
     assert all(np.array_equal(one, other) for one, other in zip(moved, whole[5:], strict=True)) == (temperature == 0.0)
 
 
 def test_a_mean_is_grey_where_a_draw_is_black_or_white() -> None:
     vae, z = image_vae(), torch.randn(2000, 3).double() * 0.0
-    mean, drawn = decode(vae, z[:1], Decoding(max_steps=1, end=None))[0], sample_of(vae, z)
+    mean, drawn = decode(vae, z[:1], *decoding(1, None))[0], sample_of(vae, z)
     assert 0 < np.median(mean) < 255
     assert np.unique(drawn).tolist() == [0, 255]
     share = mean / 255  # five standard errors, and half a level
@@ -273,7 +280,7 @@ def test_a_mean_is_grey_where_a_draw_is_black_or_white() -> None:
 
 
 def sample_of(vae: VAE, z: Tensor) -> np.ndarray:
-    return np.stack(decode(vae, z, Decoding(max_steps=1, end=None, temperature=1.0), seed=1))
+    return np.stack(decode(vae, z, *decoding(1, None, temperature=1.0), seed=1))
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
@@ -284,11 +291,18 @@ def test_images_are_settled_before_they_are_encoded(batch_size: int) -> None:
     inverted = encode(vae, [255 - one for one in x])
     torch.testing.assert_close(q.mean, inverted.mean, rtol=1e-12, atol=1e-12)
     assert not torch.allclose(q.mean, encode(vae, x).mean)
-    made = reconstruct(vae, x, Decoding(max_steps=1, end=None), settle=lambda batch: replace(batch, x=255 - batch.x))
-    expected = decode(vae, inverted.mean, Decoding(max_steps=1, end=None))
+    made = reconstruct(vae, x, *decoding(1, None), settle=lambda batch: replace(batch, x=255 - batch.x))
+    expected = decode(vae, inverted.mean, *decoding(1, None))
     assert all(np.array_equal(one, other) for one, other in zip(made, expected, strict=True))
 
 
 def test_a_beam_is_refused_where_there_are_no_steps() -> None:
     with pytest.raises(ValueError, match=r"^beam=3 is for sequences, and this model makes all at once; leave it out$"):
-        decode(image_vae(), torch.zeros(2, 3), Decoding(max_steps=1, end=None, beam=3))
+        decode(image_vae(), torch.zeros(2, 3), *decoding(1, None, beam=3))
+
+
+def test_a_temperature_in_the_place_of_a_decoding_is_refused_with_what_to_write() -> None:
+    with pytest.raises(
+        ValueError, match=r"0\.8 is no way to decode; give a Decoding, such as Decoding\(temperature=0\.8\)"
+    ):
+        decode(small_vae(), torch.zeros(1, 3), Length(5, END), 0.8)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ import seqvae
 from seqvae import generate
 from seqvae.core.latent import slerp
 from seqvae.data import collate
+from seqvae.generate import Decoding
 from seqvae.modalities.images.picture import Picture
 from seqvae.model import Model
 from seqvae.training.run import train
@@ -68,10 +69,10 @@ def test_samples_are_means_by_default_and_draws_at_a_temperature(kind: str, imag
     assert {(one.shape, one.dtype.name) for one in made} == {(images.shape[1:], "uint8")}
     expected = means(model, generate.prior_codes(model.vae, 4, seed=3))
     assert_same(np.stack(made), expected)
-    assert_same(np.stack(model.sample(4, temperature=0.0, seed=3)), expected)
-    drawn = model.sample(4, temperature=1.0, seed=3)
+    assert_same(np.stack(model.sample(4, Decoding(), seed=3)), expected)
+    drawn = model.sample(4, Decoding(1.0), seed=3)
     assert not np.array_equal(np.stack(drawn), expected)
-    assert_same(np.stack(model.sample(2, temperature=1.0, seed=3)), np.stack(drawn[:2]))
+    assert_same(np.stack(model.sample(2, Decoding(1.0), seed=3)), np.stack(drawn[:2]))
     if kind != "colour":
         assert np.unique(drawn).tolist() == [0, 255]
         assert len(np.unique(expected)) > 20
@@ -194,12 +195,12 @@ def test_what_is_no_list_is_refused_in_one_sentence(given: Any) -> None:
 def test_ways_to_draw_that_images_do_not_have_are_refused() -> None:
     model = trained("grey")
     with pytest.raises(ValueError, match=r"beam=3 is for sequences, and this model makes all at once; leave it out"):
-        model.sample(1, beam=3)
+        model.sample(1, Decoding(beam=3))
     with pytest.raises(ValueError, match="beam=2 is for sequences"):
-        model.interpolate(GREY[0], GREY[1], beam=2)
+        model.interpolate(GREY[0], GREY[1], decoding=Decoding(beam=2))
     for settings in ({"top_k": 4}, {"top_p": 0.5}):
         with pytest.raises(ValueError, match="is not possible with pixels that are drawn each for itself"):
-            model.sample(1, temperature=1.0, **settings)  # type: ignore[arg-type]
+            model.sample(1, Decoding(1.0, **settings))  # type: ignore[arg-type]
 
 
 def test_a_saved_model_makes_the_same_images(tmp_path: Path) -> None:

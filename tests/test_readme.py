@@ -34,7 +34,8 @@ def find(words: list[str]) -> tuple[click.Command, list[str]]:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_of_the_readme_exists_with_its_options(line: str) -> None:
     command, rest = find(shlex.split(line))
-    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+    parameters = command.get_params(click.Context(command))
+    known = {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
     given = {word for word in rest if re.match(r"--?[a-z]", word)}
     assert given <= known, f"{line}: {sorted(given - known)}"
 

@@ -3,7 +3,7 @@
 import click
 
 
-@click.group()
+@click.group(epilog="Example: seqvae cache path")
 def cache() -> None:
     """Find or clear the cache of encoded data.
 
@@ -11,7 +11,7 @@ def cache() -> None:
     """
 
 
-@cache.command()
+@cache.command(epilog="Example: seqvae cache path")
 def path() -> None:
     """Print the folder of the cache."""
     from seqvae.corpus import cache_folder
@@ -19,7 +19,7 @@ def path() -> None:
     click.echo(cache_folder())
 
 
-@cache.command()
+@cache.command(epilog="Example: seqvae cache clear")
 def clear() -> None:
     """Delete the cache. Corpora are encoded again when they are needed; runs are not touched."""
     from seqvae.corpus import cache_folder, clear_cache

@@ -5,104 +5,92 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from seqvae.cli.items import open_model, read_items
-from seqvae.cli.named import Made
 from seqvae.cli.options import (
     PATH,
-    Input,
-    Output,
-    beam_option,
-    check_draw,
+    decoding_options,
     device_option,
     file_option,
-    given_input,
-    given_output,
-    input_options,
+    folder_option,
+    given_decoding,
     inputs_argument,
-    metre_option,
-    output_options,
     run_argument,
     seed_option,
-    split_options,
-    temperature_option,
-    top_k_option,
-    top_p_option,
+    split_option,
 )
-from seqvae.cli.places import check_file_place, spare_files
-from seqvae.cli.words import counted
+from seqvae.cli.places import check_file_place, check_folder_place, spare_files
+from seqvae.cli.results import Made, show
+from seqvae.cli.run_command import RunCommand
+from seqvae.config import counted
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
-@click.command()
+@click.command(
+    cls=RunCommand, uses=("reading", "choosing"), example="seqvae encode runs/mine --file FILE --out latents.npz"
+)
 @run_argument
 @inputs_argument
 @file_option
-@split_options
-@input_options
+@split_option
 @click.option("--out", type=PATH, required=True, metavar="FILE.npz", help="The file to write.")
 @device_option
-def encode(run: Path, inputs: tuple[str, ...], file: Path | None, out: Path, device: str) -> None:
+def encode(
+    run: Path,
+    inputs: tuple[str, ...],
+    file: Path | None,
+    split: Literal["train", "valid", "test"] | None,
+    out: Path,
+    device: str,
+) -> None:
     """Write the latent codes of items to a file.
 
-    INPUT is a sentence for text models, - reads sentences from the standard input. For drums it is a MIDI file, which
-    gives a row for each window, one after another, or FILE#INDEX. For images it is an image file, FILE#INDEX of an IDX
-    or .npz file, or all of it. The arrays of the file are mean and scale, a row for each item, and items, a JSON list
-    of the sentences, or of FILE and FILE#INDEX.
+    An item that is longer than one code stands for gives a row for each of its windows, one after another. The arrays
+    of the file are mean and scale, a row for each window, and items, a JSON list of their names.
     """
     check_file_place(out)
-    source = given_input()
-    model, face = open_model(run, device, source, Output())
-    items = read_items(model, face, inputs, file, source)
-    read = [*(item.path for item in items if item.path is not None), *([] if file is None else [file])]
+    model = open_model(run, device, split)
+    named, windows = read_items(model, inputs, file, split)
+    read = [*(item.path for item in named if item.path is not None), *([] if file is None else [file])]
     spare_files(read, [out], "--out another file")
-    rows = face.rows(model, items)
-    posterior = model.encode([row.item for row in rows])
-    _write_codes(out, posterior.mean.cpu().numpy(), posterior.scale.cpu().numpy(), [row.name for row in rows])
+    names = [
+        name for item, own in zip(named, windows, strict=True) for name in model.modality.window_names(item, len(own))
+    ]
+    posterior = model.encode(windows)
+    _write_codes(out, posterior.mean.cpu().numpy(), posterior.scale.cpu().numpy(), names)
     units = counted(posterior.mean.shape[1], "units")
-    click.echo(f"{counted(len(rows), 'codes')} of {units} written to {out}", err=True)
+    click.echo(f"{counted(len(names), 'codes')} of {units} written to {out}", err=True)
 
 
-@click.command()
+@click.command(cls=RunCommand, uses=("making", "writing"), example="seqvae decode runs/mine --at 0,2.5 --at=-1,0")
 @run_argument
 @click.argument("codes", type=PATH, metavar="[LATENTS.npz]", required=False)
 @click.option("--at", multiple=True, metavar="Z,Z,...", help="In place of a file: a code, one number for each unit.")
-@temperature_option(0.0)
-@top_k_option
-@top_p_option
-@beam_option
+@decoding_options("temperature", "top_k", "top_p", "beam")
 @seed_option
-@metre_option
-@output_options
+@folder_option
 @device_option
-def decode(
-    run: Path,
-    codes: Path | None,
-    at: tuple[str, ...],
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    beam: int,
-    seed: int,
-    device: str,
-) -> None:
+def decode(run: Path, codes: Path | None, at: tuple[str, ...], seed: int, folder: Path | None, device: str) -> None:
     """Make items from latent codes.
 
     The codes are those of a file of `seqvae encode`, whose array mean is decoded, or those of --at, which may be
-    repeated: decode RUN --at 0,2.5 --at=-1,0.
+    repeated.
     """
-    check_draw(temperature, top_k, top_p)
+    check_folder_place(folder)
+    decoding = given_decoding()
     if (codes is None) == (not at):
         raise click.UsageError("give either a file of codes, LATENTS.npz, or codes with --at, such as --at 0,2.5")
-    output = given_output()
-    model, face = open_model(run, device, Input(), output)
+    model = open_model(run, device)
     z = _read_codes(codes) if codes is not None else _codes_at(at, model.vae.latent)
-    face.show(model, Made(model.decode(z, temperature, top_k, top_p, beam, seed)), output)
+    show(model, Made(model.decode(z, decoding, seed)), folder)
 
 
-def _write_codes(path: Path, mean: Any, scale: Any, items: Sequence[str]) -> None:
+def _write_codes(path: Path, mean: "np.ndarray", scale: "np.ndarray", items: Sequence[str]) -> None:
     import numpy as np
 
     from seqvae.files import write_atomically
@@ -112,7 +100,7 @@ def _write_codes(path: Path, mean: Any, scale: Any, items: Sequence[str]) -> Non
     write_atomically(path, content.getvalue())
 
 
-def _codes_at(at: Sequence[str], units: int) -> Any:
+def _codes_at(at: Sequence[str], units: int) -> "np.ndarray":
     """(N, Z) of the codes of --at. Raises UsageError for what is no code of so many units."""
     import numpy as np
 
@@ -128,7 +116,7 @@ def _codes_at(at: Sequence[str], units: int) -> Any:
     return np.array(rows)
 
 
-def _read_codes(path: Path) -> Any:
+def _read_codes(path: Path) -> "np.ndarray":
     """The array `mean` (N, Z) of a file of codes. Raises ValueError when it is not such a file."""
     import numpy as np
 

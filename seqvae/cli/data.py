@@ -6,12 +6,12 @@ from shlex import quote
 import click
 
 
-@click.group()
+@click.group(epilog="Example: seqvae data mnist --to data/mnist")
 def data() -> None:
     """Get corpora to train on."""
 
 
-@data.command()
+@data.command(epilog="Example: seqvae data mnist --to data/mnist")
 @click.option(
     "--to", type=click.Path(path_type=Path), default=Path("data/mnist"), show_default=True, help="Folder to write to."
 )

@@ -14,11 +14,9 @@ import click
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
-MEMORY_ADVICE = (
-    "out of memory; close other programs, give fewer items at a time, or train with smaller batches "
-    "(--set train.batch_size=16), smaller items (text: --set data.max_length=64; drums: --set data.bars=1; images: "
-    "--size 32) or --precision bf16"
-)
+
+
+WORDS = "seqvae.words"  # where a context keeps those of its modality
 
 
 class Failure(click.ClickException):
@@ -84,7 +82,7 @@ def show_traceback(error: BaseException, file: IO[str]) -> None:
 def _mendable(error: BaseException) -> str | None:
     """The sentence for an error that the user can mend; None for a defect."""
     if _is_memory(error):
-        return MEMORY_ADVICE
+        return memory_advice()
     if isinstance(error, UnicodeEncodeError):
         shown = ascii(error.object[error.start : error.end])
         return f"{error.encoding} output cannot hold the character {shown}; set PYTHONIOENCODING=utf-8"
@@ -93,6 +91,17 @@ def _mendable(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return _of_system(error)
     return None
+
+
+def memory_advice() -> str:
+    """What to do where memory runs out; smaller items are those of the modality that the running command trains."""
+    ctx = click.get_current_context(silent=True)
+    words = ctx.meta.get(WORDS) if ctx else None
+    smaller = f", smaller items ({words.smaller})" if words and words.smaller else ""
+    return (
+        "out of memory; close other programs, give fewer items at a time, or train with smaller batches "
+        f"(--set train.batch_size=16){smaller} or --precision bf16"
+    )
 
 
 def _of_system(error: OSError) -> str:
@@ -117,7 +126,7 @@ def _of_system(error: OSError) -> str:
 
 
 def _is_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on the CPU or a GPU; torch tells it by a RuntimeError with words."""
+    """Whether memory ran out, on the CPU or a GPU; torch raises a RuntimeError for it."""
     words = str(error).lower()
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(phrase in words for phrase in MEMORY_WORDS)

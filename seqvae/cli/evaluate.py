@@ -7,24 +7,19 @@ from typing import Any, Literal
 
 import click
 
-from seqvae.cli.items import choose_split, open_model, tell_counts
-from seqvae.cli.options import (
-    PATH,
-    Output,
-    device_option,
-    given_input,
-    input_options,
-    run_argument,
-    seed_option,
-    split_options,
-)
+from seqvae.cli.items import open_model, show_report
+from seqvae.cli.options import PATH, device_option, run_argument, seed_option, split_option
 from seqvae.cli.places import check_file_place, spare_files
+from seqvae.cli.run_command import RunCommand
+from seqvae.config import Values
 
 
-@click.command()
+@click.command(
+    cls=RunCommand, uses=("reading", "choosing"), example="seqvae evaluate runs/mine DATA --json figures.json"
+)
 @run_argument
 @click.argument("data", nargs=-1, type=PATH, required=True)
-@split_options
+@split_option
 @click.option(
     "--importance-samples", type=click.IntRange(1), default=100, show_default=True, help="Draws of z for each item."
 )
@@ -33,12 +28,12 @@ from seqvae.cli.places import check_file_place, spare_files
     help="Reconstruct from the posterior mean, or from a draw of the posterior.",
 )  # fmt: skip
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write the figures to this file.")
-@input_options
 @seed_option
 @device_option
 def evaluate(
     run: Path,
     data: tuple[Path, ...],
+    split: Literal["train", "valid", "test"] | None,
     importance_samples: int,
     codes: Literal["mean", "drawn"],
     json_file: Path | None,
@@ -48,31 +43,28 @@ def evaluate(
     """Score a model on files: one table, one JSON.
 
     Likelihood, latent code, reconstructions of DATA, and samples from the prior. What reading DATA drops or cuts is
-    told on stderr. DATA are files or folders as for training; --split takes a part of them.
+    shown on stderr. DATA are files or folders as for training; --split takes a part of them.
     """
     if json_file is not None:
         check_file_place(json_file)
     from seqvae.cli.progress import ProgressBar
     from seqvae.corpus import prepare
-    from seqvae.evaluate import Settings
+    from seqvae.evaluate import Settings, units
 
-    source = given_input()
-    model, face = open_model(run, device, source, Output())
-    choose_split(model, source, data)
+    model = open_model(run, device, split)
+    model = model if split is None else model.of_split(split, data)
     if json_file is not None:
-        spare_files(
-            (file for path in data for file in model.modality.files_of(path)), [json_file], "--json another file"
-        )
+        read = (file for path in data for file in model.modality.files_of(path))
+        spare_files(read, [json_file], "--json another file")
     names = ", ".join(map(str, data))
-    tell_counts(names, prepare(model.modality, data).report)  # encoded once: the model finds it in the cache
-    with ProgressBar() as steps:
+    show_report(names, prepare(model.modality, data).report)  # encoded once: the model finds it in the cache
+    with ProgressBar() as bar:
         settings = Settings(importance_samples=importance_samples, codes=codes, seed=seed)
-        figures = model.evaluate(data, settings, steps)
-    title = f"{run} on {names}{f' (split {source.split})' if source.split else ''}"
-    captions = face.captions(model, figures)
+        figures = model.evaluate(data, settings, bar)
+    remarks = model.modality.remarks(model.config.model, figures)
     if model.vae.has_points:
-        captions.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
-    _show(figures, title, face.units, captions)
+        remarks.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
+    _show(figures, f"{run} on {names}{f' (split {split})' if split else ''}", units(model.modality), remarks)
     if json_file is not None:
         from seqvae.files import write_atomically
 
@@ -80,21 +72,17 @@ def evaluate(
         click.echo(f"written to {json_file}", err=True)
 
 
-def _show(figures: Mapping[str, Any], title: str, own_units: Mapping[str, str], captions: Sequence[str]) -> None:
+def _show(figures: Values, title: str, units: Mapping[str, str], remarks: Sequence[str]) -> None:
     """The table. Figures that do not apply to the model are left out; the JSON has them as null."""
     from rich.table import Table
 
     from seqvae.cli.progress import plain_console
-    from seqvae.evaluate import UNITS
 
-    table = Table("figure", "value", "unit", caption="\n".join(captions) or None, caption_justify="left")
+    table = Table("figure", "value", "unit", caption="\n".join(remarks) or None, caption_justify="left")
     table.columns[1].justify = "right"
-    units = {**UNITS, **own_units}
     for name, value in figures.items():
         if value is not None:
-            table.add_row(
-                name, _written(value), "F1 of hits, 0 to 1" if name.startswith("f1_") else units.get(name, "")
-            )
+            table.add_row(name, _written(value), units.get(name, ""))
     console = plain_console()
     console.print(title)
     console.print(table, soft_wrap=False)

@@ -8,31 +8,27 @@ from typing import TYPE_CHECKING, Literal
 import click
 from click.core import ParameterSource
 
-from seqvae.cli.items import one_item, open_model, read_items
-from seqvae.cli.named import Made, Named
+from seqvae.cli.items import one_item, open_model, read_items, windows_of
 from seqvae.cli.options import (
-    Input,
-    beam_option,
-    check_draw,
+    check_draws,
+    decoding_options,
     device_option,
     file_option,
-    given_input,
-    given_output,
-    input_options,
+    folder_option,
+    given_decoding,
     inputs_argument,
-    metre_option,
-    output_options,
     run_argument,
     seed_option,
-    split_options,
-    temperature_option,
-    top_k_option,
-    top_p_option,
+    split_option,
 )
-from seqvae.cli.words import counted
+from seqvae.cli.places import check_folder_place
+from seqvae.cli.results import Made, show
+from seqvae.cli.run_command import RunCommand
+from seqvae.config import counted
 
 if TYPE_CHECKING:
-    from seqvae.model import Model
+    from seqvae.modalities.base import Named
+    from seqvae.model import Model, Windows
 
 mode_option = click.option(
     "--mode", type=click.Choice(["slerp", "lerp"]), show_default="slerp; plain autoencoders: lerp",
@@ -40,27 +36,24 @@ mode_option = click.option(
 )  # fmt: skip
 
 
-@click.command()
+@click.command(cls=RunCommand, uses=("making", "writing"), example="seqvae sample runs/mine -n 4 --seed 1")
 @run_argument
 @click.option("-n", "--number", type=click.IntRange(1), default=8, show_default=True, help="How many.")
-@temperature_option(None)
-@top_k_option
-@top_p_option
+@decoding_options("temperature", "top_k", "top_p", temperature=None)
 @seed_option
-@metre_option
-@output_options
+@folder_option
 @device_option
-def sample(run: Path, number: int, temperature: float | None, top_k: int, top_p: float, seed: int, device: str) -> None:
+def sample(run: Path, number: int, seed: int, folder: Path | None, device: str) -> None:
     """Make new items with a trained model.
 
     The codes are drawn from the prior; item i of a seed is the same whatever -n is.
     """
-    check_draw(temperature, top_k, top_p)
-    output = given_output()
-    model, face = open_model(run, device, Input(), output)
+    check_draws()
+    check_folder_place(folder)
+    model = open_model(run, device)
     _check_prior(model, run)
-    check_draw(model.modality.sampling_temperature if temperature is None else temperature, top_k, top_p)
-    face.show(model, Made(model.sample(number, temperature, top_k, top_p, seed=seed)), output)
+    decoding = given_decoding(model.modality.sampling_temperature)
+    show(model, Made(model.sample(number, decoding, seed)), folder)
 
 
 def _check_prior(model: "Model", run: Path) -> None:
@@ -72,45 +65,38 @@ def _check_prior(model: "Model", run: Path) -> None:
         )
 
 
-@click.command()
+@click.command(
+    cls=RunCommand, uses=("reading", "choosing", "writing"), example="seqvae reconstruct runs/mine INPUT --out made"
+)
 @run_argument
 @inputs_argument
 @file_option
-@split_options
-@input_options
-@temperature_option(0.0)
-@top_k_option
-@top_p_option
-@beam_option
+@split_option
+@decoding_options("temperature", "top_k", "top_p", "beam")
 @seed_option
-@output_options
+@folder_option
 @device_option
 def reconstruct(
     run: Path,
     inputs: tuple[str, ...],
     file: Path | None,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    beam: int,
+    split: Literal["train", "valid", "test"] | None,
     seed: int,
+    folder: Path | None,
     device: str,
 ) -> None:
     """Encode items and decode them again.
 
-    Each INPUT is decoded from its posterior mean; there is one result for each, in order. INPUT is a sentence for
-    text models, - reads sentences from the standard input. For drums it is a MIDI file of any length, or FILE#INDEX, a
-    window of one, counted from 0. For images it is an image file, FILE#INDEX of an IDX or .npz file, or all of it.
+    Each INPUT is decoded from its posterior mean; there is one result for each, in order.
     """
-    check_draw(temperature, top_k, top_p)
-    source, output = given_input(), given_output()
-    model, face = open_model(run, device, source, output)
-    items = read_items(model, face, inputs, file, source)
-    made = model.reconstruct([named.item for named in items], temperature, top_k, top_p, beam, seed)
-    face.show(model, Made(made, "set", items, paired=True), output)
+    check_folder_place(folder)
+    decoding = given_decoding()
+    model = open_model(run, device, split)
+    named, windows = read_items(model, inputs, file, split)
+    show(model, Made(model.reconstruct(windows, decoding, seed), "set", named, windows), folder)
 
 
-@click.command()
+@click.command(cls=RunCommand, uses=("reading", "writing"), example="seqvae interpolate runs/mine A B --steps 5")
 @run_argument
 @click.argument("a", required=False)
 @click.argument("b", required=False)
@@ -118,11 +104,9 @@ def reconstruct(
 @click.option("--corners", nargs=4, metavar="A B C D", help="In place of A and B: a square between four items.")
 @click.option("--grid", type=click.IntRange(2), default=5, show_default=True, help="Rows and columns of the square.")
 @mode_option
-@input_options
-@temperature_option(0.0)
-@beam_option
+@decoding_options("temperature", "beam")
 @seed_option
-@output_options
+@folder_option
 @device_option
 def interpolate(
     run: Path,
@@ -132,41 +116,40 @@ def interpolate(
     corners: tuple[str, ...] | None,
     grid: int,
     mode: Literal["slerp", "lerp"] | None,
-    temperature: float,
-    beam: int,
     seed: int,
+    folder: Path | None,
     device: str,
 ) -> None:
     """Walk from item A to item B in latent space.
 
     The first and the last result are the reconstructions of A and of B. --corners makes a square of results, row by
-    row: A is top left, B top right, C bottom left, D bottom right. A and B are sentences for text models, for drums
-    MIDI files of any length or FILE#INDEX, for images image files or FILE#INDEX of an IDX or .npz file.
+    row: A is top left, B top right, C bottom left, D bottom right. Each of them is an INPUT that is a single item.
     """
-    ends = _ends(a, b, corners, beam)
-    source, output = given_input(), given_output()
-    model, face = open_model(run, device, source, output)
+    ends = _ends(a, b, corners)
+    check_folder_place(folder)
+    decoding = given_decoding()
+    model = open_model(run, device)
     # A great arc keeps the length that codes of a normal prior have; codes that are points have no such length.
     mode = mode or ("lerp" if model.vae.has_points else "slerp")
-    named = [one_item(model, face, value, source) for value in ends]
-    items = [one.item for one in named]
-    _tell_repeated(model, named)
+    named = [one_item(model, word) for word in ends]
+    windows = windows_of(model, named)
+    _show_repeated(named, windows)
     if corners:
-        face.show(model, Made(model.palette(items, grid, mode, temperature, seed), "grid", named), output)
+        show(model, Made(model.palette(windows, grid, mode, decoding, seed), "grid", named), folder)
     else:
-        made = model.interpolate(items[0], items[1], steps, mode, temperature, beam, seed)
-        face.show(model, Made(made, "path", named), output)
+        made = model.interpolate(windows[0], windows[1], steps, mode, decoding, seed)
+        show(model, Made(made, "path", named), folder)
 
 
-def _tell_repeated(model: "Model", named: Sequence[Named]) -> None:
+def _show_repeated(named: "Sequence[Named]", windows: "Sequence[Windows]") -> None:
     """Which of the items are repeated, since another one has more windows, on stderr."""
-    windows = [len(model.modality.accept(one.item)) for one in named]
-    for one, count in zip(named, windows, strict=True):
-        if count < max(windows):
-            click.echo(f"{one.name}: {counted(count, 'windows')}, repeated up to {max(windows):,}", err=True)
+    longest = max(map(len, windows))
+    for item, own in zip(named, windows, strict=True):
+        if len(own) < longest:
+            click.echo(f"{item.name}: {counted(len(own), 'windows')}, repeated up to {longest:,}", err=True)
 
 
-def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None, beam: int) -> tuple[str, ...]:
+def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None) -> tuple[str, ...]:
     """The items to walk between. Raises UsageError where they, or the options that go with them, do not fit."""
     ctx = click.get_current_context()
 
@@ -183,13 +166,14 @@ def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None, beam: i
         raise click.UsageError("--corners takes four items, A B C D, and an option stands among them; give four")
     if a is not None:
         raise click.UsageError(f"--corners takes four items, and '{a}' is one more; leave it out")
-    for name, use in (("steps", "--grid"), ("beam", "none")):
-        if given(name) and (name != "beam" or beam != 1):
-            raise click.UsageError(f"--{name} does not go with --corners; give {use}")
+    if given("steps"):
+        raise click.UsageError("--steps does not go with --corners; give --grid")
+    if given_decoding().beam != 1:
+        raise click.UsageError("--beam does not go with --corners; give none")
     return corners
 
 
-@click.command()
+@click.command(cls=RunCommand, uses=("reading", "writing"), example="seqvae similar runs/mine INPUT --distance 0.2")
 @run_argument
 @click.argument("a", metavar="INPUT")
 @click.option("-n", "--number", type=click.IntRange(1), default=4, show_default=True, help="How many.")
@@ -197,20 +181,19 @@ def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None, beam: i
     "--distance", type=click.FloatRange(0, 1), default=0.3, show_default=True,
     help="0: the reconstruction, 1: a sample that has nothing to do with INPUT.",
 )  # fmt: skip
-@input_options
-@temperature_option(0.0)
+@decoding_options("temperature")
 @seed_option
-@output_options
+@folder_option
 @device_option
-def similar(run: Path, a: str, number: int, distance: float, temperature: float, seed: int, device: str) -> None:
+def similar(run: Path, a: str, number: int, distance: float, seed: int, folder: Path | None, device: str) -> None:
     """Make variations of an item.
 
-    Its code is moved towards codes drawn from the prior; variation i of a seed is the same whatever -n is. INPUT is a
-    sentence for text models, for drums a MIDI file of any length or FILE#INDEX, for images an image file or FILE#INDEX
-    of an IDX or .npz file.
+    Its code is moved towards codes drawn from the prior; variation i of a seed is the same whatever -n is.
     """
-    source, output = given_input(), given_output()
-    model, face = open_model(run, device, source, output)
+    check_folder_place(folder)
+    decoding = given_decoding()
+    model = open_model(run, device)
     _check_prior(model, run)
-    named = one_item(model, face, a, source)
-    face.show(model, Made(model.vary(named.item, number, distance, temperature, seed), "set", [named]), output)
+    named = [one_item(model, a)]
+    (windows,) = windows_of(model, named)
+    show(model, Made(model.vary(windows, number, distance, decoding, seed), "set", named), folder)

@@ -1,14 +1,14 @@
 """`seqvae info`: what is in a run folder."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from seqvae.cli.options import run_argument
-from seqvae.cli.words import counted, data_lines
+from seqvae.cli.words import data_lines
+from seqvae.config import Values, counted
 from seqvae.settings import SECTIONS
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from seqvae.runs.run import Run
 
 
-@click.command()
+@click.command(epilog="Example: seqvae info runs/mine")
 @run_argument
 def info(run: Path) -> None:
-    """Tell what is in a run folder.
+    """Show what is in a run folder.
 
     Configuration, layers, data, validation history and checkpoints.
     """
@@ -36,7 +36,7 @@ def info(run: Path) -> None:
     _show_history(folder)
 
 
-def _show_configuration(config: Mapping[str, Any]) -> None:
+def _show_configuration(config: Values) -> None:
     for section in SECTIONS:
         click.echo(f"\n[{section}]")
         for name, value in config[section].items():
@@ -53,7 +53,7 @@ def _show_network(model: "Model") -> None:
         click.echo(f"  {line}")
 
 
-def _show_data(report: Mapping[str, Any]) -> None:
+def _show_data(report: Values) -> None:
     click.echo("\ndata")
     for line in data_lines(report):
         click.echo(f"  {line}")
@@ -68,7 +68,7 @@ def _show_history(folder: "Run") -> None:
         records = records_of(folder)
         lines = [validation_line(record) for record in records if record["event"] == "validation"]
         click.echo("\n".join(f"  {line}" for line in lines[-5:] or ["no validation yet"]))
-    except (ValueError, KeyError, TypeError):  # it is no part of the model, so the rest is told all the same
+    except (ValueError, KeyError, TypeError):  # it is no part of the model, so the rest is shown all the same
         click.echo(f"{folder.metrics_path} is damaged; the model is not, restore the file from a copy", err=True)
     steps = folder.steps()
     if not steps:

@@ -2,26 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from seqvae.cli.items import face_of
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import data_argument, given_values, key_options, recipe_option
 from seqvae.cli.recipes import read_recipe
-from seqvae.cli.words import counted, report_lines
-from seqvae.config import few, merge
+from seqvae.config import counted, few, merge
+from seqvae.modalities.base import Modality
 from seqvae.settings import build_config
 
 
-def _make(kind: Any) -> click.Command:
+def _make(kind: type[Modality]) -> click.Command:
     """`seqvae inspect` for one modality."""
 
     @click.command(
         kind.name,
-        help=f"Read and encode the files DATA of {kind.name} as training would, and tell what that gives: "
+        help=f"Read and encode the files DATA of {kind.name} as training would, and show what that gives: "
         "counts, lengths, what is dropped and why.",
+        epilog=f"Example: seqvae inspect {kind.name} DATA",
     )
     @data_argument
     @recipe_option
@@ -38,7 +37,7 @@ def _make(kind: Any) -> click.Command:
     return command
 
 
-def _show(modality: Any, sources: Sequence[Path]) -> None:
+def _show(modality: Modality, sources: Sequence[Path]) -> None:
     import numpy as np
 
     from seqvae.corpus import prepare
@@ -47,7 +46,7 @@ def _show(modality: Any, sources: Sequence[Path]) -> None:
     fit_modality(modality, sources)
     corpus = prepare(modality, sources)
     lengths = corpus.lengths(np.arange(len(corpus)))
-    rows = face_of(modality.name).facts(modality, lengths)
+    rows = modality.facts(lengths)
     if corpus.steps > len(corpus):
         median, mean = f"{np.median(lengths):,.0f} median", f"{lengths.mean():,.1f} mean"
         rows.append(("steps of an item", f"{lengths.min():,} least, {median}, {mean}, {lengths.max():,} most"))
@@ -57,12 +56,12 @@ def _show(modality: Any, sources: Sequence[Path]) -> None:
         rows.append(("bytes", f"{corpus.bytes:,} (line ends counted)"))
     for name, value in rows:
         click.echo(f"{name}: {value}")
-    for line in report_lines(corpus.report.counts):
+    for line in corpus.report.lines():
         click.echo(line)
     _show_splits(modality, sources)
 
 
-def _show_splits(modality: Any, sources: Sequence[Path]) -> None:
+def _show_splits(modality: Modality, sources: Sequence[Path]) -> None:
     """How training would split the files, and how many items of each split stand in the training data, too."""
     from seqvae.corpus import prepare, repeated
 
@@ -75,4 +74,4 @@ def _show_splits(modality: Any, sources: Sequence[Path]) -> None:
         click.echo(line)
 
 
-inspect = ModalityGroup("inspect", "Tell what reading data gives. Nothing is trained.", _make)
+inspect = ModalityGroup("inspect", "Show what reading data gives. Nothing is trained.", _make)

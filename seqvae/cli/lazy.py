@@ -34,7 +34,10 @@ class ModalityGroup(click.Group):
     """A group with one command for each modality of the registry; only the one that is called is imported."""
 
     def __init__(self, name: str, help: str, make: Callable[[type], click.Command]) -> None:
-        super().__init__(name, help=help, subcommand_metavar="MODALITY DATA... [OPTIONS]", no_args_is_help=True)
+        super().__init__(
+            name, help=help, subcommand_metavar="MODALITY DATA... [OPTIONS]", no_args_is_help=True,
+            epilog=f"Example: seqvae {name} text sentences.txt{' --out runs/mine' * (name == 'train')}",
+        )  # fmt: skip
         self._make = make
 
     def list_commands(self, ctx: click.Context) -> list[str]:

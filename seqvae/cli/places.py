@@ -1,14 +1,12 @@
 """Where results may be written, checked before any work goes into them."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from seqvae.cli.named import Named
     from seqvae.model import Model
 
 
@@ -40,25 +38,9 @@ def own_folder(model: "Model") -> Path:
     return run / str(click.get_current_context().info_name)
 
 
-def spare(inputs: "Sequence[Named]", paths: Iterable[Path]) -> None:
-    """Raises ValueError when a file to be written is one of the inputs."""
-    spare_files([item.path for item in inputs if item.path is not None], paths, "--out another folder")
-
-
 def spare_files(read: Iterable[Path], written: Iterable[Path], remedy: str) -> None:
     """Raises ValueError when a file is to be written that is read. `remedy` is what to give instead."""
     targets = {path.resolve(): path for path in written}
     for path in read:
         if path.resolve() in targets:
             raise ValueError(f"{targets[path.resolve()]} is an input and would be overwritten; give {remedy}")
-
-
-def clear(folder: Path, made: re.Pattern[str], written: Iterable[Path], inputs: "Sequence[Named]") -> None:
-    """Remove what an earlier call left in the folder of the run: two results side by side would be taken for one.
-
-    `made` are the names that the command gives its files.
-    """
-    kept = {path.resolve() for path in written} | {item.path.resolve() for item in inputs if item.path is not None}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if made.fullmatch(path.name) and path.resolve() not in kept and path.is_file():
-            path.unlink()

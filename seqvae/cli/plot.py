@@ -4,30 +4,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from seqvae.cli.items import choose_split, open_model
-from seqvae.cli.options import (
-    PATH,
-    Input,
-    Output,
-    data_argument,
-    device_option,
-    given_input,
-    run_argument,
-    seed_option,
-    split_options,
-)
-from seqvae.cli.places import own_folder, spare_files
+from seqvae.cli.items import open_model
+from seqvae.cli.options import PATH, data_argument, device_option, run_argument, seed_option, split_option
+from seqvae.cli.places import check_folder_place, own_folder, spare_files
+from seqvae.cli.run_command import RunCommand
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
+    from torch import Tensor
 
     from seqvae.data import Part
+    from seqvae.modalities.items import Item
     from seqvae.model import Model
 
+Split = Literal["train", "valid", "test"]
 MOST_CODES = 10_000
 MOST_SHOWN = 100  # items among which those to show are found
 MOST_WALKS = 8
@@ -53,22 +48,30 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     return chosen
 
 
-@click.command()
+@click.command(cls=RunCommand, uses=("reading", "choosing"), example="seqvae plot runs/mine --only losses,plane")
 @run_argument
 @data_argument
-@split_options
+@split_option
 @click.option("--only", callback=_names, metavar="NAME,...", help=f"Some of these: {', '.join(PICTURES)}.")
 @click.option("--out", type=PATH, metavar="FOLDER", help="Where the files go; the default is RUN/plot.")
 @seed_option
 @device_option
-def plot(run: Path, data: tuple[Path, ...], only: tuple[str, ...], out: Path | None, seed: int, device: str) -> None:
+def plot(
+    run: Path,
+    data: tuple[Path, ...],
+    split: Literal["train", "valid", "test"] | None,
+    only: tuple[str, ...],
+    out: Path | None,
+    seed: int,
+    device: str,
+) -> None:
     """Draw a run: its losses, its network and its latent space.
 
     DATA are files or folders as for training; the default is what the run was validated on. Of images there are the
     manifold, samples, reconstructions, traversals and interpolations, too. The seed draws items and samples.
     """
-    source = given_input()
-    model, _ = open_model(run, device, source, Output(folder=out))
+    check_folder_place(out)
+    model = open_model(run, device, split)
     possible = _possible(model)
     for name in only:
         if name not in possible:
@@ -82,8 +85,8 @@ def plot(run: Path, data: tuple[Path, ...], only: tuple[str, ...], out: Path | N
     files = (file for path in data for file in model.modality.files_of(path))
     targets = [*(f"{name}.png" for name in only or possible), "network.txt"]
     spare_files(files, [folder / name for name in targets], "--out another folder")
-    items = cache(lambda: _read(model, data, source, seed))
-    if data or source.split is not None:  # what is asked for and cannot be read is told before anything is drawn
+    items = cache(lambda: _read(model, data, split, seed))
+    if data or split is not None:  # what is asked for and cannot be read is said before anything is drawn
         items()
     makers = _makers(model, items, seed)
     for name in only or possible:
@@ -97,7 +100,7 @@ def plot(run: Path, data: tuple[Path, ...], only: tuple[str, ...], out: Path | N
 
 def _possible(model: "Model") -> list[str]:
     """The pictures that there are of a model. A plain autoencoder has neither a prior nor a scale of its units."""
-    latent, points, images = model.vae.latent, model.vae.has_points, model.modality.name == "images"
+    latent, points, images = model.vae.latent, model.vae.has_points, model.modality.has_pixels
     possible = {
         "losses": model.run is not None and model.run.metrics_path.exists(),
         "network": True,
@@ -116,10 +119,10 @@ def _possible(model: "Model") -> list[str]:
 class _Items:
     """Items of a corpus in a random order: the codes of all, and some of themselves."""
 
-    codes: Any  # (N, Z)
-    labels: Any  # (N,), or None
+    codes: "Tensor"  # (N, Z)
+    labels: "np.ndarray | None"  # (N,)
     label_names: Sequence[str]
-    some: Sequence[Any]
+    some: "Sequence[Item]"
 
 
 def _makers(model: "Model", items: Callable[[], _Items], seed: int) -> dict[str, "Callable[[], Figure]"]:
@@ -144,46 +147,46 @@ def _makers(model: "Model", items: Callable[[], _Items], seed: int) -> dict[str,
     }
 
 
-def _read(model: "Model", data: Sequence[Path], source: Input, seed: int) -> _Items:
+def _read(model: "Model", data: Sequence[Path], split: Split | None, seed: int) -> _Items:
     """At most 10,000 items of the data. Raises ValueError when there are not two."""
     import numpy as np
 
     from seqvae import generate
 
-    modality, part = model.modality, _part(model, data, source)
+    modality, part = model.modality, _part(model, data, split)
     corpus = part.corpus
     drawn = np.random.default_rng(seed).permutation(part.indices(np.arange(len(corpus))))[:MOST_CODES]
     if len(drawn) < 2:
         raise ValueError(f"{', '.join(corpus.report.sources)} has one item only; give DATA with more")
     codes = generate.encode(model.vae, [corpus[int(index)] for index in drawn], settle=modality.settle).mean
-    some = [modality.present([modality.decode(corpus[int(index)])]) for index in drawn[:MOST_SHOWN]]
+    some = [[modality.decode(corpus[int(index)])] for index in drawn[:MOST_SHOWN]]
     labels = None if corpus.labels is None else corpus.labels[drawn]
     return _Items(codes, labels, corpus.label_names, some)
 
 
-def _part(model: "Model", data: Sequence[Path], source: Input) -> "Part":
+def _part(model: "Model", data: Sequence[Path], split: Split | None) -> "Part":
     """The items of DATA, or what the run was validated on; of both the split that is asked for."""
     from seqvae.corpus import prepare
     from seqvae.data import Part
     from seqvae.training.run import corpora_of, parts
 
     assert model.run is not None
-    if data or source.split is not None:
+    if data or split is not None:
         data = data or [Path(path) for path in model.run.settings["sources"]]
-        choose_split(model, source, data)
-        return Part(prepare(model.modality, data))
+        chosen = model if split is None else model.of_split(split, data)
+        return Part(prepare(chosen.modality, data))
     if not model.run.settings["sources"]:
-        raise click.UsageError(f"{model.run.path} does not tell what it was trained on; give DATA")
+        raise click.UsageError(f"{model.run.path} does not say what it was trained on; give DATA")
     try:
         return parts(corpora_of(model.run.path), model.config.train.seed)[1]
     except (ValueError, OSError) as error:
         raise ValueError(f"the data of {model.run.path} cannot be read; give DATA ({error})") from None
 
 
-def _pairs(items: _Items) -> list[tuple[Any, Any]]:
+def _pairs(items: _Items) -> "list[tuple[Item, Item]]":
     """Items to walk between, of different labels where they have any."""
     labels = items.labels
-    pairs: list[tuple[Any, Any]] = []
+    pairs: "list[tuple[Item, Item]]" = []
     rest = list(range(len(items.some)))
     while len(rest) >= 2 and len(pairs) < MOST_WALKS:
         first = rest.pop(0)

@@ -1,14 +1,14 @@
 """What a person sees of a training run: a bar on a terminal, plain lines elsewhere. Both go to stderr."""
 
 import time
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from seqvae.cli.words import counted, data_lines
+from seqvae.cli.words import data_lines
+from seqvae.config import Values, counted
 
 SECONDS_BETWEEN_LINES = 30.0  # of long work, where there is no terminal for a bar
 
@@ -18,7 +18,7 @@ def plain_console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
-def validation_line(record: Mapping[str, Any]) -> str:
+def validation_line(record: Values) -> str:
     """A validation's figures as a line of text."""
     figures = [
         f"{-record['elbo_nats']:.2f} nats",
@@ -39,7 +39,7 @@ def _perplexity(bound: float) -> str:
     return f"{bound:.2f}" if bound < 1e6 else f"{bound:.1e}"
 
 
-def _figures(record: Mapping[str, Any], active_units: int | None, unit: str) -> str:
+def _figures(record: Values, active_units: int | None, unit: str) -> str:
     active = "" if active_units is None else f"  {active_units} active"
     return (
         f"{-record['elbo_nats']:.2f} nats  KL {record['kl_nats']:.2f}  beta {record['beta']:.2f}{active}  "
@@ -50,8 +50,8 @@ def _figures(record: Mapping[str, Any], active_units: int | None, unit: str) -> 
 class Watcher:
     """A Reporter (see `training.log`) that writes lines.
 
-    `unit` is what the steps of items are called. `is_first`: of all processes this one tells. `first_step`: where
-    training began. `has_trained`: whether there was something left to do.
+    `unit` is what the steps of items are called. `is_first`: whether this is the process that reports. `first_step`:
+    where training began. `has_trained`: whether there was something left to do.
     """
 
     def __init__(self, console: Console, unit: str = "tokens") -> None:
@@ -69,7 +69,7 @@ class Watcher:
     ) -> None:
         """Nothing is open."""
 
-    def data(self, report: Mapping[str, Any]) -> None:
+    def data(self, report: Values) -> None:
         """Lines on what was read."""
         for line in data_lines(report):
             self.message(line)
@@ -81,7 +81,7 @@ class Watcher:
         if step < total_steps:  # else the run is finished, or about to be
             self.message(f"training from step {step:,} to about {total_steps:,}; nats are negative ELBO per item")
 
-    def progress(self, record: Mapping[str, Any]) -> None:
+    def progress(self, record: Values) -> None:
         """A line of figures, with the time that is left."""
         step = record["step"]
         self.has_trained = True
@@ -89,7 +89,7 @@ class Watcher:
         left = f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{int(seconds % 60):02}"
         self.message(f"step {step:,}/{self._total:,}  {_figures(record, self.active_units, self.unit)}  ETA {left}")
 
-    def validation(self, record: Mapping[str, Any]) -> None:
+    def validation(self, record: Values) -> None:
         """A line with the figures of a validation."""
         self.active_units = record["active_units"]
         self.has_trained = True
@@ -123,7 +123,7 @@ class Bar(Watcher):
         self._bar.start()
         self._task = self._bar.add_task("training", total=total_steps, completed=step)
 
-    def progress(self, record: Mapping[str, Any]) -> None:
+    def progress(self, record: Values) -> None:
         """Move the bar and show the figures beside it."""
         self.has_trained = True
         if self._task is not None:
@@ -139,7 +139,7 @@ def watcher(unit: str) -> Watcher:
 
 
 class ProgressBar:
-    """What is done of work that tells (done, total, what): a bar on a terminal, elsewhere a line now and then."""
+    """What is done of work that reports (done, total, what): a bar on a terminal, elsewhere a line now and then."""
 
     def __init__(self) -> None:
         self._console = plain_console(stderr=True)

@@ -1,13 +1,11 @@
 """Recipes: TOML files of configuration values, in the package or the user's own."""
 
-from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import click
 
-from seqvae.config import nearest, read_toml
+from seqvae.config import Values, nearest, read_toml
 
 
 def known_recipes() -> dict[str, Path]:
@@ -34,7 +32,7 @@ def find_recipe(name: str) -> Path:
     )
 
 
-def read_recipe(name: str, modality: str) -> Mapping[str, Any]:
+def read_recipe(name: str, modality: str) -> Values:
     """The nested configuration values of a recipe for a modality.
 
     Raises ValueError when it is unknown, not TOML, or for another modality.
@@ -49,7 +47,7 @@ def read_recipe(name: str, modality: str) -> Mapping[str, Any]:
     return values
 
 
-@click.command()
+@click.command(epilog="Example: seqvae recipes mnist-plane")
 @click.argument("name", required=False)
 def recipes(name: str | None) -> None:
     """List the recipes, or show one.

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import Any, get_args
+from typing import get_args
 
 import click
 
-from seqvae.cli.items import face_of
+from seqvae.cli.errors import WORDS
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import (
     PATH,
@@ -19,7 +19,8 @@ from seqvae.cli.options import (
     set_option,
 )
 from seqvae.cli.recipes import read_recipe
-from seqvae.config import options
+from seqvae.config import Values, options
+from seqvae.modalities.base import Modality
 from seqvae.settings import Objective, Train
 
 HELP = """Train a model of {modality} on the files DATA and write it into the run folder --out.
@@ -32,7 +33,7 @@ class _TrainCommand(click.Command):
     """A command whose help page closes with the configuration keys that have no option of their own."""
 
     sections: Mapping[str, type] = {}
-    defaults: Mapping[str, Mapping[str, Any]] = {}
+    defaults: Mapping[str, Values] = {}
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The keys with their defaults, meaning and choices."""
@@ -44,9 +45,11 @@ class _TrainCommand(click.Command):
                 rows.append((f"{key}={shown}", text + choices))
         with formatter.section("Configuration keys, for --set and recipes"):
             formatter.write_dl(rows)
+        formatter.write_paragraph()
+        formatter.write_text(f"Example: seqvae train {ctx.info_name} DATA --out runs/mine")
 
 
-def _make(kind: Any) -> click.Command:
+def _make(kind: type[Modality]) -> click.Command:
     """`seqvae train` for one modality."""
 
     @click.command(kind.name, cls=_TrainCommand, help=HELP.format(modality=kind.name))
@@ -76,12 +79,13 @@ def _make(kind: Any) -> click.Command:
             raise click.UsageError(
                 f"--resume and {'--overwrite' if overwrite else '--from'} exclude each other; drop one"
             )
+        ctx.meta[WORDS] = kind.words
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, overrides)
         from seqvae.cli.progress import watcher
         from seqvae.training import run as training
         from seqvae.training.loop import Interrupted
 
-        with watcher(face_of(kind.name).unit) as reporter:
+        with watcher(kind.words.steps) as reporter:
             try:
                 if resume:
                     _check_resumed(kind.name, out, data, valid)
@@ -95,7 +99,7 @@ def _make(kind: Any) -> click.Command:
         if reporter.is_first:
             if not reporter.has_trained:
                 click.echo(_finished_line(out, reporter.first_step, values), err=True)
-            _show_next(out, kind.name)
+            _show_next(out, kind)
 
     command.params += key_options("train", Train, kind, ALIASED_TRAIN_KEYS) + key_options(
         "data", kind.data_config, kind
@@ -122,7 +126,7 @@ def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequen
             )
 
 
-def _finished_line(out: Path, step: int, values: Mapping[str, Any]) -> str:
+def _finished_line(out: Path, step: int, values: Values) -> str:
     """That nothing was left to train, and how to go on."""
     from seqvae.runs.run import Run
 
@@ -135,15 +139,16 @@ def _finished_line(out: Path, step: int, values: Mapping[str, Any]) -> str:
     return f"{out} is finished at step {step:,}: nothing was left to train; go on with --resume and {more}"
 
 
-def _show_next(out: Path, modality: str) -> None:
+def _show_next(out: Path, kind: type[Modality]) -> None:
     """Where the run is, and what can be done with it."""
     from seqvae.runs.run import Run
 
-    click.echo(f"the model is in {out}; next:")
+    run, (a, b) = quote(str(out)), kind.words.example
     is_plain = Run(out).settings["model"]["posterior"] == "point"  # without a prior to sample from
-    for line in face_of(modality).after_training:
-        if not (is_plain and line.startswith("sample")):
-            click.echo(f"  seqvae {line.replace('RUN', quote(str(out)))}")
+    lines = [f"plot {run}"] * kind.has_pixels + [f"sample {run}"] * (not is_plain)
+    click.echo(f"the model is in {out}; next:")
+    for line in (*lines, f"interpolate {run} {a} {b}", f"evaluate {run} DATA"):
+        click.echo(f"  seqvae {line}")
 
 
 train = ModalityGroup("train", "Train a model on files. Write seqvae train MODALITY DATA... --out RUN.", _make)

@@ -8,7 +8,7 @@ from seqvae.modalities.base import Modality
 REGISTRY = {
     "drums": "seqvae.modalities.midi.drums:Drums",
     "images": "seqvae.modalities.images.images:Images",
-    "text": "seqvae.modalities.text:Text",
+    "text": "seqvae.modalities.text.sentences:Text",
 }
 
 

@@ -1,160 +1,278 @@
 """What a modality is: files to items to arrays, and back."""
 
-from collections import Counter
+import abc
+import copy
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
 
 import numpy as np
 
+from seqvae.config import Keys, Values, changed, counted, read_json, uses_of
+from seqvae.files import write_atomically
+from seqvae.modalities.folders import files_below, near_name
+from seqvae.modalities.items import (
+    Arrangement,
+    Figures,
+    File,
+    Item,
+    Named,
+    Report,
+    Split,
+    Words,
+    Written,
+    file_and_index,
+    names_of,
+    no_such_index,
+)
+
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import nn
 
     from seqvae.noise import Noise
-    from seqvae.types import Batch
+    from seqvae.types import Batch, StepType
 
-Split = Literal["all", "train", "valid", "test"]
-Arrangement = Literal["set", "path", "grid"]
-
-
-@dataclass
-class Report:
-    """What reading a source gave: how many items, and what was dropped or changed and why."""
-
-    sources: list[str] = field(default_factory=list)
-    items: int = 0
-    counts: Counter[str] = field(default_factory=Counter)  # "longer than 64 steps, cut": 12
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {"sources": self.sources, "items": self.items, "counts": dict(sorted(self.counts.items()))}
+READ_BY = {"encoding", "reading", "choosing", "splitting"}  # uses of keys that items and their arrays depend on
 
 
-@runtime_checkable
-class Modality(Protocol):
-    """Files to items (`read`), items to integer arrays (`encode`), and back (`decode`, `write`).
+class Modality(abc.ABC):
+    """Files to items (`read`), items to arrays (`encode`), and back (`decode`, `write`).
 
-    An instance holds its data configuration and what it learned from a corpus (`fit`), such as a tokenizer. An item
-    is what one latent code stands for. What users hand in and get back may be longer: `accept` cuts it into items,
-    `present` puts items together again.
+    What is abstract must be said; all else has a body that fits most. A modality is a value: its data configuration
+    and what it learned from a corpus (`fit`), such as a tokenizer; what changes with a use is in the copy that `using`
+    or `of_split` gives. An item is what one latent code stands for. What users hand in and get back may be longer:
+    `accept` cuts it into items, `present` puts items together again.
     """
 
     name: ClassVar[str]
-    data_config: ClassVar[type]  # frozen dataclass behind the `data.*` keys
+    data_config: ClassVar[type]  # frozen dataclass behind the `data.*` keys; `config.key` says what each is used for
     model_config: ClassVar[type]  # frozen dataclass behind the `model.*` keys
-    reading_keys: ClassVar[frozenset[str]]  # those of `data.*` that may change while encoding and model stay
-    sampling_temperature: ClassVar[float]  # of samples, where none is asked for
-    least_steps: ClassVar[int]  # training goes on for as many epochs as these steps take, unless epochs are asked for
-    defaults: ClassVar[Mapping[str, Mapping[str, Any]]]  # values that suit it better than the shared defaults
-    data: Any
+    words: ClassVar[Words]
+    defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit it better than the shared defaults
+    sampling_temperature: ClassVar[float] = 1.0  # of samples, where none is asked for
+    least_steps: ClassVar[int] = 0  # training takes at least so many, unless epochs are asked for
+    has_pixels: ClassVar[bool] = False  # whether `pixels` draws items, so that there are pictures of all kinds
+    end: ClassVar[int | None] = None  # the outcome that ends a sequence; None where the length is known before
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Keys) -> None:
         """A modality that has learned nothing yet, for an instance of its `data_config`."""
-        ...
+        self.data = data
+        self.split: Split = "all"  # of the files that `read` takes
+        self.learned: dict[str, Any] = {}  # by `fit`; plain values, where `save` and `load` are not its own
 
     @property
-    def end(self) -> int | None:
-        """The outcome that ends a sequence; None where all sequences are of one length."""
-        ...
+    def units(self) -> Mapping[str, str]:
+        """Units of its figures, and of common ones that mean something else here."""
+        return {}
 
     @property
-    def max_steps(self) -> int:
-        """The longest sequence that generation may make, end included."""
-        ...
+    def splits_are_named(self) -> bool:
+        """Whether names or a table say the splits; else `splits` draws them."""
+        return False
+
+    # Files to items -------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def read(self, sources: Sequence[Path], report: Report) -> Iterator[Item]:
+        """The items of the sources in order, one at a time; what is dropped is counted in the report."""
 
     def files_of(self, source: Path) -> Sequence[Path]:
-        """The files that `read` looks at for this source: a change of their content changes the items."""
-        ...
+        """The files that `read` looks at for this source: a change of their content changes the items.
 
-    def read(self, sources: Sequence[Path], report: Report) -> Iterator[Any]:
-        """The items of the sources in order, one at a time; drops are counted in the report."""
-        ...
-
-    def of_split(self, split: Split, sources: Sequence[Path]) -> "Modality | None":
-        """The same modality, reading one split of the sources' files only.
-
-        None where the sources are not split by file, or the split would be empty: then items are held out.
+        The file itself, or all files below a folder.
         """
-        ...
+        return files_below(source) if source.is_dir() else [source]
+
+    def named(self, sources: Sequence[Path], report: Report) -> Iterator[Named]:
+        """The items that `read` gives, each under the name by which `find` finds it: FILE, or FILE#INDEX."""
+        for source in sources:
+            for path in self.files_of(source):
+                items = list(self.read([path], report))
+                for name, item in zip(names_of(str(path), len(items)), items, strict=True):
+                    yield Named(name, item, path)
+
+    def find(self, word: str, report: Report) -> list[Named]:
+        """What an INPUT of the command line names: a file, with all that is in it, or the item FILE#INDEX.
+
+        Raises ValueError when there is none.
+        """
+        kind = counted(1, self.words.items).partition(" ")[2]
+        path, number = file_and_index(word, kind)
+        if not path.is_file():
+            what = "is a folder" if path.is_dir() else "is not there"
+            raise ValueError(f"{path} {what}; give {self.words.input}.{near_name(path)}")
+        found = list(self.named([path], report))
+        if number is None:
+            return found
+        if number >= len(found):
+            raise no_such_index(path, number, len(found), self.words.items)
+        return [found[number]]
+
+    def find_in_stream(self, stream: BinaryIO, encoding: str, report: Report) -> list[Named]:
+        """The items of the standard input. Raises ValueError where items are no lines of text."""
+        raise ValueError(f"- stands for the standard input, and this is a {self.name} model; give {self.words.input}")
+
+    def splits(self, sources: Sequence[Path]) -> Sequence[str | None]:
+        """The split of each file of the sources; none at all where files are not split, so that items are held out."""
+        return ()
+
+    def of_split(self, split: Split, sources: Sequence[Path]) -> "Self | None":
+        """The same modality, reading one split of the sources' files only; None where that split has no file."""
+        if split != "all" and split not in self.splits(sources):
+            return None
+        part = copy.copy(self)
+        part.split = split
+        return part
+
+    def using(self, values: Values) -> Self:
+        """The same modality with other values of those keys that may change when a model is used.
+
+        Raises ValueError for keys that encoding depends on.
+        """
+        other = copy.copy(self)
+        other.data = changed(self.data, values, "data")
+        return other
+
+    def label_of(self, item: Item) -> str | None:
+        """The class of an item, for pictures and figures; None where there is none. Training never sees it."""
+        return None
+
+    def size_bytes(self, item: Item) -> int | None:
+        """Bytes of an item for bits per byte; None where that means nothing."""
+        return None
+
+    # What users hand in and get back --------------------------------------------------------------------------
+
+    def accept(self, item: Item) -> list[Item]:
+        """The items of something that a user hands in, in order; a list of items is taken as it is.
+
+        Raises ValueError when it is nothing of this kind.
+        """
+        return list(item) if isinstance(item, list) else [item]
+
+    def window_names(self, named: Named, count: int) -> list[str]:
+        """The names of the `count` items that `accept` makes of something named."""
+        return names_of(named.name, count)
+
+    def as_long_as(self, item: Item, other: Item) -> Item:
+        """An item to decode like this one, but as long as the longer of the two: what leads from one to the other."""
+        return item
+
+    def present(self, items: Sequence[Item]) -> Item:
+        """Items that follow one another, as the one thing that a user gets back."""
+        (item,) = items
+        return item
+
+    @abc.abstractmethod
+    def write(
+        self,
+        pieces: Sequence[Sequence[Item]],
+        arrangement: Arrangement = "set",
+        originals: Sequence[Sequence[Item]] = (),
+    ) -> Sequence[Written]:
+        """The files of pieces, each made of items that follow one another, and of all of them as a whole.
+
+        `originals`: what each piece is a reconstruction of. Nothing is written: names come at once, contents when they
+        are asked for.
+        """
+
+    def printed(self, pieces: Sequence[Sequence[Item]]) -> str | None:
+        """Pieces as text for a terminal; None where they are files."""
+        return None
+
+    def picture(self, pieces: Sequence[Sequence[Item]], arrangement: Arrangement = "set") -> "Figure | None":
+        """Pieces in one picture; None where there is nothing to see."""
+        return None
+
+    def pixels(self, item: Item) -> np.ndarray:
+        """(H, W, C) uint8 of an item, where `has_pixels`."""
+        raise ValueError(f"items of {self.name} are no images")
+
+    # Items to arrays ------------------------------------------------------------------------------------------
 
     @property
-    def splits_are_given(self) -> bool:
-        """Whether the files' names, or a table, tell of their splits; else `of_split` draws them."""
-        ...
+    @abc.abstractmethod
+    def step_type(self) -> "StepType":
+        """Type and shape of one step of an array, and when two steps agree."""
 
-    def accept(self, given: Any) -> list[Any]:
-        """The items of something that a user hands in, in order. Raises ValueError when it is nothing of this kind."""
-        ...
+    @property
+    @abc.abstractmethod
+    def max_steps(self) -> int:
+        """The longest sequence that generation may make, end included."""
 
-    def as_long_as(self, item: Any, other: Any) -> Any:
-        """An item to decode like this one, but as long as the longer of the two: what leads from one to the other."""
-        ...
-
-    def present(self, items: Sequence[Any]) -> Any:
-        """Items that follow one another, as the one thing that a user gets back."""
-        ...
-
-    def write(self, given: Sequence[Any], folder: Path, arrangement: Arrangement = "set") -> list[Path]:
-        """Write what users get back as files into a folder; the paths written.
-
-        `path` is an interpolation from the first to the last, `grid` a square palette, row by row.
-        """
-        ...
-
-    def fit(self, items: Callable[[], Iterable[Any]]) -> None:
+    @abc.abstractmethod
+    def fit(self, items: Callable[[], Iterable[Item]]) -> None:
         """Learn from a corpus what encoding needs; `items()` starts a new pass over it."""
-        ...
 
-    def encode(self, item: Any, report: Report) -> np.ndarray | None:
-        """(T, ...) integers with the end of sequence; None when the item is dropped, which the report counts."""
-        ...
+    @abc.abstractmethod
+    def encode(self, item: Item, report: Report) -> np.ndarray | None:
+        """(T, ...) of `step_type`, with the end of sequence; None when the item is dropped, which the report counts."""
+
+    @abc.abstractmethod
+    def decode(self, x: np.ndarray, like: Item = None) -> Item:
+        """The item of an array without padding; an end of sequence, where there is one, is taken off.
+
+        What the array does not hold (a tempo, a length) is that of the item `like`, where one is passed.
+        """
 
     def augment(self, batch: "Batch", others: "Callable[[], Batch]", noise: "Noise") -> "Batch":
         """A training batch with changes that keep it plausible; `others()` are as many other items of the corpus.
 
         The same batch where nothing is changed. Each row's changes come from its own noise.
         """
-        ...
+        return self.settle(batch)
 
     def settle(self, batch: "Batch") -> "Batch":
-        """A batch as evaluation sees it: what training draws anew each time (`augment`) is drawn once for each item.
+        """A batch as evaluation sees it: what training draws anew each time (`augment`) is drawn once for each item."""
+        return batch
 
-        The same batch where nothing is drawn.
-        """
-        ...
+    # The model and its figures --------------------------------------------------------------------------------
 
-    def label_of(self, item: Any) -> str | None:
-        """The class of an item, for pictures and figures; None where there is none. Training never sees it."""
-        ...
+    @abc.abstractmethod
+    def nets(self, model: Keys) -> "tuple[nn.Module | None, nn.Module]":
+        """Encoder (None without latent units) and decoder for a model configuration."""
 
-    def decode(self, x: np.ndarray, like: Any = None) -> Any:
-        """The item of an array without padding; an end of sequence, where there is one, is taken off.
+    @abc.abstractmethod
+    def metrics(self, truth: Sequence[Item], guess: Sequence[Item]) -> dict[str, float | None]:
+        """Figures that compare items with their reconstructions: `exact_match`, `bleu`, ..."""
 
-        What the array does not hold (a tempo, a length) is that of the item `like`, where one is given.
-        """
-        ...
+    def sample_metrics(self, samples: Sequence[Item]) -> dict[str, float | None]:
+        """Figures of samples from the prior alone."""
+        return {}
+
+    def remarks(self, model: Keys, figures: Figures) -> list[str]:
+        """What a reader of figures of a model of this configuration is to know, a sentence each."""
+        return []
+
+    def facts(self, lengths: np.ndarray) -> list[tuple[str, str]]:
+        """What `inspect` shows of items of these lengths in steps: names and values."""
+        return [("items", counted(len(lengths), self.words.items)), ("steps", f"{lengths.sum():,}")]
+
+    # What was learned -----------------------------------------------------------------------------------------
 
     def fingerprint(self) -> str:
-        """Hex digest of everything that `encode` depends on."""
-        ...
-
-    def nets(self, model: Any) -> "tuple[nn.Module | None, nn.Module]":
-        """Encoder (None without latent units) and decoder for a model configuration."""
-        ...
-
-    def metrics(self, truth: Sequence[Any], guess: Sequence[Any]) -> dict[str, float | None]:
-        """Figures that compare items with their reconstructions: `exact_match`, `bleu`, ..."""
-        ...
-
-    def size_bytes(self, item: Any) -> int | None:
-        """Bytes of an item for bits per byte; None where that means nothing."""
-        ...
+        """sha256 in hex of everything that reading and encoding depend on."""
+        uses = uses_of(self.data_config)
+        values = {name: value for name, value in asdict(self.data).items() if READ_BY & set(uses[name])}
+        content = json.dumps([self.name, values, self.learned, self.split], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def save(self, folder: Path) -> list[Path]:
         """Write what was learned into a folder; the paths written."""
-        ...
+        folder.mkdir(parents=True, exist_ok=True)
+        content = (json.dumps(self.learned, indent=1) + "\n").encode()
+        return [write_atomically(folder / f"{self.name}.json", content)]
 
     def load(self, folder: Path) -> None:
         """Read back what `save` wrote. Raises ValueError when it is missing or damaged."""
-        ...
+        path = folder / f"{self.name}.json"
+        if not path.is_file():
+            raise ValueError(f"{path} is missing; restore the folder from a copy")
+        self.learned = read_json(path)
+
+
+__all__ = ["Arrangement", "Figures", "File", "Item", "Modality", "Named", "Report", "Split", "Words", "Written"]

@@ -34,6 +34,11 @@ def names_below(folder: Path) -> Iterator[str]:
         yield from ((above / name).as_posix() for name in names if not is_hidden(name))
 
 
+def files_below(folder: Path) -> list[Path]:
+    """The files below a folder, sorted by their relative paths. Raises ValueError where a folder cannot be read."""
+    return [folder / name for name in sorted(names_below(folder))]
+
+
 def near_name(path: Path) -> str:
     """` Did you mean 'NAME'?` where something beside a missing path has a name like its own; else empty."""
     beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []

@@ -3,12 +3,13 @@
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from seqvae import __version__, modalities
 from seqvae.build import build_vae, load_weights, open_run, read_config
-from seqvae.config import few, merge
+from seqvae.config import few, merge, uses_of
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus, prepare, repeated
 from seqvae.data import Batches, Part
@@ -155,17 +156,17 @@ def _configure(
     merged = merge(merge(kind.defaults, base), values)
     config = build_config(modality, kind.data_config, kind.model_config, merged)
     check_values(config)
+    uses = uses_of(kind.data_config)
     changed = [
         key
         for key in changed_keys(base, {name: config.to_dict()[name] for name in base})
-        if not key.endswith("_dropout") and key.removeprefix("data.") not in kind.reading_keys
+        if not key.endswith("_dropout") and "encoding" in uses.get(key.removeprefix("data."), ("encoding",))
     ]
     if changed:
         raise ValueError(
             f"--from keeps the model and encoding of {start_from}, but {few(changed)} would change; leave it out"
         )
-    learned.data = config.data
-    return config, learned
+    return config, learned.using(asdict(config.data))
 
 
 def _report(corpora: Sequence[Corpus], seed: int) -> dict[str, Any]:
@@ -188,7 +189,7 @@ def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path])
     """
     learn_from = modality.of_split("train", sources)
     if valid:
-        kept = learn_from if modality.splits_are_given else None
+        kept = learn_from if modality.splits_are_named else None
         return [prepare(kept or modality, sources), prepare(modality, valid)]
     validate_on, test_on = modality.of_split("valid", sources), modality.of_split("test", sources)
     if learn_from is None:

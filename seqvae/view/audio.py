@@ -80,22 +80,28 @@ def synthesize(
 
 
 def render(
-    midi: "PrettyMIDI", rate: int = RATE, soundfont: Path | None = None, seconds: float = 0.0, loop: bool = False
+    hits: Iterable[tuple[float, int, float]], rate: int = RATE, seconds: float = 0.0, loop: bool = False
 ) -> np.ndarray:
-    """Samples in (-1, 1), float32, of the drums of a PrettyMIDI object: by FluidSynth where a soundfont is given.
+    """Samples in (-1, 1), float32, of drums as (seconds, pitch of the drum channel, velocity from 0 to 127).
 
-    `seconds` and `loop` are those of `synthesize`; FluidSynth cannot loop, so that loops are always synthesized.
+    `seconds` and `loop` are those of `synthesize`.
+    """
+    return synthesize(
+        ((start, sound_of(pitch), velocity / 127) for start, pitch, velocity in hits), rate, seconds, loop
+    )
+
+
+def play(midi: "PrettyMIDI", soundfont: Path, rate: int = RATE, seconds: float = 0.0) -> np.ndarray:
+    """Samples in [-0.9, 0.9], float32, that FluidSynth makes of a PrettyMIDI object, at least for `seconds`.
+
     Raises ValueError when FluidSynth fails.
     """
-    if soundfont is not None and not loop:
-        samples = _fluidsynth(midi, rate, soundfont)
-        return np.pad(samples, (0, max(0, round(seconds * rate) - len(samples))))
-    drums = [note for instrument in midi.instruments if instrument.is_drum for note in instrument.notes]
-    return synthesize(((note.start, sound_of(note.pitch), note.velocity / 127) for note in drums), rate, seconds, loop)
+    samples = _fluidsynth(midi, rate, soundfont)
+    return np.pad(samples, (0, max(0, round(seconds * rate) - len(samples))))
 
 
 def find_soundfont() -> Path | None:
-    """The soundfont to give to `render`; None where FluidSynth (program or pyfluidsynth) or soundfont is missing.
+    """The soundfont to give to `play`; None where FluidSynth (program or pyfluidsynth) or soundfont is missing.
 
     $SEQVAE_SOUNDFONT names one, or is `none` for the synthesizer; else the usual folders are searched, and last the
     small one that comes with pretty_midi is taken. Raises ValueError when $SEQVAE_SOUNDFONT names no file.

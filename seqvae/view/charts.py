@@ -81,7 +81,7 @@ def plane(
 ) -> Figure:  # fmt: skip
     """The codes (N, 2) of items as points, coloured by label (N,), an index of `label_names` or -1 for none.
 
-    Each label of ten points or more stands among them, too, so that nothing hangs on telling ten colours apart.
+    Each label of ten points or more stands among them, too, so that nobody has to keep ten colours apart.
     Beyond ten labels the most frequent ones have a colour, and the others are grey. `prior`: circles that hold 39, 86
     and 99 % of a standard normal in two units.
 

@@ -118,7 +118,7 @@ def walks(
     title: str = "",
     note: str = "",
 ) -> Figure:
-    """Interpolations below each other, from left to right, each between the two originals that it joins, if given."""
+    """Interpolations below each other, from left to right, each between the originals that it joins, if passed."""
     lines = [[first, *row, last] for row, (first, last) in zip(rows, ends, strict=True)] if ends else rows
     tiles = _tiles([image for line in lines for image in line])
     width, height = _size(tiles, PICTURE)

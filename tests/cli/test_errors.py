@@ -9,8 +9,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from seqvae import modalities
 from seqvae.cli import main
-from seqvae.cli.errors import MEMORY_ADVICE, Failure, outcome_of
+from seqvae.cli.errors import WORDS, Failure, memory_advice, outcome_of
 
 
 def told(error: BaseException) -> tuple[int, str]:
@@ -48,9 +49,9 @@ def of_system(number: int, path: str | None = None) -> OSError:
         ),
         (of_system(errno.ENOENT, "a.txt"), "there is no file or folder a.txt; check the path"),
         (of_system(errno.EIO, "a.txt"), "a.txt: Input/output error; mend that, or give another path"),
-        (MemoryError(), MEMORY_ADVICE),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), MEMORY_ADVICE),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to"), MEMORY_ADVICE),
+        (MemoryError(), memory_advice()),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), memory_advice()),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to"), memory_advice()),
         (
             UnicodeEncodeError("latin-1", "a\u2581", 1, 2, "no"),
             "latin-1 output cannot hold the character '\\u2581'; set PYTHONIOENCODING=utf-8",
@@ -63,8 +64,10 @@ def test_what_the_user_can_mend_ends_with_2(error: BaseException, sentence: str)
 
 
 def test_running_out_of_memory_names_what_helps() -> None:
-    for remedy in ("train.batch_size", "data.max_length", "--precision bf16"):
-        assert remedy in MEMORY_ADVICE
+    with click.Context(main) as ctx:
+        ctx.meta[WORDS] = modalities.get("text").words
+        for remedy in ("train.batch_size", "data.max_length", "--precision bf16"):
+            assert remedy in memory_advice()
 
 
 def test_a_stop_ends_with_130() -> None:

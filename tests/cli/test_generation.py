@@ -161,7 +161,8 @@ def test_a_file_that_holds_no_codes_is_refused(
         (["interpolate", "a"], "Missing argument 'B'. See 'seqvae interpolate --help'."),
         (
             ["reconstruct"],
-            "no input; give INPUT, --file FILE, or - to read from the standard input. See 'seqvae reconstruct --help'.",
+            "no input; give INPUT (a sentence; - reads sentences from the standard input), or --file FILE for all "
+            "of its items. See 'seqvae reconstruct --help'.",
         ),
         (
             ["reconstruct", "a", "--beam", "3", "--temperature", "1"],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from seqvae import __version__
+from seqvae import __version__, modalities
 from seqvae.cli import COMMANDS
 from seqvae.modalities import REGISTRY
 
@@ -67,6 +67,7 @@ def test_a_help_page_fits_a_terminal_and_leaves_nothing_empty(page: str, seqvae:
     assert result.stdout.startswith(f"Usage: seqvae {page} ")
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert "default: ]" not in result.stdout
+    assert result.stdout.rstrip().rpartition("\n\n")[2].strip().startswith("Example: seqvae ")
 
 
 @pytest.mark.parametrize("command", ["reconstruct", "interpolate", "similar", "encode"])
@@ -74,8 +75,9 @@ def test_the_page_of_a_command_that_takes_items_says_what_they_are_for_each_moda
     command: str, seqvae: Callable[..., Result]
 ) -> None:
     page = " ".join(seqvae(command, "--help").stdout.split())
-    for words in ("for text models", "drums", "MIDI file", "mages", "image file", "FILE#INDEX of an IDX or .npz file"):
-        assert words in page
+    for name in REGISTRY:
+        words = modalities.get(name).words
+        assert f"An INPUT of a {name} model: {words.input}." in page
 
 
 def test_the_options_of_a_modality_are_its_data_keys(seqvae: Callable[..., Result]) -> None:

@@ -203,7 +203,7 @@ def test_codes_go_to_a_file_and_come_back_from_it_or_from_the_command_line(
     assert made(seqvae("decode", "run", "--at", "0,2.5", "--at=-1,0", "--out", "at"))[-1] == "at/images.png: all in one"
     assert equal(numbered("at"), model.decode(np.array([[0, 2.5], [-1, 0]])))
     assert made(seqvae("decode", "run", "--at", "0,2.5")) == ["run/decode/000.png"]
-    assert [path.name for path in Path("run/decode").iterdir()] == ["000.png"]
+    assert [path.name for path in Path("run/decode").glob("[!.]*")] == ["000.png"]
 
 
 def test_figures_of_grey_levels_say_that_they_are_a_cross_entropy(seqvae: Call, place: Path) -> None:

@@ -128,19 +128,19 @@ REFUSED = {
     "importance_samples=5 does not go with model.posterior=point, since points are not drawn; set "
     "model.posterior=gaussian, or importance_samples to 1",
     "evaluate run sizes/b.png": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
-    "evaluate run some.npz --split test": "no name in some.npz tells of the split 'test'; leave --split out, or give "
+    "evaluate run some.npz --split test": "no name in some.npz shows the split 'test'; leave --split out, or give "
     "files named such as train-images*, t10k-images*, or folders train, valid and test",
     "reconstruct run sizes/b.png": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
     "reconstruct run a.png sizes/b.png": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
     "encode run --file sizes --out z.npz": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
     "reconstruct run unreadable/b.png": "unreadable/b.png is no image that can be read: it is empty; give another file",
     "reconstruct run sizes": "sizes is a folder; give one file of it, or --file sizes for all of its images",
-    "reconstruct run": "no input; give INPUT, an image file or FILE#INDEX, or --file with a file or folder for all of "
-    "its images. See 'seqvae reconstruct --help'.",
+    "reconstruct run": "no input; give INPUT (an image file, FILE#INDEX of an IDX or .npz file, counted from 0, or all "
+    "of it), or --file FILE for all of its items. See 'seqvae reconstruct --help'.",
     "reconstruct run some.npz#3": "some.npz has 3 images, so there is no #3; give some.npz#0 to #2",
     "reconstruct run a.png#1": "a.png has 1 image, so there is no #1; give a.png#0",
     "reconstruct run some.npz#first": "'some.npz#first' names no image; write FILE#INDEX, counted from 0, such as "
-    "some.npz#0. See 'seqvae reconstruct --help'.",
+    "some.npz#0",
     "reconstruct run a.png --split test": "--split chooses among the files of --file; give --file, or leave --split "
     "out. See 'seqvae reconstruct --help'.",
     "reconstruct run a.png --beam 2": "beam=2 is for sequences, and this model makes all at once; leave it out",
@@ -226,7 +226,7 @@ def test_an_input_is_never_overwritten(seqvae: Call, refused: Callable[[Result, 
     assert seqvae("similar", "run", "a.png", "-n", 3).exit_code == 0
     kept = Path("run/similar/002.png").read_bytes()
     assert seqvae("similar", "run", "run/similar/002.png", "-n", 1).exit_code == 0
-    assert sorted(path.name for path in Path("run/similar").iterdir()) == ["000.png", "002.png"]
+    assert sorted(path.name for path in Path("run/similar").glob("[!.]*")) == ["000.png", "002.png"]
     assert Path("run/similar/002.png").read_bytes() == kept
 
 

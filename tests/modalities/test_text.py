@@ -11,10 +11,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqvae.files import store
 from seqvae.modalities import get
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.sequences import draw_uniform
-from seqvae.modalities.text import Text, TextData, lines
+from seqvae.modalities.text import lines
+from seqvae.modalities.text.sentences import Text
+from seqvae.modalities.text.settings import TextData
 from seqvae.nets.sizes import SequenceModel
 from seqvae.settings import build_config
 
@@ -25,7 +28,7 @@ def read(path: Path, content: bytes, **options: object) -> tuple[list[str], dict
     """The examples of a file with this content, and what was counted."""
     path.write_bytes(content)
     report = Report()
-    return list(Text(TextData(**options)).read([path], report)), dict(report.counts)  # type: ignore[arg-type]
+    return list(Text(TextData(**options)).read([path], report)), report.to_dict()["counts"]  # type: ignore[arg-type]
 
 
 def refusal(path: Path, content: bytes | None = None, **options: object) -> str:
@@ -175,9 +178,14 @@ def test_a_file_that_cannot_be_opened_is_refused(corpus: Path, monkeypatch: pyte
     assert refusal(corpus) == f"{corpus} cannot be read (Permission denied); mend that, or give another file."
 
 
+def write(text: Text, items: list[str], folder: Path) -> list[Path]:
+    written = text.write([[item] for item in items])
+    return [store(folder, file.name, file.content()) for result in written for file in result.files]
+
+
 def test_written_sentences_are_read_back(tmp_path: Path) -> None:
     text = Text(TextData())
-    (path,) = text.write(["a  b ", "é 😀", "one\nline"], tmp_path / "out")
+    (path,) = write(text, ["a  b ", "é 😀", "one\nline"], tmp_path / "out")
     assert path == tmp_path / "out" / "sentences.txt"
     assert list(text.read([path], Report())) == ["a  b ", "é 😀", "one line"]
     assert [entry.name for entry in path.parent.iterdir()] == ["sentences.txt"]
@@ -185,21 +193,21 @@ def test_written_sentences_are_read_back(tmp_path: Path) -> None:
 
 def test_written_paragraphs_are_read_back(tmp_path: Path) -> None:
     text = Text(TextData(blank_line_separated=True))
-    (path,) = text.write(["a\nb", "c", "d\n\ne"], tmp_path)
+    (path,) = write(text, ["a\nb", "c", "d\n\ne"], tmp_path)
     assert path.read_bytes() == b"a\nb\n\nc\n\nd\ne\n"
     assert list(text.read([path], Report())) == ["a\nb", "c", "d\ne"]
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = Text(TextData())
-    (path,) = text.write(["old"], tmp_path)
+    (path,) = write(text, ["old"], tmp_path)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        text.write(["new"], tmp_path)
+        write(text, ["new"], tmp_path)
     assert path.read_bytes() == b"old\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["sentences.txt"]
 
@@ -211,7 +219,7 @@ def test_long_examples_are_cut_or_skipped_and_counted() -> None:
         text.fit(lambda: ["a a a a b b b c c d"])
         report = Report()
         encoded = [text.encode(item, report) for item in ("a b c d", "a b zebra", "")]
-        results[long] = [None if x is None else x.tolist() for x in encoded], dict(report.counts)
+        results[long] = [None if x is None else x.tolist() for x in encoded], report.to_dict()["counts"]
     assert results == {
         "cut": ([[2, 3, 4, 0], [2, 3, 1, 0], [0]], {"items longer than 3 tokens, cut": 1, "unknown tokens": 1}),
         "skip": ([None, [2, 3, 1, 0], [0]], {"items longer than 3 tokens, skipped": 1, "unknown tokens": 1}),
@@ -354,5 +362,5 @@ def test_one_seed_gives_the_same_weights(words: Text) -> None:
 def test_any_lines_are_read_back_as_written(items: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     items = ["first", *(item for item in items if item.strip())]
     text = Text(TextData())
-    (path,) = text.write(items, tmp_path_factory.mktemp("written"))
+    (path,) = write(text, items, tmp_path_factory.mktemp("written"))
     assert list(text.read([path], Report())) == items

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqvae.modalities.base import Report
-from seqvae.modalities.text import Text, TextData
 from seqvae.modalities.text import pieces as pieces_module
 from seqvae.modalities.text import symbols as symbols_module
+from seqvae.modalities.text.sentences import Text
+from seqvae.modalities.text.settings import TextData
 from seqvae.modalities.text.tokenizer import Tokenizer
 
 SENTENCES = [

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from pretty_midi import Instrument, Note, PrettyMIDI
 
+import seqvae
 from seqvae.model import Model
 from seqvae.runs.verified import json_bytes, write_with_manifest
 from seqvae.training.run import resume, train
@@ -84,10 +85,15 @@ def plain(item: Any) -> Any:
     return item if isinstance(item, str) else np.asarray(item).tolist()
 
 
+def drawn() -> Any:
+    """Draws at temperature 1: a Decoding, which the old version did not have."""
+    return seqvae.Decoding(1.0) if hasattr(seqvae, "Decoding") else 1.0
+
+
 def figures(name: str, run: Path, data: Path) -> dict[str, Any]:
     """What the model of a run gives: posterior means, reconstructions and, where it has a prior, samples."""
     model, items = Model.load(run, "cpu"), items_of(name, data)
-    samples = [] if model.vae.has_points else model.sample(3, 1.0, seed=1)
+    samples = [] if model.vae.has_points else model.sample(3, drawn(), seed=1)
     return {
         "means": model.encode(items).mean.tolist(),
         "reconstructions": [plain(item) for item in model.reconstruct(items)],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqvae.modalities.text import Text
+from seqvae.modalities.text.sentences import Text
 from seqvae.settings import build_config
 from seqvae.training.limits import check_values
 from seqvae.training.progress import Progress

@@ -14,7 +14,7 @@ import pretty_midi
 import pytest
 
 from seqvae.view import audio
-from seqvae.view.audio import RATE, SOUNDS, find_soundfont, render, sound_of, synthesize, wav
+from seqvae.view.audio import RATE, SOUNDS, find_soundfont, play, render, sound_of, synthesize, wav
 
 FRAME = 32  # samples, 0.7 ms
 ROCK = [
@@ -46,10 +46,10 @@ def centroid(samples: np.ndarray) -> float:
     return float((power * np.fft.rfftfreq(len(samples), 1 / RATE)).sum() / power.sum())
 
 
-def midi_of(hits: list[tuple[float, int, int]], is_drum: bool = True) -> pretty_midi.PrettyMIDI:
+def midi_of(hits: list[tuple[float, int, int]]) -> pretty_midi.PrettyMIDI:
     """An object with these hits: second, pitch, velocity."""
     midi = pretty_midi.PrettyMIDI()
-    midi.instruments.append(pretty_midi.Instrument(0, is_drum=is_drum))
+    midi.instruments.append(pretty_midi.Instrument(0, is_drum=True))
     for second, pitch, velocity in hits:
         midi.instruments[0].notes.append(pretty_midi.Note(velocity, pitch, second, second + 0.05))
     return midi
@@ -185,11 +185,11 @@ def test_each_pitch_has_a_sound_that_is_there():
     assert names == ["kick", "snare", "closed_hat", "open_hat", "low_tom", "mid_tom", "high_tom", "crash", "ride"]
 
 
-def test_an_object_is_rendered_from_its_drums():
-    midi = midi_of([(0.5, 38, 127), (0.0, 36, 64)])
-    np.testing.assert_array_equal(render(midi), synthesize([(0.0, "kick", 64 / 127), (0.5, "snare", 1.0)]))
-    assert len(render(midi, seconds=2.0, loop=True)) == 2 * RATE
-    assert len(render(midi_of([(0.0, 60, 100)], is_drum=False))) == 0
+def test_hits_are_rendered_by_their_pitches_and_velocities():
+    hits = [(0.5, 38, 127), (0.0, 36, 64)]
+    np.testing.assert_array_equal(render(hits), synthesize([(0.0, "kick", 64 / 127), (0.5, "snare", 1.0)]))
+    assert len(render(hits, seconds=2.0, loop=True)) == 2 * RATE
+    assert len(render([])) == 0
 
 
 def test_a_wav_file_holds_the_samples_as_16_bits():
@@ -269,7 +269,7 @@ def test_the_fluidsynth_program_is_given_the_midi_and_its_channels_are_averaged(
 ):
     fake_fluidsynth(tmp_path / "bin", monkeypatch, WRITE_STEREO)
     midi = midi_of([(0.0, 36, 100), (0.5, 38, 90)])
-    samples = render(midi, 22_050, tmp_path / "my font.sf2", seconds=0.01)
+    samples = play(midi, tmp_path / "my font.sf2", 22_050, seconds=0.01)
     assert samples.dtype == np.float32
     assert len(samples) == round(0.01 * 22_050)  # filled up with silence
     assert samples[0] == pytest.approx(0.9)  # the loudest sample there is
@@ -280,11 +280,7 @@ def test_the_fluidsynth_program_is_given_the_midi_and_its_channels_are_averaged(
     assert {"-n", "-i"} <= set(arguments)
     heard = pretty_midi.PrettyMIDI(str(tmp_path / "bin" / "input.mid"))
     assert [note.pitch for note in heard.instruments[0].notes] == [36, 38]
-    # A loop is synthesized, and what has no notes is silent without asking.
-    np.testing.assert_array_equal(
-        render(midi, RATE, tmp_path / "f.sf2", 1.0, True), render(midi, RATE, None, 1.0, True)
-    )
-    assert len(render(midi_of([]), RATE, tmp_path / "f.sf2")) == 0
+    assert len(play(midi_of([]), tmp_path / "f.sf2")) == 0  # without asking
 
 
 @pytest.mark.usefixtures("no_soundfonts")
@@ -301,7 +297,7 @@ def test_the_fluidsynth_program_is_given_the_midi_and_its_channels_are_averaged(
 def test_a_fluidsynth_that_fails_is_told_in_one_sentence(body: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     fake_fluidsynth(tmp_path / "bin", monkeypatch, body)
     with pytest.raises(ValueError, match=r"fluidsynth made no WAV file with .*font.sf2 .*SEQVAE_SOUNDFONT, or none"):
-        render(midi_of([(0.0, 36, 100)]), soundfont=tmp_path / "font.sf2")
+        play(midi_of([(0.0, 36, 100)]), tmp_path / "font.sf2")
 
 
 @pytest.mark.usefixtures("no_soundfonts")
@@ -314,7 +310,7 @@ def test_pyfluidsynth_is_taken_before_the_program(monkeypatch: pytest.MonkeyPatc
         return np.array([0.0, 1.0, -0.5])
 
     monkeypatch.setattr(pretty_midi.PrettyMIDI, "fluidsynth", played)
-    samples = render(midi_of([(0.0, 36, 100)]), 8000, tmp_path / "font.sf2")
+    samples = play(midi_of([(0.0, 36, 100)]), tmp_path / "font.sf2", 8000)
     assert calls == [(8000, str(tmp_path / "font.sf2"))]
     np.testing.assert_allclose(samples, [0.0, 0.9, -0.45])
     (tmp_path / "fonts").mkdir()

@@ -1,4 +1,4 @@
-"""Image files (PNG, JPEG and others) to pixels, and what their headers tell."""
+"""Image files (PNG, JPEG and others) to pixels, and what their headers say."""
 
 import warnings
 from collections.abc import Iterator

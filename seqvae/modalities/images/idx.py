@@ -16,7 +16,7 @@ BYTES = 0x08  # the type code of unsigned bytes
 TYPES = {0x09: "signed bytes", 0x0B: "short integers", 0x0C: "integers", 0x0D: "floats", 0x0E: "doubles"}
 HIGHEST_RATIO = 1032  # deflate cannot do better: 258 bytes by 2 bits
 MOST_UNPACKED = 1 << 31  # bytes that a compressed file may take in memory
-CHUNK = 1 << 22  # bytes read at a time, so that memory follows what is there and not what is promised
+CHUNK = 1 << 22  # bytes read at a time, so that memory follows the content and not what the header promises
 NAMED = re.compile(r"idx\d|ubyte", re.IGNORECASE)
 
 

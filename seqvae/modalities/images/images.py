@@ -1,20 +1,19 @@
 """Images: MNIST's files, arrays and folders of image files to pictures of one shape, and back."""
 
-import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from seqvae.config import read_json
+from seqvae.config import Values, counted, read_json
 from seqvae.files import write_atomically
-from seqvae.modalities.base import Arrangement, Report, Split
-from seqvae.modalities.images.given import as_pixels
+from seqvae.modalities.base import Arrangement, Figures, Item, Modality, Named, Report, Words, Written
 from seqvae.modalities.images.picture import Picture, Shape
+from seqvae.modalities.images.pixels import as_pixels
 from seqvae.modalities.images.reading import (
     Reading,
     files_of,
@@ -24,18 +23,21 @@ from seqvae.modalities.images.reading import (
     shape_of,
     splits_of,
 )
-from seqvae.modalities.images.settings import DEFAULTS, LEAST_STEPS, READING_KEYS, ImageData, ImageModel
+from seqvae.modalities.images.settings import DEFAULTS, LEAST_STEPS, ImageData, ImageModel
+from seqvae.modalities.items import file_and_index, names_of, no_such_index
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from seqvae.nets.images import ImageDecoder, ImageEncoder
     from seqvae.noise import Noise
-    from seqvae.types import Batch
+    from seqvae.types import Batch, StepType
 
 LEARNED = "images.json"
 IMAGES_OF_MEAN = 10_000  # of which the mean image is taken
 
 
-class Images:
+class Images(Modality):
     """The image modality: an item is a Picture, its array one step of pixels (1, H, W, C), uint8.
 
     What users hand in are arrays, PIL images, pictures and paths of image files; what they get back are arrays (H, W)
@@ -45,16 +47,30 @@ class Images:
     name: ClassVar[str] = "images"
     data_config: ClassVar[type] = ImageData
     model_config: ClassVar[type] = ImageModel
-    reading_keys: ClassVar[frozenset[str]] = READING_KEYS
+    words = Words(
+        input="an image file, FILE#INDEX of an IDX or .npz file, counted from 0, or all of it",
+        items="images",
+        steps="images",
+        example=("A.png", "B.png"),
+        smaller="--size 32",
+        no_split=(
+            "no name in {files} shows the split '{split}'; leave --split out, or give files named such as "
+            "train-images*, t10k-images*, or folders train, valid and test"
+        ),
+    )
+    units: ClassVar[Mapping[str, str]] = {
+        "items": "images",
+        "mean_squared_error": "per pixel and channel of the image as read; 1 is from black to white",
+    }
+    defaults: ClassVar[Mapping[str, Values]] = DEFAULTS
     sampling_temperature: ClassVar[float] = 0.0
     least_steps: ClassVar[int] = LEAST_STEPS
-    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS
-    end: ClassVar[None] = None
-    max_steps: ClassVar[int] = 1
+    has_pixels: ClassVar[bool] = True
+    splits_are_named: ClassVar[bool] = True
+    data: ImageData
 
     def __init__(self, data: ImageData) -> None:
-        self.data = data
-        self.split: Split = "all"
+        super().__init__(data)
         self._shape: Shape | None = None
         self._mean: np.ndarray | None = None
 
@@ -64,6 +80,18 @@ class Images:
         if self._shape is None:
             raise ValueError("the shape of the images is not known yet; fit or load the modality first")
         return self._shape
+
+    @property
+    def step_type(self) -> "StepType":
+        """The pixels of an image, (H, W, C)."""
+        from seqvae.types import StepType
+
+        return StepType("uint8", self.shape)
+
+    @property
+    def max_steps(self) -> int:
+        """1: an image is a single step."""
+        return 1
 
     @property
     def reading(self) -> Reading:
@@ -82,56 +110,66 @@ class Images:
         shape = shape_of(sources, self.reading) if self._shape is None else self._shape
         yield from read_pictures(sources, self.reading, shape, report)
 
-    def of_split(self, split: Split, sources: Sequence[Path]) -> "Images | None":
-        """The same modality, reading one split; None where the names of the files tell of no such split."""
-        if split not in splits_of(sources):
-            return None
-        part = copy.copy(self)
-        part.split = split
-        return part
-
-    @property
-    def splits_are_given(self) -> bool:
-        """True: the names of files, folders and arrays tell."""
-        return True
-
-    def accept(self, given: Any) -> list[Picture]:
+    def accept(self, item: Item) -> list[Picture]:
         """The picture itself. Raises ValueError for what is no image, is of another shape or a file of several."""
-        if not isinstance(given, str | Path):
-            return [Picture(self.pixels(given), given.label if isinstance(given, Picture) else None)]
-        pictures = self.pictures_of(Path(given))
+        if isinstance(item, list) and all(isinstance(one, Picture) for one in item):
+            return list(item)
+        if not isinstance(item, str | Path):
+            return [Picture(self.pixels(item), item.label if isinstance(item, Picture) else None)]
+        pictures = self.pictures_of(Path(item))
         if len(pictures) != 1:
-            raise ValueError(f"{given} holds {len(pictures):,} images; name one as {given}#0, counted from 0")
+            raise ValueError(f"{item} holds {len(pictures):,} images; name one as {item}#0, counted from 0")
         return [pictures[0]]
 
-    def pixels(self, given: Any) -> np.ndarray:
+    def pixels(self, item: Item) -> np.ndarray:
         """(H, W, C) uint8 of an array, a PIL image or a picture. Raises ValueError when it does not fit."""
-        return as_pixels(given, self.shape)
+        return as_pixels(item, self.shape)
 
     def pictures_of(self, path: Path) -> Sequence[Picture]:
         """The pictures of one file, each made when it is asked for. Raises ValueError when they do not fit."""
         return pictures_of(path, self.reading, self.shape)
 
-    def named(self, sources: Sequence[Path], report: Report) -> Iterator[tuple[str, Path, Picture]]:
-        """The pictures that `read` gives, each with the name that it is found by, FILE or FILE#INDEX, and its file."""
+    def splits(self, sources: Sequence[Path]) -> list[str | None]:
+        """The split that the names of files, folders and arrays show, of each stack of images."""
+        return splits_of(sources)
+
+    def named(self, sources: Sequence[Path], report: Report) -> Iterator[Named]:
+        """The pictures that `read` gives, by FILE or FILE#INDEX."""
         return named_pictures(sources, self.reading, self.shape, report)
 
-    def as_long_as(self, item: Picture, other: Picture) -> Picture:
-        """The picture itself: all are of one shape."""
-        return item
+    def find(self, word: str, report: Report) -> list[Named]:
+        """The image of that path, all images of a file of many, or one of them as FILE#INDEX."""
+        path, number = file_and_index(word, "image")
+        pictures = self.pictures_of(path)
+        if number is None:
+            names = names_of(word, len(pictures))
+            return [Named(name, picture, path) for name, picture in zip(names, pictures, strict=True)]
+        if number >= len(pictures):
+            raise no_such_index(path, number, len(pictures), "images")
+        return [Named(word, pictures[number], path)]
 
     def present(self, items: Sequence[Picture]) -> np.ndarray:
         """The pixels of the only item, (H, W) or (H, W, 3)."""
         (item,) = items
         return item.pixels[:, :, 0] if item.pixels.shape[2] == 1 else item.pixels
 
-    def write(self, given: Sequence[np.ndarray], folder: Path, arrangement: Arrangement = "set") -> list[Path]:
-        """A PNG file for each image, and one of all of them beside each other; the paths written."""
-        from seqvae.modalities.images.output import paths_of, write_images
+    def write(
+        self,
+        pieces: Sequence[Sequence[Picture]],
+        arrangement: Arrangement = "set",
+        originals: Sequence[Sequence[Picture]] = (),
+    ) -> list[Written]:
+        """A PNG file for each image, and one of all of them, beside each other or below their originals."""
+        from seqvae.modalities.images.output import files_of_images
 
-        paths = paths_of(len(given), folder, arrangement)
-        write_images([self.pixels(image) for image in given], paths, arrangement)
-        return paths
+        made, before = ([picture.pixels for (picture,) in some] for some in (pieces, originals))
+        return files_of_images(made, arrangement, before)
+
+    def picture(self, pieces: Sequence[Sequence[Picture]], arrangement: Arrangement = "set") -> "Figure":
+        """The images beside each other."""
+        from seqvae.modalities.images.output import sheet
+
+        return sheet([picture.pixels for (picture,) in pieces], arrangement)
 
     def fit(self, items: Callable[[], Iterable[Picture]]) -> None:
         """Learn the shape and the mean image, where decoders start."""
@@ -185,16 +223,31 @@ class Images:
         mean = None if self._mean is None else torch.from_numpy(self._mean / 255.0).float()
         return image_nets(self.shape, model, mean)
 
+    def facts(self, lengths: np.ndarray) -> list[tuple[str, str]]:
+        """How many images of which shape."""
+        height, width, channels = self.shape
+        return [
+            ("items", counted(len(lengths), "images")),
+            ("shape", f"{height} x {width} (height x width), {'grey' if channels == 1 else 'RGB'}"),
+        ]
+
+    def remarks(self, model: ImageModel, figures: Figures) -> list[str]:
+        """Where nats are not those of a likelihood of pixels, and what is left out therefore."""
+        if model.posterior == "point" or figures["bits_per_dimension"] is not None:
+            return []
+        if model.likelihood == "bernoulli":
+            return [
+                "Grey levels are scored as Bernoulli means: -log p(x|z) is a cross-entropy and no likelihood, so bits "
+                "per dimension are left out."
+            ]
+        return ["Nats are those of a density, which may be negative, so bits per dimension are left out."]
+
     def metrics(self, truth: Sequence[Picture], guess: Sequence[Picture]) -> dict[str, float | None]:
         """The squared error of a pixel, of which 1 is the way from black to white, over all pictures."""
         if not truth:
             return {"mean_squared_error": None}
         errors = (np.subtract(a.pixels, b.pixels, dtype=np.float64) for a, b in zip(truth, guess, strict=True))
         return {"mean_squared_error": sum(float((error**2).mean()) for error in errors) / len(truth) / 255**2}
-
-    def size_bytes(self, item: Picture) -> None:
-        """None: bits of images are told per dimension."""
-        return
 
     def save(self, folder: Path) -> list[Path]:
         """Write the shape and the mean image into a folder."""

@@ -71,8 +71,8 @@ def _conv_nets(shape: Shape, model: ImageModel, activation: type[nn.Module]) -> 
         odd = height % 2, width % 2
         padding = 1 + odd[0], 1 + odd[1]
         encoder += [nn.Conv2d(outer, inner, 4, 2, padding), activation()]
-        given = outer if depth else _outputs_per_value(model) * outer
-        deconvolutions[:0] = [nn.ConvTranspose2d(inner, given, 4, 2, padding, odd), activation()]
+        channels_out = outer if depth else _outputs_per_value(model) * outer
+        deconvolutions[:0] = [nn.ConvTranspose2d(inner, channels_out, 4, 2, padding, odd), activation()]
         height, width = (height + odd[0]) // 2, (width + odd[1]) // 2
     *deconvolutions, projection, _ = deconvolutions
     innermost = height, width, channels[-1]

@@ -2,13 +2,12 @@
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqvae.files import write_atomically
-from seqvae.modalities.base import Arrangement
+from seqvae.modalities.base import Arrangement, File, Written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,38 +18,30 @@ MOST_ON_SHEET = 1024  # images of a set
 MOST_IN_A_ROW = 16  # steps of an interpolation; more go on below
 
 
-def paths_of(count: int, folder: Path, arrangement: Arrangement, has_originals: bool = False) -> list[Path]:
-    """Where so many images are written: a file each, then a sheet of all where there is something to compare."""
-    digits = max(3, len(str(count - 1)))
-    names = [f"{place:0{digits}}.png" for place in range(count)]
-    if has_originals:
-        names.append(PAIRS)
-    elif count > 1:
-        names.append(SHEETS[arrangement])
-    return [folder / name for name in names]
+def files_of_images(
+    images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray] = ()
+) -> list[Written]:
+    """A PNG file of each image (H, W, C), then a sheet of all where there is something to compare.
+
+    In the sheet `originals` stand above their reconstructions.
+    """
+    digits = max(3, len(str(len(images) - 1)))
+    written = [Written([File(f"{place:0{digits}}.png", partial(_png, image))]) for place, image in enumerate(images)]
+    if not originals and len(images) < 2:
+        return written
+    cut = arrangement == "set" and len(images) > MOST_ON_SHEET
+    note = "originals above their reconstructions" if originals else "all in one"
+    note += f", the first {MOST_ON_SHEET:,}" if cut else ""
+    whole = File(PAIRS if originals else SHEETS[arrangement], partial(_png_of_sheet, images, arrangement, originals))
+    return [*written, Written([whole], note)]
 
 
-def write_images(
-    images: Sequence[np.ndarray],
-    paths: Sequence[Path],
-    arrangement: Arrangement,
-    originals: Sequence[np.ndarray] = (),
-) -> None:
-    """Write images (H, W, C) as the PNG files that `paths_of` gave; `originals` stand above them in the sheet."""
-    from seqvae.view.sheet import png
-
-    contents = [_png(image) for image in images]
-    if len(paths) > len(images):
-        most = MOST_ON_SHEET if arrangement == "set" else len(images)
-        contents.append(png(_sheet(images[:most], arrangement, originals[:most])))
-    for path, content in zip(paths, contents, strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
-
-
-def _sheet(images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray]) -> "Figure":
+def sheet(images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray] = ()) -> "Figure":
+    """Images (H, W, C) in one picture, at most MOST_ON_SHEET of a set; `originals` above their reconstructions."""
     from seqvae.view import pictures
 
+    if arrangement == "set":
+        images, originals = images[:MOST_ON_SHEET], originals[:MOST_ON_SHEET]
     if originals:
         return pictures.pairs(originals, images)
     if arrangement == "path" and len(images) <= MOST_IN_A_ROW:
@@ -65,3 +56,9 @@ def _png(pixels: np.ndarray) -> bytes:
     content = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(content, "PNG")
     return content.getvalue()
+
+
+def _png_of_sheet(images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray]) -> bytes:
+    from seqvae.view.sheet import png
+
+    return png(sheet(images, arrangement, originals))

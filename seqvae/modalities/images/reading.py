@@ -9,7 +9,7 @@ from typing import Literal, overload
 
 import numpy as np
 
-from seqvae.modalities.base import Report, Split
+from seqvae.modalities.base import Named, Report, Split
 from seqvae.modalities.images import files
 from seqvae.modalities.images.files import UnreadableImage
 from seqvae.modalities.images.picture import Picture, Shape, size_words
@@ -34,9 +34,9 @@ def files_of(source: Path) -> list[Path]:
     return looked_at(Path(source))
 
 
-def splits_of(sources: Sequence[Path]) -> set[str]:
-    """Which of train, valid and test the names of files, folders and arrays tell of."""
-    return {source.split for source in find(sources) if source.split}
+def splits_of(sources: Sequence[Path]) -> list[str | None]:
+    """Train, valid or test, as the names of files, folders and arrays show, of each stack of images."""
+    return [source.split for source in find(sources)]
 
 
 def shape_of(sources: Sequence[Path], reading: Reading) -> Shape:
@@ -69,13 +69,11 @@ def read_pictures(sources: Sequence[Path], reading: Reading, shape: Shape, repor
 
     Raises ValueError for a damaged stack of images, an image that does not fit the shape, and when nothing can be read.
     """
-    for _, _, picture in named_pictures(sources, reading, shape, report):
-        yield picture
+    for named in named_pictures(sources, reading, shape, report):
+        yield named.item
 
 
-def named_pictures(
-    sources: Sequence[Path], reading: Reading, shape: Shape, report: Report
-) -> Iterator[tuple[str, Path, Picture]]:
+def named_pictures(sources: Sequence[Path], reading: Reading, shape: Shape, report: Report) -> Iterator[Named]:
     """The pictures as `read_pictures` gives them, with the name that `FILE` or `FILE#INDEX` finds each by, and FILE."""
     count = 0
     first: dict[str, Path] = {}  # the first file with each fault
@@ -84,16 +82,16 @@ def named_pictures(
             images, labels = source.load()
         except UnreadableImage as error:
             path = first.setdefault(error.reason, source.path)
-            report.counts[f"unreadable image files skipped: {error.reason}, such as {path}"] += 1
+            report.count(f"unreadable image files skipped: {error.reason}, such as {path}")
             continue
         fit = _Fit(images.shape[1:], reading, shape, source.path)
         if fit.resizes:
-            report.counts[f"images resized to {shape[0]} x {shape[1]}"] += len(images)
+            report.count(f"images resized to {shape[0]} x {shape[1]}", len(images))
         if isinstance(source, ImageFile):
-            report.counts["image files read"] += 1
+            report.count("image files read")
         for place, (pixels, label) in enumerate(zip(images, labels, strict=True), start=source.first):
             name = str(source.path) if isinstance(source, ImageFile) else f"{source.path}#{place}"
-            yield name, source.path, Picture(fit(pixels), label)
+            yield Named(name, Picture(fit(pixels), label), source.path)
         count += len(images)
     if not count:
         raise _nothing(sources)
@@ -171,9 +169,9 @@ def _of_split(sources: Sequence[Path], split: Split) -> list[Source]:
     found = find([Path(source) for source in sources])
     chosen = [source for source in found if split in ("all", source.split)]
     if not chosen:
-        told = ", ".join(sorted({source.split for source in found if source.split})) or "no split at all"
+        named = ", ".join(sorted({source.split for source in found if source.split})) or "no split at all"
         raise ValueError(
-            f"the names in {', '.join(map(str, sources))} tell of {told}, not of '{split}'; leave --split out, or give "
+            f"the names in {', '.join(map(str, sources))} show {named}, not '{split}'; leave --split out, or give "
             "other files"
         )
     return chosen

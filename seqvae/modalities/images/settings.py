@@ -3,15 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from seqvae.config import key
+from seqvae.config import Values, key
 from seqvae.nets.sizes import CodeModel
 
 LARGEST_SIZE = 1024
 LEAST_STEPS = 2000  # a few hundred images would else be seen for some seconds only
-READING_KEYS = frozenset({"binarise", "binarisation_seed"})
-DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+DEFAULTS: Mapping[str, Values] = {
     "objective": {"schedule": "constant"},
     "train": {"batch_size": 128, "log_steps": 100},
 }
@@ -29,8 +28,9 @@ class ImageData:
         "none",
         "pixels as they are; or drawn black or white with their grey level as probability of white: static once by "
         "binarisation_seed, dynamic anew each time in training (evaluation takes the static draw)",
+        use="training",
     )
-    binarisation_seed: int = key(0, "seed of the static draw", least=0, below=2**63)
+    binarisation_seed: int = key(0, "seed of the static draw", least=0, below=2**63, use="training")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a size that is not possible."""

@@ -139,7 +139,7 @@ def looked_at(source: Path) -> list[Path]:
 
 
 def find(sources: Sequence[Path], labels_too: bool = False) -> list[Source]:
-    """What the sources hold: in the order given, those of a folder sorted by their relative paths.
+    """What the sources hold: in their order, those of a folder sorted by their relative paths.
 
     A folder is searched for IDX files; where it has none, for .npz files; else for image files. Files of labels are
     passed over unless `labels_too`. Raises ValueError for a source that is missing or holds no images.
@@ -210,12 +210,12 @@ def _arrays_of(path: Path, split: str | None) -> list[Source]:
 
 
 def _split_of(name: str) -> str | None:
-    """The split that a word of a file name tells."""
+    """The split that a word of a file name stands for."""
     return next((SPLIT_OF[word] for word in re.split(r"[-_. ]", name.lower()) if word in SPLIT_OF), None)
 
 
 def _holds_labels(path: Path) -> bool:
-    """Whether an IDX file has one axis; a file that cannot be read is no file of labels, and is told of later."""
+    """Whether an IDX file has one axis; a file that cannot be read has none, and its error comes when it is loaded."""
     try:
         return len(idx.dimensions(path)) == 1
     except ValueError:

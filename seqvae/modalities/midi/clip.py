@@ -1,27 +1,12 @@
 """A clip: which drum classes are hit on each step of a few bars."""
 
+import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-Meter = tuple[int, int]
-
-
-def steps_per_bar(meter: Meter, steps_per_quarter: int) -> int:
-    """The steps of one bar. Raises ValueError when that is no whole number.
-
-    >>> steps_per_bar((4, 4), 4), steps_per_bar((6, 8), 4), steps_per_bar((7, 8), 12)
-    (16, 12, 42)
-    """
-    numerator, denominator = meter
-    steps = Fraction(4 * numerator * steps_per_quarter, denominator)
-    if steps.denominator != 1 or steps < 1:
-        raise ValueError(
-            f"a bar of {numerator}/{denominator} has {steps} steps at {steps_per_quarter} steps a quarter; choose a "
-            "finer grid, or leave that metre out"
-        )
-    return int(steps)
+from seqvae.modalities.midi.meters import Meter, steps_per_bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +31,12 @@ class Clip:
     def seconds(self) -> float:
         """The length in seconds."""
         return len(self.hits) / self.steps_per_quarter * 60.0 / self.bpm
+
+    @property
+    def digest(self) -> bytes:
+        """What two clips of equal hits, metre and grid have in common; tempo and kit play no part."""
+        shape = repr((self.hits.shape, self.meter, self.steps_per_quarter)).encode()
+        return hashlib.blake2b(self.hits.tobytes() + shape, digest_size=16).digest()
 
     def __eq__(self, other: object) -> bool:
         """Equal hits on an equal grid, tempo and kit."""

@@ -1,6 +1,5 @@
 """Drums: bars of MIDI drum tracks to steps of drum classes and back."""
 
-import copy
 import hashlib
 import json
 from collections import Counter
@@ -8,60 +7,62 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from seqvae.config import few, read_json
-from seqvae.files import write_atomically
-from seqvae.modalities.base import Arrangement, Report, Split
-from seqvae.modalities.midi import classes, splits
+from seqvae.config import Values, counted
+from seqvae.modalities.base import Arrangement, Figures, Modality, Named, Report, Words, Written
+from seqvae.modalities.midi import classes
 from seqvae.modalities.midi.classes import DrumClasses
-from seqvae.modalities.midi.clip import Clip, Meter, steps_per_bar
-from seqvae.modalities.midi.parser import Notes, parse
-from seqvae.modalities.midi.reading import Reading, read_clips, windows_of
-from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, READING_KEYS, DrumData, DrumModel
-from seqvae.modalities.midi.sources import MidiFile, contents, find
+from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.hits import DrumPart
+from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
+from seqvae.modalities.midi.reading import MidiSource, notes_of
+from seqvae.modalities.midi.score import Song, find_song, items_of
+from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, DrumData, DrumModel
 from seqvae.modalities.sequences import draw_uniform, sequence_nets
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pretty_midi import PrettyMIDI
     from torch import nn
 
+    from seqvae.modalities.midi.piece import Piece
     from seqvae.modalities.sequences import SequenceNets
     from seqvae.noise import Noise
-    from seqvae.types import Batch
+    from seqvae.types import Batch, StepType
 
 MOST_COMBINED = 9  # classes whose 2^C combinations are outcomes of one step; more are taken one by one
-LEARNED = "drums.json"
-WRITTEN_CHANNEL = 10  # whatever channel was read
+MOST_NAMED = 12  # classes of which each is named
 
 
-class Drums:
+class Drums(Modality):
     """The drum modality: an item is a Clip of at most one window, its array one label or one set of classes a step.
 
     What users hand in and get back are PrettyMIDI objects of any length; clips and paths of MIDI files are taken too.
-    `bpm` and `meter` are those of what is made from codes alone; by default those most met in training. A `bpm` that
-    is set also replaces the tempo of what is made from an input.
+    Where `data.meter` is set, it is the metre of what is made from codes alone, else that most met in training. Where
+    `data.bpm` is set, everything is written at that tempo.
     """
 
     name: ClassVar[str] = "drums"
     data_config: ClassVar[type] = DrumData
     model_config: ClassVar[type] = DrumModel
-    reading_keys: ClassVar[frozenset[str]] = READING_KEYS
-    sampling_temperature: ClassVar[float] = 1.0
+    words: ClassVar[Words] = Words(
+        input="a MIDI file of any length, or FILE#INDEX, a window of one, counted from 0",
+        items="windows",
+        steps="steps",
+        example=("A.mid", "B.mid"),
+        smaller="--bars 1",
+        no_split="the split '{split}' has no file of {files}; leave --split out",
+    )
     least_steps: ClassVar[int] = LEAST_STEPS
-    defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS
-    end: ClassVar[None] = None
+    defaults: ClassVar[Mapping[str, Values]] = DEFAULTS
+    data: DrumData
 
     def __init__(self, data: DrumData) -> None:
-        self.data = data
-        self.split: Split = "all"
-        self.bpm: float | None = None
-        self.meter: Meter | None = None
+        super().__init__(data)
         self._classes: DrumClasses | None = None
-        self._known: list[Meter] = [data.meter_read] if data.meter_read else []  # those met in training, most first
-        self._typical = Clip(np.zeros((0, 0), bool))  # for tempo and kit
 
     @property
     def classes(self) -> DrumClasses:
@@ -82,6 +83,13 @@ class Drums:
         return fits and self.data.steps != "classes"
 
     @property
+    def _known(self) -> list[Meter]:
+        """The metres met in training, the most frequent first; before training the one that is read, if it is one."""
+        if "meters" in self.learned:
+            return [(beats, unit) for beats, unit in self.learned["meters"]]
+        return [self.data.only_meter] if self.data.only_meter else []
+
+    @property
     def meters(self) -> list[Meter]:
         """The metres that the model knows, the most frequent first. Raises ValueError before `fit` or `load`."""
         if not self._known:
@@ -89,112 +97,158 @@ class Drums:
         return self._known
 
     @property
+    def made_meter(self) -> Meter:
+        """The metre of what is made from codes alone. Raises ValueError for one that the model does not know."""
+        meter = self.data.only_meter or self.meters[0]
+        if meter not in self.meters:
+            raise ValueError(f"this model does not know {meter_name(meter)}; choose {self._meter_names()}")
+        return meter
+
+    @property
     def outcomes(self) -> int:
         """How many different steps there are."""
         return 1 << len(self.classes)
 
     @property
+    def step_type(self) -> "StepType":
+        """A label, bit i for class i, or zeros and ones, a number for each class."""
+        from seqvae.types import StepType
+
+        return StepType("uint16") if self.combined else StepType("uint8", (len(self.classes),))
+
+    @property
     def max_steps(self) -> int:
-        """The steps of one window in the metre that is set, or in the most frequent one."""
-        return self._steps(self.meter or self.meters[0])
+        """The steps of one window in the metre that is made."""
+        return self._steps(self.made_meter)
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """No sequence ends by itself, so there is no end to be counted; and the F1 of each class."""
+        return {
+            "tokens": "steps of all items",
+            "perplexity": "per step, exp(iw_nll_nats x items / tokens)",
+            "step_accuracy_teacher_forced": "share of steps, the true ones before each given",
+            **dict.fromkeys(self._f1_names(), "F1 of hits, 0 to 1"),
+        }
 
     def _steps(self, meter: Meter) -> int:
         return self.data.bars * steps_per_bar(meter, self.data.steps_per_quarter)
 
+    def _meter_names(self) -> str:
+        return ", ".join(map(meter_name, self.meters))
+
+    def _f1_names(self) -> list[str]:
+        return [f"f1_{name.replace(' ', '_')}" for name in self.classes.names]
+
+    def using(self, values: Values) -> Self:
+        """The same modality with other values of keys that may change; a channel takes the place of all channels.
+
+        Raises ValueError for keys that encoding depends on, and for a metre that the model does not know.
+        """
+        other = super().using({"all_channels": False, **values} if "drum_channel" in values else values)
+        if values.get("meter") and other.learned:
+            _ = other.made_meter
+        return other
+
     # Files to clips -------------------------------------------------------------------------------------------
 
     @property
-    def reading(self) -> Reading:
-        """Everything that the clips of a file depend on."""
-        data = self.data
-        return Reading(
-            classes=self.classes,
-            steps_per_quarter=data.steps_per_quarter,
-            bars=data.bars,
-            hop=data.hop,
-            meter=data.meter_read,
-            channel=None if data.all_channels else data.drum_channel,
-            unique=data.unique,
-            split=self.split,
-            split_csv=Path(data.split_csv) if data.split_csv else None,
-            split_column=data.split_column,
-            valid_share=data.valid_share,
-            test_share=data.test_share,
-            seed=data.split_seed,
-        )
+    def source(self) -> MidiSource[Clip]:
+        """The MIDI files that are read, and how."""
+        return MidiSource(self.data, self._part, self.split)
+
+    @property
+    def _part(self) -> DrumPart:
+        return DrumPart(self.classes, None if self.data.all_channels else self.data.drum_channel)
+
+    @property
+    def splits_are_named(self) -> bool:
+        """Whether a table says the splits."""
+        return bool(self.data.split_csv)
+
+    def splits(self, sources: Sequence[Path]) -> Sequence[str | None]:
+        """The split of each MIDI file: that of the table, or one chosen by its content."""
+        return self.source.splits(sources)
 
     def files_of(self, source: Path) -> Sequence[Path]:
         """The MIDI files of a source; a zip counts as one. Raises ValueError when there are none."""
-        return list(dict.fromkeys(file.path for file in find([source])))
+        return self.source.files_of(source)
 
     def read(self, sources: Sequence[Path], report: Report) -> Iterator[Clip]:
         """The windows of all files in order; what becomes of every file and hit is counted in the report.
 
         Raises ValueError when there is nothing to read, and at the end when no window came out of it.
         """
-        return read_clips([Path(source) for source in sources], self.reading, report)
+        return self.source.read(sources, report)
 
-    def of_split(self, split: Split, sources: Sequence[Path]) -> "Drums | None":
-        """The same modality for one split of the files; None where that split would have no file."""
-        files, data = find([Path(source) for source in sources]), self.data
-        if data.split_csv:
-            parts: Sequence[str | None] = splits.by_table(files, Path(data.split_csv), data.split_column)
-        else:
-            parts = splits.by_content(files, data.valid_share, data.test_share, data.split_seed)
-        if split != "all" and split not in parts:
-            return None
-        other = copy.copy(self)
-        other.split = split
-        return other
+    def named(self, sources: Sequence[Path], report: Report) -> Iterator[Named]:
+        """The windows in metres that the model knows, by FILE#INDEX; a window starts every `data.hop` bars."""
+        return self.source.named(sources, report, self.meters)
 
-    @property
-    def splits_are_given(self) -> bool:
-        """Whether a table tells the splits."""
-        return bool(self.data.split_csv)
+    def find(self, word: str, report: Report) -> list[Named]:
+        """A MIDI file as a whole, or its window FILE#INDEX; hits of the file that are lost are counted.
 
-    def accept(self, given: "PrettyMIDI | Clip | Path | str") -> list[Clip]:
+        Raises ValueError when there is none, or in a metre that the model does not know.
+        """
+        return [find_song(self.source, word, self.meters, report)]
+
+    def accept(self, given: "PrettyMIDI | Clip | Song[Clip] | Path | str | list[Clip]") -> list[Clip]:
         """The clips of a PrettyMIDI object or a MIDI file, window after window; the last may be shorter.
 
         Raises ValueError when it is neither, has no drums, or a metre that the model does not know.
         """
-        if isinstance(given, Clip):
-            return [given]
+        if isinstance(given, Clip | list):
+            return super().accept(given)
+        if isinstance(given, Song):
+            return list(given.items)
         if isinstance(given, Path | str):
-            name, notes = str(given), self._notes_of(Path(given))
-        else:
-            from pretty_midi import PrettyMIDI
+            return items_of(self.source, notes_of(Path(given)), str(given), self.meters)
+        from pretty_midi import PrettyMIDI
 
-            if not isinstance(given, PrettyMIDI):
-                raise ValueError(f"a {type(given).__name__} is no MIDI; give a PrettyMIDI object or the path of a file")
-            from seqvae.modalities.midi.writing import from_midi
+        if not isinstance(given, PrettyMIDI):
+            raise ValueError(f"a {type(given).__name__} is no MIDI; give a PrettyMIDI object or the path of a file")
+        from seqvae.modalities.midi.given import from_midi
 
-            name, notes = "the PrettyMIDI object", from_midi(given)
-        reading = replace(self.reading, meter=None)
-        if (
-            reading.channel is not None
-            and WRITTEN_CHANNEL in notes.channel + 1
-            and reading.channel not in notes.channel + 1
-        ):
-            reading = replace(reading, channel=WRITTEN_CHANNEL)  # what the model wrote itself
-        clips = windows_of(notes, reading, name, filled=False)
-        for clip in clips:
-            self._check_meter(clip, name)
-        return clips
+        return items_of(self.source, from_midi(given), "the PrettyMIDI object", self.meters)
 
-    def _notes_of(self, path: Path) -> Notes:
-        """The notes of a file. Raises ValueError when it is no MIDI file."""
-        ((_, content),) = contents([MidiFile(path)])
-        if isinstance(content, Exception):
-            raise content
-        return parse(content, path)
+    def window_names(self, named: Named, count: int) -> list[str]:
+        """FILE#INDEX of each window of a whole file, or its bars where no window is counted from there."""
+        return list(named.item.names) if isinstance(named.item, Song) else super().window_names(named, count)
 
-    def _check_meter(self, clip: Clip, name: str) -> None:
-        if clip.meter not in self.meters:
-            known = few(f"{beats}/{unit}" for beats, unit in self.meters)
-            raise ValueError(
-                f"{name} is in {clip.meter[0]}/{clip.meter[1]}, and this model knows {known} only; give a clip in one "
-                "of these, or train with that metre"
-            )
+    # Clips to files -------------------------------------------------------------------------------------------
+
+    def as_long_as(self, item: Clip, other: Clip) -> Clip:
+        """The clip, filled up with silence to the length of the other where both have one metre."""
+        missing = max(0, len(other.hits) - len(item.hits)) if other.meter == item.meter else 0
+        return replace(item, hits=np.pad(item.hits, ((0, missing), (0, 0))))
+
+    def present(self, items: Sequence[Clip]) -> "PrettyMIDI":
+        """The clips one after another as MIDI, bar lines kept."""
+        return self._piece(items).midi
+
+    def write(
+        self,
+        pieces: Sequence[Sequence[Clip]],
+        arrangement: Arrangement = "set",
+        originals: Sequence[Sequence[Clip]] = (),
+    ) -> Sequence[Written]:
+        """The MIDI, WAV and PNG files of each piece, and of an interpolation or palette also as a whole."""
+        from seqvae.modalities.midi.output import files_of_pieces
+
+        return files_of_pieces([self._piece(clips) for clips in pieces], arrangement, self.data.written_formats)
+
+    def picture(self, pieces: Sequence[Sequence[Clip]], arrangement: Arrangement = "set") -> "Figure | None":
+        """The hits of the pieces, below each other or in a square."""
+        if not pieces:
+            return None
+        from seqvae.modalities.midi.pictures import together
+
+        return together([self._piece(clips) for clips in pieces], arrangement)
+
+    def _piece(self, clips: Sequence[Clip]) -> "Piece":
+        from seqvae.modalities.midi.piece import Piece
+
+        return Piece(clips, self.classes, self.data.bpm)
 
     # Clips to steps -------------------------------------------------------------------------------------------
 
@@ -208,9 +262,12 @@ class Drums:
             kits[clip.kit] += 1
             tempos.append(clip.bpm)
         if meters:
-            self._known = [meter for meter, _ in meters.most_common()]
-            kit = kits.most_common(1)[0][0]
-            self._typical = replace(self._typical, bpm=float(round(median(tempos))), kit=kit)
+            self.learned = {
+                "classes": json.loads(self.classes.to_json()),
+                "meters": [meter for meter, _ in meters.most_common()],
+                "bpm": float(round(median(tempos))),
+                "kit": kits.most_common(1)[0][0],
+            }
 
     def encode(self, item: Clip, report: Report) -> np.ndarray | None:
         """(T,) labels, bit i for class i, or (T, C) zeros and ones; what a clip lacks of a window is silence.
@@ -224,7 +281,7 @@ class Drums:
                 f"give up to {steps} steps at {self.data.steps_per_quarter} a quarter with {len(self.classes)} classes"
             )
         if self._known and item.meter not in self._known:
-            report.counts[f"windows in {item.meter[0]}/{item.meter[1]}, which the model does not know, left out"] += 1
+            report.count(f"in {meter_name(item.meter)}, which the model does not know, left out", 1, "windows")
             return None
         hits = item.hits if length == steps else np.pad(item.hits, ((0, steps - length), (0, 0)))
         if not self.combined:
@@ -242,14 +299,6 @@ class Drums:
 
         return augmented(batch, others, noise, len(self.classes), self.data)
 
-    def settle(self, batch: "Batch") -> "Batch":
-        """The same batch: evaluation sees all as it is."""
-        return batch
-
-    def label_of(self, item: Any) -> str | None:
-        """None: there are no classes of windows."""
-        return None
-
     def decode(self, x: np.ndarray, like: Clip | None = None) -> Clip:
         """The clip of an array, with the length, metre, tempo and kit of `like`.
 
@@ -258,29 +307,11 @@ class Drums:
         """
         hits = x.astype(bool) if x.ndim == 2 else (x[:, None] >> np.arange(len(self.classes)) & 1).astype(bool)
         if like is not None:
-            clip = replace(like, hits=hits[: len(like.hits)])
-        else:
-            known = (self.meter or self.meters[0], *self.meters)
-            meter = next((meter for meter in known if self._steps(meter) == len(x)), known[0])
-            clip = replace(self._typical, hits=hits, meter=meter, steps_per_quarter=self.data.steps_per_quarter)
-        return clip if self.bpm is None else replace(clip, bpm=self.bpm)
-
-    def as_long_as(self, item: Clip, other: Clip) -> Clip:
-        """The clip, filled up with silence to the length of the other where both have one metre."""
-        missing = max(0, len(other.hits) - len(item.hits)) if other.meter == item.meter else 0
-        return replace(item, hits=np.pad(item.hits, ((0, missing), (0, 0))))
-
-    def present(self, items: Sequence[Clip]) -> "PrettyMIDI":
-        """The clips one after another as MIDI, bar lines kept."""
-        from seqvae.modalities.midi.writing import to_midi
-
-        return to_midi(items, self.classes)
-
-    def write(self, given: "Sequence[PrettyMIDI | Clip]", folder: Path, arrangement: Arrangement = "set") -> list[Path]:
-        """Write each item as MIDI, WAV and a picture, and an interpolation or palette also as a whole."""
-        from seqvae.modalities.midi.output import write_items
-
-        return write_items(given, folder, arrangement, self.classes, self.data.steps_per_quarter)
+            return replace(like, hits=hits[: len(like.hits)])
+        known = (self.made_meter, *self.meters)
+        meter = next((meter for meter in known if self._steps(meter) == len(x)), known[0])
+        typical = {"bpm": self.learned["bpm"], "kit": self.learned["kit"]} if self.learned else {}
+        return Clip(hits, meter, self.data.steps_per_quarter, **typical)
 
     # The model ------------------------------------------------------------------------------------------------
 
@@ -319,44 +350,51 @@ class Drums:
 
         figures: dict[str, float | None] = {"exact_match": exact_match(truth, guess)}
         scores = f1([clip.hits for clip in truth], [clip.hits for clip in guess], len(self.classes))
-        names = (name.replace(" ", "_") for name in self.classes.names)
-        return figures | {f"f1_{name}": score for name, score in zip(names, scores, strict=True)}
+        return figures | dict(zip(self._f1_names(), scores, strict=True))
 
-    def size_bytes(self, item: Clip) -> None:
-        """None: bits per byte mean nothing here."""
+    def remarks(self, model: DrumModel, figures: Figures) -> list[str]:
+        """The classes that no item of the data hits, so that they have no F1."""
+        unused = [name.removeprefix("f1_") for name in self._f1_names() if figures.get(name) is None]
+        return [f"Never hit: {', '.join(unused)}."] if unused else []
+
+    def facts(self, lengths: np.ndarray) -> list[tuple[str, str]]:
+        """Windows, steps, classes and metres."""
+        names = self.classes.names
+        listed = ", ".join(names) if len(names) <= MOST_NAMED else self.data.classes
+        kind = f"one of {counted(self.outcomes, 'combinations')}" if self.combined else "each hit or not"
+        return [
+            ("items", f"{counted(len(lengths), 'windows')} of {counted(self.data.bars, 'bars')}"),
+            ("steps", f"{lengths.sum():,}, {self.data.steps_per_quarter} a quarter"),
+            ("classes", f"{len(names)} ({listed}), a step is {kind}"),
+            ("metres", self._meter_names()),
+        ]
 
     # What was learned -----------------------------------------------------------------------------------------
 
     def fingerprint(self) -> str:
         """sha256 in hex of everything that reading and encoding depend on."""
-        reading = asdict(replace(self.reading, split_csv=None))
-        table = Path(self.data.split_csv).read_bytes() if self.data.split_csv and self.split != "all" else b""
-        if self.split == "all":
-            for name in ("split_column", "valid_share", "test_share", "seed"):
-                del reading[name]
-        digest = hashlib.sha256(table).hexdigest()
-        content = json.dumps([reading, self.combined, sorted(self._known), digest], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
-
-    def save(self, folder: Path) -> list[Path]:
-        """Write class map, metres, tempo and kit into a folder; the path written."""
-        content = {
-            "classes": json.loads(self.classes.to_json()),
-            "meters": self.meters,
-            "bpm": self._typical.bpm,
-            "kit": self._typical.kit,
-        }
-        return [write_atomically(folder / LEARNED, (json.dumps(content, indent=1) + "\n").encode())]
+        data, table = self.data, b""
+        names = ["steps_per_quarter", "bars", "hop", "unique"]
+        reading = asdict(self._part) | {"meter": data.only_meter, "split": self.split, "split_csv": None}
+        if self.split != "all":
+            names += ["split_column", "valid_share", "test_share"]
+            reading["seed"] = data.split_seed
+            table = Path(data.split_csv).read_bytes() if data.split_csv else b""  # what it says, not where it is
+        reading |= {name: getattr(data, name) for name in names}
+        content = [reading, self.combined, sorted(self._known), hashlib.sha256(table).hexdigest()]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def load(self, folder: Path) -> None:
-        """Read them back. Raises ValueError when they are missing or damaged."""
-        path = folder / LEARNED
-        if not path.is_file():
-            raise ValueError(f"{folder} holds no {LEARNED}; restore the run from a copy")
-        content: dict[str, Any] = read_json(path)
+        """Read class map, metres, tempo and kit back. Raises ValueError when they are missing or damaged."""
+        super().load(folder)
+        path = folder / f"{self.name}.json"
         try:
-            self._classes = DrumClasses.from_json(json.dumps(content["classes"]), path)
-            self._known = [(int(beats), int(unit)) for beats, unit in content["meters"]]
-            self._typical = replace(self._typical, bpm=float(content["bpm"]), kit=int(content["kit"]))
+            self._classes = DrumClasses.from_json(json.dumps(self.learned["classes"]), path)
+            self.learned = {
+                "classes": self.learned["classes"],
+                "meters": [(int(beats), int(unit)) for beats, unit in self.learned["meters"]],
+                "bpm": float(self.learned["bpm"]),
+                "kit": int(self.learned["kit"]),
+            }
         except (KeyError, TypeError):
             raise ValueError(f"{path} is damaged; restore the run from a copy") from None

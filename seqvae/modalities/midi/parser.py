@@ -1,25 +1,32 @@
-"""The bytes of a MIDI file to its note-ons, metres and tempos in ticks, in bounded time and memory whatever they are.
+"""The bytes of a MIDI file to its notes, metres and tempos in ticks, in bounded time and memory whatever they are.
 
 Readers that pair note-ons with note-offs lose hits: those that are never closed, and those that one note-off closes
-together. Drums are the note-ons, so the events are read here, one by one.
+together. Here every note-on is a note, and `pairing` says where it ends.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
+from seqvae.modalities.midi.notes import Notes
+from seqvae.modalities.midi.pairing import KeyEvents, end_ticks
+
 MOST_BYTES = 2 << 20  # of a file; a million events, less than a second
-MOST_QUARTERS = 1 << 14  # from the start of a file to its last hit; more than two hours at 120 bpm
+MOST_QUARTERS = 1 << 14  # from the start of a file to its last note; more than two hours at 120 bpm
 MOST_CHANGES = 1 << 14  # of metre, tempo or program, each
 MOST_TRACKS = 1 << 16
 MOST_BEFORE_HEADER = 1 << 12  # bytes of a wrapper (RIFF, MacBinary) that may stand before the header
 FINEST_DENOMINATOR = 6  # as a power of two: bars of x/64
 DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # of system messages, which have no place in a file; the others have none
-# A note-on as one integer, so that sorting orders by tick, then by pitch: tick, pitch 7 bits, velocity 7, channel 4.
-TICK_SHIFT, PITCH_SHIFT, VELOCITY_SHIFT = 18, 11, 4
+BREAK = 0x100  # stands for the byte after the last, and is no byte
+# A note-on or note-off as one integer, so that sorting orders by tick, then by pitch: the tick, then 8 bits each of
+# pitch, velocity and status (bit 4: a note-on; the lowest four: the channel).
+TICK_SHIFT, PITCH_SHIFT, VELOCITY_SHIFT = 24, 16, 8
+NO_DATA_BYTE, ON = 0x80 << PITCH_SHIFT, 0x10
 
 
 class MidiError(ValueError):
@@ -34,24 +41,6 @@ class MidiError(ValueError):
         return MidiError, (self.path, self.reason)
 
 
-@dataclass
-class Notes:
-    """The note-ons of a file, each an entry of four arrays sorted by tick and then pitch, and what they stand in."""
-
-    ticks_per_quarter: int
-    tick: np.ndarray  # int64
-    pitch: np.ndarray
-    velocity: np.ndarray
-    channel: np.ndarray  # 0 to 15; drums are on 9
-    meters: list[tuple[int, int, int]] = field(default_factory=list)  # (tick, numerator, denominator), by tick
-    tempos: list[tuple[int, float]] = field(default_factory=list)  # (tick, quarters a minute), by tick
-    programs: dict[int, int] = field(default_factory=dict)  # channel: program at its first note
-    damage: str = ""  # why the file, or one of its tracks, was read only in part
-
-    def __len__(self) -> int:
-        return len(self.tick)
-
-
 class _BrokenTrack(Exception):
     """A track cannot be read any further."""
 
@@ -60,14 +49,15 @@ class _BrokenTrack(Exception):
 class _Events:
     """What the tracks of a file hold, in the order of reading."""
 
-    notes: list[int] = field(default_factory=list)  # packed, see TICK_SHIFT
+    keys: list[int] = field(default_factory=list)  # note-ons and note-offs, packed, see TICK_SHIFT
+    tracks: list[tuple[int, int]] = field(default_factory=list)  # (keys at its end, tick of its end)
     meters: list[tuple[int, int, int]] = field(default_factory=list)  # (tick, numerator, power of two)
     tempos: list[tuple[int, int]] = field(default_factory=list)  # (tick, microseconds a quarter)
     programs: list[tuple[int, int, int]] = field(default_factory=list)  # (tick, channel, program)
 
 
 def parse(data: bytes, path: Path | str) -> Notes:
-    """The note-ons of a MIDI file of format 0 or 1, RIFF wrappers included; `path` stands for it in errors.
+    """The notes of a MIDI file of format 0 or 1, RIFF wrappers included; `path` stands for it in errors.
 
     Wrong chunk lengths and numbers of tracks are repaired, and of a damaged track what stands before the damage is
     read. Raises MidiError when there is nothing to read.
@@ -75,22 +65,34 @@ def parse(data: bytes, path: Path | str) -> Notes:
     if len(data) > MOST_BYTES:
         raise MidiError(path, f"it is larger than {MOST_BYTES >> 20} MB")
     ticks_per_quarter, tracks = _tracks(data, path)
-    events, damage = _Events(), ""
+    events, damage, last = _Events(), "", MOST_QUARTERS * ticks_per_quarter
     for number, (start, end) in enumerate(tracks, 1):
-        first = len(events.notes)
+        first = len(events.keys)
         try:
             _read_track(data[start:end], events)
         except _BrokenTrack as broken:
             damage = damage or f"track {number} {broken}"
         except StopIteration:
             damage = damage or f"track {number} breaks off"
-        if len(events.notes) > first and events.notes[-1] >> TICK_SHIFT > MOST_QUARTERS * ticks_per_quarter:
-            raise MidiError(path, f"it has notes beyond its {MOST_QUARTERS}th quarter")
-    if damage and not events.notes:
+        if len(events.keys) > first and events.keys[-1] >> TICK_SHIFT > last:
+            _leave_out_beyond(last, first, events, path)
+    packed = np.fromiter(events.keys, np.int64, len(events.keys))
+    is_on = (packed & (NO_DATA_BYTE | ON) == ON) & (packed & 0xFF << VELOCITY_SHIFT != 0)
+    if damage and not is_on.any():
         raise MidiError(path, f"{damage} before any note")
     if max(len(events.meters), len(events.tempos), len(events.programs)) > MOST_CHANGES:
         raise MidiError(path, f"it changes metre, tempo or program more than {MOST_CHANGES} times")
-    return _notes(ticks_per_quarter, events, damage)
+    return _notes(ticks_per_quarter, events, packed, is_on, damage)
+
+
+def _leave_out_beyond(last: int, first: int, events: _Events, path: Path | str) -> None:
+    """Drop the note-offs of a track, from `first` on, beyond the last tick. Raises MidiError for a note-on there."""
+    kept = [key for key in events.keys[first:] if key >> TICK_SHIFT <= last]
+    beyond = events.keys[first + len(kept) :]
+    if any(key & ON and key & 0xFF << VELOCITY_SHIFT and not key & NO_DATA_BYTE for key in beyond):
+        raise MidiError(path, f"it has notes beyond its {MOST_QUARTERS}th quarter")
+    del events.keys[first + len(kept) :]
+    events.tracks[-1] = len(events.keys), last
 
 
 def _tracks(data: bytes, path: Path | str) -> tuple[int, list[tuple[int, int]]]:
@@ -139,48 +141,53 @@ def _read_track(track: bytes, events: _Events) -> None:
     Raises _BrokenTrack, or StopIteration where the bytes end in the middle of an event.
     """
     stream = iter(track)
-    following, add = stream.__next__, events.notes.append
-    tick = status = channel = 0
-    is_on = False
-    for delta in stream:
-        if delta > 127:
-            byte = following()
-            delta = (delta & 127) << 7 | byte & 127
+    following, add = stream.__next__, events.keys.append
+    tick = status = 0
+    try:
+        for delta, byte in zip(stream, chain(stream, (BREAK,)), strict=False):
+            if delta > 127:
+                if byte > 127:
+                    delta = _long_number(stream, delta, byte)
+                else:
+                    delta = (delta & 127) << 7 | byte
+                byte = following()
+            tick += delta
             if byte > 127:
-                delta = _long_number(stream, delta)
-        tick += delta
-        byte = following()
-        if byte > 127:
-            if byte >= 0xF0:
-                if _read_other(stream, byte, tick, events):
-                    return
-                continue
-            status, byte = byte, following()
-            is_on, channel = 0x90 <= status < 0xA0, status & 15
-        elif not status:
-            raise _BrokenTrack("starts with no event")
-        if is_on:
-            velocity = following()
-            if velocity and byte < 128:
-                velocity = velocity if velocity < 128 else 127
-                add(tick << TICK_SHIFT | byte << PITCH_SHIFT | velocity << VELOCITY_SHIFT | channel)
-        elif status < 0xC0 or status >= 0xE0:
-            following()
-        elif status < 0xD0:
-            events.programs.append((tick, channel, byte & 127))
+                if byte >= 0xF0:
+                    if _read_other(stream, byte, tick, events):
+                        return
+                    continue
+                status, byte = byte, following()
+            elif not status:
+                raise _BrokenTrack("starts with no event")
+            if status < 0xA0:
+                add(tick << TICK_SHIFT | (byte << PITCH_SHIFT | following() << VELOCITY_SHIFT | status))
+            elif status < 0xC0 or status >= 0xE0:
+                following()
+            elif status < 0xD0:
+                events.programs.append((tick, status & 15, byte & 127))
+    finally:
+        events.tracks.append((len(events.keys), tick))
 
 
-def _long_number(stream: Iterator[int], number: int) -> int:
-    """A variable-length number of more than two bytes, of which the first two gave `number`."""
-    for byte in islice(stream, 2):
+def _long_number(stream: Iterator[int], *first: int) -> int:
+    """A variable-length number of more than two bytes, of which these are the first."""
+    number = 0
+    for place, byte in enumerate(chain(first, stream)):
+        if byte == BREAK:
+            raise StopIteration
         number = number << 7 | byte & 127
         if byte < 128:
             return number
-    raise _BrokenTrack("holds a number of more than four bytes")
+        if place == 3:
+            raise _BrokenTrack("holds a number of more than four bytes")
+    raise StopIteration
 
 
 def _read_other(stream: Iterator[int], status: int, tick: int, events: _Events) -> bool:
     """Read a meta event or pass over a system message; whether it ends the track."""
+    if status == BREAK:
+        raise StopIteration
     if status not in (0xF0, 0xF7, 0xFF):
         for _ in range(DATA_BYTES.get(status, 0)):
             next(stream)
@@ -190,10 +197,7 @@ def _read_other(stream: Iterator[int], status: int, tick: int, events: _Events) 
         return True
     size = next(stream)
     if size > 127:
-        byte = next(stream)
-        size = (size & 127) << 7 | byte & 127
-        if byte > 127:
-            size = _long_number(stream, size)
+        size = _long_number(stream, size)
     content = bytes(islice(stream, size))
     if len(content) < size:
         raise _BrokenTrack("breaks off")
@@ -204,26 +208,59 @@ def _read_other(stream: Iterator[int], status: int, tick: int, events: _Events) 
     return False
 
 
-def _notes(ticks_per_quarter: int, events: _Events, damage: str) -> Notes:
+def _notes(ticks_per_quarter: int, events: _Events, packed: np.ndarray, is_on: np.ndarray, damage: str) -> Notes:
     """Sorted arrays of the events of all tracks. Metres and tempos that mean nothing are left out."""
-    packed = np.array(events.notes, dtype=np.int64)
-    packed.sort()
-    tick, channel = packed >> TICK_SHIFT, packed & 15
-    first_notes = {on: tick[np.argmax(channel == on)] for on in set(channel.tolist())}
-    programs: dict[int, int] = {}
-    for change, on, program in sorted(events.programs, key=lambda event: event[0]):
-        if on not in programs or change <= first_notes.get(on, -1):
-            programs[on] = program
+    notes = packed[is_on]
+    notes.sort()
+    tick, channel = notes >> TICK_SHIFT, notes & 15
+    changes = sorted(events.programs, key=lambda event: event[0])
     meters = sorted(events.meters, key=lambda event: event[0])
     tempos = sorted(events.tempos, key=lambda event: event[0])
     return Notes(
         ticks_per_quarter=ticks_per_quarter,
         tick=tick,
-        pitch=packed >> PITCH_SHIFT & 127,
-        velocity=packed >> VELOCITY_SHIFT & 127,
+        pitch=notes >> PITCH_SHIFT & 127,
+        velocity=np.minimum(notes >> VELOCITY_SHIFT & 255, 127),
         channel=channel,
         meters=[(at, count, 1 << power) for at, count, power in meters if count and power <= FINEST_DENOMINATOR],
         tempos=[(at, 60e6 / micros) for at, micros in tempos if micros],
-        programs=programs,
+        programs=_first_programs(changes, tick, channel),
         damage=damage,
+        ends=partial(_ends, packed, is_on, events.tracks, MOST_QUARTERS * ticks_per_quarter),
+        programs_of_notes=partial(_programs_of_notes, changes, tick, channel),
     )
+
+
+def _first_programs(changes: list[tuple[int, int, int]], tick: np.ndarray, channel: np.ndarray) -> dict[int, int]:
+    """The program of each channel at its first note; a change at its very tick counts."""
+    programs: dict[int, int] = {}
+    first_notes: dict[int, int] = {}
+    for at, on, program in changes:
+        if on not in programs:
+            of_channel = channel == on
+            first_notes[on] = int(tick[np.argmax(of_channel)]) if of_channel.any() else -1
+        if on not in programs or at <= first_notes[on]:
+            programs[on] = program
+    return programs
+
+
+def _programs_of_notes(changes: list[tuple[int, int, int]], tick: np.ndarray, channel: np.ndarray) -> np.ndarray:
+    """The program of each note, (N,) int64: the last of its channel up to its very tick, 0 before any."""
+    programs = np.zeros_like(tick)
+    for on in {change[1] for change in changes}:
+        of_channel = channel == on
+        at, values = zip(*((at, program) for at, its, program in changes if its == on), strict=True)
+        place = np.searchsorted(np.array(at), tick[of_channel], side="right")
+        programs[of_channel] = np.array((0, *values))[place]
+    return programs
+
+
+def _ends(packed: np.ndarray, is_on: np.ndarray, tracks: list[tuple[int, int]], most: int) -> np.ndarray:
+    """The ticks at which the notes end, `most` at the latest, in the order of the sorted notes, (N,) int64."""
+    counts, last = np.array(tracks, dtype=np.int64).reshape(-1, 2).T
+    last = np.minimum(last, most)
+    track = np.repeat(np.arange(len(counts)), np.diff(counts, prepend=0))
+    key = track << 11 | (packed & 15) << 7 | packed >> PITCH_SHIFT & 127
+    whole = packed & NO_DATA_BYTE == 0  # no key is struck or released by a byte that is no data byte
+    ends = end_ticks(KeyEvents((packed >> TICK_SHIFT)[whole], key[whole], is_on[whole], last[track[whole]]))
+    return ends[np.argsort(packed[is_on], kind="stable")]

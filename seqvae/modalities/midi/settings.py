@@ -1,25 +1,22 @@
-"""The configuration keys of drums: how MIDI files are read and turned into steps, and the model of these."""
+"""The configuration keys: of all that is made of MIDI files, of drums, and of the model of drums."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from seqvae.config import few, key
+from seqvae.config import Values, few, key
 from seqvae.modalities.midi import classes
-from seqvae.modalities.midi.clip import Meter, steps_per_bar
 from seqvae.modalities.midi.grid import GRIDS
+from seqvae.modalities.midi.meters import Meter, parse_meter, steps_per_bar
+from seqvae.modalities.midi.notes import DRUM_CHANNEL
 from seqvae.nets.sizes import SequenceModel
 
-# What may change when a model goes on with other files.
-READING_KEYS = frozenset(
-    {"hop", "drum_channel", "all_channels", "unique", "mix", "drop", "rotate", "split_csv", "split_column",
-     "valid_share", "test_share", "split_seed"}
-)  # fmt: skip
+FORMATS = ("mid", "wav", "png")
 LEAST_STEPS = 800  # of a folder of few files, whose epochs are short
 # 48 bits of free KL and a beta of 0.2 are MusicVAE's: codes tell grooves apart, and the prior can be sampled. Weights
 # shared by classes, positions and windows that borrow from others make the most of a folder of some hundred files.
-DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+DEFAULTS: Mapping[str, Values] = {
     "data": {"mix": 0.3, "drop": 0.1},
     "model": {
         "latent": 64, "embedding": 96, "shared_classes": True, "position": 32, "decoder_layers": 2, "scale": "softplus",
@@ -34,53 +31,104 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class DrumData:
-    """How MIDI files are read and turned into steps."""
+class MidiData:
+    """How MIDI files are read, laid on a grid, cut into windows and split, and how pieces are written."""
 
-    classes: str = key("gm", "drum classes: gm (General MIDI, 9), roland (9), pitch (63), or a JSON file of your own")
-    steps: Literal["auto", "combinations", "classes"] = key(
-        "auto", "a step is one of the combinations of classes (auto: of up to 9), or each class is hit or not"
-    )
     steps_per_quarter: int = key(4, "the grid: 4, 8, 12 or 24 steps a quarter")
     bars: int = key(2, "bars of a window", least=1)
-    hop: int = key(1, "bars from the start of one window to that of the next", least=1)
-    meter: str = key("", "read this metre only, such as 4/4; empty: whatever the files say")
-    drum_channel: int = key(10, "the MIDI channel of the drums, counted from 1", least=1, below=17)
-    all_channels: bool = key(False, "take the notes of all channels for drums")
-    unique: bool = key(False, "drop windows that stand in the corpus before")
-    mix: float = key(0.0, "share of training windows that take some of their drums from other windows", least=0, most=1)
-    drop: float = key(0.0, "share of training windows that lose some of their hits or drums", least=0, most=1)
-    rotate: float = key(0.0, "share of training windows that are rotated by some beats", least=0, most=1)
-    split_csv: str = key("", "a CSV file that tells each file's split, such as the Groove MIDI Dataset's info.csv")
-    split_column: str = key("split", "the column of that file with train, valid and test")
-    valid_share: float = key(0.05, "share of the files held out for validation", least=0, below=1)
-    test_share: float = key(0.05, "share of the files held out for testing", least=0, below=1)
-    split_seed: int = key(0, "seed of the choice of held-out files", least=0, below=2**63)
+    hop: int = key(1, "bars from the start of one window to that of the next", least=1, use="training")
+    meter: str = key(
+        "",
+        "this metre only, such as 4/4; empty: whatever the files say, and what is made of codes alone in the usual one",
+        use=("choosing", "making"),
+    )
+    unique: bool = key(False, "drop windows that stand in the corpus before", use="training")
+    split_csv: str = key(
+        "",
+        "a CSV file that says which split each file is of, such as the Groove MIDI Dataset's info.csv",
+        use="splitting",
+    )
+    split_column: str = key("split", "the column of that file with train, valid and test", use="training")
+    valid_share: float = key(0.05, "share of the files held out for validation", least=0, below=1, use="training")
+    test_share: float = key(0.05, "share of the files held out for testing", least=0, below=1, use="training")
+    split_seed: int = key(0, "seed of the choice of held-out files", least=0, below=2**63, use="training")
+    bpm: float | None = key(
+        None, "tempo of what is written; none: the input's, or the usual one", least=4, most=1000, use="writing"
+    )
+    formats: str = key(",".join(FORMATS), "files that are written: some of mid, wav and png", use="writing")
 
     def __post_init__(self) -> None:
         if self.steps_per_quarter not in GRIDS:
             raise ValueError(
                 f"data.steps_per_quarter={self.steps_per_quarter} is not possible; choose {few(map(str, GRIDS))}"
             )
-        if self.meter_read is not None:
-            steps_per_bar(self.meter_read, self.steps_per_quarter)
-        for name in ("split_csv",) + (() if self.classes in classes.MAPS else ("classes",)):
-            path = getattr(self, name)  # a run remembers where the file was, whatever folder it is used from
-            object.__setattr__(self, name, str(Path(path).resolve()) if path and Path(path).exists() else path)
+        if self.only_meter is not None:
+            steps_per_bar(self.only_meter, self.steps_per_quarter)
+        if min(self.valid_share, self.test_share) < 0 or self.valid_share + self.test_share >= 1:
+            raise ValueError(
+                f"shares of {self.valid_share} for validation and {self.test_share} for testing; neither may be "
+                "negative, and something must be left for training"
+            )
+        for word in self.written_formats:
+            if word not in FORMATS:
+                raise ValueError(
+                    f"data.formats={self.formats} is not possible; choose among {', '.join(FORMATS)}, with commas "
+                    "between them"
+                )
+        _keep_place(self, "split_csv")
 
     @property
-    def meter_read(self) -> Meter | None:
-        """The only metre that is read; None for all. Raises ValueError when it is no metre."""
+    def only_meter(self) -> Meter | None:
+        """The only metre that is read or made; None for all. Raises ValueError when it is no metre."""
         if not self.meter:
             return None
-        numerator, _, denominator = self.meter.partition("/")
-        try:
-            meter = int(numerator), int(denominator)
-        except ValueError:
-            meter = 0, 0
-        if min(meter) < 1 or meter[1] & (meter[1] - 1):
+        meter = parse_meter(self.meter)
+        if meter is None:
             raise ValueError(f"data.meter={self.meter} is not possible; write beats/unit, such as 4/4 or 6/8")
         return meter
+
+    @property
+    def written_formats(self) -> tuple[str, ...]:
+        """The endings of the files that are written, in order."""
+        return tuple(dict.fromkeys(word.strip().lower() for word in self.formats.split(",")))
+
+
+@dataclass(frozen=True)
+class DrumData(MidiData):
+    """How the drums of MIDI files are read and turned into steps."""
+
+    classes: str = key("gm", "drum classes: gm (General MIDI, 9), roland (9), pitch (63), or a JSON file of your own")
+    steps: Literal["auto", "combinations", "classes"] = key(
+        "auto", "a step is one of the combinations of classes (auto: of up to 9), or each class is hit or not"
+    )
+    drum_channel: int = key(
+        DRUM_CHANNEL + 1, "the MIDI channel of the drums, counted from 1", least=1, below=17, use="reading"
+    )
+    all_channels: bool = key(False, "take the notes of all channels for drums", use="reading")
+    mix: float = key(
+        0.0,
+        "share of training windows that take some of their drums from other windows",
+        least=0,
+        most=1,
+        use="training",
+    )
+    drop: float = key(
+        0.0, "share of training windows that lose some of their hits or drums", least=0, most=1, use="training"
+    )
+    rotate: float = key(
+        0.0, "share of training windows that are rotated by some beats", least=0, most=1, use="training"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.classes not in classes.MAPS:
+            _keep_place(self, "classes")
+
+
+def _keep_place(data: MidiData, name: str) -> None:
+    """Make the path of a file whole: a run remembers where it was, whatever folder it is used from."""
+    path = getattr(data, name)
+    object.__setattr__(data, name, str(Path(path).resolve()) if path and Path(path).exists() else path)
 
 
 @dataclass(frozen=True)

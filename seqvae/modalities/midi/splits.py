@@ -1,4 +1,4 @@
-"""Which files are for training, validation and testing, and how many windows two parts have in common."""
+"""Which files are for training, validation and testing: by a table, or else by what they hold."""
 
 import csv
 import hashlib
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqvae.config import few, nearest
-from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.settings import MidiData
 from seqvae.modalities.midi.sources import SUFFIXES, MidiFile, contents
 
 SPLITS = ("all", "train", "valid", "test")
@@ -14,6 +14,13 @@ MEANING = {"train": "train", "training": "train", "test": "test", "eval": "test"
     ("valid", "validation", "val", "dev", "development"), "valid"
 )
 DELIMITERS = ",;\t"
+
+
+def splits_of(files: Sequence[MidiFile], data: MidiData) -> list[str | None]:
+    """The split of each file, as the settings say. Raises ValueError for a table that splits nothing."""
+    if data.split_csv:
+        return by_table(files, Path(data.split_csv), data.split_column)
+    return [*by_content(files, data.valid_share, data.test_share, data.split_seed)]
 
 
 def by_content(files: Sequence[MidiFile], valid_share: float, test_share: float, seed: int) -> list[str]:
@@ -99,9 +106,3 @@ def _endings(file: MidiFile) -> list[str]:
     """The path of a file without its first folder, without its first two, ..., the longest first."""
     parts = file.parts
     return [parts[0] + "/".join(parts[1:])] + ["/".join(parts[start:]) for start in range(1, len(parts))]
-
-
-def key(clip: Clip) -> bytes:
-    """A digest of the hits and the metre of a clip; tempo and kit play no part."""
-    shape = repr((clip.hits.shape, clip.meter, clip.steps_per_quarter)).encode()
-    return hashlib.blake2b(clip.hits.tobytes() + shape, digest_size=16).digest()

@@ -38,7 +38,7 @@ def _lines(source: Path, encoding: str, report: Report) -> Iterator[str]:
                 yield line
             else:
                 dropped += 1
-                report.counts["empty lines dropped"] += 1
+                report.count("empty lines dropped")
     _check_found(source, found, dropped)
 
 
@@ -61,6 +61,15 @@ def _paragraphs(source: Path, encoding: str, report: Report) -> Iterator[str]:
     _check_found(source, found, blank)
 
 
+def of_stream(file: BinaryIO, name: str, encoding: str, report: Report) -> Iterator[str]:
+    """The lines of an open file that are not blank; others are counted. Raises ValueError as `decoded_lines`."""
+    for line in decoded_lines(file, name, encoding, report):
+        if line.strip():
+            yield line
+        else:
+            report.count("empty lines dropped")
+
+
 def decoded_lines(file: BinaryIO, name: str, encoding: str, report: Report) -> Iterator[str]:
     """The lines of a file without their ends; what follows the last line end is a line unless it is empty.
 
@@ -71,7 +80,7 @@ def decoded_lines(file: BinaryIO, name: str, encoding: str, report: Report) -> I
     for text in _decoded_chunks(file, name, encoding):
         if line == 1 and pending == [""] and text.startswith(BYTE_ORDER_MARK):
             text = text[1:]
-            report.counts["byte order marks dropped"] += 1
+            report.count("byte order marks dropped")
         *complete, rest = text.split("\n")
         if complete:
             complete[0] = "".join(pending) + complete[0]

@@ -160,7 +160,7 @@ def _training_error(kind: str, vocabulary_size: int, message: str) -> ValueError
 def _sample(items: Iterable[str], most_bytes: int) -> list[str]:
     """The whole corpus, or an even choice of its examples that is the same each time and holds at most `most_bytes`.
 
-    Each time the bytes run over, about half of the examples are given up: those whose place in the corpus, multiplied
+    Each time the bytes run over, about half of the examples are dropped: those whose place in the corpus, multiplied
     by the golden ratio, has its fractional part in the upper half of what is kept.
     """
     kept: list[tuple[int, int, str]] = []  # (the fractional part in units of 2^-64, bytes, text)

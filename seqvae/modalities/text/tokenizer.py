@@ -18,7 +18,7 @@ DESCRIPTION_FILE = "tokenizer.json"
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """Text to token ids and back. `END` is not written by `encode` and must not be given to `decode`."""
+    """Text to token ids and back. `END` is not written by `encode` and must not be passed to `decode`."""
 
     kind: str
 

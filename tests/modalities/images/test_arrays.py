@@ -33,7 +33,7 @@ def test_arrays_are_found_by_their_names(names: tuple[str, ...], compressed: boo
     arrays = dict(zip(names, (TRAIN, labels[0], TEST, labels[1]), strict=True))
     path = saved(tmp_path, compressed, **arrays)
     other = "valid" if "X_val" in names else "test"
-    assert splits_of([path]) == {"train", other}
+    assert set(splits_of([path])) - {None} == {"train", other}
     pictures, _ = read(path, Reading(split="train"))
     assert np.array_equal([picture.pixels[:, :, 0] for picture in pictures], TRAIN)
     assert [picture.label for picture in pictures] == list("012345")
@@ -43,22 +43,22 @@ def test_arrays_are_found_by_their_names(names: tuple[str, ...], compressed: boo
     stacked = pictures_of(path, Reading(), (5, 4, 1))
     assert len(stacked) == 8
     named = list(named_pictures([path, path], Reading(split=other), (5, 4, 1), Report()))
-    assert [name.removeprefix(f"{path}#") for name, _, _ in named] == ["6", "7", "6", "7"]
-    assert all(picture == stacked[int(name.rpartition("#")[2])] for name, _, picture in named)
+    assert [one.name.removeprefix(f"{path}#") for one in named] == ["6", "7", "6", "7"]
+    assert all(one.item == stacked[int(one.name.rpartition("#")[2])] for one in named)
     assert [stacked[5], stacked[6], stacked[-1]] == [pictures[5], pictures[6], pictures[7]]
 
 
 @pytest.mark.parametrize("arrays", [{"images": TRAIN}, {"x": TRAIN}, {"X": TRAIN}, {"anything": TRAIN}])
 def test_arrays_without_a_split_tell_of_none(arrays: dict[str, np.ndarray], tmp_path: Path) -> None:
     path = saved(tmp_path, **arrays)
-    assert splits_of([path]) == set()
+    assert not any(splits_of([path]))
     assert np.array_equal([picture.pixels[:, :, 0] for picture in read(path)[0]], TRAIN)
 
 
 def test_the_name_of_the_file_may_tell_the_split(tmp_path: Path) -> None:
     for name in ("kana-train.npz", "kana-test.npz"):
         np.savez(tmp_path / name, TRAIN if "train" in name else TEST)
-    assert splits_of([tmp_path]) == {"train", "test"}
+    assert set(splits_of([tmp_path])) - {None} == {"train", "test"}
     assert len(read(tmp_path, Reading(split="test"))[0]) == 2
 
 

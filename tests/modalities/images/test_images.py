@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from seqvae.config import from_dict
+from seqvae.files import store
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.images.images import IMAGES_OF_MEAN, LEARNED, Images
 from seqvae.modalities.images.picture import Picture
@@ -116,15 +117,20 @@ def test_what_users_get_back_has_no_axis_for_a_single_channel() -> None:
     assert (x.shape, x.dtype) == ((1, 6, 4, 1), np.uint8)
 
 
+def write(modality: Images, images: list[np.ndarray], folder: Path) -> list[Path]:
+    written = modality.write([modality.accept(image) for image in images])
+    return [store(folder, file.name, file.content()) for result in written for file in result.files]
+
+
 def test_pictures_are_written_losslessly_and_with_a_sheet_of_all(tmp_path: Path) -> None:
     from PIL import Image
 
     images = fitted(RGB)
-    paths = images.write(list(RGB), tmp_path / "out", "set")
+    paths = write(images, list(RGB), tmp_path / "out")
     assert [path.name for path in paths] == ["000.png", "001.png", "002.png", "003.png", "004.png", "images.png"]
     for path, pixels in zip(paths[:-1], RGB, strict=True):
         assert np.array_equal(np.asarray(Image.open(path)), pixels)
-    (single,) = fitted(GREY).write([GREY[0, :, :, 0]], tmp_path / "one")
+    (single,) = write(fitted(GREY), [GREY[0, :, :, 0]], tmp_path / "one")
     with Image.open(single) as image:
         assert image.mode == "L"
         assert np.array_equal(np.asarray(image), GREY[0, :, :, 0])

@@ -1,5 +1,6 @@
 """Where images are written, and what their sheets show."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +8,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seqvae.files import store
 from seqvae.modalities.images import output
-from seqvae.modalities.images.output import paths_of, write_images
+from seqvae.modalities.images.output import files_of_images
 from seqvae.view import pictures
 from tests.modalities.images.made import stack
 
 
-def names(*arguments: Any, **named: Any) -> list[str]:
-    return [path.name for path in paths_of(arguments[0], Path("out"), *arguments[1:], **named)]
+def names(count: int, arrangement: Any, has_originals: bool = False) -> list[str]:
+    images = [np.zeros((1, 1, 1), np.uint8)] * count
+    written = files_of_images(images, arrangement, images if has_originals else ())
+    return [file.name for result in written for file in result.files]
+
+
+def write_images(images: Sequence[np.ndarray], folder: Path, arrangement: Any, originals: Any = ()) -> list[Path]:
+    written = files_of_images(images, arrangement, originals)
+    return [store(folder, file.name, file.content()) for result in written for file in result.files]
 
 
 def test_there_is_a_file_for_each_image_and_a_sheet_where_there_is_something_to_compare() -> None:
@@ -28,7 +37,6 @@ def test_there_is_a_file_for_each_image_and_a_sheet_where_there_is_something_to_
     assert (many[0], many[-2]) == ("0000.png", "1000.png")
     assert names(1000, "set")[-2] == "999.png"
     assert sorted(many[:-1]) == many[:-1]
-    assert all(path.parent == Path("out") for path in paths_of(3, Path("out"), "set"))
 
 
 @pytest.fixture
@@ -59,8 +67,7 @@ def test_a_sheet_shows_all_images_as_they_are_arranged(
     arrangement: Any, originals: bool, expected: Any, shown: list[tuple[str, Any]], tmp_path: Path
 ) -> None:
     images = list(stack(9, 4, 3, 1))
-    paths = paths_of(9, tmp_path / "deep" / "out", arrangement, originals)
-    write_images(images, paths, arrangement, images[::-1] if originals else ())
+    paths = write_images(images, tmp_path / "deep" / "out", arrangement, images[::-1] if originals else ())
     assert shown == [expected]
     for path, pixels in zip(paths[:-1], images, strict=True):
         assert np.array_equal(np.asarray(Image.open(path)), pixels[:, :, 0])
@@ -75,20 +82,20 @@ def test_a_sheet_of_very_many_images_shows_the_first(
     assert output.MOST_ON_SHEET == 1024
     monkeypatch.setattr(output, "MOST_ON_SHEET", 5)
     images = list(stack(9, 4, 3, 3))
-    write_images(images, paths_of(9, tmp_path, "set"), "set")
+    write_images(images, tmp_path, "set")
     assert shown == [("image_grid", (5, None))]
     assert len(list(tmp_path.iterdir())) == 10
 
 
 def test_a_large_square_is_drawn_whole_and_a_long_way_in_rows(shown: list[tuple[str, Any]], tmp_path: Path) -> None:
     images = list(stack(33 * 33, 2, 2, 1))
-    write_images(images, paths_of(len(images), tmp_path / "square", "grid"), "grid")
-    write_images(images[:17], paths_of(17, tmp_path / "way", "path"), "path")
-    write_images(images[:16], paths_of(16, tmp_path / "short", "path"), "path")
+    write_images(images, tmp_path / "square", "grid")
+    write_images(images[:17], tmp_path / "way", "path")
+    write_images(images[:16], tmp_path / "short", "path")
     assert shown[:2] == [("image_grid", (33 * 33, 33)), ("image_grid", (17, 16))]
     assert shown[2][0] == "strip"
 
 
 def test_images_of_one_pixel_are_written(tmp_path: Path) -> None:
-    write_images([np.full((1, 1, 1), 7, np.uint8)] * 2, paths_of(2, tmp_path, "path"), "path")
+    write_images([np.full((1, 1, 1), 7, np.uint8)] * 2, tmp_path, "path")
     assert np.asarray(Image.open(tmp_path / "001.png")).tolist() == [[7]]

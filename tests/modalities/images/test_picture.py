@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqvae.modalities.images.given import as_pixels
 from seqvae.modalities.images.picture import Picture
+from seqvae.modalities.images.pixels import as_pixels
 from tests.modalities.images.made import stack
 
 GREY = stack(1, 5, 4)[0]

@@ -7,28 +7,57 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqvae.modalities.base import Report
+from seqvae.modalities.base import Report, Split
+from seqvae.modalities.midi.classes import GENERAL_MIDI, DrumClasses
 from seqvae.modalities.midi.clip import Clip
-from seqvae.modalities.midi.reading import Reading, read_clips
+from seqvae.modalities.midi.hits import DrumPart
+from seqvae.modalities.midi.notes import Notes
+from seqvae.modalities.midi.reading import MidiSource
+from seqvae.modalities.midi.score import score_of
+from seqvae.modalities.midi.settings import DrumData
+from seqvae.modalities.midi.windows import pieces
 from tests.modalities.midi.smf import hits, midi
 
 BAR = 1920
-DEFAULT = Reading()
+
+
+def source_of(classes: DrumClasses = GENERAL_MIDI, split: Split = "all", **settings: object) -> MidiSource[Clip]:
+    """The source of drums of these classes, and of a split, with these settings."""
+    data = DrumData(**settings)  # type: ignore[arg-type]
+    return MidiSource(data, DrumPart(classes, None if data.all_channels else data.drum_channel), split)
+
+
+DEFAULT = source_of()
+
+
+def counts_of(report: Report) -> dict[str, int]:
+    """What was counted, as `GROUP WHAT: DETAIL`."""
+    counts = {}
+    for group, members in report.counts.items():
+        for what, number in members.items():
+            for detail, part in report.details.get((group, what), {"": number}).items():
+                counts[f"{group} {what}{': ' * bool(detail)}{detail}".strip()] = part
+    return counts
 
 
 def read(
-    source: Path | Sequence[Path], reading: Reading = DEFAULT, processes: int | None = None
+    path: Path | Sequence[Path], source: MidiSource[Clip] = DEFAULT, processes: int | None = None
 ) -> tuple[list[Clip], dict[str, int]]:
-    """The clips of a source, and what was counted."""
+    """The clips of a path, and what was counted."""
     report = Report()
-    clips = list(read_clips([source] if isinstance(source, Path) else source, reading, report, processes))
-    return clips, dict(report.counts)
+    clips = list(source.read([path] if isinstance(path, Path) else path, report, processes))
+    return clips, counts_of(report)
 
 
-def refusal(source: Path | Sequence[Path], reading: Reading = DEFAULT) -> str:
-    """The sentence with which reading a source is refused."""
+def cut(notes: Notes, source: MidiSource[Clip] = DEFAULT, name: str = "the file") -> list[Clip]:
+    """A whole piece in windows, one after another."""
+    return pieces(score_of(source, notes, name).stretches, source.data.bars)
+
+
+def refusal(path: Path | Sequence[Path], source: MidiSource[Clip] = DEFAULT) -> str:
+    """The sentence with which reading a path is refused."""
     with pytest.raises(ValueError) as caught:
-        read(source, reading)
+        read(path, source)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -75,6 +104,6 @@ def check_accounts(counts: dict[str, int], windows: int) -> None:
         counts["hits on the grid"]
         + counts.get("hits lost to the grid", 0)
         + counts.get("hits outside of windows", 0)
-        + total("hits of pitch ")
+        + total("hits of pitches that no class holds: ")
     )
     assert windows == counts["windows found"] - counts.get("repeated windows dropped", 0)

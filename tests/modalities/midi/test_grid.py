@@ -1,6 +1,8 @@
 """Note-ons to bars on a grid: rounding, metres, tempos, windows, and the identity of grids."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -8,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI, MAPS, PITCHES, DrumClasses
-from seqvae.modalities.midi.clip import Meter, steps_per_bar
-from seqvae.modalities.midi.grid import GRIDS, Layout, Segment, layout
-from seqvae.modalities.midi.parser import Notes
+from seqvae.modalities.midi.grid import GRIDS
+from seqvae.modalities.midi.grid import layout as lay_out
+from seqvae.modalities.midi.hits import DrumBars, DrumPart
+from seqvae.modalities.midi.meters import Meter, steps_per_bar
+from seqvae.modalities.midi.notes import Notes
+from seqvae.modalities.midi.windows import count_in_windows, windows
+from seqvae.modalities.midi.windows import pieces as pieces_of
 
 BAR = 1920
 THREE = DrumClasses(("kick", "snare", "hat"), ((36, 35), (38,), (42,)))
@@ -22,12 +28,30 @@ def notes(at: Sequence[tuple[int, int]], ticks_per_quarter: int = 480, channel: 
     return Notes(ticks_per_quarter, tick, pitch, np.full_like(tick, 100), np.full_like(tick, channel), **others)  # type: ignore[arg-type]
 
 
-def cells(segment: Segment) -> list[tuple[int, int]]:
+@dataclass
+class Placed:
+    """The hits of a file in bars."""
+
+    segments: list[DrumBars]
+    found: int
+    unmapped: Counter[int]
+    misfits: Counter[Meter]
+
+
+def layout(read: Notes, classes: DrumClasses, steps_per_quarter: int = 4, channel: int | None = 9) -> Placed:
+    """The hits of a channel, counted from 0, or of all channels, on a grid."""
+    part = DrumPart(classes, None if channel is None else channel + 1)
+    taken = part.take(read)
+    placed = lay_out(read, taken.places, steps_per_quarter)
+    return Placed([part.lay(segment) for segment in placed.segments], taken.found, taken.unheld, placed.misfits)
+
+
+def cells(segment: DrumBars) -> list[tuple[int, int]]:
     """(step, class) of the hits."""
     return [(int(step), int(index)) for step, index in np.argwhere(segment.hits)]
 
 
-def bars(placed: Layout) -> list[tuple[Meter, int]]:
+def bars(placed: Placed) -> list[tuple[Meter, int]]:
     return [(segment.meter, segment.bars) for segment in placed.segments]
 
 
@@ -64,8 +88,8 @@ def test_hits_of_one_class_on_one_step_share_a_cell_and_are_counted_by_bar() -> 
     placed = layout(notes([(0, 35), (10, 36), (20, 36), (30, 38), (1920, 42)]), THREE)
     assert cells(placed.segments[0]) == [(0, 0), (0, 1), (16, 2)]
     assert placed.segments[0].onsets.tolist() == [4, 1]
-    assert placed.segments[0].in_windows(1, 1) == (5, 3)
-    assert placed.segments[0].in_windows(1, 2) == (4, 2)  # the second bar stands in no window
+    assert count_in_windows(placed.segments[0], 1, 1) == (5, 3)
+    assert count_in_windows(placed.segments[0], 1, 2) == (4, 2)  # the second bar stands in no window
 
 
 def test_only_the_channel_asked_for_counts_and_all_count_without_one() -> None:
@@ -147,17 +171,17 @@ def test_changes_of_tempo_move_no_hit_and_windows_carry_the_tempo_they_start_wit
     at = [(0, 36), (1920, 38), (3840, 42)]
     placed = layout(notes(at, tempos=[(500, 90.0), (1920, 150.0), (3841, 60.0)]), THREE)
     assert cells(placed.segments[0]) == cells(layout(notes(at), THREE).segments[0])
-    assert [clip.bpm for clip in placed.segments[0].windows(1, 1)] == [120.0, 150.0, 150.0]
-    assert [clip.bpm for clip in layout(notes(at), THREE).segments[0].windows(1, 1)] == [120.0] * 3
+    assert [clip.bpm for clip in windows(placed.segments[0], 1, 1)] == [120.0, 150.0, 150.0]
+    assert [clip.bpm for clip in windows(layout(notes(at), THREE).segments[0], 1, 1)] == [120.0] * 3
 
 
 def test_windows_carry_the_kit_of_the_channel() -> None:
     read = notes([(0, 36)], programs={9: 25, 0: 3})
-    assert [clip.kit for clip in layout(read, THREE).segments[0].windows(1, 1)] == [25]
-    assert [clip.kit for clip in layout(read, THREE, channel=None).segments[0].windows(1, 1)] == [25]
+    assert [clip.kit for clip in windows(layout(read, THREE).segments[0], 1, 1)] == [25]
+    assert [clip.kit for clip in windows(layout(read, THREE, channel=None).segments[0], 1, 1)] == [25]
 
 
-def five_bars() -> Segment:
+def five_bars() -> DrumBars:
     """A hit on step b of bar b."""
     return layout(notes([(bar * 1440 + bar * 120, 36) for bar in range(5)], meters=[(0, 3, 4)]), THREE).segments[0]
 
@@ -168,26 +192,22 @@ def five_bars() -> Segment:
 )
 def test_windows_of_bars_by_hops(bars: int, hop: int, starts: list[int]) -> None:
     segment = five_bars()
-    clips = list(segment.windows(bars, hop))
+    clips = list(windows(segment, bars, hop))
     assert [np.argwhere(clip.hits)[:, 0].tolist() for clip in clips] == [
         [12 * bar + start + bar for bar in range(bars)] for start in starts
     ]
     assert all(clip.hits.shape == (12 * bars, 3) and clip.meter == (3, 4) for clip in clips)
     covered = {bar for start in starts for bar in range(start, start + bars)}
-    assert segment.in_windows(bars, hop) == (len(covered), len(covered))
+    assert count_in_windows(segment, bars, hop) == (len(covered), len(covered))
 
 
-def test_pieces_follow_each_other_and_the_last_is_filled_with_silence() -> None:
+def test_pieces_follow_each_other_and_the_last_is_as_short_as_it_is() -> None:
     segment = five_bars()
-    pieces = list(segment.pieces(2))
-    assert [len(piece.hits) for piece in pieces] == [24, 24, 24]
-    np.testing.assert_array_equal(np.concatenate([piece.hits for piece in pieces])[:60], segment.hits)
-    assert not pieces[2].hits[12:].any()
-    assert [piece.hits.tolist() for piece in segment.pieces(5)] == [segment.hits.tolist()]
-    short = list(segment.pieces(2, filled=False))
-    assert [len(piece.hits) for piece in short] == [24, 24, 12]
-    np.testing.assert_array_equal(np.concatenate([piece.hits for piece in short]), segment.hits)
-    assert short[2].bpm == segment.bpm[4]
+    assert [piece.hits.tolist() for piece in pieces_of([segment], 5)] == [segment.hits.tolist()]
+    pieces = pieces_of([segment, segment], 2)
+    assert [len(piece.hits) for piece in pieces] == [24, 24, 12] * 2
+    np.testing.assert_array_equal(np.concatenate([piece.hits for piece in pieces[:3]]), segment.hits)
+    assert pieces[2].bpm == segment.bpm[4]
 
 
 METERS: tuple[Meter, ...] = ((4, 4), (3, 4), (6, 8), (5, 8), (7, 8), (2, 2), (12, 8), (1, 4), (5, 16))

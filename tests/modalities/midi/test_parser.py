@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqvae.modalities.midi.parser import MOST_BYTES, MOST_CHANGES, MidiError, Notes, parse
+from seqvae.modalities.midi.notes import Notes
+from seqvae.modalities.midi.parser import MOST_BYTES, MOST_CHANGES, MidiError, parse
 from tests.modalities.midi.smf import END, chunk, header, hits, meter, midi, number, off, on, program, tempo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -208,13 +209,17 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings, strategies as st
 from seqvae.modalities.midi.classes import PITCHES
 from seqvae.modalities.midi.grid import layout
-from seqvae.modalities.midi.parser import MidiError, Notes, parse
+from seqvae.modalities.midi.hits import DrumPart
+from seqvae.modalities.midi.windows import windows
+from seqvae.modalities.midi.parser import MidiError, parse
 
 def go(data, name):
     start = time.process_time()
     try:
-        segments = layout(parse(data, name), PITCHES, 24, None).segments
-        outcome = str(sum(len(clip.hits) > 0 for segment in segments for clip in segment.windows(1, 1)))
+        part, notes = DrumPart(PITCHES, None), parse(data, name)
+        stretches = [part.lay(segment) for segment in layout(notes, part.take(notes).places, 24).segments]
+        outcome = str(sum(len(clip.hits) > 0 for stretch in stretches for clip in windows(stretch, 1, 1)))
+        assert (notes.end >= notes.tick).all() and len(notes.program) == len(notes), name
     except MidiError as error:
         outcome = error.reason
     assert time.process_time() - start < {SECONDS}, (name, time.process_time() - start)

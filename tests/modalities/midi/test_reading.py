@@ -11,13 +11,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqvae.config import from_dict
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.classes import ROLAND, DrumClasses
 from seqvae.modalities.midi.parser import MOST_BYTES, MidiError, parse
-from seqvae.modalities.midi.reading import Reading, read_clips, windows_of
+from seqvae.modalities.midi.settings import DrumData
 from seqvae.modalities.midi.sources import contents, find
 from tests.modalities.midi.smf import hits, meter, midi, off, on, tempo
-from tests.modalities.midi.songs import BAR, SONGS, check_accounts, read, refusal, song, steps, write, zipped
+from tests.modalities.midi.songs import (
+    BAR,
+    DEFAULT,
+    SONGS,
+    check_accounts,
+    cut,
+    read,
+    refusal,
+    song,
+    source_of,
+    steps,
+    write,
+    zipped,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 # What is read, and in which order --------------------------------------------------------------------------------
@@ -50,7 +64,7 @@ def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
 
 def test_windows_are_cut_by_bars_and_hop_without_a_cap(tmp_path: Path) -> None:
     write(tmp_path, {"long.mid": song(40, 5)})
-    clips, counts = read(tmp_path, Reading(bars=4, hop=3))
+    clips, counts = read(tmp_path, source_of(bars=4, hop=3))
     assert len(clips) == counts["windows found"] == 13
     assert all(clip.hits.shape == (64, 9) and clip.hits.sum() == 4 for clip in clips)
 
@@ -59,7 +73,7 @@ def test_only_the_metre_asked_for_is_read_and_all_without_one(tmp_path: Path) ->
     waltz = midi(meter(0, 3, 2) + hits([(0, 36), (2 * 1440, 36)]))
     write(tmp_path, {"a.mid": waltz, "b.mid": song(3)})
     assert [clip.meter for clip in read(tmp_path)[0]] == [(3, 4), (3, 4), (4, 4), (4, 4)]
-    clips, counts = read(tmp_path, Reading(meter=(3, 4)))
+    clips, counts = read(tmp_path, source_of(meter="3/4"))
     assert [clip.hits.shape for clip in clips] == [(24, 9), (24, 9)]
     assert (counts["files without bars of 3/4"], counts["hits outside of windows"]) == (1, 3)
 
@@ -67,7 +81,7 @@ def test_only_the_metre_asked_for_is_read_and_all_without_one(tmp_path: Path) ->
 def test_a_file_of_two_metres_gives_the_windows_of_the_one_asked_for(tmp_path: Path) -> None:
     changes = midi(meter(0, 3, 2) + on(0, 36) + meter(2 * 1440, 4, 2) + on(0, 38) + on(BAR, 38))
     write(tmp_path, {"a.mid": changes})
-    clips, counts = read(tmp_path, Reading(meter=(4, 4)))
+    clips, counts = read(tmp_path, source_of(meter="4/4"))
     assert [clip.hits[:, 1].sum() for clip in clips] == [2]
     assert (counts["hits on the grid"], counts["hits outside of windows"]) == (2, 1)
 
@@ -75,13 +89,13 @@ def test_a_file_of_two_metres_gives_the_windows_of_the_one_asked_for(tmp_path: P
 def test_channels_are_counted_from_one(tmp_path: Path) -> None:
     write(tmp_path, {"a.mid": midi(hits([(0, 36), (BAR, 36)]), hits([(240, 38), (BAR, 38)], channel=0))})
     assert read(tmp_path)[0][0].hits.sum() == 2
-    assert read(tmp_path, Reading(channel=1))[0][0].hits[:, 1].sum() == 2
-    assert read(tmp_path, Reading(channel=None))[0][0].hits.sum() == 4
+    assert read(tmp_path, source_of(drum_channel=1))[0][0].hits[:, 1].sum() == 2
+    assert read(tmp_path, source_of(all_channels=True))[0][0].hits.sum() == 4
 
 
 def test_repeated_windows_are_dropped_on_request(tmp_path: Path) -> None:
     write(tmp_path, {"a.mid": song(4), "b.mid": song(3), "c.mid": song(2, 1), "d.mid": song(2, start=tempo(0, 9**6))})
-    clips, counts = read(tmp_path, Reading(unique=True))
+    clips, counts = read(tmp_path, source_of(unique=True))
     assert steps(clips) == [0, 1]
     assert (counts["windows found"], counts["repeated windows dropped"]) == (7, 5)
     assert len(read(tmp_path)[0]) == 7
@@ -91,7 +105,7 @@ def test_windows_of_equal_hits_in_two_metres_are_no_repeats(tmp_path: Path) -> N
     write(
         tmp_path, {f"{n}.mid": midi(meter(0, n, power) + hits([(0, 36), (1440, 36)])) for n, power in ((3, 2), (6, 3))}
     )
-    assert [clip.meter for clip in read(tmp_path, Reading(unique=True))[0]] == [(3, 4), (6, 8)]
+    assert [clip.meter for clip in read(tmp_path, source_of(unique=True))[0]] == [(3, 4), (6, 8)]
 
 
 # Accounts --------------------------------------------------------------------------------------------------------
@@ -104,7 +118,7 @@ def test_every_file_and_every_hit_is_accounted_for(tmp_path: Path) -> None:
     files |= {"empty.mid": b"", "none.mid": b"", "text.mid": b"words", "odd.mid": song(2, pitch=99)}
     files |= {"waltz.mid": midi(meter(0, 3, 2) + hits([(0, 36), (1440, 36)]))}
     write(tmp_path, files)
-    clips, counts = read(tmp_path, Reading(meter=(4, 4)))
+    clips, counts = read(tmp_path, source_of(meter="4/4"))
     assert counts == {
         "files found": 9,
         "files read": 6,
@@ -120,9 +134,9 @@ def test_every_file_and_every_hit_is_accounted_for(tmp_path: Path) -> None:
         "hits on the grid": 3 + 2,
         "hits lost to the grid": 2,
         "hits outside of windows": 1 + 2,
-        "hits of pitch 91, which no class holds": 2,
-        "hits of pitch 92, which no class holds": 1,
-        "hits of pitch 99, which no class holds": 2,
+        "hits of pitches that no class holds: 91": 2,
+        "hits of pitches that no class holds: 92": 1,
+        "hits of pitches that no class holds: 99": 2,
     }
     check_accounts(counts, len(clips))
 
@@ -166,8 +180,8 @@ def test_several_processes_give_the_same_windows_and_report(tmp_path: Path) -> N
     random = np.random.default_rng(0)
     files = {f"{number:03d}.mid": song(int(random.integers(1, 5)), number % 16) for number in range(200)}
     write(tmp_path, files | {"100.mid": b"", "150.mid": b"words", "160.mid": song(2, pitch=99)})
-    alone = read(tmp_path, Reading(unique=True), processes=1)
-    assert read(tmp_path, Reading(unique=True), processes=3) == alone
+    alone = read(tmp_path, source_of(unique=True), processes=1)
+    assert read(tmp_path, source_of(unique=True), processes=3) == alone
     assert alone[1]["files found"] == 200
 
 
@@ -176,8 +190,8 @@ def test_a_script_needs_no_guard_for_its_processes(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\nfrom pathlib import Path\nfrom seqvae.modalities.base import Report\n"
-        "from seqvae.modalities.midi.reading import Reading, read_clips\nprint('started')\n"
-        "print(len(list(read_clips([Path(sys.argv[1])], Reading(), Report(), processes=2))))\n"
+        "from seqvae.modalities.midi.drums import DrumData, Drums\nprint('started')\n"
+        "print(len(list(Drums(DrumData()).source.read([Path(sys.argv[1])], Report(), processes=2))))\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", str(script), str(folder)]
@@ -188,14 +202,14 @@ def test_a_script_needs_no_guard_for_its_processes(tmp_path: Path) -> None:
 def test_reading_may_stop_before_its_end(tmp_path: Path) -> None:
     write(tmp_path, {f"{number}.mid": song(2, number % 16) for number in range(300)})
     for processes in (1, 2):
-        clips = read_clips([tmp_path], Reading(), Report(), processes)
+        clips = DEFAULT.read([tmp_path], Report(), processes)
         assert next(clips).hits.any()
         clips.close()  # type: ignore[attr-defined]
 
 
 def test_reading_leaves_no_process_behind_and_can_start_again(tmp_path: Path) -> None:
     write(tmp_path, {f"{number}.mid": song(2, number % 16) for number in range(130)})
-    counts = [len(list(read_clips([tmp_path], Reading(), Report(), 2))) for _ in range(3)]
+    counts = [len(list(DEFAULT.read([tmp_path], Report(), 2))) for _ in range(3)]
     assert counts == [130] * 3
     names = [child.name for child in multiprocessing.active_children()]
     assert not [name for name in names if "Loky" in name]
@@ -221,7 +235,7 @@ def test_reading_leaves_no_process_behind_and_can_start_again(tmp_path: Path) ->
         ),
         (
             {"a.mid": midi(b"")},
-            {"channel": None},
+            {"all_channels": True},
             "FOLDER has no hits on any channel in 1 file; it has no notes; give files with drums",
         ),
         (
@@ -237,7 +251,7 @@ def test_reading_leaves_no_process_behind_and_can_start_again(tmp_path: Path) ->
         ),
         (
             {"a.mid": song(2), "b.mid": midi(meter(0, 6, 3) + hits([(0, 36)])), "c.mid": song(3)},
-            {"meter": (3, 4)},
+            {"meter": "3/4"},
             "no bars of 3/4 in FOLDER; it has 4/4 (2 files), 6/8 (1 file); pass another --meter",
         ),
         (
@@ -264,7 +278,7 @@ def test_when_nothing_comes_out_one_sentence_says_why(
     files: dict[str, bytes], settings: dict[str, object], sentence: str, tmp_path: Path
 ) -> None:
     folder = write(tmp_path, files)
-    message = refusal(folder, Reading(**settings))  # type: ignore[arg-type]
+    message = refusal(folder, source_of(**settings))  # type: ignore[arg-type]
     assert message.startswith(sentence.replace("FOLDER", str(folder)))
 
 
@@ -272,35 +286,37 @@ def test_sources_that_are_not_there_or_no_zip_are_refused_before_anything_is_rea
     write(tmp_path, {"songs.mid": song(2), "bad.zip": b"PK\3\4 no zip at all"})
     near = tmp_path / "song.mid"
     with pytest.raises(ValueError) as caught:
-        read_clips([near], Reading(), Report())
+        DEFAULT.read([near], Report())
     assert str(caught.value) == (
         f"there is no file or folder {near}; give a folder, a zip or a file of MIDI. Did you mean 'songs.mid'?"
     )
     with pytest.raises(ValueError, match=re.escape(f"{tmp_path / 'bad.zip'} is no zip that can be read (File is not")):
-        read_clips([tmp_path / "songs.mid", tmp_path / "bad.zip"], Reading(), Report())
+        DEFAULT.read([tmp_path / "songs.mid", tmp_path / "bad.zip"], Report())
     with pytest.raises(ValueError, match="no files to read; give folders, zips or files of MIDI"):
-        read_clips([], Reading(), Report())
+        DEFAULT.read([], Report())
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ValueError, match="pipe is no regular file; give a folder, a zip or a file of MIDI"):
-        read_clips([tmp_path / "pipe"], Reading(), Report())
+        DEFAULT.read([tmp_path / "pipe"], Report())
 
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"steps_per_quarter": 5}, "no grid of 5 steps a quarter; choose 4, 8, 12, 24"),
-        ({"bars": 0}, "a window of 0 bars; give a whole number from 1"),
-        ({"hop": -1}, "the hop between windows of -1 bars; give a whole number from 1"),
-        ({"channel": 0}, "no channel 0; give 1 to 16 (10 has the drums)"),
-        ({"channel": 17}, "no channel 17; give 1 to 16 (10 has the drums)"),
-        ({"split": "vaild"}, "no split 'vaild'; there are all, train, valid, test. Did you mean 'valid'?"),
+        ({"steps_per_quarter": 5}, "data.steps_per_quarter=5 is not possible; choose 4, 8, 12, 24"),
+        ({"bars": 0}, "data.bars=0 is not possible; give 1 or more"),
+        ({"hop": -1}, "data.hop=-1 is not possible; give 1 or more"),
+        ({"drum_channel": 0}, "data.drum_channel=0 is not possible; give 1 or more, and less than 17"),
+        ({"drum_channel": 17}, "data.drum_channel=17 is not possible; give 1 or more, and less than 17"),
+        ({"bpm": 3.9}, "data.bpm=3.9 is not possible; give 4 to 1000"),
+        ({"formats": "mid, mp3"}, "data.formats=mid, mp3 is not possible; choose among mid, wav, png, with commas "),
+        ({"meter": "4/5"}, "data.meter=4/5 is not possible; write beats/unit, such as 4/4 or 6/8"),
         ({"valid_share": 0.6, "test_share": 0.4}, "shares of 0.6 for validation and 0.4 for testing; neither may be "),
-        ({"meter": (7, 32)}, "a bar of 7/32 has 7/2 steps at 4 steps a quarter; choose a finer grid, or leave that "),
+        ({"meter": "7/32"}, "a bar of 7/32 has 7/2 steps at 4 steps a quarter; choose a finer grid, or leave that "),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(settings: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError) as caught:
-        Reading(**settings)  # type: ignore[arg-type]
+        from_dict(DrumData, settings, "data")
     assert str(caught.value).startswith(sentence)
 
 
@@ -309,23 +325,20 @@ def test_settings_that_mean_nothing_are_refused(settings: dict[str, object], sen
 
 def test_the_windows_of_one_file_put_together_are_the_whole_piece() -> None:
     notes = parse(song(5, 3), "a.mid")
-    clips = windows_of(notes, Reading(bars=2))
-    assert [clip.hits.shape for clip in clips] == [(32, 9)] * 3
+    clips = cut(notes, source_of(bars=2))
+    assert [clip.hits.shape for clip in clips] == [(32, 9), (32, 9), (16, 9)]
     whole = np.concatenate([clip.hits for clip in clips])
     assert np.argwhere(whole).tolist() == [[16 * bar + 3, 0] for bar in range(5)]
 
 
 def test_windows_of_one_file_start_anew_with_its_metres() -> None:
     notes = parse(midi(meter(0, 3, 2) + on(0, 36) + off(0, 36) + meter(1440, 4, 2) + on(0, 38)), "a.mid")
-    assert [(clip.meter, clip.hits.shape) for clip in windows_of(notes, Reading())] == [
-        ((3, 4), (24, 9)),
-        ((4, 4), (32, 9)),
-    ]
-    assert [clip.meter for clip in windows_of(notes, Reading(meter=(4, 4)))] == [(4, 4)]
-    with pytest.raises(ValueError, match=r"^no bars of 5/4 in a.mid; it has (3/4|4/4) \(1 file\), ./4 \(1 file\)"):
-        windows_of(notes, Reading(meter=(5, 4)), "a.mid")
-    with pytest.raises(ValueError, match=r"a\.mid has no hits on channel 3 in 1 file; channels with notes: 10"):
-        windows_of(notes, Reading(channel=3), "a.mid")
+    assert [(clip.meter, clip.hits.shape) for clip in cut(notes)] == [((3, 4), (12, 9)), ((4, 4), (16, 9))]
+    assert [clip.meter for clip in cut(notes, source_of(meter="4/4"))] == [(3, 4), (4, 4)], "a piece is taken whole"
+    assert len(cut(notes, source_of(drum_channel=3))) == 2, "what a model wrote itself is on channel 10"
+    piano = parse(song(2, channel=0), "a.mid")
+    with pytest.raises(ValueError, match=r"a\.mid has no hits on channel 3 in 1 file; channels with notes: 1 \(2\);"):
+        cut(piano, source_of(drum_channel=3), "a.mid")
 
 
 # The Groove MIDI Dataset ------------------------------------------------------------------------------------------
@@ -333,7 +346,7 @@ def test_windows_of_one_file_start_anew_with_its_metres() -> None:
 
 def test_no_hit_of_the_groove_dataset_is_missing(shared_data: Path) -> None:
     """446,312 note-ons; 7 of 100 share the cell of another of their class on a grid of 16ths."""
-    clips, counts = read(shared_data / "gmd", Reading(bars=1, classes=ROLAND))
+    clips, counts = read(shared_data / "gmd", source_of(bars=1, classes=ROLAND))
     check_accounts(counts, len(clips))
     assert counts["hits found"] == 446312
     assert counts.get("hits outside of windows", 0) == 0

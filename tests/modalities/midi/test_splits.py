@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from seqvae.modalities.midi.clip import Clip
-from seqvae.modalities.midi.reading import Reading
 from seqvae.modalities.midi.sources import find
-from seqvae.modalities.midi.splits import by_content, key
-from tests.modalities.midi.songs import SONGS, check_accounts, read, refusal, song, steps, write, zipped
+from seqvae.modalities.midi.splits import by_content
+from tests.modalities.midi.songs import SONGS, check_accounts, read, refusal, song, source_of, steps, write, zipped
 
 
 def split(folder: Path, part: str, **settings: object) -> set[int]:
-    return set(steps(read(folder, Reading(split=part, **settings))[0]))  # type: ignore[arg-type]
+    return set(steps(read(folder, source_of(split=part, **settings))[0]))  # type: ignore[arg-type]
 
 
 def test_files_are_split_by_their_contents_so_that_copies_fall_together(tmp_path: Path) -> None:
@@ -25,8 +24,8 @@ def test_files_are_split_by_their_contents_so_that_copies_fall_together(tmp_path
     assert [len(parts[part]) for part in parts] == [10, 4, 2]
     assert set.union(*parts.values()) == set(range(16))
     assert {part: split(two, part, valid_share=0.25, test_share=0.125) for part in parts} == parts
-    assert split(one, "valid", valid_share=0.25, test_share=0.125, seed=1) != parts["valid"]
-    clips, counts = read(two, Reading(split="test", valid_share=0.25, test_share=0.125))
+    assert split(one, "valid", valid_share=0.25, test_share=0.125, split_seed=1) != parts["valid"]
+    clips, counts = read(two, source_of(split="test", valid_share=0.25, test_share=0.125))
     assert (counts["files of the split train"], counts["files of the split valid"], len(clips)) == (20, 8, 4)
 
 
@@ -65,9 +64,9 @@ TABLE = "id,split,where\n1,train,./a/z.MID\n2,validation,a\\b\\x.midi\n3,Test,b.
 def test_files_are_split_by_a_column_of_a_table(table: str, tmp_path: Path) -> None:
     folder = write(tmp_path / "up" / "there" / "songs", SONGS)
     (tmp_path / "info.csv").write_text(table, encoding="utf-8")
-    parts = {part: split(folder, part, split_csv=tmp_path / "info.csv") for part in ("train", "valid", "test")}
+    parts = {part: split(folder, part, split_csv=str(tmp_path / "info.csv")) for part in ("train", "valid", "test")}
     assert parts == {"train": {1}, "valid": {0}, "test": {2}}
-    counts = read(folder, Reading(split="test", split_csv=tmp_path / "info.csv"))[1]
+    counts = read(folder, source_of(split="test", split_csv=str(tmp_path / "info.csv")))[1]
     assert counts["files that the table of splits does not name"] == 1
     check_accounts(counts, 1)
 
@@ -75,9 +74,9 @@ def test_files_are_split_by_a_column_of_a_table(table: str, tmp_path: Path) -> N
 def test_a_table_splits_a_zip_and_parts_of_a_folder(tmp_path: Path) -> None:
     folder = write(tmp_path / "songs", SONGS)
     (tmp_path / "info.csv").write_text(TABLE)
-    assert split(folder / "a", "valid", split_csv=tmp_path / "info.csv") == {0}
+    assert split(folder / "a", "valid", split_csv=str(tmp_path / "info.csv")) == {0}
     archive = zipped(tmp_path / "songs.zip", {f"songs/{name}": content for name, content in SONGS.items()})
-    assert split(archive, "train", split_csv=tmp_path / "info.csv") == {1}
+    assert split(archive, "train", split_csv=str(tmp_path / "info.csv")) == {1}
 
 
 @pytest.mark.parametrize(
@@ -102,27 +101,27 @@ def test_a_table_that_splits_nothing_is_refused(table: str | bytes | None, sente
     if table is not None:
         path.write_bytes(table if isinstance(table, bytes) else table.encode())
     expected = sentence.replace("TABLE", str(path)).replace("SONGS", str(folder))
-    assert refusal(folder, Reading(split="train", split_csv=path)).startswith(expected)
+    assert refusal(folder, source_of(split="train", split_csv=str(path))).startswith(expected)
 
 
 def test_windows_are_alike_by_hits_and_metre_alone() -> None:
     hits = np.zeros((32, 3), dtype=bool)
     hits[4, 1] = True
     clip = Clip(hits)
-    assert key(clip) == key(Clip(hits.copy(), bpm=90.0, kit=3))
+    assert clip.digest == Clip(hits.copy(), bpm=90.0, kit=3).digest
     others = (Clip(~hits), Clip(hits, meter=(3, 4)), Clip(hits, steps_per_quarter=8), Clip(hits.reshape(96, 1)))
-    assert key(clip) not in {key(other) for other in others}
+    assert clip.digest not in {other.digest for other in others}
 
 
 def test_the_official_split_of_the_groove_dataset_gives_the_windows_of_the_reference(shared_data: Path) -> None:
     folder = shared_data / "gmd"
-    reading = Reading(meter=(4, 4), split_csv=folder / "info.csv")
+    source = source_of(meter="4/4", split_csv=str(folder / "info.csv"))
     parts = {}
     for part, files, windows in (("train", 897, 16537), ("valid", 124, 2055), ("test", 129, 2084)):
-        clips, counts = read(folder, replace(reading, split=part))
+        clips, counts = read(folder, replace(source, split=part))
         assert (counts["files found"], counts["files read"], len(clips)) == (1150, files, windows)
         check_accounts(counts, windows)
         parts[part] = clips
-    known = {key(clip) for clip in parts["train"]}
-    assert [sum(key(clip) in known for clip in parts[part]) for part in ("valid", "test")] == [32, 39]
+    known = {clip.digest for clip in parts["train"]}
+    assert [sum(clip.digest in known for clip in parts[part]) for part in ("valid", "test")] == [32, 39]
     assert all(clip.hits.shape == (32, 9) for clips in parts.values() for clip in clips)

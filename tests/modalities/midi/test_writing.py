@@ -14,10 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI, MAPS, DrumClasses
-from seqvae.modalities.midi.clip import Clip, steps_per_bar
-from seqvae.modalities.midi.parser import Notes, parse
-from seqvae.modalities.midi.reading import Reading, windows_of
-from seqvae.modalities.midi.writing import from_midi, to_midi, write_midi
+from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.given import from_midi
+from seqvae.modalities.midi.meters import steps_per_bar
+from seqvae.modalities.midi.notes import Notes
+from seqvae.modalities.midi.parser import parse
+from seqvae.modalities.midi.writing import to_midi, write_midi
+from tests.modalities.midi.songs import cut, source_of
 
 OWN = DrumClasses.from_json(
     json.dumps({"boom": [41, 35], "tick": [42], "bang": [57, 49, 0], "last": [127]}), "own.json"
@@ -45,7 +48,9 @@ def content(midi: pretty_midi.PrettyMIDI) -> bytes:
 
 def read_back(midi: pretty_midi.PrettyMIDI, like: Clip, classes: DrumClasses, bars: int = 2) -> list[Clip]:
     """The clips that a file of the object holds."""
-    return windows_of(parse(content(midi), "clip.mid"), Reading(classes, like.steps_per_quarter, bars))
+    return cut(
+        parse(content(midi), "clip.mid"), source_of(classes, steps_per_quarter=like.steps_per_quarter, bars=bars)
+    )
 
 
 @pytest.mark.parametrize("name", CLASS_MAPS)
@@ -84,7 +89,7 @@ def test_any_clips_survive_a_file_and_an_object(case: tuple[list[Clip], DrumClas
     clips, classes = case
     midi = to_midi(clips, classes)
     assert read_back(midi, clips[0], classes) == clips
-    assert windows_of(from_midi(midi), Reading(classes, clips[0].steps_per_quarter, 2)) == clips
+    assert cut(from_midi(midi), source_of(classes, steps_per_quarter=clips[0].steps_per_quarter)) == clips
 
 
 @pytest.mark.parametrize("bpm", [138.000138, 53, 290, 3.6, 97.3, 60e6 / 434_781, 60e6 / 434_782, 119.99, 1000.0])
@@ -197,7 +202,7 @@ def test_objects_made_by_hand_are_read_without_metre_or_tempo():
         (220, 38, 90, 9),
     ]
     assert (notes.meters, notes.tempos, notes.programs) == ([], [(0, 120.0)], {0: 3, 9: 16})
-    clips = windows_of(notes, Reading(bars=1))
+    clips = cut(notes, source_of(bars=1))
     assert len(clips) == 1
     assert [tuple(cell) for cell in np.argwhere(clips[0].hits)] == [(0, 0), (4, 1)]
     assert (clips[0].kit, clips[0].bpm, clips[0].meter) == (16, 120.0, (4, 4))
@@ -265,11 +270,11 @@ def windows_survive(files: list[Path]) -> int:
         notes = parse(path.read_bytes(), path)
         for classes in MAPS.values():
             for steps_per_quarter in GRIDS:
-                reading = Reading(classes, steps_per_quarter, bars=2)
-                clips = windows_of(notes, reading)
+                source = source_of(classes, steps_per_quarter=steps_per_quarter)
+                clips = cut(notes, source)
                 midi = to_midi(clips, classes)
-                assert windows_of(parse(content(midi), path), reading) == clips
-                assert windows_of(from_midi(midi), reading) == clips
+                assert cut(parse(content(midi), path), source) == clips
+                assert cut(from_midi(midi), source) == clips
                 count += len(clips)
     return count
 

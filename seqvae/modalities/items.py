@@ -1,0 +1,176 @@
+"""What goes between a modality and its users: items by name, files still to be written, what reading gave."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from seqvae.config import Values, counted
+
+Split = Literal["all", "train", "valid", "test"]
+Item: TypeAlias = Any  # what one code stands for, or what a user hands in or gets back: each modality has its own
+Figures: TypeAlias = dict[str, "float | int | None"]  # of an evaluation by name; None where one does not apply
+Arrangement = Literal["set", "path", "grid"]  # items side by side, an interpolation, a square palette row by row
+
+
+@dataclass(frozen=True)
+class Named:
+    """An item, the name under which a user finds it again, and the file that it comes from, where there is one."""
+
+    name: str
+    item: Item
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that is still to be made: its name within a folder, and what makes its content."""
+
+    name: str
+    content: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files of one result, the most important first, and what they hold in a few words."""
+
+    files: Sequence[File]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a modality is spoken of on the command line."""
+
+    input: str  # what one INPUT is
+    items: str = "items"  # their plural
+    steps: str = "steps"  # of an item, where these are worth counting
+    example: tuple[str, str] = ("A", "B")  # two inputs
+    smaller: str = ""  # the option that makes items smaller, where memory runs out
+    no_split: str = "the split '{split}' has nothing of {files}; leave --split out, or give other files"
+
+
+Counts = dict[str, "int | dict[str, int | dict[str, int]]"]  # plain values, as JSON holds them
+
+
+MOST_DETAILS = 8  # of a count that are named
+
+
+@dataclass
+class Report:
+    """What reading sources gave: how many items, and what was dropped or changed and why.
+
+    `counts` holds one Counter for each group, such as files or hits, whose members are shown in one line; the group ""
+    holds what stands alone. `details` breaks a member of a group down.
+    """
+
+    sources: list[str] = field(default_factory=list)
+    items: int = 0
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    details: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+
+    def count(self, what: str, number: int = 1, group: str = "", detail: str = "") -> None:
+        """Add to a count; nothing where the number is 0.
+
+        >>> report = Report()
+        >>> report.count("empty lines dropped", 2)
+        >>> report.count("of pitches that no class holds", 3, group="hits", detail="41")
+        >>> report.to_dict()["counts"]
+        {'empty lines dropped': 2, 'hits': {'of pitches that no class holds': {'41': 3}}}
+        """
+        if not number:
+            return
+        if group not in self.counts:
+            self.counts[group] = Counter()
+        self.counts[group][what] += number
+        if detail:
+            self.details.setdefault((group, what), Counter())[detail] += number
+
+    def of(self, what: str, group: str = "") -> int:
+        """A count; 0 where nothing was counted."""
+        return self.counts.get(group, Counter())[what]
+
+    def add(self, other: "Report") -> None:
+        """Take up the counts of another report."""
+        for group, members in other.counts.items():
+            self.counts.setdefault(group, Counter()).update(members)
+        for place, details in other.details.items():
+            self.details.setdefault(place, Counter()).update(details)
+
+    def lines(self) -> list[str]:
+        """What reading gave, in few lines: each group in one, the largest member first, then what is broken down.
+
+        >>> report = Report()
+        >>> report.count("found", 9, "files"), report.count("read", 7, "files"), report.count("empty lines dropped")
+        (None, None, None)
+        >>> report.count("of pitches that no class holds", 3, "hits", detail="41")
+        >>> report.lines()  # doctest: +NORMALIZE_WHITESPACE
+        ['files: 9 found; 7 read', 'hits: 3 of pitches that no class holds', '1 empty line dropped',
+         'hits of pitches that no class holds: 41 (3)']
+        """
+        lines = [
+            f"{group}: " + "; ".join(f"{number:,} {what}" for what, number in sorted(members.items(), key=_largest))
+            for group, members in sorted(self.counts.items())
+            if group
+        ]
+        lines += [counted(number, what) for what, number in sorted(self.counts.get("", Counter()).items())]
+        for (group, what), details in sorted(self.details.items()):
+            largest = sorted(details.items(), key=_largest)[:MOST_DETAILS]
+            shown = ", ".join(f"{name} ({number:,})" for name, number in largest)
+            more = f" and {len(details) - MOST_DETAILS} others" if len(details) > MOST_DETAILS else ""
+            lines.append(f"{group} {what}: {shown}{more}".strip())
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        counts: Counts = dict(sorted(self.counts.get("", Counter()).items()))
+        for group in sorted(self.counts.keys() - {""}):
+            counts[group] = {
+                what: dict(sorted(self.details[group, what].items())) if (group, what) in self.details else number
+                for what, number in sorted(self.counts[group].items())
+            }
+        return {"sources": self.sources, "items": self.items, "counts": counts}
+
+    @staticmethod
+    def from_dict(values: Values) -> "Report":
+        """What `to_dict` gave."""
+        report = Report(list(values["sources"]), values["items"])
+        for what, found in values["counts"].items():
+            if not isinstance(found, Mapping):
+                report.count(what, found)
+                continue
+            for member, number in found.items():
+                details = number.items() if isinstance(number, Mapping) else [("", number)]
+                for detail, part in details:
+                    report.count(member, part, what, detail)
+        return report
+
+
+def _largest(entry: tuple[str, int]) -> tuple[int, str]:
+    """The key that sorts counts, the largest first."""
+    return -entry[1], entry[0]
+
+
+def names_of(name: str, count: int) -> list[str]:
+    """The names of the items of a file that holds `count` of them: FILE alone, or FILE#INDEX counted from 0."""
+    return [name] if count == 1 else [f"{name}#{place}" for place in range(count)]
+
+
+def file_and_index(word: str, kind: str) -> tuple[Path, int | None]:
+    """The file and the number of FILE#INDEX; no number for what has no # or is a file itself. `kind` is for errors.
+
+    Raises ValueError when the index is no number.
+    """
+    name, mark, number = word.rpartition("#")
+    if not mark or Path(word).exists():
+        return Path(word), None
+    if not (number.isascii() and number.isdigit()):
+        raise ValueError(f"'{word}' names no {kind}; write FILE#INDEX, counted from 0, such as {name}#0")
+    return Path(name), int(number)
+
+
+def no_such_index(path: Path, number: int, count: int, kinds: str) -> ValueError:
+    """The error for a FILE#INDEX behind the last of `count` windows, images, ..."""
+    last = f" to #{count - 1}" if count > 1 else ""
+    return ValueError(f"{path} has {counted(count, kinds)}, so there is no #{number}; give {path}#0{last}")

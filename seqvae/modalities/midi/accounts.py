@@ -1,0 +1,142 @@
+"""What becomes of every file and note: counted for the report, and in one sentence where nothing comes out."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NoReturn, TypeVar
+
+from seqvae.config import counted, few
+from seqvae.modalities.base import Report
+from seqvae.modalities.midi.grid import Layout
+from seqvae.modalities.midi.meters import Meter, meter_name
+from seqvae.modalities.midi.notes import Notes
+from seqvae.modalities.midi.parser import MidiError
+from seqvae.modalities.midi.part import PartWords, Taken
+from seqvae.modalities.midi.settings import MidiData
+from seqvae.modalities.midi.windows import Bars, count_in_windows, starts
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class Accounts:
+    """What came of files and notes. Those of several batches of files add up."""
+
+    words: PartWords
+    report: Report = field(default_factory=Report)
+    skipped: Counter[str] = field(default_factory=Counter)  # reasons: files
+    examples: dict[str, str] = field(default_factory=dict)  # reasons: the first of these files
+    channels: Counter[int] = field(default_factory=Counter)  # notes of files that have none on the channel
+    other_meters: Counter[Meter] = field(default_factory=Counter)  # files
+    misfits: Counter[Meter] = field(default_factory=Counter)  # files
+    longest: Counter[Meter] = field(default_factory=Counter)  # bars
+
+    def add(self, other: "Accounts") -> None:
+        """Take up what another one counted, of later files."""
+        self.report.add(other.report)
+        for name in ("skipped", "channels", "other_meters", "misfits"):
+            getattr(self, name).update(getattr(other, name))
+        self.examples = other.examples | self.examples
+        self.longest |= other.longest
+
+    def skip(self, error: MidiError) -> None:
+        """Count a file that is not read."""
+        self.skipped[error.reason] += 1
+        self.examples.setdefault(error.reason, str(error.path))
+
+    def take(
+        self, notes: Notes, taken: Taken, placed: Layout, stretches: list[Bars[Item]], data: MidiData
+    ) -> list[Bars[Item]]:
+        """Count a file that is read, whose bars these are; the stretches of them that have windows."""
+        usable = [stretch for stretch in stretches if data.only_meter in (None, stretch.meter)]
+        long = [stretch for stretch in usable if stretch.bars >= data.bars]
+        found = in_windows = places = 0
+        for stretch in long:
+            own = count_in_windows(stretch, data.bars, data.hop)
+            in_windows, places = in_windows + own[0], places + own[1]
+            found += len(starts(stretch, data.bars, data.hop))
+        count, group = self.report.count, self.words.notes
+        count("found", found, "windows")
+        count("read", 1, "files")
+        count("read up to a damage", bool(notes.damage), "files")
+        count("found", taken.found, group)
+        count("on the grid", places, group)
+        count("lost to the grid", in_windows - places, group)
+        count("outside of windows", len(taken.places) - in_windows, group)
+        count_unheld(self.report, taken, self.words)
+        self.misfits.update(placed.misfits.keys())
+        self.other_meters.update({stretch.meter for stretch in stretches if stretch not in usable})
+        for stretch in usable:
+            self.longest[stretch.meter] = max(self.longest[stretch.meter], stretch.bars)
+        if not long:
+            count(f"without {self._lacking(notes, taken, usable, data)}", 1, "files")
+        return long
+
+    def _lacking(self, notes: Notes, taken: Taken, usable: list[Bars[Item]], data: MidiData) -> str:
+        """What a file without windows lacks."""
+        if not taken.found:
+            self.channels.update((notes.channel + 1).tolist())
+            return f"{self.words.notes} on {self.words.channel}"
+        if not len(taken.places):
+            return f"{self.words.notes} that a {self.words.holder} holds"
+        if not usable:
+            return f"bars of {data.meter}" if data.meter else "a metre that fits the grid"
+        return f"{data.bars} bars"
+
+    def report_skipped(self, report: Report) -> None:
+        """Count the files that were not read, and why, in a report."""
+        for reason, number in self.skipped.items():
+            report.count(f"files skipped: {reason}, such as {self.examples[reason]}", number)
+
+    def refuse(self, where: str, data: MidiData) -> NoReturn:
+        """Raise the ValueError that says why nothing came out."""
+        words, read, found = self.words, self.report.of("read", "files"), self.report.of("found", self.words.notes)
+        if not read:
+            reasons = few(f"{why} ({count}, such as {self.examples[why]})" for why, count in self.skipped.items())
+            raise ValueError(f"nothing of {where} can be read: {reasons}; give files of MIDI")
+        if not found:
+            channels = few(f"{channel} ({count})" for channel, count in sorted(self.channels.items()))
+            raise ValueError(
+                f"{where} has no {words.notes} on {words.channel} in {counted(read, 'files')}; "
+                + (
+                    f"channels with notes: {channels}; {words.other_channel}"
+                    if channels
+                    else f"it has no notes; give {words.wanted}"
+                )
+            )
+        if self.longest:
+            meter, bars = max(self.longest.items(), key=lambda item: item[1])
+            raise ValueError(
+                f"no window of {counted(data.bars, 'bars')} fits into {where}: the longest stretch of one metre has "
+                f"{counted(bars, 'bars')} of {meter_name(meter)}; pass --bars {bars}, or give longer files"
+            )
+        self._refuse_notes(where, found, data)
+
+    def _refuse_notes(self, where: str, found: int, data: MidiData) -> NoReturn:
+        """Raise the ValueError for files that have notes, and no bar of them that is read."""
+        words = self.words
+        unheld = self.report.details.get((words.notes, unheld_name(words)), Counter())
+        if unheld.total() == found:
+            pitches = few(f"{pitch} ({unheld[pitch]})" for pitch in sorted(unheld, key=int))
+            raise ValueError(f"{words.map} holds no pitch of {where}: it has {pitches}; {words.other_map}")
+        if self.other_meters:
+            there = few(
+                f"{meter_name(meter)} ({counted(count, 'files')})" for meter, count in self.other_meters.most_common()
+            )
+            raise ValueError(f"no bars of {data.meter} in {where}; it has {there}; pass another --meter")
+        if self.misfits:
+            raise ValueError(
+                f"bars of {few(map(meter_name, self.misfits))} in {where} are no whole number of steps at "
+                f"{data.steps_per_quarter} steps a quarter; pass a finer grid as --steps-per-quarter"
+            )
+        raise ValueError(f"no bar of {where} is whole: its metre changes before one ends; give other files")
+
+
+def unheld_name(words: PartWords) -> str:
+    """What the notes are counted as that a part has no place for; their pitches are the details."""
+    return f"of pitches that no {words.holder} holds"
+
+
+def count_unheld(report: Report, taken: Taken, words: PartWords) -> None:
+    """Count the notes of a file that a part has no place for."""
+    for pitch, number in taken.unheld.items():
+        report.count(unheld_name(words), number, words.notes, str(pitch))

@@ -1,0 +1,60 @@
+"""What a modality takes of a MIDI file: the protocol between the reading of files and a modality that reads them."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
+
+import numpy as np
+
+from seqvae.modalities.midi.grid import Segment
+from seqvae.modalities.midi.notes import Notes
+from seqvae.modalities.midi.windows import Bars
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class PartWords:
+    """How the notes of a part are spoken of in reports and errors."""
+
+    notes: str  # "hits"
+    channel: str  # "channel 10", "any channel"
+    holder: str  # "class": what holds a pitch
+    map: str  # "the class map": what says which pitches are held
+    other_channel: str  # what to do where the notes are on other channels
+    other_map: str  # what to do where no pitch is held
+    wanted: str  # "files with drums"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The notes of a file that a part takes: their places (N,) among all, in order; and those of its channels."""
+
+    places: np.ndarray
+    found: int  # notes on its channels
+    unheld: Counter[int]  # pitches on them that it has no place for: notes
+
+
+class Part(Protocol[Item]):
+    """The notes that a modality takes of a file, and the bars that it makes of them on a grid. It goes to processes."""
+
+    @property
+    def words(self) -> PartWords:
+        """How to speak of its notes."""
+        ...
+
+    def take(self, notes: Notes) -> Taken:
+        """The notes that it takes."""
+        ...
+
+    def of_piece(self, notes: Notes) -> Self:
+        """What is taken of a single piece, which may be one that the modality wrote itself."""
+        ...
+
+    def lay(self, segment: Segment) -> Bars[Item]:
+        """The bars of a segment of taken notes."""
+        ...
+
+    def digest(self, item: Item) -> bytes:
+        """What two items have in common that are the same for training."""
+        ...

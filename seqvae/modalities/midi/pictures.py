@@ -1,0 +1,48 @@
+"""Pieces as pictures of their hits."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from seqvae.config import counted
+from seqvae.modalities.base import Arrangement
+from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.meters import meter_name, steps_per_bar, steps_per_beat
+from seqvae.modalities.midi.piece import Piece
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STRIP_BARS, PALETTE_BARS = 8, 4  # that are drawn of each piece; more could not be read
+
+
+def whole_piece(piece: Piece, place: int, name: str) -> "Figure":
+    """One stretch of a piece of one metre, bar by bar, under a name."""
+    from seqvae.view import drum_grids
+
+    clip = piece.stretches[place]
+    title = f"{name}: {meter_name(clip.meter)}, {piece.tempo}"
+    return drum_grids.grid_figure(clip.hits, piece.classes.names, *_lines(clip), title)
+
+
+def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "") -> "Figure":
+    """The beginnings of pieces in one picture: below each other, or a `grid` in a square between its corners."""
+    from seqvae.view import drum_grids
+
+    firsts, names = [piece.stretches[0] for piece in pieces], pieces[0].classes.names
+    bar, total = steps_per_bar(firsts[0].meter, firsts[0].steps_per_quarter), len(pieces[0].bars)
+    shown = min(total, PALETTE_BARS if arrangement == "grid" else STRIP_BARS)
+    title = f"{name}: " if name else ""
+    title += f"{counted(len(firsts), 'clips')}, {meter_name(firsts[0].meter)}, {pieces[0].tempo}"
+    title += f" (bars 1 to {shown} of {total})" if shown < total else ""
+    hits = [clip.hits[: shown * bar] for clip in firsts]
+    if arrangement != "grid":
+        return drum_grids.strip_figure(hits, names, *_lines(firsts[0]), title)
+    size = math.isqrt(len(hits))
+    rows = [hits[row * size : (row + 1) * size] for row in range(size)]
+    return drum_grids.palette_figure(rows, names, *_lines(firsts[0]), title)
+
+
+def _lines(clip: Clip) -> tuple[int, int]:
+    """Steps a beat and steps a bar."""
+    return steps_per_beat(clip.meter, clip.steps_per_quarter), steps_per_bar(clip.meter, clip.steps_per_quarter)

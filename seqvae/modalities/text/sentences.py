@@ -1,0 +1,232 @@
+"""Sentences: lines of text files to token ids and back."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, cast
+
+import numpy as np
+
+from seqvae.config import counted
+from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
+from seqvae.modalities.sequences import draw_uniform, sequence_nets
+from seqvae.modalities.text import lines
+from seqvae.modalities.text.pieces import SentencePieceTokenizer
+from seqvae.modalities.text.settings import TextData
+from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
+from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_description, save
+from seqvae.nets.sizes import SequenceModel
+
+if TYPE_CHECKING:
+    from seqvae.modalities.sequences import SequenceNets
+    from seqvae.types import StepType
+
+
+class Text(Modality):
+    """The text modality: an item is a str, its array the token ids with the end of sequence."""
+
+    name: ClassVar[str] = "text"
+    data_config: ClassVar[type] = TextData
+    model_config: ClassVar[type] = SequenceModel
+    words = Words(
+        input="a sentence; - reads sentences from the standard input",
+        items="sentences",
+        steps="tokens",
+        smaller="--set data.max_length=64",
+        no_split="sentences are not split by file, so that --split means nothing here; give a file of those you mean",
+    )
+    units: ClassVar[Mapping[str, str]] = {
+        "bleu": "BLEU-4 of the reconstructions, 0 to 100",
+        "self_bleu": "BLEU-4 of each prior sample against the others, 0 to 100",
+    }
+    end: ClassVar[int] = END
+    data: TextData
+
+    def __init__(self, data: TextData) -> None:
+        super().__init__(data)
+        self._tokenizer: Tokenizer | None = None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer. Raises ValueError before `fit` or `load`."""
+        if self._tokenizer is None:
+            raise ValueError("the text tokenizer is not trained yet; call fit(items) or load(folder) first")
+        return self._tokenizer
+
+    @property
+    def outcomes(self) -> int:
+        """The number of token ids V, the end of sequence included."""
+        return self.tokenizer.size
+
+    @property
+    def step_type(self) -> "StepType":
+        """One token id."""
+        from seqvae.types import StepType
+
+        return StepType("int32")
+
+    @property
+    def max_steps(self) -> int:
+        """The longest sequence that generation may make, end included."""
+        return self.data.max_length + 1
+
+    def read(self, sources: Sequence[Path], report: Report) -> Iterator[str]:
+        """The examples of text files in order; what is dropped or changed is counted in the report.
+
+        Raises ValueError when a file is missing, a folder, empty, binary or not in `data.encoding`.
+        """
+        for source in sources:
+            yield from lines.examples(Path(source), self.data.encoding, self.data.blank_line_separated, report)
+
+    def files_of(self, source: Path) -> Sequence[Path]:
+        """The source itself: it has to be a file."""
+        return [source]
+
+    def named(self, sources: Sequence[Path], report: Report) -> Iterator[Named]:
+        """The sentences of the sources, which are their own names."""
+        return (Named(sentence, sentence) for sentence in self.read(sources, report))
+
+    def find(self, word: str, report: Report) -> list[Named]:
+        """The word itself, which is a sentence."""
+        return [Named(word, word)]
+
+    def find_in_stream(self, stream: BinaryIO, encoding: str, report: Report) -> list[Named]:
+        """The lines of the standard input that are not blank."""
+        sentences = lines.of_stream(stream, "standard input", encoding, report)
+        return [Named(sentence, sentence) for sentence in sentences]
+
+    def accept(self, item: str | list[str]) -> list[str]:
+        """The text itself. Raises ValueError when it is no str."""
+        if isinstance(item, str):
+            return [item]
+        if not isinstance(item, list) or len(item) != 1:
+            raise ValueError(f"a {type(item).__name__} is no text; give a str")
+        return self.accept(item[0])
+
+    def window_names(self, named: Named, count: int) -> list[str]:
+        """The sentence itself."""
+        return [named.name]
+
+    def write(
+        self, pieces: Sequence[Sequence[str]], arrangement: Arrangement = "set", originals: Sequence[Sequence[str]] = ()
+    ) -> list[Written]:
+        """sentences.txt, UTF-8, in the form that `read` takes."""
+        content = self.printed(pieces).encode("utf-8", errors="replace")
+        return [Written([File("sentences.txt", lambda: content)])]
+
+    def printed(self, pieces: Sequence[Sequence[str]]) -> str:
+        """One sentence a line, paragraphs with blank lines between them."""
+        return lines.joined((text for (text,) in pieces), self.data.blank_line_separated)
+
+    def fit(self, items: Callable[[], Iterable[str]]) -> None:
+        """Train the tokenizer; `items()` starts a new pass over the corpus.
+
+        Raises ValueError when the corpus is too small, or too rich, for the vocabulary asked for.
+        """
+        kind, size = self.data.tokenizer, self.data.vocabulary_size
+        if kind in ("unigram", "bpe"):
+            self._tokenizer = SentencePieceTokenizer.train(kind, items(), size)
+        else:
+            unknown = self.data.unknown if kind == "word" else REPLACEMENT
+            self._tokenizer = SymbolTokenizer.train(kind, items(), size, self.data.min_count, unknown)
+
+    def encode(self, item: str, report: Report) -> np.ndarray | None:
+        """(T,) token ids that close with the end of sequence; None when the item is too long and is skipped."""
+        ids = self.tokenizer.encode(item)
+        longest = self.data.max_length
+        if len(ids) > longest:
+            done = "cut" if self.data.long == "cut" else "skipped"
+            report.count(f"items longer than {longest} tokens, {done}")
+            if self.data.long == "skip":
+                return None
+            del ids[longest:]
+        if self.tokenizer.unknown is not None:
+            report.count("unknown tokens", ids.count(self.tokenizer.unknown))
+        ids.append(END)
+        return np.array(ids, dtype=np.int32)
+
+    def decode(self, x: np.ndarray, like: str | None = None) -> str:
+        """The text of token ids up to the end of sequence; there is nothing that it takes from another."""
+        ids: list[int] = x.tolist()
+        return self.tokenizer.decode(ids[: ids.index(END)] if END in ids else ids)
+
+    def fingerprint(self) -> str:
+        """sha256 in hex of everything that reading and encoding depend on."""
+        options = {
+            name: getattr(self.data, name) for name in ("max_length", "long", "blank_line_separated", "encoding")
+        }
+        content = json.dumps([fingerprint(self.tokenizer), options], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def nets(self, model: SequenceModel) -> "SequenceNets":
+        """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
+
+        Raises ValueError for tied embeddings of another size than the decoder's hidden state.
+        """
+        from torch import nn
+
+        from seqvae.nets.likelihoods import Categorical
+        from seqvae.nets.lstm import LSTMRecurrence
+
+        if model.tied_embeddings and model.embedding != model.decoder_hidden:
+            raise ValueError(
+                f"model.tied_embeddings needs equal sizes, but model.embedding={model.embedding} and "
+                f"model.decoder_hidden={model.decoder_hidden}; make them equal, or set model.tied_embeddings=false"
+            )
+
+        def embedding() -> tuple[nn.Module, int]:
+            return nn.Embedding(self.outcomes, model.embedding), model.embedding
+
+        def likelihood() -> Categorical:
+            return Categorical(model.decoder_hidden, self.outcomes, model.output_bias)
+
+        encoder, decoder = sequence_nets(model, embedding, likelihood, embedding)
+        if model.tied_embeddings:
+            embed = cast(LSTMRecurrence, decoder.recurrence).embed
+            embed.weight = cast(Categorical, decoder.likelihood).projection.weight
+        draw_uniform(encoder, decoder, model.initial_range)
+        return encoder, decoder
+
+    def metrics(self, truth: Sequence[str], guess: Sequence[str]) -> dict[str, float | None]:
+        """Share of exact reconstructions, and corpus BLEU (0 to 100) on words; None without items.
+
+        Where the tokens are words, white space between them does not count.
+        """
+        from seqvae.evaluation.reconstruction import bleu, exact_match
+
+        truth = [self.tokenizer.canonical(item) for item in truth]
+        guess = [self.tokenizer.canonical(item) for item in guess]
+        return {"exact_match": exact_match(truth, guess), "bleu": bleu(truth, guess)}
+
+    def sample_metrics(self, samples: Sequence[str]) -> dict[str, float | None]:
+        """How much samples are alike: the mean BLEU of each against the others."""
+        from seqvae.evaluation.reconstruction import self_bleu
+
+        return {"self_bleu": self_bleu(samples)}
+
+    def remarks(self, model: SequenceModel, figures: Figures) -> list[str]:
+        """What is counted as a token."""
+        return ["Tokens: the end of sequence counts, padding never."]
+
+    def facts(self, lengths: np.ndarray) -> list[tuple[str, str]]:
+        """Items, steps and the vocabulary."""
+        return [
+            ("items", f"{len(lengths):,}"),
+            ("steps", f"{lengths.sum():,} (end of sequence counted)"),
+            ("vocabulary", counted(self.outcomes, "tokens")),
+        ]
+
+    def size_bytes(self, item: str) -> int:
+        """Bytes of an item in UTF-8, and one for its line end."""
+        return len(item.encode("utf-8", errors="replace")) + 1
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write the tokenizer into a folder; the paths written."""
+        return save(self.tokenizer, folder)
+
+    def load(self, folder: Path) -> None:
+        """Read the tokenizer back. Raises ValueError when it is missing, damaged or of another kind."""
+        kind = self.data.tokenizer
+        loader = SentencePieceTokenizer if kind in ("unigram", "bpe") else SymbolTokenizer
+        self._tokenizer = loader.load(kind, read_description(kind, folder), folder)
