@@ -47,6 +47,15 @@ def pictures(height: int, width: int, channels: int, black_and_white: bool = Fal
     return [Picture(one) for one in pixels]
 
 
+def taps() -> list[tuple[float | None, ...]]:
+    """Six lines of seven taps at random, offsets in sixteenths of a step."""
+    random = np.random.default_rng(0)
+    offsets, hits = random.integers(-4, 5, (6, 7)) / 16, random.random((6, 7)) < 0.6
+    return [
+        tuple(float(o) if hit else None for o, hit in zip(*row, strict=True)) for row in zip(offsets, hits, strict=True)
+    ]
+
+
 @dataclass(frozen=True)
 class Case:
     """A modality with a data and a model configuration, and items that it encodes without loss."""
@@ -121,4 +130,5 @@ CASES = (
     Case("binary pixels", "images", pictures(5, 7, 1, True), {"binarise": "dynamic"}, {**DENSE, "activation": "silu"}),
     Case("autoencoder", "images", pictures(5, 7, 1), {}, {**DENSE, "posterior": "point"}),
     Case("autoencoder of words", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "posterior": "point"}),
+    Case("steps that are no integers", "taps", taps(), {"steps": 7}, SIZES),
 )

@@ -1,11 +1,8 @@
 """What every modality owes, over the registry. A new modality adds its cases to CASES and changes nothing else."""
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,54 +13,17 @@ from seqvae import modalities
 from seqvae.config import from_dict
 from seqvae.core.importance import Draws
 from seqvae.core.vae import VAE, Decoder, Encoder
-from seqvae.data import collate
 from seqvae.modalities.base import Modality, Report
 from seqvae.nets.likelihoods import Choice
 from seqvae.nets.sampling import generate
 from seqvae.noise import Noise
 from seqvae.types import Batch
+from tests.contract.built import Built, build, cases, latent_cases
 from tests.contract.cases import CASES, Case
-
-cases = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.modality}: {case.name}")
-latent_cases = pytest.mark.parametrize(
-    "case", [c for c in CASES if c.model.get("latent") != 0], ids=lambda case: f"{case.modality}: {case.name}"
-)
 
 modes = pytest.mark.parametrize(
     ("dropout", "sampling"), [(False, 0.0), (True, 0.0), (True, 0.5)], ids=["plain", "dropout", "scheduled sampling"]
 )
-
-
-@dataclass(frozen=True)
-class Built:
-    """A case with its fitted modality, its model in double precision, and its encoded items."""
-
-    modality: Any
-    vae: VAE
-    arrays: list[np.ndarray]
-
-    def batch(self, rows: Sequence[int] | None = None) -> Batch:
-        """The items at `rows`, keyed by their places."""
-        rows = range(len(self.arrays)) if rows is None else rows
-        return collate([self.arrays[i] for i in rows], [100 + i for i in rows])
-
-
-@cache
-def build(name: str) -> Built:
-    """Built once a run; tests may change no parameter."""
-    case = next(case for case in CASES if case.name == name)
-    cls = modalities.get(case.modality)
-    modality = cls(from_dict(cls.data_config, case.data, "data"))
-    modality.fit(lambda: iter(case.items))
-    arrays = [modality.encode(item, Report()) for item in case.items]
-    model = from_dict(cls.model_config, case.model, "model")
-    torch.manual_seed(0)
-    encoder, decoder = modality.nets(model)
-    vae = VAE(encoder, decoder, model.scale, posterior=model.posterior).double()
-    for parameter in vae.parameters():  # what starts at zero would hide what depends on it
-        if not parameter.any():
-            nn.init.normal_(parameter)
-    return Built(modality, vae, arrays)
 
 
 def drawn(built: Built, z: Tensor, noise: Noise, steps: int) -> Batch:
@@ -120,7 +80,9 @@ def test_modality_and_nets_fulfil_their_protocols(case: Case) -> None:
 def test_items_survive_encode_and_decode(case: Case) -> None:
     built = build(case.name)
     assert [built.modality.decode(x) for x in built.arrays] == list(case.items)
-    assert all(np.issubdtype(x.dtype, np.integer) and len(x) <= built.modality.max_steps for x in built.arrays)
+    step = built.modality.step_type
+    assert {(x.dtype.name, x.shape[1:]) for x in built.arrays} == {(step.dtype, step.shape)}
+    assert all(len(x) <= built.modality.max_steps for x in built.arrays)
     if built.modality.end is not None:
         assert all(x[-1] == built.modality.end and built.modality.end not in x[:-1] for x in built.arrays)
 
