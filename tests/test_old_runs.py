@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from seqvae.runs.run import Run
 from seqvae.training.run import resume
@@ -43,3 +44,22 @@ def test_an_old_run_goes_on_as_it_would_have_then(folder: Path) -> None:
     assert_as_then(figures("words", folder / "words", folder / "words.txt"), EXPECTED["resumed"])
     for name, value in EXPECTED["resumed"]["validation"].items():
         assert records(Run("words"))[-1][name] == (pytest.approx(value, rel=1e-6) if type(value) is float else value)
+
+
+def test_a_run_of_an_old_format_that_goes_on_has_checkpoints_of_today(folder: Path) -> None:
+    old = Run("words")
+    assert old.settings["format"] == 1
+    before, names = old.load(24), {name.partition(".")[2] for name in old.load(24).optimizer}
+    run = resume("words", {"train": {"steps": MORE_STEPS}}, device="cpu")
+    after = run.load(MORE_STEPS)
+    assert after.weights.keys() == before.weights.keys()
+    assert {name.partition(".")[2] for name in after.optimizer} == after.weights.keys()
+    assert names.isdisjoint(after.weights)  # they were numbers
+    assert "params" not in after.state["optimizer_groups"][0]
+    again = resume("words", {"train": {"steps": MORE_STEPS + 6}}, device="cpu")
+    assert again.steps()[-1] == MORE_STEPS + 6
+    whole = Path("copy")
+    shutil.copytree(FOLDER / "words", whole)
+    resume(whole, {"train": {"steps": MORE_STEPS + 6}}, device="cpu")
+    last = [place.load(MORE_STEPS + 6).weights for place in (again, Run(whole))]
+    assert all(torch.equal(last[0][name], last[1][name]) for name in last[1])

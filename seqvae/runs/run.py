@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seqvae import __version__
 from seqvae.modalities.base import Modality
+from seqvae.runs.format_1 import weights_by_name
 from seqvae.runs.place import LOCK, OF_CREATION, OF_TRAINING, REPLACED, WRITING_RUN, held
 from seqvae.runs.verified import (
     MANIFEST,
@@ -28,7 +29,8 @@ from seqvae.runs.verified import (
 )
 from seqvae.settings import SECTIONS
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 _KINDS: dict[str, Any] = {"version": str, "modality": str, "sources": list, "valid": list, "from": (str, type(None))}
 _KINDS_OF_PART = {"items": int, "steps": int, "key": str, "sources": list, "counts": dict}
@@ -59,9 +61,10 @@ class Run:
         if not (self.path / MANIFEST).is_file():
             raise ValueError(f"{path} is not a whole run folder (it has no {MANIFEST}); restore it from a copy")
         self.settings = read_json_verified(self.path, "config.json")
-        if self.settings.get("format") != FORMAT:
+        if self.settings.get("format") not in READABLE:
+            known = " and ".join(map(str, READABLE))
             raise ValueError(
-                f"{path} has run format {self.settings.get('format')}; this version reads {FORMAT}: "
+                f"{path} has run format {self.settings.get('format')}; this version reads {known}: "
                 "use the version of seqvae that wrote it"
             )
         demand(self.path / "config.json", self.settings, _KINDS | dict.fromkeys(SECTIONS, dict))
@@ -185,7 +188,8 @@ class Run:
 
     def weights(self, step: int) -> dict[str, Tensor]:
         """The weights of a checkpoint alone, verified."""
-        return read_tensors_verified(self._folder(step), WEIGHTS)
+        weights = read_tensors_verified(self._folder(step), WEIGHTS)
+        return weights_by_name(weights) if self.settings["format"] == 1 else weights
 
     def last(self, tell: Callable[[str], Any] = str) -> tuple[int, Checkpoint] | None:
         """The newest checkpoint that is whole, with its step; None where there is none at all.

@@ -213,7 +213,11 @@ class _Loop:
         """Put back weights and optimizer of a checkpoint."""
         checkpoint = self.run.load(step)
         load_weights(self.vae, checkpoint.weights, self.run.path)
-        restore_optimizer(self.optimizer, checkpoint.optimizer, checkpoint.state["optimizer_groups"])
+        self._restore_optimizer(checkpoint)
+
+    def _restore_optimizer(self, checkpoint: Checkpoint) -> None:
+        names = [name for name, _ in self.vae.named_parameters()]
+        restore_optimizer(self.optimizer, names, checkpoint.optimizer, checkpoint.state["optimizer_groups"])
 
     def _advise(self, record: dict[str, Any]) -> None:
         """Say what to do about a collapsed code, once beta is final; before that keep it for the end."""
@@ -275,7 +279,7 @@ class _Loop:
             self._tick()
             self.progress.metrics_bytes = self.log.size()
             self.progress.sums = sums
-            tensors, groups = named_optimizer_tensors(self.optimizer)
+            tensors, groups = named_optimizer_tensors(self.optimizer, list(weights))
             state = {**self.progress.to_dict(), "optimizer_groups": groups, **self.engine.state()}
             self.run.save(self.progress.step, Checkpoint(weights, tensors, state))
         self.engine.wait()
@@ -287,7 +291,8 @@ class _Loop:
             return
         step, checkpoint = found
         state = dict(checkpoint.state)
-        restore_optimizer(self.optimizer, checkpoint.optimizer, state.pop("optimizer_groups"))
+        self._restore_optimizer(checkpoint)
+        del state["optimizer_groups"]
         self.engine.restore(state)
         load_weights(self.vae, checkpoint.weights, self.run.path)
         try:

@@ -1,12 +1,13 @@
 """The optimizers that can be chosen, and their state as tensors by name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqvae.core.vae import VAE
+from seqvae.runs.format_1 import optimizer_by_name
 from seqvae.settings import Train
 
 
@@ -22,27 +23,44 @@ def make_optimizer(vae: VAE, train: Train) -> torch.optim.Optimizer:
     return kind(parameters, train.learning_rate, weight_decay=train.weight_decay, fused=fused)
 
 
-def named_optimizer_tensors(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    """An optimizer's state as tensors by name and its parameter groups as plain values."""
+def named_optimizer_tensors(
+    optimizer: torch.optim.Optimizer, names: Sequence[str]
+) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """An optimizer's state as tensors by `KIND.PARAMETER`, and the settings of its one group as plain values.
+
+    `names` are those of its parameters, in order.
+    """
     content = optimizer.state_dict()
     tensors = {
-        f"{index}.{name}": value.contiguous() if isinstance(value, Tensor) else torch.tensor(value)
+        f"{kind}.{names[index]}": value.contiguous() if isinstance(value, Tensor) else torch.tensor(value)
         for index, values in content["state"].items()
-        for name, value in values.items()
+        for kind, value in values.items()
         if value is not None
     }
-    return tensors, content["param_groups"]
+    groups = [{key: value for key, value in group.items() if key != "params"} for group in content["param_groups"]]
+    return tensors, groups
 
 
 def restore_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
+    optimizer: torch.optim.Optimizer, names: Sequence[str], tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
 ) -> None:
-    """Put back what `named_optimizer_tensors` gave."""
+    """Put back what `named_optimizer_tensors` gave, or a version that wrote run folders of format 1.
+
+    Raises ValueError when a tensor has no parameter of its name and shape: the optimizer would read past its end.
+    """
+    places = {name: place for place, name in enumerate(names)}
+    parameters = optimizer.param_groups[0]["params"]
     state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for key, value in optimizer_by_name(tensors, names).items():
+        kind, _, name = key.partition(".")
+        if name not in places or (value.dim() and value.shape != parameters[places[name]].shape):
+            raise ValueError(
+                f"the optimizer's {key} fits no weights of the model; restore the folder from a copy, or start a new "
+                "run with --from"
+            )
+        state.setdefault(places[name], {})[kind] = value
+    whole = [{**group, "params": list(places.values())} for group in groups]
+    optimizer.load_state_dict({"state": state, "param_groups": whole})
 
 
 def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:

@@ -203,7 +203,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "a later format": (
         lambda folder: rewrite_config(folder, lambda config: config.update(format=9)),
-        "copy has run format 9; this version reads 1: use the version of seqvae that wrote it",
+        "copy has run format 9; this version reads 1 and 2: use the version of seqvae that wrote it",
     ),
     "another size": (
         lambda folder: rewrite_config(folder, lambda config: config["model"].update(latent=5)),
