@@ -22,7 +22,8 @@ import sys
 from pathlib import Path
 import numpy
 from seqvae.modalities.base import Report
-from seqvae.modalities.midi.drums import DrumData, Drums
+from seqvae.modalities.midi.drums import Drums
+from seqvae.modalities.midi.settings import DrumData
 
 report = Report()
 clips = Drums(DrumData(meter="4/4")).source.read([Path(sys.argv[1])], report, processes=int(sys.argv[2]))

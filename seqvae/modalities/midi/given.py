@@ -1,6 +1,7 @@
 """What users hand in as MIDI, a PrettyMIDI object, as notes."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ def from_midi(midi: "PrettyMIDI") -> Notes:
 
     Raises ValueError for a note that MIDI cannot hold.
     """
-    rows = []
+    rows: list[tuple[int, ...]] = []
+    seconds: list[float] = []  # at which the notes end
     programs: dict[int, int] = {}
     for index, instrument in enumerate(midi.instruments):
         channel = DRUM_CHANNEL if instrument.is_drum else _melodic_channel(index)
@@ -30,10 +32,10 @@ def from_midi(midi: "PrettyMIDI") -> Notes:
                 raise ValueError(f"{note} is no MIDI note: pitch and velocity are 0 to 127, times are seconds")
             if note.velocity:  # a note-on of velocity 0 is a note-off
                 start = int(midi.time_to_tick(max(0.0, note.start)))
-                end = max(start, int(midi.time_to_tick(note.end))) if note.end > note.start else start
-                rows.append((start, note.pitch, note.velocity, channel, end, program))
+                rows.append((start, note.pitch, note.velocity, channel, program, len(seconds)))
+                seconds.append(float(note.end))
     rows.sort()
-    tick, pitch, velocity, channels, ends, of_notes = np.array(rows, dtype=np.int64).reshape(-1, 6).T
+    tick, pitch, velocity, channels, of_notes, places = np.array(rows, dtype=np.int64).reshape(-1, 6).T
     meters = sorted(
         (int(midi.time_to_tick(change.time)), change.numerator, change.denominator)
         for change in midi.time_signature_changes
@@ -42,8 +44,24 @@ def from_midi(midi: "PrettyMIDI") -> Notes:
         (int(midi.time_to_tick(second)), MICROSECONDS_PER_MINUTE / microseconds_per_quarter(bpm))
         for second, bpm in zip(*midi.get_tempo_changes(), strict=True)
     ]
-    found = partial(np.copy, ends), partial(np.copy, of_notes)
-    return Notes(midi.resolution, tick, pitch, velocity, channels, meters, tempos, programs, "", *found)
+    return Notes(
+        midi.resolution,
+        tick,
+        pitch,
+        velocity,
+        channels,
+        meters=meters,
+        tempos=tempos,
+        programs=programs,
+        ends=partial(_ends, midi, tick, [seconds[place] for place in places]),
+        programs_of_notes=partial(np.copy, of_notes),
+    )
+
+
+def _ends(midi: "PrettyMIDI", start: np.ndarray, seconds: Sequence[float]) -> np.ndarray:
+    """The ticks at which notes end, (N,) int64; one whose end means nothing has no length."""
+    ticks = [int(midi.time_to_tick(second)) if 0 <= second < math.inf else 0 for second in seconds]
+    return np.maximum(start, np.array(ticks, dtype=np.int64))
 
 
 def _melodic_channel(index: int) -> int:

@@ -243,6 +243,43 @@ def test_notes_made_from_a_grid_give_the_grid_back(data: st.DataObject, name: st
         np.testing.assert_array_equal(segment.hits, grid)
 
 
+@given(
+    at=st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 127), st.integers(0, 9000)), min_size=1, max_size=40),
+    ticks_per_quarter=st.sampled_from([24, 96, 220, 480, 960]),
+    steps_per_quarter=st.sampled_from(GRIDS),
+    meters=st.sampled_from([[], [(0, 3, 4)], [(0, 4, 4), (1920, 6, 8)], [(700, 7, 8), (5000, 2, 2)]]),
+)
+def test_onsets_and_ends_come_back_from_steps_offsets_and_the_grid(
+    at: list[tuple[int, int, int]], ticks_per_quarter: int, steps_per_quarter: int, meters: list[tuple[int, int, int]]
+) -> None:
+    at = sorted(at)
+    read = notes([note[:2] for note in at], ticks_per_quarter, meters=meters)
+    read.velocity = np.arange(len(at)) % 127 + 1
+    read.ends = lambda: read.tick + np.array([length for _, _, length in at])
+    read.programs_of_notes = lambda: np.arange(len(at)) % 5
+    for segment in lay_out(read, np.arange(len(at)), steps_per_quarter).segments:
+        ticks = ticks_per_quarter / steps_per_quarter
+        tick = segment.start + (segment.step + segment.offset) * ticks
+        np.testing.assert_allclose(tick, read.tick[segment.places], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(segment.start + segment.end * ticks, read.end[segment.places], rtol=0, atol=1e-6)
+        assert (np.abs(segment.offset + 1e-9) <= 0.5).all()
+        for name in ("pitch", "velocity", "channel", "program"):
+            np.testing.assert_array_equal(getattr(segment, name), getattr(read, name)[segment.places])
+
+
+@pytest.mark.parametrize(
+    ("tick", "step", "offset"), [(59, 0, 59 / 120), (60, 1, -0.5), (61, 1, -59 / 120), (120, 1, 0)]
+)
+def test_an_offset_is_how_much_later_a_note_is_than_its_step(tick: int, step: int, offset: float) -> None:
+    (segment,) = lay_out(notes([(tick, 36)]), np.arange(1)).segments
+    assert (segment.step.tolist(), segment.offset.tolist()) == ([step], [pytest.approx(offset)])
+
+
+def test_only_the_notes_at_the_places_are_laid_out() -> None:
+    (segment,) = lay_out(notes([(0, 36), (10, 38), (480, 60), (1920, 38)]), np.array([1, 2])).segments
+    assert (segment.pitch.tolist(), segment.step.tolist(), segment.bars) == ([38, 60], [0, 4], 1)
+
+
 def test_the_maps_place_every_pitch_that_general_midi_names() -> None:
     every = [(120 * number, pitch) for number, (pitch,) in enumerate(PITCHES.pitches)]
     for classes in (GENERAL_MIDI, PITCHES):
