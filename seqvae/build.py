@@ -1,22 +1,24 @@
 """A configuration to a VAE and its weights, and the device that computes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from seqvae import modalities
-from seqvae.core.vae import VAE
+from seqvae.core.vae import PARTS, VAE, is_of
 from seqvae.modalities.base import Modality
 from seqvae.runs.run import Run
-from seqvae.settings import SECTIONS, Config, build_config
+from seqvae.settings import Config, build_config, plain_sections
+
+_BETWEEN_STAGES = 0x9E3779B97F4A7C15  # of the seeds of neighbouring stages, so that no other seed of a user meets them
 
 
-def build_vae(config: Config, modality: Modality) -> VAE:
-    """An untrained VAE of a configuration; its weights are a function of `train.seed`."""
+def build_vae(config: Config, modality: Modality, stage: int = 0) -> VAE:
+    """An untrained VAE of a configuration; its weights are a function of `train.seed` and the stage, counted from 0."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.train.seed)
+        torch.manual_seed((config.train.seed + stage * _BETWEEN_STAGES) % 2**63)
         encoder, decoder = modality.nets(config.model)
         model = config.model
         return VAE(encoder, decoder, model.scale, model.code_initial_scale, model.posterior)
@@ -24,7 +26,7 @@ def build_vae(config: Config, modality: Modality) -> VAE:
 
 def read_config(run: Run) -> Config:
     """The configuration of a run. Raises ValueError when this version does not know a key of it."""
-    settings = {name: run.settings[name] for name in SECTIONS}
+    settings = plain_sections(run.settings)
     try:
         kind = modalities.get(run.settings["modality"])
         return build_config(kind.name, kind.data_config, kind.model_config, settings)
@@ -49,9 +51,13 @@ def weights_of(vae: VAE) -> dict[str, Tensor]:
     return {name: parameter.detach().cpu().contiguous() for name, parameter in vae.named_parameters()}
 
 
-def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path) -> None:
-    """Put weights into a VAE. Raises ValueError when they are those of another model."""
-    own = dict(vae.named_parameters())
+def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path, only: Sequence[str] = tuple(PARTS)) -> None:
+    """Put weights into a VAE, those of some parts (`core.vae.PARTS`) or all.
+
+    Raises ValueError when they are those of another model.
+    """
+    own = {name: parameter for name, parameter in vae.named_parameters() if is_of(name, only)}
+    weights = {name: weight for name, weight in weights.items() if len(only) == len(PARTS) or is_of(name, only)}
     wrong = [
         name
         for name in sorted(own.keys() | weights.keys())

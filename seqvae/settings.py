@@ -1,12 +1,14 @@
 """What a run is configured by: the sections `objective` and `train`, and the whole configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from seqvae.config import Keys, Values, from_dict, key, nearest
 
 SECTIONS = ("data", "model", "objective", "train")
+STAGES = "stages"
+OF_THE_RUN = ("seed", "precision", "threads", "tensorboard")  # keys of `train` that no stage can change
 
 
 @dataclass(frozen=True)
@@ -78,18 +80,46 @@ class Train:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One of the stages of a run: what it changes in `objective` and `train`, and what it keeps of the one before.
+
+    `keep` are parts of the weights, by their names in `core.vae.PARTS`; the others are drawn anew. None keeps all.
+    """
+
+    objective: Values = field(default_factory=dict)
+    train: Values = field(default_factory=dict)
+    keep: tuple[str, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, what the stage does not say left out."""
+        found: dict[str, Any] = {"objective": dict(self.objective), "train": dict(self.train)}
+        found = {name: keys for name, keys in found.items() if keys}
+        return found if self.keep is None else found | {"keep": list(self.keep)}
+
+
+@dataclass(frozen=True)
 class Config:
-    """Everything that a run is made from. `data` and `model` are the modality's own dataclasses."""
+    """Everything that a run is made from. `data` and `model` are the modality's own dataclasses.
+
+    Without `stages` the run has a single one, of its sections `objective` and `train`.
+    """
 
     modality: str
     data: Keys
     model: Keys
     objective: Objective = field(default_factory=Objective)
     train: Train = field(default_factory=Train)
+    stages: tuple[Stage, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain nested dictionaries, ready for JSON."""
-        return asdict(self)
+        """Plain nested dictionaries, ready for JSON; no word of stages where there are none."""
+        found = {name: value for name, value in asdict(self).items() if name != STAGES}
+        return found | {STAGES: [stage.to_dict() for stage in self.stages]} if self.stages else found
+
+    def of_each_stage(self) -> list["Config"]:
+        """The configuration of each stage, in order."""
+        sections = [(replace(self.objective, **s.objective), replace(self.train, **s.train)) for s in self.stages]
+        return [replace(self, objective=o, train=t, stages=()) for o, t in sections] or [self]
 
 
 def build_config(modality: str, data_config: type, model_config: type, values: Values) -> Config:
@@ -100,9 +130,12 @@ def build_config(modality: str, data_config: type, model_config: type, values: V
     kinds = {"data": data_config, "model": model_config, "objective": Objective, "train": Train}
     homes = {f.name: f"{section}.{f.name}" for section, kind in kinds.items() for f in fields(kind)}
     for section, keys in values.items():
+        if section == STAGES:
+            continue
         if section not in SECTIONS:
+            known = (*SECTIONS, STAGES)
             raise ValueError(
-                f"no configuration section '{section}'; there are {', '.join(SECTIONS)}.{nearest(section, SECTIONS)}"
+                f"no configuration section '{section}'; there are {', '.join(known)}.{nearest(section, known)}"
             )
         if not isinstance(keys, Mapping):
             raise ValueError(f"{section}={keys} is not possible; it is a section, so write {section}.name=value")
@@ -110,13 +143,51 @@ def build_config(modality: str, data_config: type, model_config: type, values: V
             if name in homes:
                 raise ValueError(f"no configuration key '{section}.{name}'. Did you mean '{homes[name]}'?")
     parts = {name: from_dict(kind, values.get(name, {}), name) for name, kind in kinds.items()}
-    return Config(modality, **parts)
+    return Config(modality, **parts, stages=_stages(values.get(STAGES, ()), values))
+
+
+def _stages(tables: Any, values: Values) -> tuple[Stage, ...]:
+    """The stages of a list of tables, with values of the declared types. Raises ValueError as `build_config`."""
+    if not isinstance(tables, Sequence) or not all(isinstance(table, Mapping) for table in tables):
+        raise ValueError(f"stages={tables} is not possible; they are [[stages]] tables of a recipe, one after another")
+    stages = []
+    for place, table in enumerate(tables, 1):
+        changed: dict[str, dict[str, Any]] = {}
+        for section, keys in table.items():
+            if section not in ("objective", "train", "keep"):
+                raise ValueError(f"stage {place} has no section '{section}'; there are objective, train, keep")
+            if section == "keep":
+                continue
+            kind = Objective if section == "objective" else Train
+            if not isinstance(keys, Mapping):
+                raise ValueError(f"{section}={keys} of stage {place} is not possible; write {section}.name=value")
+            for name in OF_THE_RUN if kind is Train else ():
+                if name in keys:
+                    raise ValueError(f"train.{name} is of the whole run; take it out of stage {place}")
+            whole = from_dict(kind, {**values.get(section, {}), **keys}, section)
+            changed[section] = {name: getattr(whole, name) for name in keys}
+        stages.append(Stage(**changed, keep=_kept(table.get("keep"), place)))
+    return tuple(stages)
+
+
+def _kept(parts: Any, place: int) -> tuple[str, ...] | None:
+    if parts is None:
+        return None
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise ValueError(f'keep={parts} of stage {place} is not possible; give a list, such as keep = ["encoder"]')
+    return tuple(map(str, parts))
+
+
+def plain_sections(values: Values) -> dict[str, Any]:
+    """Of the plain values of a run those that `build_config` takes."""
+    return {name: values[name] for name in (*SECTIONS, STAGES) if name != STAGES or name in values}
 
 
 def changed_keys(old: Values, new: Values) -> list[str]:
-    """The `section.name` keys whose values differ between two plain configurations."""
+    """The `section.name` keys whose values differ between two plain configurations; `stages` where they do."""
     keys = {(s, n) for c in (old, new) for s in SECTIONS for n in c.get(s, {})}
-    return sorted(f"{s}.{n}" for s, n in keys if old.get(s, {}).get(n) != new.get(s, {}).get(n))
+    found = sorted(f"{s}.{n}" for s, n in keys if old.get(s, {}).get(n) != new.get(s, {}).get(n))
+    return found + [STAGES] * (old.get(STAGES, []) != new.get(STAGES, []))
 
 
 def with_train(config: Config, **changes: Any) -> Config:

@@ -1,7 +1,7 @@
 """Configuration: plain values become typed ones, and what is wrong is named with the remedy."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -173,7 +173,7 @@ def test_changed_keys_names_exactly_the_keys_that_differ() -> None:
 
 def test_with_train_changes_the_train_section_only() -> None:
     config = make()
-    assert asdict(with_train(config, epochs=7)) == merge(config.to_dict(), {"train": {"epochs": 7}})
+    assert with_train(config, epochs=7).to_dict() == merge(config.to_dict(), {"train": {"epochs": 7}})
 
 
 def test_options_lists_type_default_and_help_of_every_key() -> None:

@@ -9,7 +9,7 @@ import click
 from seqvae.cli.options import run_argument
 from seqvae.cli.words import data_lines
 from seqvae.config import Values, counted
-from seqvae.settings import SECTIONS
+from seqvae.settings import SECTIONS, STAGES
 
 if TYPE_CHECKING:
     from seqvae.model import Model
@@ -41,6 +41,10 @@ def _show_configuration(config: Values) -> None:
         click.echo(f"\n[{section}]")
         for name, value in config[section].items():
             click.echo(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+    if STAGES in config:
+        click.echo(f"\n[{STAGES}]")
+        for place, stage in enumerate(config[STAGES], 1):
+            click.echo(f"{place} = {json.dumps(stage)}")
 
 
 def _show_network(model: "Model") -> None:

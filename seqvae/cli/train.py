@@ -62,6 +62,7 @@ def _make(kind: type[Modality]) -> click.Command:
     @click.option("--resume", is_flag=True, help="Continue the run in --out; nothing else is needed.")
     @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
     @click.option("--from", "source", type=PATH, metavar="RUN", help="Fine-tune: start from the weights of this run.")
+    @click.option("--take", metavar="PART,...", help="Of --from: encoder, posterior, decoder; default: all.")
     @click.pass_context
     def command(
         ctx: click.Context,
@@ -74,11 +75,11 @@ def _make(kind: type[Modality]) -> click.Command:
         resume: bool,
         overwrite: bool,
         source: Path | None,
+        take: str | None,
     ) -> None:
-        if resume and (overwrite or source):
-            raise click.UsageError(
-                f"--resume and {'--overwrite' if overwrite else '--from'} exclude each other; drop one"
-            )
+        if resume and (overwrite or source or take):
+            other = "--overwrite" if overwrite else "--from" if source else "--take"
+            raise click.UsageError(f"--resume and {other} exclude each other; drop one")
         ctx.meta[WORDS] = kind.words
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, overrides)
         from seqvae.cli.progress import watcher
@@ -91,7 +92,8 @@ def _make(kind: type[Modality]) -> click.Command:
                     _check_resumed(kind.name, out, data, valid)
                     training.resume(out, values, device, reporter)
                 else:
-                    training.train(kind.name, data, out, values, valid, device, overwrite, source, reporter)
+                    parts = tuple(take.split(",")) if take else ()
+                    training.train(kind.name, data, out, values, valid, device, overwrite, source, parts, reporter)
             except Interrupted as stop:
                 raise KeyboardInterrupt(
                     f"{stop}; continue with seqvae train {kind.name} --resume --out {quote(str(out))}"

@@ -1,5 +1,6 @@
 """The variational autoencoder, and what it asks of its encoder and decoder."""
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
@@ -57,7 +58,17 @@ class Decoder(Protocol):
 ONE_DRAW = Draws()
 
 
-PARTS = {"encoder": "encoder.", "posterior": "to_posterior.", "decoder": "decoder."}  # of the weights, by their names
+# Parts of the weights, and how the names of their weights begin.
+PARTS = {"encoder": ("encoder.",), "posterior": ("to_posterior.",), "decoder": ("decoder.",)}
+
+
+def is_of(weight: str, parts: Iterable[str]) -> bool:
+    """Whether the weight of a name is of one of the parts.
+
+    >>> is_of("decoder.likelihood.projection.bias", ["encoder", "decoder"])
+    True
+    """
+    return weight.startswith(tuple(beginning for part in parts for beginning in PARTS[part]))
 
 
 class Codes(NamedTuple):
@@ -182,6 +193,12 @@ class VAE(nn.Module):
         log_px = self.decoder.log_prob(z, batch.repeat(samples))
         log_weight: Tensor = log_px + prior_log_prob(z) - q.repeat(samples).log_prob(z)
         return log_weight.unflatten(0, (len(batch), samples))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Those of PARTS that the model has: a language model is a decoder alone."""
+        names = [name for name, _ in self.named_parameters()]
+        return tuple(part for part in PARTS if any(is_of(name, [part]) for name in names))
 
     @property
     def dtype(self) -> torch.dtype:

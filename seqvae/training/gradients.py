@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqvae.core.vae import PARTS, VAE, Terms
+from seqvae.core.vae import PARTS, VAE, Terms, is_of
 from seqvae.data import Batches
 from seqvae.noise import Noise
 from seqvae.training.engine import Engine
@@ -99,7 +99,6 @@ class Gradients:
         """Drop the gradients of the parts of the weights that this step does not change."""
         if len(moves) == len(PARTS):
             return
-        prefixes = tuple(PARTS[part] for part in moves)
         for name, parameter in self._vae.named_parameters():
-            if not name.startswith(prefixes):
+            if not is_of(name, moves):
                 parameter.grad = None

@@ -5,10 +5,18 @@ import torch
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.schedules import kl_weight, sampling_probability
 from seqvae.settings import Config, Train
+from seqvae.training.stages import check_parts
 
 
 def check_values(config: Config) -> None:
-    """Raises ValueError for values of `objective` or `train` that exclude each other."""
+    """Raises ValueError for values of `objective` or `train` that exclude each other, in any stage."""
+    for place, stage in enumerate(config.stages, 1):
+        check_parts(stage.keep or (), f"stage {place} to keep")
+    for whole in config.of_each_stage():
+        _check_stage(whole)
+
+
+def _check_stage(config: Config) -> None:
     objective = config.objective
     kl_weight(0.0, objective.schedule, objective.beta_start, objective.beta, objective.cycles, objective.rising)
     sampling_probability(0, objective.sampling_schedule, objective.sampling_rate)

@@ -12,9 +12,9 @@ from torch import nn
 
 from seqvae.build import load_weights, weights_of
 from seqvae.core.vae import VAE
-from seqvae.data import Batches
+from seqvae.data import Batches, Part
 from seqvae.runs.run import Checkpoint, Run
-from seqvae.settings import Config
+from seqvae.settings import Config, Train
 from seqvae.training.engine import Engine
 from seqvae.training.finite import FiniteCheck
 from seqvae.training.gradients import COUNTED, Gradients
@@ -24,11 +24,18 @@ from seqvae.training.optimizer import make_optimizer, named_optimizer_tensors, r
 from seqvae.training.progress import Progress
 from seqvae.training.schedules import Schedules
 from seqvae.training.signals import noted_signals
+from seqvae.training.stages import Stages
 from seqvae.training.tally import Tally
 from seqvae.training.validation import collapse_advice, validate
 from seqvae.types import Batch
 
 STEPS_BETWEEN_AGREEMENTS = 10  # several processes ask each other this often whether one of them saw a signal
+
+
+def steps_of(train: Train, part: Part) -> int:
+    """The optimizer steps of a stage, or an estimate where batches are counted in tokens."""
+    by_epochs = math.ceil(Batches(part, train.batch_size, train.batch_by).count() / train.accumulate) * train.epochs
+    return min(train.steps, by_epochs) if train.steps else by_epochs
 
 
 class Interrupted(Exception):
@@ -37,23 +44,23 @@ class Interrupted(Exception):
 
 def fit(
     vae: VAE,
-    config: Config,
+    stages: Stages,
     run: Run,
-    train: Batches,
-    valid: Batches,
+    data: tuple[Part, Part],
     engine: Engine,
     reporter: Reporter,
     objective: Callable[[Config], Objective] = objective_of,
 ) -> Progress:
-    """Train until the configured end, from the run's last whole checkpoint where there is one.
+    """Train until the end of the last stage, from the run's last whole checkpoint where there is one.
 
     Order, noise and KL weight are functions of the seed and the position, so on a CPU a resumed run ends in
-    the same bits as one that was never stopped. `objective` makes what is minimised from the configuration.
+    the same bits as one that was never stopped. `data` is what to train and what to validate on. `objective` makes
+    what is minimised from the configuration of a stage.
 
     Raises ValueError on a non-finite loss (the last checkpoint is kept), Interrupted after a signal.
     """
     threads = torch.get_num_threads()
-    loop = _Loop(vae, config, run, train, valid, engine, reporter, objective(config))
+    loop = _Loop(vae, stages, run, data, engine, reporter, objective)
     try:
         with noted_signals() as loop.signal_seen:
             loop.run_all()
@@ -69,36 +76,52 @@ class _Loop:
     def __init__(
         self,
         vae: VAE,
-        config: Config,
+        stages: Stages,
         run: Run,
-        train: Batches,
-        valid: Batches,
+        data: tuple[Part, Part],
         engine: Engine,
         reporter: Reporter,
-        objective: Objective,
+        objective: Callable[[Config], Objective],
     ) -> None:
-        self.config, self.run, self.train, self.valid = config, run, train, valid
-        self.engine, self.reporter, self.objective = engine, reporter, objective
-        self.schedules = Schedules(config, len(train.part))
+        self.stages, self.run, self.data, self.objective_of = stages, run, data, objective
+        self.engine, self.reporter = engine, reporter
         self.vae = vae.to(engine.device)
         self.model: nn.Module = engine.prepare_model(self.vae)
-        self.optimizer: Any = engine.prepare_optimizer(make_optimizer(self.vae, config.train))
-        self.progress = Progress(
-            threads=config.train.threads or torch.get_num_threads(), objective=dict(objective.start())
-        )
         self.signal_seen: list[int] = []
         self.advice: str | None = None  # of the last validation, where it was too early to give it
-        self.finite = FiniteCheck(config.train)
-        self.tally = Tally((*COUNTED, "loss", "gradient_norm", *objective.figures), engine.zeros, engine.total)
-        self.gradients = Gradients(self.vae, self.model, train, objective, engine, self.tally)
-        self._restore()
+        train = stages.config.train
+        self.progress = Progress(threads=train.threads or torch.get_num_threads())
+        found = run.last(reporter.message if engine.is_first else str)
+        if found is None:
+            self._begin()
+        else:
+            self._restore(*found)
         torch.set_num_threads(self.progress.threads)
         self.log = (
-            MetricsLog(run.metrics_path, self.progress.metrics_bytes, config.train.tensorboard, self.progress.step)
+            MetricsLog(run.metrics_path, self.progress.metrics_bytes, train.tensorboard, self.progress.step)
             if engine.is_first
             else None
         )
         self.clock = time.perf_counter()
+
+    def _begin(self) -> None:
+        self._enter()
+        self.progress.objective = dict(self.objective.start())
+
+    def _enter(self) -> None:
+        """Make what belongs to the stage that the progress stands in."""
+        self.config = config = self.stages[self.progress.stage]
+        settings = config.train
+        size, by = settings.batch_size, settings.batch_by
+        self.train = Batches(self.data[0], size, by, settings.seed, settings.length_spread)
+        self.valid = Batches(self.data[1], size, by)
+        self.schedules = Schedules(config, len(self.data[0]))
+        self.finite = FiniteCheck(settings)
+        self.optimizer: Any = self.engine.prepare_optimizer(make_optimizer(self.vae, settings))
+        self.objective = self.objective_of(config)
+        names = (*COUNTED, "loss", "gradient_norm", *self.objective.figures)
+        self.tally = Tally(names, self.engine.zeros, self.engine.total)
+        self.gradients = Gradients(self.vae, self.model, self.train, self.objective, self.engine, self.tally)
 
     def close(self) -> None:
         """Close the log."""
@@ -112,20 +135,22 @@ class _Loop:
         if self.engine.is_first:
             self.reporter.started(self._total_steps(), self.progress.step)
         while not self.progress.finished:
-            if self._nothing_left():
-                self._finish()
-            else:
+            if not self._nothing_left():
                 self._epoch()
+            elif self.progress.stage + 1 < len(self.stages):
+                self._next_stage()
+            else:
+                self._finish()
 
     def _total_steps(self) -> int:
-        train = self.config.train
-        by_epochs = math.ceil(self.train.count() / train.accumulate) * train.epochs
-        return min(train.steps, by_epochs) if train.steps else by_epochs
+        """Of all stages, unless one stops early."""
+        return sum(steps_of(self.stages[stage].train, self.data[0]) for stage in range(len(self.stages)))
 
     def _nothing_left(self) -> bool:
+        """Whether the stage is over."""
         train, progress = self.config.train, self.progress
         stopped_early = 0 < train.stop_patience <= progress.stalled
-        return stopped_early or progress.epoch >= train.epochs or 0 < train.steps <= progress.step
+        return stopped_early or progress.stage_epochs >= train.epochs or 0 < train.steps <= progress.stage_steps
 
     def _epoch(self) -> None:
         """The rest of the current epoch, or what is left to do of it."""
@@ -152,13 +177,27 @@ class _Loop:
             self._stop_if_asked()
 
     def _finish(self) -> None:
-        if self.progress.validated_step != self.progress.step:
-            self._validate()
-        self._log()
+        self._end_stage()
         self.progress.finished = True
         self._save()
         if self.advice is not None:
             self.reporter.message(self.advice)
+
+    def _end_stage(self) -> None:
+        if self.progress.validated_step != self.progress.step:
+            self._validate()
+        self._log()
+
+    def _next_stage(self) -> None:
+        """From the end of a stage to the start of the next; a checkpoint of that takes the place of one of the end."""
+        self._end_stage()
+        self.progress.begin_next_stage()
+        plan = self.stages.begin(self.vae, self.progress.stage)
+        self._begin()
+        self._save()
+        if self.engine.is_first:
+            self.reporter.message(plan)
+        self._stop_if_asked()
 
     # One optimizer step ---------------------------------------------------------------------------------------
 
@@ -194,8 +233,8 @@ class _Loop:
         self.finite.check_validation(bound, progress.step)
         best, decay = progress.judge(-bound, train)
         record = {
-            "event": "validation", "step": progress.step, "epoch": self.schedules.epochs(progress), **figures,
-            "best": best, "learning_rate": self.schedules.at(progress).learning_rate,
+            "event": "validation", **self._place(), **figures, "best": best,
+            "learning_rate": self.schedules.at(progress).learning_rate,
         }  # fmt: skip
         self._log(record)
         if decay and train.decay_to_best and progress.best_step is not None:
@@ -251,7 +290,7 @@ class _Loop:
         progress, values = self.progress, self.schedules.at(self.progress)
         examples, steps = sums["examples"], progress.step - progress.logged_step
         return {
-            "event": "train", "step": progress.step, "epoch": self.schedules.epochs(progress),
+            "event": "train", **self._place(),
             "elbo_nats": (sums["log_px"] - sums["kl"]) / examples, "reconstruction_nats": -sums["log_px"] / examples,
             "kl_nats": sums["kl"] / examples, "loss": sums["loss"] / steps,
             **{name: sums[name] / steps for name in self.objective.figures},
@@ -259,6 +298,11 @@ class _Loop:
             "tokens_per_second": sums["tokens"] / (progress.seconds - progress.logged_seconds),
             "seconds": progress.seconds,
         }  # fmt: skip
+
+    def _place(self) -> dict[str, Any]:
+        """Where the run stands; the stage, counted from 1, where there are several."""
+        place = {"step": self.progress.step, "epoch": self.schedules.epochs(self.progress)}
+        return place | {"stage": self.progress.stage + 1} if len(self.stages) > 1 else place
 
     def _tick(self) -> None:
         now = time.perf_counter()
@@ -284,21 +328,21 @@ class _Loop:
             self.run.save(self.progress.step, Checkpoint(weights, tensors, state))
         self.engine.wait()
 
-    def _restore(self) -> None:
-        """Go to the run's newest whole checkpoint, if it has one."""
-        found = self.run.last(self.reporter.message if self.engine.is_first else str)
-        if found is None:
-            return
-        step, checkpoint = found
+    def _restore(self, step: int, checkpoint: Checkpoint) -> None:
+        """Go to a checkpoint of the run."""
         state = dict(checkpoint.state)
-        self._restore_optimizer(checkpoint)
         del state["optimizer_groups"]
         self.engine.restore(state)
-        load_weights(self.vae, checkpoint.weights, self.run.path)
         try:
-            self.progress = Progress.from_dict(state)
+            progress = Progress.from_dict(state)
+            if progress.stage >= len(self.stages):
+                raise ValueError(f"is of stage {progress.stage + 1}, and the run has {len(self.stages)}")
         except ValueError as error:
             raise ValueError(f"the state of step {step} in {self.run.path} {error}; restore it from a copy") from None
+        self.progress = progress
+        self._enter()
+        self._restore_optimizer(checkpoint)
+        load_weights(self.vae, checkpoint.weights, self.run.path)
         self.progress.finished = self.progress.finished and self._nothing_left()  # more epochs may be asked for
         if self.engine.is_first:
             self.tally.put(self.progress.sums)

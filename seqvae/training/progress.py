@@ -6,7 +6,7 @@ from typing import Any
 
 from seqvae.settings import Train
 
-OPTIONAL = ("objective",)  # written only where there is something to write
+OPTIONAL = ("objective", "stage", "first_step", "first_epoch")  # written only where there is something to write
 
 
 def _fits(kind: Any, value: Any) -> bool:
@@ -39,6 +39,19 @@ class Progress:
     finished: bool = False
     threads: int = 0
     objective: dict[str, Any] = field(default_factory=dict)  # the state of the objective
+    stage: int = 0
+    first_step: int = 0  # steps, and epochs, that were done when the stage began
+    first_epoch: int = 0
+
+    @property
+    def stage_steps(self) -> int:
+        """Optimizer steps of the stage that are done."""
+        return self.step - self.first_step
+
+    @property
+    def stage_epochs(self) -> int:
+        """Epochs of the stage that are finished."""
+        return self.epoch - self.first_epoch
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; floats survive exactly."""
@@ -54,6 +67,14 @@ class Progress:
             raise ValueError(f"is not that of a training ({different[0]} is missing or not possible)")
         return Progress(**values)
 
+    def begin_next_stage(self) -> None:
+        """Stand at the start of the next stage, which takes up the data with a new epoch and knows no validation."""
+        self.epoch += self.offset > 0
+        self.offset = self.examples = self.stalled = self.stalled_since_decay = 0
+        self.best_nats = self.best_step = None
+        self.rate_factor, self.objective = 1.0, {}
+        self.stage, self.first_step, self.first_epoch = self.stage + 1, self.step, self.epoch
+
     def judge(self, nats: float, train: Train) -> tuple[bool, bool]:
         """Take in a validation's negative ELBO; (is it the best so far, is the learning rate to decay now)."""
         self.validated_step = self.step
@@ -64,7 +85,7 @@ class Progress:
             return True, False
         self.stalled += 1
         self.stalled_since_decay += 1
-        if not train.decay_patience or self.epoch + 1 < train.decay_from_epoch:
+        if not train.decay_patience or self.stage_epochs + 1 < train.decay_from_epoch:
             return False, False
         decay = self.stalled_since_decay >= train.decay_patience
         if decay:

@@ -3,26 +3,27 @@
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from seqvae import __version__, modalities
 from seqvae.build import build_vae, load_weights, open_run, read_config
 from seqvae.config import few, merge, uses_of
-from seqvae.core.vae import VAE
+from seqvae.core.vae import PARTS, VAE
 from seqvae.corpus import Corpus, prepare, repeated
-from seqvae.data import Batches, Part
+from seqvae.data import Part
 from seqvae.modalities.base import Modality, Report
 from seqvae.model import paths_of
 from seqvae.runs.place import check_free, held
 from seqvae.runs.run import Run
-from seqvae.settings import SECTIONS, Config, build_config, changed_keys, with_train
+from seqvae.settings import Config, build_config, changed_keys, plain_sections, with_train
 from seqvae.training.engine import Engine
 from seqvae.training.limits import check_values
 from seqvae.training.log import Reporter, Silent
-from seqvae.training.loop import fit
+from seqvae.training.loop import fit, steps_of
 from seqvae.training.objective import Objective, objective_of
+from seqvae.training.stages import Stages, check_parts, listed
 
 HELD_OUT_SHARE = 0.05
 CHANGEABLE_ON_RESUME = ("train.epochs", "train.steps")
@@ -37,13 +38,15 @@ def train(  # noqa: PLR0913 - the command line, in one call
     device: str = "auto",
     overwrite: bool = False,
     start_from: Path | str | None = None,
+    take: Sequence[str] = (),
     reporter: Reporter | None = None,
     objective: Callable[[Config], Objective] = objective_of,
 ) -> Run:
     """Train a model on files and return its run folder.
 
     `values` are nested configuration values (`{"model": {"latent": 16}}`) over the defaults. Without `valid`, 5 % of
-    the items are held out by the seed. `start_from` is a run whose modality and weights are the starting point.
+    the items are held out by the seed. `start_from` is a run whose modality and weights are the starting point;
+    `take` are the parts of the weights (`seqvae.core.vae.PARTS`) to take from it, all where none is named.
     `objective` makes what is minimised from the configuration.
 
     Raises ValueError, in one sentence, for everything that the caller can mend.
@@ -51,6 +54,9 @@ def train(  # noqa: PLR0913 - the command line, in one call
     out, paths, valid_paths = Path(out), paths_of(sources), paths_of(valid)
     if not paths:
         raise ValueError("no data given; name at least one file to train on")
+    check_parts(take, "--take")
+    if take and start_from is None:
+        raise ValueError(f"--take {','.join(take)} chooses parts of another run's weights; name that run with --from")
     config, learned = _configure(modality, values or {}, start_from)
     engine, reporter = Engine(device, config.train.precision), reporter or Silent()
     corpora: list[Corpus] = []
@@ -68,10 +74,13 @@ def train(  # noqa: PLR0913 - the command line, in one call
         corpora.extend(_corpora(encoding, paths, valid_paths))
         report = _report(corpora, config.train.seed)
         reporter.data(report)
-        _starting_point(config, encoding, start_from)  # what cannot be built must not cost the run that is replaced
-        asked = {"epochs", "steps"} & (values or {}).get("train", {}).keys()
+        # what cannot be built must not cost the run that is replaced
+        vae = _starting_point(config, encoding, start_from, take)
+        if start_from is not None:
+            reporter.message(_plan(vae, start_from, take))
+        asked = config.stages or {"epochs", "steps"} & (values or {}).get("train", {}).keys()
         whole = config if asked else _long_enough(config, encoding.least_steps, corpora)
-        _create(out, whole, encoding, report, paths, valid_paths, start_from)
+        _create(out, whole, encoding, report, paths, valid_paths, start_from, take)
 
     with hold:
         engine.in_first_process(create)
@@ -93,7 +102,7 @@ def resume(
     """
     run = Run(Path(out))
     kind, own = modalities.get(run.settings["modality"]), read_config(run).to_dict()
-    own = {name: own[name] for name in SECTIONS}
+    own = plain_sections(own)
     merged = merge(own, values or {})
     config = build_config(kind.name, kind.data_config, kind.model_config, merged)
     check_values(config)
@@ -204,7 +213,7 @@ def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path])
 
 def _create(
     out: Path, config: Config, modality: Modality, report: Mapping[str, Any], sources: Sequence[Path],
-    valid: Sequence[Path], start_from: Path | str | None,
+    valid: Sequence[Path], start_from: Path | str | None, take: Sequence[str],
 ) -> None:  # fmt: skip
     settings = {
         "version": __version__,
@@ -212,24 +221,33 @@ def _create(
         "sources": [str(path.resolve()) for path in sources],
         "valid": [str(path.resolve()) for path in valid],
         "from": None if start_from is None else str(Path(start_from).resolve()),
+        **({"take": list(take)} if take else {}),
     }
     Run.create(out, settings, modality, report)
 
 
-def _starting_point(config: Config, modality: Modality, start_from: Path | str | None) -> VAE:
+def _starting_point(config: Config, modality: Modality, start_from: Path | str | None, take: Sequence[str]) -> VAE:
     """The model before its first step: drawn by the seed, or the best weights of the run that it starts from."""
     vae = build_vae(config, modality)
     if start_from is not None:
         source = Run(Path(start_from))
-        load_weights(vae, source.weights(source.best_step()), source.path)
+        load_weights(vae, source.weights(source.best_step()), source.path, take or tuple(PARTS))
     return vae
+
+
+def _plan(vae: VAE, start_from: Path | str, take: Sequence[str]) -> str:
+    """What is taken from another run and what is not, in a sentence."""
+    taken = [part for part in vae.parts if part in (take or vae.parts)]
+    drawn = [part for part in vae.parts if part not in taken]
+    step = Run(Path(start_from)).best_step()
+    return f"from {start_from}, step {step:,}: takes {listed(taken)}, draws {listed(drawn)} anew"
 
 
 def _long_enough(config: Config, least_steps: int, corpora: Sequence[Corpus]) -> Config:
     """The configuration with so many epochs that training has at least these steps."""
-    train, (part, _) = config.train, parts(corpora, config.train.seed)
-    steps = math.ceil(Batches(part, train.batch_size, train.batch_by).count() / train.accumulate)
-    return with_train(config, epochs=max(train.epochs, math.ceil(least_steps / steps)))
+    part, _ = parts(corpora, config.train.seed)
+    steps = steps_of(replace(config.train, epochs=1, steps=0), part)
+    return with_train(config, epochs=max(config.train.epochs, math.ceil(least_steps / steps)))
 
 
 def _continue(
@@ -243,13 +261,9 @@ def _continue(
     run, own, modality = open_run(out)
     config = config or own
     corpora = corpora or corpora_of(out)
-    settings = config.train
-    train_part, valid_part = parts(corpora, settings.seed)
-    size, by = settings.batch_size, settings.batch_by
-    batches = Batches(train_part, size, by, settings.seed, settings.length_spread)
     # a run with a checkpoint goes on from there, so the weights that it started from may be gone by now
-    vae = _starting_point(config, modality, None if run.steps() else run.settings["from"])
-    fit(vae, config, run, batches, Batches(valid_part, size, by), engine, reporter, objective)
+    vae = _starting_point(config, modality, None if run.steps() else run.settings["from"], run.settings.get("take", ()))
+    fit(vae, Stages(config, modality), run, parts(corpora, config.train.seed), engine, reporter, objective)
     return run
 
 

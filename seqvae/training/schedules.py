@@ -8,7 +8,7 @@ from seqvae.core.schedules import kl_weight, sampling_probability
 from seqvae.settings import Config
 from seqvae.training.progress import Progress
 
-GROWTH = 0.75  # of the training, in which the importance samples grow to their last number
+GROWTH = 0.75  # of a stage, in which the importance samples grow to their last number
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Schedules:
-    """The schedules of a configuration, for a training whose epochs have so many examples."""
+    """The schedules of one stage, for a training whose epochs have so many examples; they begin with the stage."""
 
     config: Config
     examples: int
@@ -42,7 +42,7 @@ class Schedules:
         doubly = objective.estimator == "doubly_reparameterized"
         return Values(
             beta,
-            sampling_probability(progress.step, objective.sampling_schedule, objective.sampling_rate),
+            sampling_probability(progress.stage_steps, objective.sampling_schedule, objective.sampling_rate),
             Draws(self._importance_samples(progress), beta, doubly, objective.kept_samples),
             self._learning_rate(progress),
         )
@@ -59,17 +59,21 @@ class Schedules:
         """Share of the schedule of beta that is done, by steps or by (fractional) epochs; above 1 after its end."""
         objective = self.config.objective
         if objective.anneal_steps:
-            return progress.step / objective.anneal_steps
-        return self.epochs(progress) / objective.anneal_epochs if objective.anneal_epochs else 1.0
+            return progress.stage_steps / objective.anneal_steps
+        return self._own_epochs(progress) / objective.anneal_epochs if objective.anneal_epochs else 1.0
+
+    def _own_epochs(self, progress: Progress) -> float:
+        """Epochs of the stage that are done, with the fraction of the current one."""
+        return progress.stage_epochs + progress.examples / self.examples
 
     def _share(self, progress: Progress) -> float:
-        """How much of the training is done, in [0, 1]."""
+        """How much of the stage is done, in [0, 1]."""
         train = self.config.train
-        done = self.epochs(progress) / train.epochs
-        return min(1.0, max(done, progress.step / train.steps) if train.steps else done)
+        done = self._own_epochs(progress) / train.epochs
+        return min(1.0, max(done, progress.stage_steps / train.steps) if train.steps else done)
 
     def _importance_samples(self, progress: Progress) -> int:
-        """The draws of z for each example: growing by equal factors over GROWTH of the training."""
+        """The draws of z for each example: growing by equal factors over GROWTH of the stage."""
         last = self.config.objective.importance_samples
         first = self.config.objective.first_importance_samples or last
         grown = min(1.0, self._share(progress) / GROWTH)
@@ -81,13 +85,13 @@ class Schedules:
         A decay by the step stops at `train.least_learning_rate` (Magenta's MusicVAE: (rate - least) * 0.9999^step +
         least); the other factors then act on what it gives.
         """
-        train, factor = self.config.train, progress.rate_factor
+        train, factor, step = self.config.train, progress.rate_factor, progress.stage_steps
         if train.warmup_steps:
-            factor *= min(1.0, (progress.step + 1) / train.warmup_steps)
+            factor *= min(1.0, (step + 1) / train.warmup_steps)
         if train.cosine:
             factor *= 0.5 * (1.0 + math.cos(math.pi * self._share(progress)))
         rate = train.learning_rate
         least = min(train.least_learning_rate, rate)
         if train.step_decay < 1.0:
-            rate = (rate - least) * train.step_decay**progress.step + least
+            rate = (rate - least) * train.step_decay**step + least
         return rate * factor

@@ -190,9 +190,27 @@ def test_resume_refuses_changed_keys_and_other_data(
 
 def test_a_run_can_start_from_the_weights_of_another(seqvae: Callable[..., Result], run: Path, here: Path) -> None:
     line = ["--from", run, "--epochs", "1", "--set", "train.threads=1", "--set", "train.batch_size=8"]
-    trained(seqvae("train", "text", "sentences.txt", "--out", "tuned", *line))
+    result = trained(seqvae("train", "text", "sentences.txt", "--out", "tuned", *line))
     assert settings(here / "tuned")["from"] == str(run)
     assert settings(here / "tuned")["model"]["latent"] == 4
+    assert "takes encoder, posterior, decoder, draws nothing anew" in result.stderr
+    result = trained(seqvae("train", "text", "sentences.txt", "--out", "part", *line, "--take", "encoder,posterior"))
+    assert "takes encoder, posterior, draws decoder anew" in result.stderr
+    assert settings(here / "part")["take"] == ["encoder", "posterior"]
+
+
+def test_a_recipe_may_have_stages_which_info_shows(
+    seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
+) -> None:
+    stages = "[[stages]]\nobjective.beta = 0.0\n[[stages]]\nkeep = ['encoder']\ntrain.steps = 2\n"
+    (here / "two.toml").write_text(RECIPE + stages)
+    result = trained(seqvae("train", "text", "sentences.txt", "--out", "run", "--recipe", "two.toml", *tiny))
+    assert "stage 2 of 2 keeps encoder, draws posterior, decoder anew" in result.stderr
+    assert settings(here / "run")["stages"] == [
+        {"objective": {"beta": 0.0}}, {"train": {"steps": 2}, "keep": ["encoder"]},
+    ]  # fmt: skip
+    shown = trained(seqvae("info", "run")).stdout
+    assert '[stages]\n1 = {"objective": {"beta": 0.0}}\n2 = {"train": {"steps": 2}, "keep": ["encoder"]}\n' in shown
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any
 
 from torch import Tensor
@@ -43,14 +44,17 @@ class Watched:
         return state
 
 
+def after_step(
+    step: int, action: Callable[[], Any], objective: Callable[[Config], Objective] = objective_of
+) -> Callable[[Config], Objective]:
+    """Something happens at the end of a step, counted over all stages."""
+    steps = count(1)
+    return lambda config: Watched(objective(config), lambda _: next(steps) == step and action())
+
+
 def stopped_after(step: int, objective: Callable[[Config], Objective] = objective_of) -> Callable[[Config], Objective]:
     """A signal arrives at the end of a step."""
-
-    def signal_at(done: int) -> None:
-        if done == step:
-            signal.raise_signal(signal.SIGTERM)
-
-    return lambda config: Watched(objective(config), signal_at)
+    return after_step(step, lambda: signal.raise_signal(signal.SIGTERM), objective)
 
 
 def spoiled_at(step: int) -> Callable[[Config], Objective]:

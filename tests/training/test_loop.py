@@ -21,7 +21,6 @@ from seqvae.model import Model
 from seqvae.runs.run import Run
 from seqvae.settings import Train, build_config
 from seqvae.training import engine, loop
-from seqvae.training import run as training
 from seqvae.training.finite import FiniteCheck
 from seqvae.training.log import MetricsLog
 from seqvae.training.run import fit_modality, train
@@ -57,7 +56,7 @@ def test_accumulated_batches_are_one_large_batch(
     objective = {**objective, "schedule": "constant"}
     settings = values(model=DROPOUT, objective=objective, epochs=2, log_steps=1, learning_rate=0.01)
     large = train("text", [corpus], tmp_path / "large", settings, device="cpu")
-    monkeypatch.setattr(training, "Batches", Halved)
+    monkeypatch.setattr(loop, "Batches", Halved)
     settings["train"]["accumulate"] = 2
     halves = train("text", [corpus], tmp_path / "halves", settings, device="cpu")
     expected = records(large)

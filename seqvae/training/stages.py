@@ -1,0 +1,53 @@
+"""The stages of a run: what each trains on, and which weights it takes from the one before.
+
+A stage begins with the last weights of the one before, of which it keeps some parts and draws the others anew, and with
+an optimizer and schedules of its own. Steps and epochs are counted through, so that no noise is met twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqvae.build import build_vae, load_weights, weights_of
+from seqvae.core.vae import PARTS, VAE
+from seqvae.modalities.base import Modality
+from seqvae.settings import Config
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages of a configuration, counted from 0, and the modality whose nets they train."""
+
+    config: Config
+    modality: Modality
+
+    def __len__(self) -> int:
+        return max(1, len(self.config.stages))
+
+    def __getitem__(self, stage: int) -> Config:
+        return self.config.of_each_stage()[stage]
+
+    def begin(self, vae: VAE, stage: int) -> str:
+        """Draw anew, by the seed and the stage, the parts that a stage does not keep; a sentence that says so."""
+        keep = self.config.stages[stage].keep
+        kept = [part for part in vae.parts if keep is None or part in keep]
+        drawn = [part for part in vae.parts if part not in kept]
+        if drawn:
+            load_weights(vae, weights_of(build_vae(self.config, self.modality, stage)), Path(), drawn)
+        return f"stage {stage + 1} of {len(self)} keeps {listed(kept)}, draws {listed(drawn)} anew"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Names for a sentence.
+
+    >>> listed(["encoder", "decoder"]), listed([])
+    ('encoder, decoder', 'nothing')
+    """
+    return ", ".join(parts) or "nothing"
+
+
+def check_parts(parts: Sequence[str], what: str) -> None:
+    """Raises ValueError for a name that is no part of the weights."""
+    for part in parts:
+        if part not in PARTS:
+            raise ValueError(f"no part '{part}' of the weights for {what}; there are {', '.join(PARTS)}")
