@@ -134,7 +134,8 @@ def training(model: VAE | Twin, rows: int, sampling: float, bf16: bool, device: 
             if isinstance(model, Twin):
                 log_px, kl = model(x, sampling)
             else:
-                log_px, kl, _ = model(batch, Noise(0, batch.keys, done), sampling_probability=sampling)
+                terms = model(batch, Noise(0, batch.keys, done), sampling_probability=sampling)
+                log_px, kl = terms.log_px, terms.kl
         negative_elbo(log_px, kl, BETA, free_nats_total=FREE_NATS).backward()
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         optimizer.step()
