@@ -72,7 +72,7 @@ class Listed(Protocol):
 class Categorical(nn.Module):
     """One of `outcomes` exclusive outcomes: softmax of a linear layer.
 
-    `features` (V, C) tells what the outcomes have in common: outcome v then has the weights w_v + sum_c features_vc s_c
+    `features` (V, C) says what the outcomes have in common: outcome v then has the weights w_v + sum_c features_vc s_c
     with one s_c for each feature. The outcomes' own weights w_v start at zero, so that what was seldom met in
     training is as probable as its features say.
     """

@@ -19,7 +19,7 @@ class LSTMEncoder(nn.Module):
     """x to the last hidden states of an LSTM, both directions side by side (Bowman et al. 2016, section 2.1).
 
     `embed` maps steps to (B, T, E), E = `embedding`. Each direction is an LSTM of its own that starts at a real step,
-    so padding is never read before the state that counts. `position` tells each step its place besides.
+    so padding is never read before the state that counts. `position` adds each step's place to its input.
     """
 
     def __init__(
@@ -118,9 +118,9 @@ class LSTMRecurrence(nn.Module):
 
     `model.initial_state`: `cell` is c0 = W z, h0 = tanh(c0) (Kim et al. 2018; He et al. 2019); `dense` is the tanh of
     a dense layer for all states (Roberts et al. 2018). `embed` maps steps to (B, T, E), E = `embedding`; the input of
-    the first step is a learned vector, and `position` tells each step its place besides. Word dropout blanks out whole
-    inputs (Bowman et al. 2016, section 3.1). Where `model.code_initial_scale` is not 0, the layer from the code starts
-    normal with that scale, its bias at zero (Magenta's MusicVAE: 0.001).
+    the first step is a learned vector, and `position` adds each step's place to its input. Word dropout blanks out
+    whole inputs (Bowman et al. 2016, section 3.1). Where `model.code_initial_scale` is not 0, the layer from the code
+    starts normal with that scale, its bias at zero (Magenta's MusicVAE: 0.001).
     """
 
     def __init__(

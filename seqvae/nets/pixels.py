@@ -30,7 +30,7 @@ AT_ZERO = math.log(math.expm1(math.log(INITIAL_SCALE / 2) - LEAST_LOG_SCALE))
 class PixelLikelihood(Protocol):
     """What an image decoder asks of the distribution of pixels.
 
-    `outputs_per_value` is what the projection gives for each value. `discrete` tells whether nats are those of a
+    `outputs_per_value` is what the projection gives for each value. `discrete` says whether nats are those of a
     distribution over the 256 levels, so that bits per dimension mean something.
     """
 

@@ -33,7 +33,7 @@ class ClassBits(nn.Module):
         super().__init__()
         self.labels, self.silence = labels, silence
         self.width = classes + silence
-        table = bits_of_labels(classes) if labels else torch.zeros(1, classes)  # tells the type to the other form
+        table = bits_of_labels(classes) if labels else torch.zeros(1, classes)  # of the other form only the number type
         self.register_buffer("table", self._complete(table), persistent=False)
 
     def forward(self, x: Integer[Tensor, "..."]) -> Float[Tensor, "..."]:
