@@ -11,6 +11,7 @@ loaded already; so it runs where processes can fork (Linux, macOS).
 """
 
 import contextlib
+import gc
 import importlib
 import io
 import multiprocessing
@@ -28,7 +29,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = 2
-PRELOADED = ("numpy", "torch", "jaxtyping", "beartype.claw", "sentencepiece", "sacrebleu")
+PRELOADED = ("numpy", "torch", "jaxtyping", "beartype.claw", "hypothesis", "sentencepiece", "sacrebleu")
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def main(words: Sequence[str]) -> int:
     sys.dont_write_bytecode = True
     for name in PRELOADED:
         importlib.import_module(name)
+    gc.freeze()  # else each fork looks through, and so copies, all objects of the large packages
     started = time.monotonic()
     paths = sorted({bug.tests[0] for bug in bugs})
     with multiprocessing.get_context("fork").Pool(PROCESSES, maxtasksperchild=1) as pool:
