@@ -1,6 +1,9 @@
 """The Python API with pieces that are longer than one code: windows are cut, morphed and put together again."""
 
+from collections import Counter
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +14,12 @@ from seqvae import generate
 from seqvae.build import build_vae
 from seqvae.core.latent import slerp
 from seqvae.modalities.base import Report
+from seqvae.modalities.midi import reading, score
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drums import DrumData, Drums
 from seqvae.modalities.midi.given import from_midi
 from seqvae.modalities.midi.score import score_of
-from seqvae.modalities.midi.writing import to_midi
+from seqvae.modalities.midi.writing import midi_bytes, to_midi
 from seqvae.model import Model
 from seqvae.settings import build_config
 
@@ -188,3 +192,30 @@ def test_what_is_no_drum_clip_of_the_model_is_refused_in_one_sentence() -> None:
         model().encode([groove(4, 1)])
     with pytest.raises(ValueError, match="at 8 a quarter"):
         model().encode([Clip(np.zeros((32, 9), bool), (4, 4), 8)])
+
+
+def test_an_interpolation_between_two_files_reads_and_encodes_each_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        (tmp_path / f"{number}.mid").write_bytes(midi_bytes(piece(groove(2, number))))
+    calls: Counter[str] = Counter()
+
+    def counted(place: object, name: str) -> None:
+        function: Callable[..., object] = getattr(place, name)
+
+        def counting(*arguments: object) -> object:
+            calls[name] += 1
+            return function(*arguments)
+
+        monkeypatch.setattr(place, name, counting)
+
+    counted(reading, "parse")
+    counted(score, "layout")
+    counted(Drums, "encode")
+    found = [model().modality.find(str(tmp_path / f"{number}.mid"), Report())[0] for number in range(2)]
+    ends = [model().windows(named.item) for named in found]
+    walk = model().in_windows().interpolate(*ends, steps=3)
+    names = [file.name for result in model().modality.write(walk, "path") for file in result.files]
+    assert names[-3:] == ["interpolation.mid", "interpolation.wav", "interpolation.png"]
+    assert calls == {"parse": 2, "layout": 2, "encode": 2}

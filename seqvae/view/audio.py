@@ -1,35 +1,18 @@
-"""Drum hits as sound: a synthesizer of noise and sines, and FluidSynth where it is installed."""
+"""Drum hits as sound: a synthesizer of noise and sines."""
 
 import bisect
 import functools
-import importlib
-import importlib.util
 import io
 import math
-import os
-import shutil
-import subprocess
-import tempfile
 import wave
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from pretty_midi import PrettyMIDI
-
 RATE = 44_100  # samples a second
-SOUNDFONT_VARIABLE = "SEQVAE_SOUNDFONT"
-SOUNDFONT_FOLDERS = (
-    "~/.local/share/soundfonts", "~/Library/Audio/Sounds/Banks", "/usr/share/sounds/sf2", "/usr/share/sounds/sf3",
-    "/usr/share/soundfonts", "/usr/local/share/soundfonts", "/opt/homebrew/share/soundfonts",
-)  # fmt: skip
 # Above the knee the limiter bends; it never reaches its ceiling.
 KNEE, CEILING = 0.6, 0.98
 FADE_SECONDS = 0.005
-LONGEST_FLUIDSYNTH_SECONDS = 600
 
 # General MIDI's percussion by what comes nearest to it; any other pitch is a wood block.
 PITCHES = {
@@ -89,37 +72,6 @@ def render(
     return synthesize(
         ((start, sound_of(pitch), velocity / 127) for start, pitch, velocity in hits), rate, seconds, loop
     )
-
-
-def play(midi: "PrettyMIDI", soundfont: Path, rate: int = RATE, seconds: float = 0.0) -> np.ndarray:
-    """Samples in [-0.9, 0.9], float32, that FluidSynth makes of a PrettyMIDI object, at least for `seconds`.
-
-    Raises ValueError when FluidSynth fails.
-    """
-    samples = _fluidsynth(midi, rate, soundfont)
-    return np.pad(samples, (0, max(0, round(seconds * rate) - len(samples))))
-
-
-def find_soundfont() -> Path | None:
-    """The soundfont to give to `play`; None where FluidSynth (program or pyfluidsynth) or soundfont is missing.
-
-    $SEQVAE_SOUNDFONT names one, or is `none` for the synthesizer; else the usual folders are searched, and last the
-    small one that comes with pretty_midi is taken. Raises ValueError when $SEQVAE_SOUNDFONT names no file.
-    """
-    named = os.environ.get(SOUNDFONT_VARIABLE, "")
-    if named.lower() == "none":
-        return None
-    if named and not Path(named).expanduser().is_file():
-        raise ValueError(f"{SOUNDFONT_VARIABLE}={named} is no file; name a soundfont, or none for the synthesizer")
-    if not (_has_pyfluidsynth() or shutil.which("fluidsynth")):
-        return None
-    if named:
-        return Path(named).expanduser()
-    folders = [Path(folder).expanduser() for folder in SOUNDFONT_FOLDERS]
-    package = importlib.util.find_spec("pretty_midi")
-    folders += [Path(place) for place in (package.submodule_search_locations or ())] if package else []
-    fonts = (font for folder in folders if folder.is_dir() for font in sorted(folder.glob("*.sf[23]")))
-    return next(fonts, None)
 
 
 def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
@@ -277,46 +229,3 @@ SOUNDS: dict[str, tuple[float, float, Callable[[np.ndarray, np.random.Generator]
     "shaker": (0.2, 0.25, _shaker),
     "wood": (0.15, 0.4, _wood),
 }
-
-
-def _has_pyfluidsynth() -> bool:
-    """Whether pyfluidsynth is installed and finds its library."""
-    try:
-        importlib.import_module("fluidsynth")
-    except ImportError:
-        return False
-    return True
-
-
-def _fluidsynth(midi: "PrettyMIDI", rate: int, soundfont: Path) -> np.ndarray:
-    """What FluidSynth makes of a PrettyMIDI object, as loud as goes without clipping."""
-    if not any(instrument.notes for instrument in midi.instruments):
-        return np.zeros(0, dtype=np.float32)
-    if _has_pyfluidsynth():
-        samples = np.asarray(midi.fluidsynth(fs=rate, synthesizer=str(soundfont)))
-    else:
-        samples = _fluidsynth_program(midi, rate, soundfont)
-    loudest = np.abs(samples).max(initial=0.0)
-    return (samples * (0.9 / loudest if loudest else 1.0)).astype(np.float32)
-
-
-def _fluidsynth_program(midi: "PrettyMIDI", rate: int, soundfont: Path) -> np.ndarray:
-    """The same by the program `fluidsynth`; channels are averaged. Raises ValueError when it writes no such file."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "clip.mid"), Path(folder, "clip.wav")
-        midi.write(str(source))
-        # -n and -i: no MIDI input, no shell; the file type follows from the name.
-        command = ["fluidsynth", "-n", "-i", "-q", "-F", str(target), "-r", str(rate), str(soundfont), str(source)]
-        try:
-            run = subprocess.run(command, capture_output=True, check=False, timeout=LONGEST_FLUIDSYNTH_SECONDS)
-            with wave.open(str(target), "rb") as file:
-                found = file.getsampwidth(), file.getframerate()
-                channels, frames = file.getnchannels(), file.readframes(file.getnframes())
-            if run.returncode or found != (2, rate):
-                raise wave.Error(f"exit code {run.returncode}, {8 * found[0]} bits, {found[1]} Hz")
-        except (OSError, EOFError, wave.Error, subprocess.SubprocessError) as error:
-            raise ValueError(
-                f"fluidsynth made no WAV file with {soundfont} ({error}); name another soundfont in "
-                f"{SOUNDFONT_VARIABLE}, or none for the synthesizer"
-            ) from None
-    return np.frombuffer(frames, dtype="<i2").reshape(-1, channels).mean(1) / 32768

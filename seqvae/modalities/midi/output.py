@@ -29,7 +29,7 @@ def files_of_pieces(pieces: Sequence[Piece], arrangement: Arrangement, formats: 
     """
     soundfont = None
     if "wav" in formats:
-        from seqvae.view.audio import find_soundfont
+        from seqvae.view.soundfonts import find_soundfont
 
         soundfont = find_soundfont()
     written = []
@@ -76,9 +76,9 @@ def _png(make: "partial[Figure]") -> bytes:
 
 
 def _wav(piece: Piece, soundfont: Path | None) -> bytes:
-    from seqvae.view import audio
+    from seqvae.view import audio, soundfonts
 
     if soundfont is not None:
-        return audio.wav(audio.play(piece.midi, soundfont, seconds=piece.seconds))
+        return audio.wav(soundfonts.play(piece.midi, soundfont, seconds=piece.seconds))
     hits = [(note.start, note.pitch, note.velocity) for drums in piece.midi.instruments for note in drums.notes]
     return audio.wav(audio.render(hits, seconds=piece.seconds))

@@ -61,30 +61,33 @@ class MidiSource(Generic[Item]):
 
         Raises ValueError when a source has no MIDI file, and at the end when there was no window in all of them.
         """
-        accounts, others, count = Accounts(self.part.words), 0, 0
-        data = self.data
+        accounts, others, count, where = Accounts(self.part.words), 0, 0, few(map(str, sources))
         for file, content in contents(self._chosen(sources, Report())):
             try:
                 stretches = self._take(_notes(content, str(file)), accounts)[0]
             except MidiError as error:
                 accounts.skip(error)
                 continue
-            for first, stretch in numbered(stretches, data.hop):
-                if data.only_meter not in (None, stretch.meter):
-                    continue
-                for number, item in enumerate(windows(stretch, data.bars, data.hop), start=first):
-                    if stretch.meter not in meters:
-                        others += 1
-                        continue
+            for number, meter, item in self._numbered(stretches):
+                if meter in meters:
                     count += 1
                     yield Named(f"{file}#{number}", item, file.path)
+                else:
+                    others += 1
         report.count("of metres that the model does not know, left out", others, "windows")
         accounts.report_skipped(report)
-        where = few(map(str, sources))
         if not count and not others:
-            accounts.refuse(where, data)
+            accounts.refuse(where, self.data)
         if not count:
             raise ValueError(f"no window of {where} is in a metre that the model knows; give other files")
+
+    def _numbered(self, stretches: Sequence[Bars[Item]]) -> Iterator[tuple[int, Meter, Item]]:
+        """The windows of a file in the metre that is read, or in all: their numbers, metres and items."""
+        data = self.data
+        for first, stretch in numbered(stretches, data.hop):
+            if data.only_meter in (None, stretch.meter):
+                for number, item in enumerate(windows(stretch, data.bars, data.hop), start=first):
+                    yield number, stretch.meter, item
 
     def _chosen(self, sources: Sequence[Path], report: Report) -> list[MidiFile]:
         """The files of the split; the others are counted. Raises ValueError where it has none."""
