@@ -2,7 +2,6 @@
 
 import ast
 import graphlib
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -288,30 +287,3 @@ def test_import_seqvae_does_not_import_torch() -> None:
     command = "import sys, seqvae; print([name for name in ('torch', 'accelerate') if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
-
-
-def readme_tree() -> str:
-    """The code block of README.md, fenced or indented, that has a line for seqvae/."""
-    readme = ROOT / "README.md"
-    if not readme.exists():
-        pytest.skip("there is no README.md")
-    text = readme.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    blocks += re.findall(r"(?:^(?: {4}[^\n]*)?\n)+", text, re.MULTILINE)
-    trees = [block for block in blocks if re.search(r"^\W*seqvae/(\s|$)", block, re.MULTILINE)]
-    assert trees, "README.md has no tree: a code block with a line that begins with seqvae/"
-    return trees[0]
-
-
-def visible_entries(folder: Path) -> list[str]:
-    """Names that a newcomer sees in a folder: nothing hidden, built or written by a run."""
-    unseen = {"build", "dist", "runs", "py.typed"}
-    names = [path.name + "/" * path.is_dir() for path in folder.iterdir() if path.name.rstrip("/") not in unseen]
-    return sorted(name for name in names if not re.match(r"[._]|.*\.egg-info", name))
-
-
-@pytest.mark.parametrize("folder", [ROOT, PACKAGE], ids=["repository", "package"])
-def test_the_tree_in_the_readme_names_every_entry(folder: Path) -> None:
-    tree = readme_tree()
-    missing = [name for name in visible_entries(folder) if not re.search(rf"(?<![\w./-]){re.escape(name)}(?!\w)", tree)]
-    assert not missing, f"README.md's tree does not name {missing}"

@@ -11,7 +11,7 @@ import torch
 
 from seqvae.build import build_vae, load_weights, open_run, weights_of
 from seqvae.core.vae import PARTS, is_of
-from seqvae.modalities.text import Text
+from seqvae.modalities.text.sentences import Text
 from seqvae.runs.run import Run
 from seqvae.settings import Config, Stage, build_config, plain_sections
 from seqvae.training import stages
