@@ -17,7 +17,7 @@ from seqvae.modalities.base import Report
 from seqvae.modalities.midi import reading, score
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drums import DrumData, Drums
-from seqvae.modalities.midi.given import from_midi
+from seqvae.modalities.midi.midi_objects import from_midi
 from seqvae.modalities.midi.score import score_of
 from seqvae.modalities.midi.writing import midi_bytes, to_midi
 from seqvae.model import Model

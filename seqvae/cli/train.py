@@ -1,9 +1,10 @@
 """`seqvae train MODALITY`: data files to a run folder."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -22,6 +23,9 @@ from seqvae.cli.recipes import read_recipe
 from seqvae.config import Values, options
 from seqvae.modalities.base import Modality
 from seqvae.settings import Objective, Train
+
+if TYPE_CHECKING:
+    from seqvae.cli.progress import Watcher
 
 HELP = """Train a model of {modality} on the files DATA and write it into the run folder --out.
 
@@ -82,26 +86,15 @@ def _make(kind: type[Modality]) -> click.Command:
             raise click.UsageError(f"--resume and {other} exclude each other; drop one")
         ctx.meta[WORDS] = kind.words
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, overrides)
-        from seqvae.cli.progress import watcher
+        parts = tuple(take.split(",")) if take else ()
         from seqvae.training import run as training
-        from seqvae.training.loop import Interrupted
 
-        with watcher(kind.words.steps) as reporter:
-            try:
-                if resume:
-                    _check_resumed(kind.name, out, data, valid)
-                    training.resume(out, values, device, reporter)
-                else:
-                    parts = tuple(take.split(",")) if take else ()
-                    training.train(kind.name, data, out, values, valid, device, overwrite, source, parts, reporter)
-            except Interrupted as stop:
-                raise KeyboardInterrupt(
-                    f"{stop}; continue with seqvae train {kind.name} --resume --out {quote(str(out))}"
-                ) from stop
-        if reporter.is_first:
-            if not reporter.has_trained:
-                click.echo(_finished_line(out, reporter.first_step, values), err=True)
-            _show_next(out, kind)
+        with _watched(kind, out, values) as reporter:
+            if resume:
+                _check_resumed(kind.name, out, data, valid)
+                training.resume(out, values, device, reporter)
+            else:
+                training.train(kind.name, data, out, values, valid, device, overwrite, source, parts, reporter)
 
     command.params += key_options("train", Train, kind, ALIASED_TRAIN_KEYS) + key_options(
         "data", kind.data_config, kind
@@ -109,6 +102,24 @@ def _make(kind: type[Modality]) -> click.Command:
     command.sections = {"model": kind.model_config, "objective": Objective, "train": Train}
     command.defaults = kind.defaults
     return command
+
+
+@contextlib.contextmanager
+def _watched(kind: type[Modality], out: Path, values: Values) -> "Iterator[Watcher]":
+    """A reporter of a training; how to continue one that is stopped, and what to do with one that is done."""
+    from seqvae.cli.progress import watcher
+    from seqvae.training.loop import Interrupted
+
+    with watcher(kind.words.steps) as reporter:
+        try:
+            yield reporter
+        except Interrupted as stop:
+            line = f"seqvae train {kind.name} --resume --out {quote(str(out))}"
+            raise KeyboardInterrupt(f"{stop}; continue with {line}") from stop
+    if reporter.is_first:
+        if not reporter.has_trained:
+            click.echo(_finished_line(out, reporter.first_step, values), err=True)
+        _show_next(out, kind)
 
 
 def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequence[Path]) -> None:

@@ -39,7 +39,7 @@ class TokenAccuracy:
 def token_accuracy(
     vae: VAE, batches: Iterable[Batch], seed: int | None = None, step_type: StepType = EQUAL
 ) -> TokenAccuracy:
-    """Steps at which the most probable outcome, given the true steps before it, agrees with the true one.
+    """Steps at which the most probable outcome, after the true steps before it, agrees with the true one.
 
     Teacher forced, with z at the posterior mean, or drawn from the posterior by a seed; without latent units it is the
     language model's accuracy. `step_type` says what agrees; of a step of several numbers each one has to.
@@ -64,7 +64,7 @@ def free_running_accuracy(
 ) -> tuple[TokenAccuracy, TokenAccuracy]:
     """Steps that are right when the decoder reads its own draws at temperature 1 in place of the true steps before.
 
-    First of the most probable outcomes given those draws, which is what Magenta's MusicVAE reports, then of the draws
+    First of the most probable outcomes after those draws, which is what Magenta's MusicVAE reports, then of the draws
     themselves. z is the posterior mean, or drawn from the posterior by `code_seed`; `step_type` says what is right.
     """
     probable = drawn = tokens = 0

@@ -92,7 +92,7 @@ class LinearBernoulli(torch.autograd.Function):
 
 
 class LogitBernoulli(torch.autograd.Function):
-    """The Bernoulli scores of given logits. Their gradient x - s is kept instead of the logits."""
+    """The Bernoulli scores of logits. Their gradient x - s is kept instead of the logits."""
 
     @staticmethod
     def forward(ctx, logits, x, learning):  # type: ignore[no-untyped-def]

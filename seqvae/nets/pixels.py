@@ -289,6 +289,6 @@ def _start_at(projection: nn.Module, values: Float[Tensor, "H W C"], output: int
     """Set the biases of one of a projection's outputs per value; those of a deconvolution to the means of channels."""
     bias = projection.bias
     if not isinstance(bias, Tensor):
-        raise ValueError("a projection without a bias cannot start at given values; give it a bias")
+        raise ValueError("a projection without a bias cannot start at a mean image; give it a bias")
     start = values.flatten() if isinstance(projection, nn.Linear) else values.mean((0, 1))
     bias[output * len(start) : (output + 1) * len(start)] = start

@@ -80,7 +80,7 @@ def beam_search(
     """The best sequence found for each code by log p(x|z) / T^length_penalty, with `beam` hypotheses a step.
 
     Each step keeps the `beam` most probable extensions of a row's live hypotheses. Those that end (or reach
-    `max_steps`, where they are cut) compete by the score above, the others live on; a hypothesis is given up when
+    `max_steps`, where they are cut) compete by the score above, the others live on; a hypothesis is dropped when
     nothing that may follow can lift it over the row's best finished one (T^penalty: Wu et al. 2016, section 7). A
     beam of 1 is greedy decoding; one that holds all prefixes is exact. Keys are the rows' numbers.
 

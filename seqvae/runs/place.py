@@ -14,7 +14,7 @@ if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
-WRITING_RUN = ".writing-run"  # its presence without config.json tells a run whose creation was cut off
+WRITING_RUN = ".writing-run"  # its presence without config.json means a run whose creation was cut off
 LOCK, REPLACED = ".training", ".replaced-run"
 OF_CREATION = ("modality", "data.json", MANIFEST, "config.json")  # config.json last: a folder with one is whole
 OF_TRAINING = ("metrics.jsonl", "checkpoints", "tensorboard")

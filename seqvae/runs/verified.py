@@ -1,4 +1,4 @@
-"""Files that were written as they are read: a manifest of a folder tells the sha256 of each."""
+"""Files that were written as they are read: a manifest of a folder holds the sha256 of each."""
 
 import contextlib
 import hashlib

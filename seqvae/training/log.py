@@ -1,4 +1,4 @@
-"""What training tells: metrics.jsonl, TensorBoard, and a reporter for people."""
+"""What training reports: metrics.jsonl, TensorBoard, and a reporter for people."""
 
 import json
 import math

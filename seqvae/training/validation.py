@@ -31,7 +31,7 @@ def validate(
     With several `samples` also the importance-weighted bound of so many draws.
 
     Each process gives its share of the batches, an empty share too; `total` adds a tensor up over the processes.
-    `zeros` tells the device and type of the sums. The figures are those of `seqvae.evaluation` on all items at once.
+    `zeros` has the device and type of the sums. The figures are those of `seqvae.evaluation` on all items at once.
     """
     latent = vae.latent
     sums = zeros.new_zeros(4 + 3 * latent)  # items, tokens, -log p(x|z), bound; KL, means, squared means of each unit

@@ -38,7 +38,7 @@ def sound_of(pitch: int) -> str:
 def synthesize(
     onsets: Iterable[tuple[float, str, float]], rate: int = RATE, seconds: float = 0.0, loop: bool = False
 ) -> np.ndarray:
-    """Samples in (-1, 1), float32, of hits given as (seconds, name of a sound, velocity from 0 to 1).
+    """Samples in (-1, 1), float32, of hits (seconds, name of a sound, velocity from 0 to 1).
 
     They last until the last hit has faded, and at least for `seconds`. With `loop` they last for exactly `seconds`,
     and what still sounds at the end sounds on at the beginning, so that they can be repeated without a seam.
@@ -86,7 +86,7 @@ def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
 
 
 def _mixed(hits: Sequence[tuple[int, str, float]], rate: int, least: int) -> np.ndarray:
-    """The sum of all hits, given by their first samples and in order, at least so many samples long."""
+    """The sum of all hits, by their first samples and in order, at least so many samples long."""
     samples = [_sample(sound, rate) for _, sound, _ in hits]
     fade = np.linspace(1, 0, round(FADE_SECONDS * rate))
     hats = sorted({start for start, sound, _ in hits if sound in HATS})

@@ -127,7 +127,7 @@ class Drums(Modality):
         return {
             "tokens": "steps of all items",
             "perplexity": "per step, exp(iw_nll_nats x items / tokens)",
-            "step_accuracy_teacher_forced": "share of steps, the true ones before each given",
+            "step_accuracy_teacher_forced": "share of steps, each after the true ones before it",
             **dict.fromkeys(self._f1_names(), "F1 of hits, 0 to 1"),
         }
 
@@ -192,24 +192,24 @@ class Drums(Modality):
         """
         return [find_song(self.source, word, self.meters, report)]
 
-    def accept(self, given: "PrettyMIDI | Clip | Song[Clip] | Path | str | list[Clip]") -> list[Clip]:
+    def accept(self, item: "PrettyMIDI | Clip | Song[Clip] | Path | str | list[Clip]") -> list[Clip]:
         """The clips of a PrettyMIDI object or a MIDI file, window after window; the last may be shorter.
 
         Raises ValueError when it is neither, has no drums, or a metre that the model does not know.
         """
-        if isinstance(given, Clip | list):
-            return super().accept(given)
-        if isinstance(given, Song):
-            return list(given.items)
-        if isinstance(given, Path | str):
-            return items_of(self.source, notes_of(Path(given)), str(given), self.meters)
+        if isinstance(item, Clip | list):
+            return super().accept(item)
+        if isinstance(item, Song):
+            return list(item.items)
+        if isinstance(item, Path | str):
+            return items_of(self.source, notes_of(Path(item)), str(item), self.meters)
         from pretty_midi import PrettyMIDI
 
-        if not isinstance(given, PrettyMIDI):
-            raise ValueError(f"a {type(given).__name__} is no MIDI; give a PrettyMIDI object or the path of a file")
-        from seqvae.modalities.midi.given import from_midi
+        if not isinstance(item, PrettyMIDI):
+            raise ValueError(f"a {type(item).__name__} is no MIDI; give a PrettyMIDI object or the path of a file")
+        from seqvae.modalities.midi.midi_objects import from_midi
 
-        return items_of(self.source, from_midi(given), "the PrettyMIDI object", self.meters)
+        return items_of(self.source, from_midi(item), "the PrettyMIDI object", self.meters)
 
     def window_names(self, named: Named, count: int) -> list[str]:
         """FILE#INDEX of each window of a whole file, or its bars where no window is counted from there."""

@@ -14,7 +14,7 @@ from seqvae.nets.sizes import SequenceModel
 
 FORMATS = ("mid", "wav", "png")
 LEAST_STEPS = 800  # of a folder of few files, whose epochs are short
-# 48 bits of free KL and a beta of 0.2 are MusicVAE's: codes tell grooves apart, and the prior can be sampled. Weights
+# 48 bits of free KL and a beta of 0.2 are MusicVAE's: codes keep grooves apart, and the prior can be sampled. Weights
 # shared by classes, positions and windows that borrow from others make the most of a folder of some hundred files.
 DEFAULTS: Mapping[str, Values] = {
     "data": {"mix": 0.3, "drop": 0.1},
@@ -144,4 +144,4 @@ class DrumModel(SequenceModel):
     shared_classes: bool = key(
         False, "sets of classes share weights by their classes, in embeddings and in the output layer"
     )
-    position: int = key(0, "size of the vector that tells a step its place in the bar and its bar; 0: none", least=0)
+    position: int = key(0, "size of the vector for a step's place in the bar and its bar; 0: none", least=0)

@@ -33,7 +33,7 @@ class MidiFile:
 
 
 def find(sources: Sequence[Path]) -> list[MidiFile]:
-    """The MIDI files of the sources as given, those of a folder or zip sorted by their relative paths.
+    """The MIDI files of the sources in their order, those of a folder or zip sorted by their relative paths.
 
     Folders are searched with all that is below them, for names that end as SUFFIXES say; hidden files and folders are
     passed over. Raises ValueError for a source that does not exist, cannot be read or holds no MIDI file.

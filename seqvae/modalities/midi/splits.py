@@ -51,8 +51,8 @@ def by_table(files: Sequence[MidiFile], table: Path, column: str) -> list[str | 
     header, rows = _rows(table)
     if column not in header:
         raise ValueError(
-            f"{table} has no column '{column}'; pass --split-column with the one that tells train, valid and test "
-            f"apart, of {', '.join(header)}.{nearest(column, header)}"
+            f"{table} has no column '{column}'; pass --split-column with the one that holds train, valid and "
+            f"test, of {', '.join(header)}.{nearest(column, header)}"
             if header
             else f"{table} is empty; give a CSV file with a line for each MIDI file"
         )
@@ -71,8 +71,8 @@ def by_table(files: Sequence[MidiFile], table: Path, column: str) -> list[str | 
     parts = [value if value is None else MEANING.get(value.strip().lower(), f"'{value}'") for value in best]
     if not set(parts) & set(SPLITS):
         raise ValueError(
-            f"the column '{column}' of {table} holds {few(sorted({part for part in parts if part}))}; it must tell "
-            "train, valid and test apart"
+            f"the column '{column}' of {table} holds {few(sorted({part for part in parts if part}))}; it must hold "
+            "train, valid and test"
         )
     return parts
 

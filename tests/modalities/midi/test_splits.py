@@ -86,12 +86,12 @@ def test_a_table_splits_a_zip_and_parts_of_a_folder(tmp_path: Path) -> None:
         ("", "TABLE is empty; give a CSV file with a line for each MIDI file"),
         (
             "spilt,file,a,b,c,d,e\ntrain,b.mid\n",
-            "TABLE has no column 'split'; pass --split-column with the one that tells train, valid and test apart, of "
+            "TABLE has no column 'split'; pass --split-column with the one that holds train, valid and test, of "
             "spilt, file, a, b, c, d, e. Did you mean 'spilt'?",
         ),
         ("split,file\ntrain,q.mid\n", "TABLE names none of the files, such as SONGS/a/b/x.midi, in any of its "),
         ("split,file\n", "TABLE names none of the files, such as SONGS/a/b/x.midi, in any of its columns split, file"),
-        ("split,file\nA,b.mid\nB,c.kar\n", "the column 'split' of TABLE holds 'A', 'B'; it must tell train, "),
+        ("split,file\nA,b.mid\nB,c.kar\n", "the column 'split' of TABLE holds 'A', 'B'; it must hold train, "),
         ("split,file\nvalid,b.mid\n", "the split 'train' has none of the 4 files; valid has 1"),
         (b"split,file\n\xff,b.mid\n", "TABLE cannot be read as CSV ("),
     ],

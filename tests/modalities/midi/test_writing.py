@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI, MAPS, DrumClasses
 from seqvae.modalities.midi.clip import Clip
-from seqvae.modalities.midi.given import from_midi
 from seqvae.modalities.midi.meters import steps_per_bar
+from seqvae.modalities.midi.midi_objects import from_midi
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.writing import to_midi, write_midi
 from tests.modalities.midi.songs import cut, source_of

@@ -8,7 +8,7 @@ import pretty_midi
 import pytest
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI
-from seqvae.modalities.midi.given import from_midi
+from seqvae.modalities.midi.midi_objects import from_midi
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.writing import to_midi
