@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from seqvae.generate import Decoding, Length
 from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Figures
 from seqvae.nets.cross_entropy import BRIGHTEST
+from seqvae.nets.images import ImageDecoder
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -149,7 +150,7 @@ def _likelihood_figures(vae: VAE, corpus: Corpus, settings: Settings, read: Call
 
 def _has_levels(vae: VAE, batches: Iterator[Batch]) -> bool:
     """Whether the nats of these images are those of a distribution over grey levels, or over black and white."""
-    discrete = cast(Any, vae.decoder).likelihood.discrete
+    discrete = cast(ImageDecoder, vae.decoder).likelihood.discrete
     if discrete == "when binary":
         grey = sum(int(((batch.x != 0) & (batch.x != BRIGHTEST)).sum()) for batch in batches)  # to the end of the watch
         return grey == 0

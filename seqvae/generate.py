@@ -5,7 +5,7 @@ Work goes in chunks of `batch_size` rows, so memory is bounded. A row depends on
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -15,8 +15,10 @@ from seqvae.core import latent
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.data import collate
+from seqvae.nets.decoder import State
+from seqvae.nets.images import ImageDecoder
 from seqvae.nets.likelihoods import Choice
-from seqvae.nets.sampling import beam_search, check_length_penalty, generate
+from seqvae.nets.sampling import StepDecoder, beam_search, check_length_penalty, generate
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -106,12 +108,12 @@ def _decode(vae: VAE, z: Tensor, keys: Tensor, length: Length, decoding: Decodin
 
 
 def _generate(vae: VAE, z: Tensor, keys: Tensor, length: Length, decoding: Decoding, seed: int) -> Batch:
-    decoder: Any = vae.decoder
-    if not decoder.has_steps:
+    if not vae.decoder.has_steps:
         if decoding.beam > 1:
             raise ValueError(f"beam={decoding.beam} is for sequences, and this model makes all at once; leave it out")
-        x = decoder.draw(z, Noise(seed, keys), decoding.choice)
+        x = cast(ImageDecoder, vae.decoder).draw(z, Noise(seed, keys), decoding.choice)
         return Batch(x=x, lengths=torch.ones_like(keys), keys=keys)
+    decoder = cast(StepDecoder[State], vae.decoder)
     if decoding.beam > 1:
         return beam_search(decoder, z, decoding.beam, length.max_steps, length.end, float(decoding.length_penalty))
     return generate(decoder, z, Noise(seed, keys), decoding.choice, length.max_steps, length.end)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
@@ -88,5 +88,5 @@ def _show(figures: Values, title: str, units: Mapping[str, str], remarks: Sequen
     console.print(table, soft_wrap=False)
 
 
-def _written(value: Any) -> str:
+def _written(value: float) -> str:
     return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"
