@@ -22,8 +22,8 @@ from seqvae.modalities.base import Modality, Report
 from seqvae.types import StepType
 
 FORMAT = 1
-_BUFFER_VALUES = 2**20  # encoded values held before they go to the file,
-_BUFFER_ITEMS = 2**15  # or items, since a short array takes more memory than its steps
+BUFFER_VALUES = 2**20  # encoded values held before they go to the file,
+BUFFER_ITEMS = 2**15  # or items, since a short array takes more memory than its steps
 _FILES = ("steps.bin", "offsets.bin")
 _LABELS = "labels.bin"  # where items have labels
 
@@ -190,7 +190,7 @@ class _Writer:
         self._pending_labels.append(-1 if label is None else self.labels.setdefault(label, len(self.labels)))
         self._pending_steps += len(x)
         self.items += 1
-        if self._pending_steps * math.prod(self.step_shape) >= _BUFFER_VALUES or len(self._pending) >= _BUFFER_ITEMS:
+        if self._pending_steps * math.prod(self.step_shape) >= BUFFER_VALUES or len(self._pending) >= BUFFER_ITEMS:
             self.flush()
 
     def flush(self) -> None:
@@ -274,7 +274,7 @@ def repeated(corpus: Corpus, among: Corpus) -> int:
 
 def _digests(corpus: Corpus) -> Iterator[np.ndarray]:
     """A number for each item that depends on all of its steps and their order, some thousand items at a time."""
-    some = max(1, min(_BUFFER_ITEMS, _BUFFER_VALUES * len(corpus) // max(1, corpus.values)))
+    some = max(1, min(BUFFER_ITEMS, BUFFER_VALUES * len(corpus) // max(1, corpus.values)))
     with np.errstate(over="ignore"):
         for first in range(0, len(corpus), some):
             ends = corpus.ends(first, min(first + some, len(corpus)))

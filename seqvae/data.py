@@ -119,10 +119,11 @@ class Batches:
 
     def load(self, indices: np.ndarray) -> Batch:
         """The items with these corpus indices as one batch, as evaluation sees them; the indices are its keys."""
-        batch = self._raw(indices)
+        batch = self.encoded(indices)
         return self.part.corpus.modality.settle(batch)
 
-    def _raw(self, indices: np.ndarray) -> Batch:
+    def encoded(self, indices: np.ndarray) -> Batch:
+        """The items with these corpus indices as one batch, as they were encoded; the indices are its keys."""
         corpus = self.part.corpus
         if corpus.equal_steps is None:
             return collate([corpus[int(index)] for index in indices], indices)
@@ -130,14 +131,14 @@ class Batches:
 
     def varied(self, indices: np.ndarray, step: int) -> Batch:
         """The same batch as training sees it at a step: varied as the modality says, by the seed, step and keys."""
-        batch = self._raw(indices)
+        batch = self.encoded(indices)
         noise = Noise(self.seed, batch.keys, step)
         return self.part.corpus.modality.augment(batch, lambda: self._partners(noise), noise)
 
     def _partners(self, noise: Noise) -> Batch:
         """For each row some other item of the part, drawn anew at each step; now and then it is the same item."""
         drawn = (noise.bits("partner", 1).squeeze(1) % len(self.part.corpus)).numpy()
-        return self._raw(np.where(self.part.holds(drawn), drawn, noise.keys.numpy()))
+        return self.encoded(np.where(self.part.holds(drawn), drawn, noise.keys.numpy()))
 
 
 def collate(arrays: Sequence[np.ndarray], keys: Iterable[int]) -> Batch:

@@ -32,7 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    torch.default_generator.manual_seed(0)  # torch.manual_seed notes a stack trace for each device that is idle
+    # torch.manual_seed would format a stack trace for each kind of device that is not in use yet.
+    torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

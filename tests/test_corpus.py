@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_items_come_back_in_order_with_what_was_dropped(source: Path) -> None:
 def test_items_that_stand_in_another_corpus_are_counted_step_for_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus_module, "_BUFFER_ITEMS", 3)  # so that several pieces are looked through
+    monkeypatch.setattr(corpus_module, "BUFFER_ITEMS", 3)  # so that several pieces are looked through
     contents = {"train": "12\n21\n\n123\n312\n999\n", "valid": "12\n12\n213\n\n31\n99\n123\n"}
     for name, lines in contents.items():
         (tmp_path / name).write_text(lines)
@@ -116,28 +117,25 @@ def test_a_damaged_cache_entry_is_encoded_anew(name: str, damage: str, source: P
     assert [path.name for path in corpus.folder.parent.iterdir()] == [corpus.folder.name]
 
 
-def test_an_error_while_encoding_leaves_nothing_behind(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*arguments: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(corpus_module._Writer, "flush", fail)
-    with pytest.raises(OSError, match="No space left"):
-        prepare(Digits(), [source])
+def test_a_full_disk_while_encoding_leaves_nothing_behind(source: Path) -> None:
+    resource = pytest.importorskip("resource")  # not on Windows
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, limits[1]))  # bytes of a file
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            prepare(Digits(), [source])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list((cache_folder() / "corpora").iterdir()) == []
 
 
-def test_a_process_that_is_faster_wins_and_its_folder_is_used(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    encode_all = corpus_module._encode_all
-    folders: list[Path] = []
+def test_a_process_that_is_faster_wins_and_its_folder_is_used(source: Path) -> None:
+    class Overtaken(Digits):
+        def read(self, sources: Sequence[Path], report: Report) -> Iterator[str]:
+            prepare(Digits(), sources)  # the other process, from start to end
+            return super().read(sources, report)
 
-    def encode_twice(modality: Any, sources: Any, folder: Path, report: Report) -> dict[str, Any]:
-        if not folders:
-            folders.append(folder)
-            prepare(Digits(), [source])  # the other process, from start to end
-        return encode_all(modality, sources, folder, report)
-
-    monkeypatch.setattr(corpus_module, "_encode_all", encode_twice)
-    corpus = prepare(Digits(), [source])
+    corpus = prepare(Overtaken(), [source])
     assert corpus[0].tolist() == [3, 1, 2, 0]
     assert len(list(corpus.folder.parent.iterdir())) == 1
 
@@ -149,7 +147,7 @@ def test_a_corpus_of_which_nothing_is_left_says_why(source: Path) -> None:
 
 @pytest.mark.parametrize("buffer", [1, 7, 2**20])
 def test_buffering_changes_nothing(buffer: int, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "_BUFFER_VALUES", buffer)
+    monkeypatch.setattr(corpus_module, "BUFFER_VALUES", buffer)
     corpus = prepare(Digits(), [source])
     assert [corpus[i].tolist() for i in range(5)] == [[3, 1, 2, 0], [4, 0], [0], [5, 5, 5, 5, 5, 0], [1, 2, 0]]
 
@@ -177,7 +175,7 @@ def labels_of(corpus: Corpus) -> list[str | None]:
 def test_labels_are_kept_by_their_sorted_names_whatever_is_buffered(
     items_held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus_module, "_BUFFER_ITEMS", items_held)
+    monkeypatch.setattr(corpus_module, "BUFFER_ITEMS", items_held)
     path = tmp_path / "digits.txt"
     path.write_text("71\n2\n01\n79999\n10\n25\n0\n")  # in the order in which they are met the names are not sorted
     corpus = prepare(Digits(labelled=True, longest=4), [path])
@@ -233,7 +231,7 @@ def test_an_entry_that_an_older_version_wrote_is_encoded_anew(source: Path) -> N
 def test_a_corpus_tells_how_many_steps_all_of_its_items_have(
     items_held: int, lines: str, longest: int, expected: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus_module, "_BUFFER_ITEMS", items_held)
+    monkeypatch.setattr(corpus_module, "BUFFER_ITEMS", items_held)
     path = tmp_path / "digits.txt"
     path.write_text(lines)
     corpus = prepare(Digits(longest=longest), [path])

@@ -47,7 +47,7 @@ class Lengths:
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "_BUFFER_VALUES", 2**12)
+    monkeypatch.setattr(corpus_module, "BUFFER_VALUES", 2**12)
     monkeypatch.setattr(data_module, "WINDOW_ITEMS", 2**10)
     peaks = []
     for lines in (5_000, 40_000):

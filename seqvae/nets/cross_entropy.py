@@ -23,7 +23,7 @@ def _log_products(x: Float[Tensor, "N D"]) -> Float[Tensor, " N"]:
     return products.log_().sum(1) + x[:, whole:].prod(1).log_()
 
 
-def _score(
+def score_in_chunks(
     logits_of: Callable[[slice], Float[Tensor, "M D"]],
     x: UInt8[Tensor, "N D"],
     exact: torch.dtype,
@@ -70,7 +70,7 @@ class LinearBernoulli(torch.autograd.Function):
 
             # needs_input_grad alone does not know about no_grad
             need = learning and any(ctx.needs_input_grad[:3])
-            log_prob, residual = _score(logits_of, x, exact, dtype if need else None)
+            log_prob, residual = score_in_chunks(logits_of, x, exact, dtype if need else None)
         ctx.types = h.dtype, weight.dtype
         ctx.save_for_backward(states, low, residual)
         return log_prob
@@ -98,7 +98,7 @@ class LogitBernoulli(torch.autograd.Function):
     def forward(ctx, logits, x, learning):  # type: ignore[no-untyped-def]
         exact = torch.float64 if logits.dtype == torch.float64 else torch.float32
         need = learning and ctx.needs_input_grad[0]
-        log_prob, residual = _score(
+        log_prob, residual = score_in_chunks(
             lambda rows: logits[rows].detach().to(exact, copy=True), x, exact, logits.dtype if need else None
         )
         ctx.save_for_backward(residual)

@@ -221,7 +221,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, h, weight, bias, x, dtype, learning):  # type: ignore[no-untyped-def]
         need = learning and any(ctx.needs_input_grad[:3])  # needs_input_grad alone does not know about no_grad
-        log_prob, gradients = _cross_entropy_chunks(h.detach(), weight, bias, x, dtype, None, need)
+        log_prob, gradients = cross_entropy_in_chunks(h.detach(), weight, bias, x, dtype, None, need)
         ctx.dtype = dtype
         ctx.save_for_backward(h, weight, bias, x, *gradients)
         return log_prob
@@ -234,11 +234,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
             dh, dweight = dh * grad[0], dweight * grad[0]
             dbias = None if dbias is None else dbias * grad[0]
         else:
-            _, (dh, dweight, dbias) = _cross_entropy_chunks(h, weight, bias, x, ctx.dtype, grad, True)
+            _, (dh, dweight, dbias) = cross_entropy_in_chunks(h, weight, bias, x, ctx.dtype, grad, True)
         return dh, dweight, dbias, None, None, None
 
 
-def _cross_entropy_chunks(
+def cross_entropy_in_chunks(
     h: Float[Tensor, "N H"],
     weight: Float[Tensor, "V H"],
     bias: Float[Tensor, " V"] | None,

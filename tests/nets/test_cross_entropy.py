@@ -102,13 +102,13 @@ def test_a_wide_image_keeps_single_precision() -> None:
 
 def test_nothing_is_kept_for_a_backward_pass_that_cannot_come(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = []
-    score = cross_entropy._score
+    score = cross_entropy.score_in_chunks
 
     def watched(logits_of, x, exact, residual_dtype):  # type: ignore[no-untyped-def]
         kept.append(residual_dtype)
         return score(logits_of, x, exact, residual_dtype)
 
-    monkeypatch.setattr(cross_entropy, "_score", watched)
+    monkeypatch.setattr(cross_entropy, "score_in_chunks", watched)
     likelihood, x = BernoulliPixels(layer(12), (3, 4, 1)), greys(12).unflatten(1, (3, 4, 1))
     with torch.no_grad():
         without = likelihood.log_prob(states(), x)

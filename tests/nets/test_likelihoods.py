@@ -81,13 +81,13 @@ def test_gradients_may_be_taken_twice_but_not_of_gradients() -> None:
 def test_no_gradient_is_formed_where_none_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     likelihood, (h, x) = make(), data()
     asked: list[bool] = []
-    chunks = likelihoods._cross_entropy_chunks
+    chunks = likelihoods.cross_entropy_in_chunks
 
     def spy(h: Tensor, weight: Tensor, bias: Tensor, x: Tensor, dtype: torch.dtype, *rest: object) -> object:
         asked.append(bool(rest[-1]))
         return chunks(h, weight, bias, x, dtype, *rest)
 
-    monkeypatch.setattr(likelihoods, "_cross_entropy_chunks", spy)
+    monkeypatch.setattr(likelihoods, "cross_entropy_in_chunks", spy)
     with torch.no_grad():
         likelihood.log_prob(h, x)
     with torch.inference_mode():

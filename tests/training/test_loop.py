@@ -246,8 +246,8 @@ def test_a_corpus_of_many_windows_trains_on_every_item(
 ) -> None:
     monkeypatch.setattr(data, "WINDOW_ITEMS", 11)
     seen: list[np.ndarray] = []
-    raw = Batches._raw
-    monkeypatch.setattr(Batches, "_raw", lambda self, indices: seen.append(indices) or raw(self, indices))
+    encoded = Batches.encoded
+    monkeypatch.setattr(Batches, "encoded", lambda self, indices: seen.append(indices) or encoded(self, indices))
     run = train("text", [corpus], tmp_path / "run", values(epochs=1, batch_size=4, log_steps=100), device="cpu")
     steps = records(run, "train")[0]["step"]
     trained, validated = np.concatenate(seen[:steps]), np.concatenate(seen[steps:])

@@ -41,8 +41,8 @@ def test_two_processes_give_the_loss_of_one(
     name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    raw = Batches._raw
-    monkeypatch.setattr(Batches, "_raw", lambda self, indices: sizes.append(len(indices)) or raw(self, indices))
+    encoded = Batches.encoded
+    monkeypatch.setattr(Batches, "encoded", lambda self, indices: sizes.append(len(indices)) or encoded(self, indices))
     objective = OBJECTIVES.get(name, objective_of)
     one = train(
         "text", [folder / "corpus.txt"], tmp_path / "one", SETTINGS_OF_TWO[name], device="cpu", objective=objective

@@ -161,7 +161,7 @@ def test_death_after_the_first_checkpoint_leaves_the_new_run(
     out = tmp_path / "run"
     shutil.copytree(source.path, out)
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_remove_leftovers", lambda run: run.steps() and os._exit(9))
+        patch.setattr("seqvae.runs.run.sync_folder", lambda folder: folder.name == "checkpoints" and os._exit(9))
         assert dies(lambda: overwrite(corpus, out)) == 9
     assert (out / ".replaced-run").is_dir()
     run = resume(out, device="cpu")
