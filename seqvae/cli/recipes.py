@@ -1,11 +1,31 @@
 """Recipes: TOML files of configuration values, in the package or the user's own."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import click
 
 from seqvae.config import Values, nearest, read_toml
+
+EXPECTED = "expected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What `seqvae evaluate RUN ARGUMENTS --json FILE` gives for a run of a recipe.
+
+    `figures` are the value of each figure, in its own unit, and how far from it another seed or machine may end.
+    """
+
+    arguments: str
+    figures: Mapping[str, tuple[float, float]]
+
+    def least(self, figure: str) -> float:
+        """The lowest value of a figure that is still what was expected."""
+        value, tolerance = self.figures[figure]
+        return value - tolerance
 
 
 def known_recipes() -> dict[str, Path]:
@@ -39,12 +59,32 @@ def read_recipe(name: str, modality: str) -> Values:
     """
     path = find_recipe(name)
     values = read_toml(path)
+    values.pop(EXPECTED, None)
     meant = values.pop("modality", None)
     if meant is None:
         raise ValueError(f'recipe {name} does not name its modality; write modality = "{modality}" at its top')
     if meant != modality:
         raise ValueError(f"recipe {name} is for {meant}, not {modality}; use seqvae train {meant}, or another recipe")
     return values
+
+
+def expected_figures(name: str) -> Expected | None:
+    """The figures that a recipe's table `expected` states; None where it has none.
+
+    Raises ValueError when the recipe is unknown, or its table is not made of figures with value and tolerance.
+    """
+    table = read_toml(find_recipe(name)).get(EXPECTED)
+    if table is None:
+        return None
+    try:
+        arguments = str(table.pop("evaluate"))
+        figures = {figure: (float(known["value"]), float(known["tolerance"])) for figure, known in table.items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(
+            f'the table expected of recipe {name} is not possible; write evaluate = "ARGUMENTS", and for each figure '
+            "NAME = { value = 1.0, tolerance = 0.1 }"
+        ) from None
+    return Expected(arguments=arguments, figures=figures)
 
 
 @click.command(epilog="Example: seqvae recipes mnist-plane")

@@ -9,12 +9,6 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from seqvae import modalities
-from seqvae.cli.recipes import known_recipes
-from seqvae.config import merge, read_toml
-from seqvae.settings import build_config
-from seqvae.training.limits import check_values
-
 KEYS = [
     "items",
     "tokens",
@@ -146,26 +140,6 @@ def test_info_tells_a_damaged_history_and_all_the_rest(
     assert result.exit_code == 0
     assert result.stderr == "copy/metrics.jsonl is damaged; the model is not, restore the file from a copy\n"
     assert result.stdout.endswith("; step 6 is used\n")
-
-
-def test_recipes_are_listed_by_name_and_shown_as_they_are(seqvae: Callable[..., Result]) -> None:
-    listed = seqvae("recipes").stdout.splitlines()
-    assert [line.split()[0] for line in listed] == list(known_recipes())
-    assert seqvae("recipes", "ptb").stdout == known_recipes()["ptb"].read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("name", list(known_recipes()))
-def test_every_recipe_starts_with_a_comment_that_says_what_it_is(name: str, seqvae: Callable[..., Result]) -> None:
-    first = seqvae("recipes", name).stdout.splitlines()[0]
-    assert first.startswith("# ")
-    assert first.endswith(".")
-
-
-@pytest.mark.parametrize("name", list(known_recipes()))
-def test_every_recipe_is_a_configuration_that_can_be_trained(name: str) -> None:
-    values = read_toml(known_recipes()[name])
-    kind = modalities.get(values.pop("modality"))
-    check_values(build_config(kind.name, kind.data_config, kind.model_config, merge(kind.defaults, values)))
 
 
 def test_the_cache_is_found_and_cleared(

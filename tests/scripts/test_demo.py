@@ -15,7 +15,7 @@ from seqvae.cli import main
 
 DEMO = Path(__file__).parents[2] / "scripts" / "demo.py"
 GOOD = {
-    "exact_match": 0.99, "active_units": 13, "items": 2000, "step_accuracy_greedy": 0.87, "kl_bits": 55.0,
+    "exact_match": 0.99, "active_units": 32, "items": 2000, "step_accuracy_greedy": 0.87, "kl_bits": 55.0,
     "elbo_nats": -100.0, "neighbour_accuracy": 0.99,
 }  # fmt: skip
 
@@ -111,5 +111,5 @@ def test_the_digits_leave_their_pictures(
     assert len(list((folder / "decode").glob("0*.png"))) == 1
     figures = json.loads((folder / "evaluation.json").read_text())
     assert figures["items"] == 40
-    assert 0 <= figures["neighbour_accuracy"] < demo.LEAST_NEIGHBOUR_ACCURACY
+    assert 0 <= figures["neighbour_accuracy"] < 0.88
     assert "120 items" in capfd.readouterr().err
