@@ -45,8 +45,9 @@ set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a configuration key; may be repeated."
 )
 recipe_option = click.option(
-    "--recipe", metavar="NAME|FILE", help="Start from a recipe; `seqvae recipes` lists those of the package."
-)
+    "--recipe", metavar="NAME|FILE",
+    help="Start from a recipe: one that `seqvae recipes` lists, a TOML file, or a run's config.json.",
+)  # fmt: skip
 split_option = click.option(
     "--split", type=click.Choice(["train", "valid", "test"]), help="Only this split, where files are split."
 )

@@ -1,13 +1,15 @@
-"""Recipes: TOML files of configuration values, in the package or the user's own."""
+"""Recipes: TOML files of configuration values, in the package or the user's own; a run's config.json is one, too."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import click
 
-from seqvae.config import Values, nearest, read_toml
+from seqvae.config import Values, nearest, read_json, read_toml
+from seqvae.settings import SECTIONS, STAGES
 
 EXPECTED = "expected"
 
@@ -55,10 +57,10 @@ def find_recipe(name: str) -> Path:
 def read_recipe(name: str, modality: str) -> Values:
     """The nested configuration values of a recipe for a modality.
 
-    Raises ValueError when it is unknown, not TOML, or for another modality.
+    Raises ValueError when it is unknown, neither TOML nor JSON, or for another modality.
     """
     path = find_recipe(name)
-    values = read_toml(path)
+    values = _read(path)
     values.pop(EXPECTED, None)
     meant = values.pop("modality", None)
     if meant is None:
@@ -73,7 +75,7 @@ def expected_figures(name: str) -> Expected | None:
 
     Raises ValueError when the recipe is unknown, or its table is not made of figures with value and tolerance.
     """
-    table = read_toml(find_recipe(name)).get(EXPECTED)
+    table = _read(find_recipe(name)).get(EXPECTED)
     if table is None:
         return None
     try:
@@ -85,6 +87,13 @@ def expected_figures(name: str) -> Expected | None:
             "NAME = { value = 1.0, tolerance = 0.1 }"
         ) from None
     return Expected(arguments=arguments, figures=figures)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The values of a recipe; of a run's config.json those that make up its configuration."""
+    if path.suffix.lower() != ".json":
+        return read_toml(path)
+    return {name: value for name, value in read_json(path).items() if name in ("modality", *SECTIONS, STAGES)}
 
 
 @click.command(epilog="Example: seqvae recipes mnist-plane")

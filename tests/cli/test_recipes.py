@@ -1,14 +1,15 @@
-"""Recipes: each can be trained and says what to expect of it."""
+"""Recipes: each can be trained and says what to expect of it; a run's config.json repeats the run."""
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import Result
 
-from seqvae import modalities
+from seqvae import load, modalities
 from seqvae.cli.evaluate import evaluate
 from seqvae.cli.recipes import Expected, expected_figures, known_recipes, read_recipe
 from seqvae.config import merge, read_toml
@@ -85,3 +86,28 @@ def test_a_table_of_expected_figures_that_is_none_is_refused(table: str, tmp_pat
     assert read_recipe(str(path), "text") == {}
     with pytest.raises(ValueError, match=r"the table expected of recipe .*mine\.toml is not possible; write "):
         expected_figures(str(path))
+
+
+def test_the_configuration_of_a_run_is_a_recipe_that_repeats_it(
+    seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
+) -> None:
+    first = ["train", "text", "sentences.txt", *tiny, "--seed", "3", "--set", "model.word_dropout=0.25"]
+    assert seqvae(*first, "--out", "one").exit_code == 0
+    again = ["train", "text", "sentences.txt", "--recipe", "one/config.json", "--out", "two"]
+    result = seqvae(*again)
+    assert result.exit_code == 0, result.stderr
+    one, two = (load(here / name).vae.state_dict() for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    other = seqvae(*again[:-1], "three", "--seed", "4")
+    assert other.exit_code == 0, other.stderr
+    three = load(here / "three").vae.state_dict()
+    assert not all(torch.equal(one[name], three[name]) for name in one), "the seed is the run's own"
+
+
+def test_the_configuration_of_a_run_of_another_modality_is_refused(
+    seqvae: Callable[..., Result], run: Path, here: Path
+) -> None:
+    result = seqvae("train", "images", "x", "--recipe", run / "config.json", "--out", "two")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("is for text, not images; use seqvae train text, or another recipe\n")
