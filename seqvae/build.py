@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seqvae import modalities
-from seqvae.core.vae import PARTS, VAE, is_of
+from seqvae.core.vae import ALL_PARTS, VAE, is_of
 from seqvae.modalities.base import Modality
 from seqvae.runs.run import Run
 from seqvae.settings import Config, build_config, plain_sections
@@ -51,13 +51,13 @@ def weights_of(vae: VAE) -> dict[str, Tensor]:
     return {name: parameter.detach().cpu().contiguous() for name, parameter in vae.named_parameters()}
 
 
-def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path, only: Sequence[str] = tuple(PARTS)) -> None:
+def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path, only: Sequence[str] = ALL_PARTS) -> None:
     """Put weights into a VAE, those of some parts (`core.vae.PARTS`) or all.
 
     Raises ValueError when they are those of another model.
     """
     own = {name: parameter for name, parameter in vae.named_parameters() if is_of(name, only)}
-    weights = {name: weight for name, weight in weights.items() if len(only) == len(PARTS) or is_of(name, only)}
+    weights = {name: weight for name, weight in weights.items() if only == ALL_PARTS or is_of(name, only)}
     wrong = [
         name
         for name in sorted(own.keys() | weights.keys())

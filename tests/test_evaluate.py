@@ -51,7 +51,9 @@ def image_model(
     torch.manual_seed(0)
     vae = VAE(*modality.nets(sizes), posterior=sizes.posterior).double()
     with torch.no_grad():
-        vae.to_posterior.weight.mul_(4.0)  # type: ignore[union-attr]
+        for layer in (vae.to_mean, vae.to_scale):
+            if layer is not None:
+                layer.weight.mul_(4.0)
     return vae, modality, prepare(modality, [path])
 
 

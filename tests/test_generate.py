@@ -27,6 +27,7 @@ MANNERS = [GREEDY, DRAWN, BEAM]
 
 def small_vae(latent: int = 3) -> VAE:
     """Seven outcomes in float64, with weights large enough for outcomes to differ, and codes far apart."""
+    torch.manual_seed(1)
     sizes = {"latent": latent, "encoder_hidden": 4, "decoder_hidden": 6}
     encoder = lstm_encoder(nn.Embedding(7, 5), 5, **sizes) if latent else None
     decoder = lstm_decoder(nn.Embedding(7, 5), 5, Categorical(6, 7), **sizes)
@@ -34,8 +35,8 @@ def small_vae(latent: int = 3) -> VAE:
     with torch.no_grad():
         for parameter in vae.parameters():
             parameter.normal_()
-        if vae.to_posterior is not None:
-            vae.to_posterior.weight.mul_(4.0)
+        for layer in (vae.to_mean, vae.to_scale) if latent else ():
+            layer.weight.mul_(4.0)
     return vae
 
 

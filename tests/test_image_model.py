@@ -37,7 +37,8 @@ def trained(kind: str) -> Model:
     }
     train("images", folder / "images.npz", folder / "run", settings, device="cpu")
     model = seqvae.load(folder / "run", "cpu")
-    model.vae.to_posterior.weight.mul_(8.0)  # type: ignore[union-attr]
+    for layer in (model.vae.to_mean, model.vae.to_scale):
+        layer.weight.mul_(8.0)  # type: ignore[union-attr]
     model.vae.decoder.layers[0].weight.mul_(8.0)  # type: ignore[attr-defined]
     return model
 

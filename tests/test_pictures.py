@@ -202,7 +202,7 @@ def test_a_model_of_sentences_has_losses_a_network_and_a_plane(text_model: Model
     assert len(figure.axes[0].lines[0].get_xdata()) > 2
     assert len(points(pictures.plane(text_model, ["the cat sees a dog", "a bird", "not today"]))) == 3
     assert pictures.layers(text_model)[0].output_shape == (1, 16)
-    assert "to_posterior" in texts(pictures.network(text_model))
+    assert "to_mean" in texts(pictures.network(text_model))
 
 
 def test_pictures_of_images_need_a_model_of_images(text_model: Model) -> None:

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seqvae.core.importance import Draws, weighted_bound
 from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
@@ -58,8 +59,12 @@ class Decoder(Protocol):
 ONE_DRAW = Draws()
 
 
-# Parts of the weights, and how the names of their weights begin.
-PARTS = {"encoder": ("encoder.",), "posterior": ("to_posterior.",), "decoder": ("decoder.",)}
+# Parts of the weights, and how the names of their weights begin; the posterior is its mean and its scale.
+PARTS = {
+    "encoder": ("encoder.",), "posterior": ("to_mean.", "to_scale."), "mean": ("to_mean.",), "scale": ("to_scale.",),
+    "decoder": ("decoder.",),
+}  # fmt: skip
+ALL_PARTS = ("encoder", "posterior", "decoder")
 
 
 def is_of(weight: str, parts: Iterable[str]) -> bool:
@@ -100,13 +105,22 @@ class Terms(NamedTuple):
         return Codes(self.kl.detach(), self.mean.detach(), self.z.detach())
 
 
+def _rows(layer: nn.Linear, rows: slice) -> nn.Linear:
+    """A layer of some of the outputs of another."""
+    part = nn.utils.skip_init(nn.Linear, layer.in_features, len(layer.bias[rows]))
+    with torch.no_grad():
+        part.weight.copy_(layer.weight[rows])
+        part.bias.copy_(layer.bias[rows])
+    return part
+
+
 class VAE(nn.Module):
     """Encoder, diagonal Gaussian posterior and decoder (Kingma and Welling 2014).
 
     Without an encoder (`encoder=None`, no latent units) it is the decoder alone: a language model. `scale` as in
-    `DiagonalGaussian.from_features`. `initial_scale`: the layer that gives the posterior starts normal with this
-    scale, its bias at zero (Magenta's MusicVAE: 0.001); 0 leaves it as torch draws it. With `posterior="point"` it is
-    a plain autoencoder: a Gaussian of scale zero, so that each draw is the mean, without a KL term and without a
+    `DiagonalGaussian.from_features`. `initial_scale`: the layers that give the posterior start normal with this
+    scale, their biases at zero (Magenta's MusicVAE: 0.001); 0 leaves them as torch draws them. With `posterior="point"`
+    it is a plain autoencoder: a Gaussian of scale zero, so that each draw is the mean, without a KL term and without a
     likelihood of x.
     """
 
@@ -132,18 +146,28 @@ class VAE(nn.Module):
                 "a model has both or neither"
             )
         self.has_points = posterior == "point"
-        outputs = self.latent if self.has_points else 2 * self.latent
-        self.to_posterior = None if self.encoder is None else nn.Linear(self.encoder.features, outputs)
-        if initial_scale and self.to_posterior is not None:
-            nn.init.normal_(self.to_posterior.weight, std=initial_scale)
-            nn.init.zeros_(self.to_posterior.bias)
+        self.to_mean: nn.Linear | None = None
+        self.to_scale: nn.Linear | None = None
+        if self.encoder is None:
+            return
+        # drawn as one layer, of as many outputs as the posterior has numbers
+        joint = nn.Linear(self.encoder.features, self.latent if self.has_points else 2 * self.latent)
+        if initial_scale:
+            nn.init.normal_(joint.weight, std=initial_scale)
+            nn.init.zeros_(joint.bias)
+        self.to_mean = _rows(joint, slice(self.latent))
+        self.to_scale = None if self.has_points else _rows(joint, slice(self.latent, None))
 
     def posterior(self, batch: Batch, noise: Noise | None = None) -> DiagonalGaussian:
         """q(z|x) of each example."""
-        if self.encoder is None or self.to_posterior is None:
+        if self.encoder is None or self.to_mean is None:
             empty = torch.zeros(len(batch), 0, dtype=self.dtype, device=batch.x.device)
             return DiagonalGaussian(empty, empty)
-        features = self.to_posterior(self.encoder(batch, noise))
+        weight: Tensor = self.to_mean.weight
+        bias: Tensor = self.to_mean.bias
+        if self.to_scale is not None:  # both in one product, which is faster
+            weight, bias = torch.cat([weight, self.to_scale.weight]), torch.cat([bias, self.to_scale.bias])
+        features = F.linear(self.encoder(batch, noise), weight, bias)
         if features.dtype != torch.float64:
             features = features.float()  # autocast gives 16 bits, in which the terms of a small KL cancel to nothing
         if self.has_points:
@@ -196,9 +220,10 @@ class VAE(nn.Module):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Those of PARTS that the model has: a language model is a decoder alone."""
+        """The parts of the weights that the model has: a language model is a decoder alone, points have no scale."""
         names = [name for name, _ in self.named_parameters()]
-        return tuple(part for part in PARTS if any(is_of(name, [part]) for name in names))
+        separate = [part for part, beginnings in PARTS.items() if len(beginnings) == 1]
+        return tuple(part for part in separate if any(is_of(name, [part]) for name in names))
 
     @property
     def dtype(self) -> torch.dtype:

@@ -109,6 +109,8 @@ def _shapes_in_order(vae: nn.Module, leaves: dict[str, nn.Module], batch: Batch)
     try:
         code = model.posterior(batch).mean
         if code.shape[1]:
+            # both layers of the posterior are read as one, so neither runs by itself
+            shapes |= {name: tuple(code.shape) for name in ("to_mean", "to_scale") if name in leaves}
             shapes["z"] = tuple(code.shape)
         model.decoder.predict(code, batch)
     finally:

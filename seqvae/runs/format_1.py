@@ -1,8 +1,8 @@
 """Run folders of format 1: their names of weights, and the numbers that the optimizer's tensors went by.
 
-A step decoder was one module then, and is a recurrence and a likelihood now. The optimizer counted the parameters in
-the order in which the model registered them. A run of format 1 that goes on keeps its number and writes checkpoints of
-today's names, so what has these already is left as it is.
+A step decoder was one module then, and is a recurrence and a likelihood now; mean and scale of the posterior were the
+two halves of one layer. The optimizer counted the parameters in the order in which the model registered them. A run of
+format 1 that goes on keeps its number and writes checkpoints of today's names, so what has these is left as it is.
 """
 
 import re
@@ -11,24 +11,27 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 OF_RECURRENCE = ("first", "embed", "position", "lstm", "to_state")
-_OLD = re.compile(rf"decoder\.({'|'.join(OF_RECURRENCE)})(?=\.|$)")
+_OLD_RECURRENCE = re.compile(rf"^decoder\.(?={'|'.join(OF_RECURRENCE)})")
+_OLD_POSTERIOR = "to_posterior."
 # where the parts stood among each other; within one they stand as they did
 _ORDER = (
     "encoder.",
     *(f"decoder.recurrence.{part}" for part in OF_RECURRENCE[:3]),
     "decoder.l",  # its likelihood; of images, whose layers came before it and still do, both
     *(f"decoder.recurrence.{part}" for part in OF_RECURRENCE[3:]),
-    "to_posterior.",
+    "to_mean.",
 )
 
 
-def weights_by_name(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights under the names that they have now.
-
-    >>> list(weights_by_name({"decoder.lstm.bias": None, "decoder.likelihood.projection.bias": None}))
-    ['decoder.recurrence.lstm.bias', 'decoder.likelihood.projection.bias']
-    """
-    return {_OLD.sub(r"decoder.recurrence.\1", name): weight for name, weight in weights.items()}
+def weights_by_name(weights: Mapping[str, Tensor], has_scale: bool) -> dict[str, Tensor]:
+    """The weights under the names that they have now; points have no scale."""
+    found: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        if name.startswith(_OLD_POSTERIOR):
+            found |= _of_posterior("", name.removeprefix(_OLD_POSTERIOR), weight, has_scale)
+        else:
+            found[_OLD_RECURRENCE.sub("decoder.recurrence.", name)] = weight
+    return found
 
 
 def optimizer_by_name(tensors: Mapping[str, Tensor], names: Sequence[str]) -> dict[str, Tensor]:
@@ -37,9 +40,25 @@ def optimizer_by_name(tensors: Mapping[str, Tensor], names: Sequence[str]) -> di
     >>> sorted(optimizer_by_name({"0.step": None, "1.step": None}, ["decoder.recurrence.lstm.w", "encoder.w"]))
     ['step.decoder.recurrence.lstm.w', 'step.encoder.w']
     """
-    numbered = sorted(names, key=lambda name: next((i for i, part in enumerate(_ORDER) if name.startswith(part)), 0))
-    found = {}
+    counted = [name for name in names if not name.startswith("to_scale.")]
+    counted.sort(key=lambda name: next((i for i, part in enumerate(_ORDER) if name.startswith(part)), 0))
+    found: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
         number, _, kind = key.partition(".")
-        found[f"{kind}.{numbered[int(number)]}" if number.isdigit() else key] = tensor
+        if not number.isdigit():
+            found[key] = tensor
+        elif (name := counted[int(number)]).startswith("to_mean."):
+            found |= _of_posterior(f"{kind}.", name.removeprefix("to_mean."), tensor, len(counted) < len(names))
+        else:
+            found[f"{kind}.{name}"] = tensor
     return found
+
+
+def _of_posterior(kind: str, name: str, tensor: Tensor, has_scale: bool) -> dict[str, Tensor]:
+    """What belonged to a weight of the joint layer, for mean and scale: a half each, or a number for both."""
+    if not has_scale:
+        return {f"{kind}to_mean.{name}": tensor}
+    halves = tensor.chunk(2) if tensor.dim() else (tensor, tensor.clone())
+    return {
+        f"{kind}{layer}.{name}": half.contiguous() for layer, half in zip(("to_mean", "to_scale"), halves, strict=True)
+    }

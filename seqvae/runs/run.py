@@ -189,7 +189,8 @@ class Run:
     def weights(self, step: int) -> dict[str, Tensor]:
         """The weights of a checkpoint alone, verified."""
         weights = read_tensors_verified(self._folder(step), WEIGHTS)
-        return weights_by_name(weights) if self.settings["format"] == 1 else weights
+        has_scale = self.settings["model"]["posterior"] != "point"
+        return weights_by_name(weights, has_scale) if self.settings["format"] == 1 else weights
 
     def last(self, tell: Callable[[str], Any] = str) -> tuple[int, Checkpoint] | None:
         """The newest checkpoint that is whole, with its step; None where there is none at all.

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqvae.core.vae import PARTS, VAE, Terms, is_of
+from seqvae.core.vae import ALL_PARTS, VAE, Terms, is_of
 from seqvae.data import Batches
 from seqvae.noise import Noise
 from seqvae.training.engine import Engine
@@ -97,7 +97,7 @@ class Gradients:
 
     def _hold_still(self, moves: Sequence[str]) -> None:
         """Drop the gradients of the parts of the weights that this step does not change."""
-        if len(moves) == len(PARTS):
+        if moves == ALL_PARTS:
             return
         for name, parameter in self._vae.named_parameters():
             if not is_of(name, moves):

@@ -13,7 +13,7 @@ from typing import Protocol
 from torch import Tensor
 
 from seqvae.core.objectives import negative_elbo
-from seqvae.core.vae import PARTS, Codes, Terms
+from seqvae.core.vae import ALL_PARTS, Codes, Terms
 from seqvae.settings import Config
 from seqvae.training.schedules import Values
 
@@ -97,7 +97,7 @@ class NegativeBound:
 
     def moves(self, state: State) -> tuple[str, ...]:
         """All weights."""
-        return tuple(PARTS)
+        return ALL_PARTS
 
     def survey(self, codes: Codes, part: Part) -> Tensor:
         """The KL of each unit, summed over the examples, (Z,)."""

@@ -10,7 +10,7 @@ from typing import Any
 from seqvae import __version__, modalities
 from seqvae.build import build_vae, load_weights, open_run, read_config
 from seqvae.config import few, merge, uses_of
-from seqvae.core.vae import PARTS, VAE
+from seqvae.core.vae import ALL_PARTS, VAE
 from seqvae.corpus import Corpus, prepare, repeated
 from seqvae.data import Part
 from seqvae.modalities.base import Modality, Report
@@ -23,7 +23,7 @@ from seqvae.training.limits import check_values
 from seqvae.training.log import Reporter, Silent
 from seqvae.training.loop import fit, steps_of
 from seqvae.training.objective import Objective, objective_of
-from seqvae.training.stages import Stages, check_parts, listed
+from seqvae.training.stages import Stages, check_parts, divided, listed
 
 HELD_OUT_SHARE = 0.05
 CHANGEABLE_ON_RESUME = ("train.epochs", "train.steps")
@@ -231,14 +231,13 @@ def _starting_point(config: Config, modality: Modality, start_from: Path | str |
     vae = build_vae(config, modality)
     if start_from is not None:
         source = Run(Path(start_from))
-        load_weights(vae, source.weights(source.best_step()), source.path, take or tuple(PARTS))
+        load_weights(vae, source.weights(source.best_step()), source.path, take or ALL_PARTS)
     return vae
 
 
 def _plan(vae: VAE, start_from: Path | str, take: Sequence[str]) -> str:
     """What is taken from another run and what is not, in a sentence."""
-    taken = [part for part in vae.parts if part in (take or vae.parts)]
-    drawn = [part for part in vae.parts if part not in taken]
+    taken, drawn = divided(vae, take or ALL_PARTS)
     step = Run(Path(start_from)).best_step()
     return f"from {start_from}, step {step:,}: takes {listed(taken)}, draws {listed(drawn)} anew"
 

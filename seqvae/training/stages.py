@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqvae.build import build_vae, load_weights, weights_of
-from seqvae.core.vae import PARTS, VAE
+from seqvae.core.vae import ALL_PARTS, PARTS, VAE, is_of
 from seqvae.modalities.base import Modality
 from seqvae.settings import Config
 
@@ -30,20 +30,25 @@ class Stages:
     def begin(self, vae: VAE, stage: int) -> str:
         """Draw anew, by the seed and the stage, the parts that a stage does not keep; a sentence that says so."""
         keep = self.config.stages[stage].keep
-        kept = [part for part in vae.parts if keep is None or part in keep]
-        drawn = [part for part in vae.parts if part not in kept]
+        kept, drawn = divided(vae, ALL_PARTS if keep is None else keep)
         if drawn:
             load_weights(vae, weights_of(build_vae(self.config, self.modality, stage)), Path(), drawn)
         return f"stage {stage + 1} of {len(self)} keeps {listed(kept)}, draws {listed(drawn)} anew"
 
 
-def listed(parts: Sequence[str]) -> str:
-    """Names for a sentence.
+def divided(vae: VAE, parts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The parts of a model that stand in `parts`, by themselves or in the posterior, and the others."""
+    inside = [part for part in vae.parts if is_of(PARTS[part][0], parts)]
+    return inside, [part for part in vae.parts if part not in inside]
 
-    >>> listed(["encoder", "decoder"]), listed([])
-    ('encoder, decoder', 'nothing')
+
+def listed(parts: Sequence[str]) -> str:
+    """Names for a sentence; mean and scale are the posterior where they stand together.
+
+    >>> listed(["encoder", "mean", "scale"]), listed(["mean", "decoder"]), listed([])
+    ('encoder, posterior', 'mean, decoder', 'nothing')
     """
-    return ", ".join(parts) or "nothing"
+    return ", ".join(parts).replace("mean, scale", "posterior") or "nothing"
 
 
 def check_parts(parts: Sequence[str], what: str) -> None:

@@ -22,7 +22,7 @@ MOST_NEIGHBOURS = 2000  # points among which the places of the labels are found
 PLANE = 6.6  # inches, its longer side
 ROW = 0.27
 LONGEST_BAR = 2.3
-PARTS = {"x": OTHER, "encoder": BLUE, "to_posterior": AMBER, "z": AMBER, "decoder": MINT}
+PARTS = {"x": OTHER, "encoder": BLUE, "to_mean": AMBER, "to_scale": AMBER, "z": AMBER, "decoder": MINT}
 
 
 class Layer(Protocol):

@@ -27,7 +27,8 @@ def wrong_vae() -> VAE:
     torch.manual_seed(0)
     vae = linear_gaussian_vae()
     with torch.no_grad():
-        vae.to_posterior.bias.add_(torch.tensor([0.3, -0.2, 0.4, 0.8, 0.5, -0.3], dtype=torch.float64))
+        vae.to_mean.bias.add_(torch.tensor([0.3, -0.2, 0.4]))
+        vae.to_scale.bias.add_(torch.tensor([0.8, 0.5, -0.3]))
     return vae
 
 

@@ -48,8 +48,10 @@ def linear_gaussian() -> tuple[VAE, Batch]:
     precision = 1 + (LOADINGS**2).sum(0) / SPREAD**2  # (Z,)
     weight = LOADINGS.T / SPREAD**2 / precision.unsqueeze(1)
     with torch.no_grad():
-        vae.to_posterior.weight.copy_(torch.cat([weight, torch.zeros_like(weight)]))
-        vae.to_posterior.bias.copy_(torch.cat([-weight @ OFFSET, -precision.log()]))
+        vae.to_mean.weight.copy_(weight)
+        vae.to_mean.bias.copy_(-weight @ OFFSET)
+        vae.to_scale.weight.zero_()
+        vae.to_scale.bias.copy_(-precision.log())
     x = torch.randn(5, 1, DATA, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 1.5
     return vae, Batch(x=x, lengths=torch.ones(5, dtype=torch.int64), keys=torch.arange(70, 75))
 
@@ -77,7 +79,8 @@ def test_with_the_true_posterior_the_mean_bound_is_the_evidence() -> None:
 def test_with_a_wrong_posterior_the_bound_rises_with_the_samples_towards_the_evidence() -> None:
     vae, batch = linear_gaussian()
     with torch.no_grad():
-        vae.to_posterior.bias.add_(torch.tensor([0.3, -0.2, 0.8, 0.5]))
+        vae.to_mean.bias.add_(torch.tensor([0.3, -0.2]))
+        vae.to_scale.bias.add_(torch.tensor([0.8, 0.5]))
     exact = evidence(batch)
     log_weights = vae.log_weights(batch, Noise(0, batch.keys), samples=20_000).detach()
     one, ten = log_weights.mean(1), importance_weighted_bound(log_weights.unflatten(1, (2000, 10)).flatten(0, 1))
@@ -94,7 +97,8 @@ def test_the_gap_of_one_sample_is_the_divergence_from_the_true_posterior() -> No
     vae, batch = linear_gaussian()
     true = vae.posterior(batch)
     with torch.no_grad():
-        vae.to_posterior.bias.add_(torch.tensor([0.3, -0.2, 0.8, 0.5]))
+        vae.to_mean.bias.add_(torch.tensor([0.3, -0.2]))
+        vae.to_scale.bias.add_(torch.tensor([0.8, 0.5]))
     q = vae.posterior(batch)
     gap = torch.distributions.kl_divergence(Normal(q.mean, q.scale), Normal(true.mean, true.scale)).sum(1)
     log_weights = vae.log_weights(batch, Noise(0, batch.keys), samples=20_000).detach()
@@ -105,7 +109,8 @@ def test_the_gap_of_one_sample_is_the_divergence_from_the_true_posterior() -> No
 def test_importance_weights_belong_to_their_examples_and_not_to_rows_or_their_number() -> None:
     vae, batch = linear_gaussian()
     with torch.no_grad():
-        vae.to_posterior.bias.add_(0.4)
+        vae.to_mean.bias.add_(0.4)
+        vae.to_scale.bias.add_(0.4)
     noise = Noise(0, batch.keys)
     log_weights = vae.log_weights(batch, noise, samples=3)
     for i in range(5):
@@ -156,8 +161,7 @@ def test_dropout_may_be_switched_off_while_the_draw_stays() -> None:
 
 def test_the_scale_of_the_posterior_is_the_one_that_was_chosen() -> None:
     batch = sequences()
-    features = sequence_vae().to_posterior(sequence_vae().encoder(batch))
-    raw = features[:, 3:]
+    raw = sequence_vae().to_scale(sequence_vae().encoder(batch))
     assert torch.allclose(sequence_vae(scale="exp").posterior(batch).scale, (raw / 2).exp())
     assert torch.allclose(sequence_vae(scale="softplus").posterior(batch).scale, nn.functional.softplus(raw))
 
@@ -230,9 +234,23 @@ def test_the_layers_around_the_code_start_at_the_scale_that_was_asked_for() -> N
     sizes = {"latent": 40, "encoder_hidden": 30, "decoder_hidden": 60, "decoder_layers": 2, "initial_state": "dense"}
     decoder = lstm_decoder(embed, 5, Categorical(60, 7), **sizes, code_initial_scale=0.001)
     vae = VAE(lstm_encoder(embed, 5, **sizes), decoder, "softplus", initial_scale=0.001)
-    for layer in (vae.to_posterior, decoder.recurrence.to_state):
+    for layer in (vae.to_mean, vae.to_scale, decoder.recurrence.to_state):
         assert layer.weight.std().item() == pytest.approx(0.001, rel=0.03)
         assert not layer.bias.any()
     plain = lstm_decoder(embed, 5, Categorical(60, 7), **sizes).recurrence.to_state
     assert plain.weight.abs().max().item() == pytest.approx(40**-0.5, rel=0.01)
     assert plain.bias.any()
+
+
+@pytest.mark.parametrize("posterior", ["gaussian", "point"])
+def test_mean_and_scale_start_as_the_halves_of_one_layer(posterior: str) -> None:
+    embed, sizes = nn.Embedding(7, 5), {"latent": 3, "encoder_hidden": 4}
+    encoder, decoder = lstm_encoder(embed, 5, **sizes), lstm_decoder(embed, 5, Categorical(256, 7), **sizes)
+    torch.manual_seed(5)
+    vae = VAE(encoder, decoder, posterior=posterior)
+    torch.manual_seed(5)
+    joint = nn.Linear(encoder.features, 3 if posterior == "point" else 6)
+    layers = [layer for layer in (vae.to_mean, vae.to_scale) if layer is not None]
+    assert torch.equal(torch.cat([layer.weight for layer in layers]), joint.weight)
+    assert torch.equal(torch.cat([layer.bias for layer in layers]), joint.bias)
+    assert vae.parts == ("encoder", "mean", *["scale"] * (posterior == "gaussian"), "decoder")

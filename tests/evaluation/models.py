@@ -45,12 +45,15 @@ def linear_gaussian_vae() -> VAE:
     """A VAE whose q(z|x) is the true posterior: precision 1 + |w|^2 / s^2, mean = W'(x - b) / s^2 / precision."""
     decoder = LinearGaussianDecoder()
     vae = VAE(Flat(), decoder).double()
-    assert vae.to_posterior is not None
+    assert vae.to_mean is not None
+    assert vae.to_scale is not None
     with torch.no_grad():
         precision = 1 + decoder.weight.square().sum(0) / SCALE**2
         to_mean = decoder.weight.T / SCALE**2 / precision.unsqueeze(1)
-        vae.to_posterior.weight.copy_(torch.cat([to_mean, torch.zeros_like(to_mean)]))
-        vae.to_posterior.bias.copy_(torch.cat([-to_mean @ decoder.bias, -precision.log()]))
+        vae.to_mean.weight.copy_(to_mean)
+        vae.to_mean.bias.copy_(-to_mean @ decoder.bias)
+        vae.to_scale.weight.zero_()
+        vae.to_scale.bias.copy_(-precision.log())
     return vae
 
 

@@ -17,7 +17,6 @@ from seqvae.training.validation import SEED, validate
 from seqvae.types import Batch
 from tests.evaluation.models import (
     FEATURES,
-    LATENT,
     SCALE,
     batchings,
     linear_gaussian_evidence,
@@ -30,10 +29,11 @@ from tests.evaluation.models import (
 
 def shift_posterior(vae: VAE) -> None:
     """Move q(z|x) away from the true posterior: means by up to 0.5, variances by a factor of 2."""
-    assert vae.to_posterior is not None
+    assert vae.to_mean is not None
+    assert vae.to_scale is not None
     with torch.no_grad():
-        vae.to_posterior.bias[:LATENT] += torch.tensor([0.5, -0.3, 0.2], dtype=torch.float64)
-        vae.to_posterior.bias[LATENT:] += math.log(2.0)
+        vae.to_mean.bias += torch.tensor([0.5, -0.3, 0.2], dtype=torch.float64)
+        vae.to_scale.bias += math.log(2.0)
 
 
 @pytest.mark.parametrize("samples", [2, 11])

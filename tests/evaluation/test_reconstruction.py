@@ -66,14 +66,14 @@ def test_a_code_may_be_drawn_in_place_of_the_mean(sentences: list[Tensor]) -> No
     batch = token_batch(sentences, range(7))
     q = vae.posterior(batch)
     with torch.no_grad():  # far from the mean, so that other outcomes are the most probable
-        vae.to_posterior.bias[5:] += 6.0
+        vae.to_scale.bias += 6.0
     z = vae.posterior(batch).rsample(Noise(2, batch.keys))
     right = int(((vae.decoder.predict(z, batch) == batch.x) & batch.mask).sum())
     assert token_accuracy(vae, [batch], seed=2) == TokenAccuracy(right, 28)
     assert not torch.equal(vae.decoder.predict(z, batch), vae.decoder.predict(q.mean, batch))
 
 
-@pytest.mark.parametrize("code_seed", [None, 5])
+@pytest.mark.parametrize("code_seed", [None, 3])
 def test_free_running_predicts_from_its_own_draws(sentences: list[Tensor], code_seed: int | None) -> None:
     vae = lstm_vae(latent=5, outcomes=9)
     with torch.no_grad():  # or what is read would hardly matter

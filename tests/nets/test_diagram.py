@@ -54,7 +54,8 @@ def test_a_dense_model_is_listed_from_the_data_to_the_code_and_back() -> None:
         Layer("encoder.layers.2", "ReLU", (2, 8), 0),
         Layer("encoder.layers.3", "Linear", (2, 4), 8 * 4 + 4),
         Layer("encoder.layers.4", "ReLU", (2, 4), 0),
-        Layer("to_posterior", "Linear", (2, 6), 4 * 6 + 6),
+        Layer("to_mean", "Linear", (2, 3), 4 * 3 + 3),
+        Layer("to_scale", "Linear", (2, 3), 4 * 3 + 3),
         Layer("z", "Code", (2, 3), 0),
         Layer("decoder.layers.0", "Linear", (2, 4), 3 * 4 + 4),
         Layer("decoder.layers.1", "ReLU", (2, 4), 0),
@@ -93,7 +94,7 @@ def test_the_parameters_of_a_sequence_model_add_up(sizes: dict[str, object]) -> 
     assert ("z" in names) == bool(model.latent)
     assert names.index("decoder.recurrence.lstm") < names.index("decoder.likelihood.projection")
     if model.latent:
-        assert names.index("encoder.layers.0.0") < names.index("to_posterior") < names.index("decoder.recurrence.lstm")
+        assert names.index("encoder.layers.0.0") < names.index("to_mean") < names.index("decoder.recurrence.lstm")
 
 
 def test_an_lstm_shows_its_outputs() -> None:

@@ -248,8 +248,8 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     config, modality = text_model()
     vae = build_vae(config, modality)
     weights = {name: weight.clone() for name, weight in weights_of(vae).items()}
-    weights["to_posterior.weight"][0, 0] = float("nan")
-    with pytest.raises(ValueError, match=r"the weights to_posterior\.weight in .* are not finite; restore"):
+    weights["to_mean.weight"][0, 0] = float("nan")
+    with pytest.raises(ValueError, match=r"the weights to_mean\.weight in .* are not finite; restore"):
         load_weights(vae, weights, tmp_path)
 
 

@@ -199,8 +199,9 @@ def test_points_have_no_kl_and_codes_that_no_noise_draws(name: str, folder: Path
         assert record["kl_nats"] == 0.0
         assert record["elbo_nats"] == pytest.approx(-record["reconstruction_nats"])
     model = Model.load(run.path, "cpu")
-    assert model.vae.to_posterior is not None
-    assert model.vae.to_posterior.out_features == model.vae.latent == 3
+    assert model.vae.to_mean is not None
+    assert model.vae.to_scale is None
+    assert model.vae.to_mean.out_features == model.vae.latent == 3
     _, _, modality = open_run(run.path)
     batch = Batches(Part(prepare(modality, [folder if name == "images" else corpus])), 7).load(np.arange(7))
     terms = [model.vae(batch, Noise(seed, batch.keys), dropout=False) for seed in (0, 1)]

@@ -75,7 +75,8 @@ def test_validation_gives_the_figures_of_the_evaluation(corpus: Path) -> None:
     fit_modality(modality, [corpus])
     vae = build_vae(config, modality).double()
     with torch.no_grad():
-        vae.to_posterior.weight.mul_(5.0)
+        vae.to_mean.weight.mul_(5.0)
+        vae.to_scale.weight.mul_(5.0)
     batches = Batches(Part(prepare(modality, [corpus])), 7)
     loaded = [batches.load(indices) for indices in batches.in_order()]
     figures = validate(vae, loaded, torch.zeros(1, dtype=torch.float64), lambda sums: sums)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seqvae.build import build_vae, open_run
-from seqvae.core.vae import PARTS, Codes, Terms
+from seqvae.core.vae import ALL_PARTS, Codes, Terms
 from seqvae.data import Batches
 from seqvae.noise import Noise
 from seqvae.runs.run import Run
@@ -56,7 +56,7 @@ class Kernel:
         return {}
 
     def moves(self, state: State) -> tuple[str, ...]:
-        return tuple(PARTS)
+        return ALL_PARTS
 
     def survey(self, codes: Codes, part: Part) -> Tensor:
         table = codes.z.new_zeros(part.group_examples, codes.z.shape[1])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from seqvae.build import build_vae, load_weights, open_run, weights_of
-from seqvae.core.vae import PARTS, is_of
+from seqvae.core.vae import ALL_PARTS, is_of
 from seqvae.modalities.text.sentences import Text
 from seqvae.runs.run import Run
 from seqvae.settings import Config, Stage, build_config, plain_sections
@@ -114,9 +114,17 @@ def test_stages_follow_one_another_in_one_run(alone: Run) -> None:
     assert alone.best_step() == steps[3][-1], "the best weights are those of the last stage"
 
 
-@pytest.mark.parametrize("keep", [None, ["encoder", "posterior"], ["decoder"], []])
+@pytest.mark.parametrize(
+    ("keep", "plan"),
+    [
+        (None, "keeps encoder, posterior, decoder, draws nothing anew"),
+        (["encoder", "posterior"], "keeps encoder, posterior, draws decoder anew"),
+        (["decoder", "mean"], "keeps mean, decoder, draws encoder, scale anew"),
+        ([], "keeps nothing, draws encoder, posterior, decoder anew"),
+    ],
+)
 def test_a_stage_begins_with_the_parts_that_it_keeps_and_draws_the_others_by_seed_and_stage(
-    keep: list[str] | None, corpus: Path, tmp_path: Path
+    keep: list[str] | None, plan: str, corpus: Path, tmp_path: Path
 ) -> None:
     settings = values(model=DROPOUT, steps=3, learning_rate=0.1)
     before = train("text", corpus, tmp_path / "before", settings, device="cpu")
@@ -130,10 +138,7 @@ def test_a_stage_begins_with_the_parts_that_it_keeps_and_draws_the_others_by_see
         assert torch.equal(weight, source[name]), name
     first = weights_of(build_vae(config, modality))
     assert not torch.equal(first["encoder.embed.weight"], drawn["encoder.embed.weight"])
-    names = list(PARTS) if keep is None else keep
-    others = [part for part in PARTS if part not in names]
-    sentence = f"stage 2 of 2 keeps {', '.join(names) or 'nothing'}, draws {', '.join(others) or 'nothing'} anew"
-    assert sentence in listener.messages
+    assert f"stage 2 of 2 {plan}" in listener.messages
 
 
 def test_the_steps_of_all_stages_are_announced(corpus: Path, tmp_path: Path) -> None:
@@ -180,7 +185,7 @@ def test_a_run_that_died_between_two_stages_ends_in_the_same_bits(
                 os._exit(9)
 
     def load_or_die(*arguments: Any) -> None:
-        if arguments[3] == [["decoder"], ["encoder", "posterior"]][stage - 1]:
+        if arguments[3] == [["decoder"], ["encoder", "mean", "scale"]][stage - 1]:
             os._exit(9)
         load_weights(*arguments)
 
@@ -237,9 +242,9 @@ def test_a_run_takes_the_parts_that_are_named_and_says_so(
     _, config, modality = open_run(run.path)
     own, other, found = weights_of(build_vae(config, modality)), source.weights(source.best_step()), run.weights(0)
     for name, weight in found.items():
-        assert torch.equal(weight, (other if is_of(name, take or PARTS) else own)[name]), name
-    taken = [part for part in PARTS if part in (take or PARTS)]
-    drawn = ", ".join(part for part in PARTS if part not in taken) or "nothing"
+        assert torch.equal(weight, (other if is_of(name, take or ALL_PARTS) else own)[name]), name
+    taken = [part for part in ALL_PARTS if part in (take or ALL_PARTS)]
+    drawn = ", ".join(part for part in ALL_PARTS if part not in taken) or "nothing"
     plan = f"takes {', '.join(taken)}, draws {drawn} anew"
     assert listener.messages[0] == f"from {source.path}, step {source.best_step()}: {plan}"
     assert run.settings.get("take", []) == list(take)

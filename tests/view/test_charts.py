@@ -185,14 +185,14 @@ def test_what_is_no_plane_is_refused() -> None:
 def test_the_diagram_tells_name_kind_shape_and_parameters_of_each_layer_and_their_sum() -> None:
     layers = [
         Layer("encoder.0", "Linear", (1, 1023), 5000),
-        Layer("to_posterior", "Linear", (1, 31), 400),
+        Layer("to_mean", "Linear", (1, 31), 400),
         Layer("decoder.0", "ConvTranspose2d", (1, 4, 8, 8), 30),
         Layer("decoder.1", "ReLU", (1, 4, 8, 8), 0),
         Layer("decoder.scale", "Parameter", (), 1),
     ]
     figure = charts.network(layers, "The network")
     assert texts(figure) == [
-        "The network", "layer", "encoder.0", "to_posterior", "decoder.0", "decoder.1", "decoder.scale", "kind",
+        "The network", "layer", "encoder.0", "to_mean", "decoder.0", "decoder.1", "decoder.scale", "kind",
         "Linear", "Linear", "ConvTranspose2d", "ReLU", "Parameter", "output of one item", "1,023", "31", "4 x 8 x 8",
         "4 x 8 x 8", "", "parameters", "5,000", "400", "30", "", "1", "5,431 parameters",
     ]  # fmt: skip
