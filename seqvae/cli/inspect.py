@@ -27,7 +27,7 @@ def _make(kind: type[Modality]) -> click.Command:
     @click.pass_context
     def command(ctx: click.Context, data: tuple[Path, ...], recipe: str | None) -> None:
         if not data:
-            raise click.UsageError("no data given; name at least one file")
+            raise click.UsageError("there are no data; name at least one file")
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, ())
         merged = merge(kind.defaults, values)
         config = build_config(kind.name, kind.data_config, kind.model_config, merged)

@@ -53,10 +53,8 @@ def train(  # noqa: PLR0913 - the command line, in one call
     """
     out, paths, valid_paths = Path(out), paths_of(sources), paths_of(valid)
     if not paths:
-        raise ValueError("no data given; name at least one file to train on")
-    check_parts(take, "--take")
-    if take and start_from is None:
-        raise ValueError(f"--take {','.join(take)} chooses parts of another run's weights; name that run with --from")
+        raise ValueError("there are no data; name at least one file to train on")
+    _check_take(take, start_from)
     config, learned = _configure(modality, values or {}, start_from)
     engine, reporter = Engine(device, config.train.precision), reporter or Silent()
     corpora: list[Corpus] = []
@@ -64,9 +62,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
 
     def create() -> None:
         hold.enter_context(held(out))
-        check_free(out, overwrite)
-        if start_from is not None and out.exists() and out.samefile(start_from):
-            raise ValueError(f"{out} is the run that --from starts from; give --out another folder")
+        _check_place(out, overwrite, start_from)
         encoding = learned
         if encoding is None:
             encoding = modalities.get(modality)(config.data)
@@ -75,9 +71,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
         report = _report(corpora, config.train.seed)
         reporter.data(report)
         # what cannot be built must not cost the run that is replaced
-        vae = _starting_point(config, encoding, start_from, take)
-        if start_from is not None:
-            reporter.message(_plan(vae, start_from, take))
+        _announce(_starting_point(config, encoding, start_from, take), start_from, take, reporter)
         asked = config.stages or {"epochs", "steps"} & (values or {}).get("train", {}).keys()
         whole = config if asked else _long_enough(config, encoding.least_steps, corpora)
         _create(out, whole, encoding, report, paths, valid_paths, start_from, take)
@@ -85,6 +79,20 @@ def train(  # noqa: PLR0913 - the command line, in one call
     with hold:
         engine.in_first_process(create)
         return _continue(out, None, engine, reporter, corpora, objective)
+
+
+def _check_take(take: Sequence[str], start_from: Path | str | None) -> None:
+    """Raises ValueError for parts of weights that do not exist, and for parts of no run."""
+    check_parts(take, "--take")
+    if take and start_from is None:
+        raise ValueError(f"--take {','.join(take)} chooses parts of another run's weights; name that run with --from")
+
+
+def _check_place(out: Path, overwrite: bool, start_from: Path | str | None) -> None:
+    """Raises ValueError where a new run may not be written."""
+    check_free(out, overwrite)
+    if start_from is not None and out.exists() and out.samefile(start_from):
+        raise ValueError(f"{out} is the run that --from starts from; give --out another folder")
 
 
 def resume(
@@ -235,11 +243,13 @@ def _starting_point(config: Config, modality: Modality, start_from: Path | str |
     return vae
 
 
-def _plan(vae: VAE, start_from: Path | str, take: Sequence[str]) -> str:
-    """What is taken from another run and what is not, in a sentence."""
+def _announce(vae: VAE, start_from: Path | str | None, take: Sequence[str], reporter: Reporter) -> None:
+    """Report what a new run takes from another one, and what it draws anew."""
+    if start_from is None:
+        return
     taken, drawn = divided(vae, take or ALL_PARTS)
     step = Run(Path(start_from)).best_step()
-    return f"from {start_from}, step {step:,}: takes {listed(taken)}, draws {listed(drawn)} anew"
+    reporter.message(f"from {start_from}, step {step:,}: takes {listed(taken)}, draws {listed(drawn)} anew")
 
 
 def _long_enough(config: Config, least_steps: int, corpora: Sequence[Corpus]) -> Config:

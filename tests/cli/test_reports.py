@@ -110,7 +110,7 @@ def test_inspect_counts_items_lengths_vocabulary_and_drops(seqvae: Callable[...,
 def test_inspect_without_data_is_refused(seqvae: Callable[..., Result], refused: Callable[..., None]) -> None:
     refused(
         seqvae("inspect", "text"),
-        "no data given; name at least one file. See 'seqvae inspect text --help'.",
+        "there are no data; name at least one file. See 'seqvae inspect text --help'.",
     )
 
 

@@ -78,7 +78,7 @@ def test_overwriting_replaces_the_run_and_keeps_files_that_are_no_part_of_it(cor
         ),
         ({"values": {"objective": {"schedule": "cyclical", "cycles": 0}}}, "cycles=0"),
         ({"values": {"train": {"precision": "fp16"}}}, "precision fp16 needs a GPU"),
-        ({"sources": []}, "no data given"),
+        ({"sources": []}, "there are no data"),
         ({"modality": "drum"}, "no modality 'drum'"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
