@@ -107,10 +107,9 @@ class Terms(NamedTuple):
 
 def _rows(layer: nn.Linear, rows: slice) -> nn.Linear:
     """A layer of some of the outputs of another."""
-    part = nn.utils.skip_init(nn.Linear, layer.in_features, len(layer.bias[rows]))
-    with torch.no_grad():
-        part.weight.copy_(layer.weight[rows])
-        part.bias.copy_(layer.bias[rows])
+    weight, bias = layer.weight.detach()[rows].clone(), layer.bias.detach()[rows].clone()
+    part = nn.Linear(layer.in_features, len(bias), device="meta")  # where nothing is drawn
+    part.weight, part.bias = nn.Parameter(weight), nn.Parameter(bias)
     return part
 
 

@@ -223,3 +223,14 @@ def test_a_reader_that_leaves_early_is_no_error(run: Path, environment: dict[str
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environment, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_sample_imports_nothing_that_it_does_not_need(run: Path, environment: dict[str, str]) -> None:
+    code = (
+        "import sys\nfrom seqvae.cli import main\n"
+        f"main(args=['sample', {str(run)!r}], standalone_mode=False)\n"
+        "print([name for name in ('sympy', 'matplotlib', 'pretty_midi', 'sacrebleu') if name in sys.modules], "
+        "file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr.splitlines()[-1] == "[]"
