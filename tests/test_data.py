@@ -211,3 +211,8 @@ def test_batches_of_equal_lengths_are_those_made_item_by_item(tmp_path: Path) ->
             assert torch.equal(one, other)
             assert one.dtype == other.dtype
     assert sum(map(len, made)) == len(batches.part) < 100
+
+
+def test_steps_that_are_no_whole_numbers_keep_their_fractions() -> None:
+    batch = collate([np.array([[0.25, -0.5]], np.float32), np.array([[1.5, 0.0], [0.0, 0.75]], np.float32)], [3, 4])
+    assert batch.x.tolist() == [[[0.25, -0.5], [0.0, 0.0]], [[1.5, 0.0], [0.0, 0.75]]]

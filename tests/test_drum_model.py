@@ -127,6 +127,14 @@ def test_a_short_end_shortens_nothing_on_the_way() -> None:
     assert np.array_equal(hits_of(square[3]), decoded(codes(long), 32))
 
 
+def test_between_two_metres_all_is_as_long_as_the_first_end() -> None:
+    four, three = groove(2, 1), groove(2, 2, meter=(3, 4))
+    for a, b, steps in ((four, three, 32), (three, four, 24)):
+        walk = model().interpolate(piece(a), piece(b), steps=3)
+        assert [len(hits_of(one)) for one in walk] == [steps] * 3
+        assert np.array_equal(hits_of(walk[1]), decoded(slerp(codes(a), codes(b), 0.5), steps))
+
+
 def test_windows_in_a_metre_that_the_model_does_not_know_are_counted() -> None:
     report = Report()
     assert model().modality.encode(groove(2, 1, meter=(7, 8)), report) is None

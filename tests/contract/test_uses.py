@@ -14,13 +14,14 @@ from tests.contract.cases import Case
 @cases
 def test_a_use_of_a_modality_leaves_it_as_it_is(case: Case) -> None:
     modality = build(case.name).modality
-    uses, before = uses_of(type(modality.data)), (modality.data, modality.fingerprint())
+    uses, data, before = uses_of(type(modality.data)), modality.data, modality.fingerprint()
     free = {name: getattr(modality.data, name) for name, use in uses.items() if "encoding" not in use}
     changed = {name: not value if isinstance(value, bool) else value for name, value in free.items()}
     other = modality.using(changed)
     assert type(other) is type(modality)
     assert [getattr(other.data, name) for name in changed] == list(changed.values())
-    assert (modality.data, modality.fingerprint()) == before
+    assert modality.data is data
+    assert modality.fingerprint() == before
     fixed = [name for name, use in uses.items() if "encoding" in use and type(getattr(modality.data, name)) is int]
     for name in fixed:
         with pytest.raises(ValueError, match=rf"data\.{name}=.* is not possible"):
