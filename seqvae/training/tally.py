@@ -13,12 +13,16 @@ class Tally:
         """`zeros(n)` are n sums that begin; `total` adds a tensor up over the processes."""
         self._names, self._zeros, self._total = tuple(names), zeros, total
         self._sums = zeros(len(names))
-        self._by_name = dict(zip(names, self._sums, strict=True))  # views: to add to one is to add to the sums
+        self._places: dict[tuple[str, ...], Tensor] = {}  # of the names that are added together
 
     def add(self, figures: Mapping[str, Tensor], weight: float = 1.0) -> None:
-        """Add scalars to the sums of their names."""
-        for name, value in figures.items():
-            self._by_name[name] += value.detach().to(self._sums) * weight
+        """Add scalars to the sums of their names, all of them in one go."""
+        names = tuple(figures)
+        if names not in self._places:
+            places = [self._names.index(name) for name in names]
+            self._places[names] = torch.tensor(places, device=self._sums.device)
+        values = torch.stack([value.detach().to(self._sums) for value in figures.values()])
+        self._sums.index_add_(0, self._places[names], values, alpha=weight)
 
     def totals(self) -> dict[str, float]:
         """The sums over all processes; the same in each."""
