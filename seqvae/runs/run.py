@@ -192,10 +192,10 @@ class Run:
         has_scale = self.settings["model"]["posterior"] != "point"
         return weights_by_name(weights, has_scale) if self.settings["format"] == 1 else weights
 
-    def last(self, tell: Callable[[str], Any] = str) -> tuple[int, Checkpoint] | None:
+    def last(self, say: Callable[[str], object] = str) -> tuple[int, Checkpoint] | None:
         """The newest checkpoint that is whole, with its step; None where there is none at all.
 
-        `tell` gets a sentence for each damaged one that is skipped. Raises ValueError when none of them is whole.
+        `say` gets a sentence for each damaged one that is skipped. Raises ValueError when none of them is whole.
         """
         damages: list[ValueError] = []
         for step in reversed(self.steps()):
@@ -205,7 +205,7 @@ class Run:
                 damages.append(error)
                 continue
             for damage in damages:
-                tell(f"{damage}; skipped, training goes on from the checkpoint of step {step}")
+                say(f"{damage}; skipped, training goes on from the checkpoint of step {step}")
             return step, checkpoint
         if damages:
             raise damages[0]
@@ -214,7 +214,7 @@ class Run:
     def best_step(self) -> int:
         """The step whose weights had the best bound on the validation data, else the newest.
 
-        Raises ValueError when there is no checkpoint, or the newest cannot tell which is the best, or that one is gone.
+        Raises ValueError when there is no checkpoint, or the newest does not name the best, or that is gone.
         """
         steps = self.steps()
         if not steps:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.state import AcceleratorState
 from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs, broadcast_object_list
 from torch import Tensor, nn
@@ -80,9 +81,10 @@ class Engine:
         model: nn.Module = self._accelerator.prepare(vae)
         return model
 
-    def prepare_optimizer(self, optimizer: torch.optim.Optimizer) -> Any:
+    def prepare_optimizer(self, optimizer: torch.optim.Optimizer) -> AcceleratedOptimizer:
         """The optimizer, whose steps a scaler skips in fp16."""
-        return self._accelerator.prepare(optimizer)
+        prepared: AcceleratedOptimizer = self._accelerator.prepare(optimizer)
+        return prepared
 
     def gathering(self, model: nn.Module) -> AbstractContextManager[None]:
         """Gradients are added up in this process only: for all batches of a step but the last."""
@@ -104,7 +106,7 @@ class Engine:
             norm = norm.nan_to_num(0.0, 0.0, 0.0)
         return norm
 
-    def step(self, optimizer: Any) -> None:
+    def step(self, optimizer: AcceleratedOptimizer) -> None:
         """One step of a prepared optimizer; the gradients are gone afterwards."""
         # accelerate's own looks for a package on the disk at each step; it is needed for the scaler of fp16 alone
         (optimizer.optimizer if self._accelerator.scaler is None else optimizer).step()

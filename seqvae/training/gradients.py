@@ -12,7 +12,7 @@ from seqvae.data import Batches
 from seqvae.noise import Noise
 from seqvae.training.engine import Engine
 from seqvae.training.objective import Objective, Part, State
-from seqvae.training.schedules import Values
+from seqvae.training.schedules import StepValues
 from seqvae.training.tally import Tally
 from seqvae.types import Batch
 
@@ -31,7 +31,7 @@ class Gradients:
         self._vae, self._model, self._batches = vae, model, batches
         self._objective, self._engine, self._tally = objective, engine, tally
 
-    def leave(self, group: Sequence[np.ndarray], step: int, values: Values, state: State) -> dict[str, Tensor]:
+    def leave(self, group: Sequence[np.ndarray], step: int, values: StepValues, state: State) -> dict[str, Tensor]:
         """Leave the gradient of the group's loss in the parameters; this process's part of loss and figures.
 
         Of each batch, an array of corpus indices, this process takes every n-th example. Parts of the weights that the
@@ -79,7 +79,7 @@ class Gradients:
     def _noise(self, batch: Batch, step: int) -> Noise:
         return Noise(self._batches.seed, batch.keys, step)
 
-    def _survey(self, shares: Sequence[Share], step: int, values: Values) -> Tensor:
+    def _survey(self, shares: Sequence[Share], step: int, values: StepValues) -> Tensor:
         """What the objective has to know of the whole group, in a pass of its own without gradient."""
         found: list[Tensor] = []
         with torch.no_grad(), self._engine.autocast():

@@ -117,7 +117,7 @@ class _Loop:
         self.valid = Batches(self.data[1], size, by)
         self.schedules = Schedules(config, len(self.data[0]))
         self.finite = FiniteCheck(settings)
-        self.optimizer: Any = self.engine.prepare_optimizer(make_optimizer(self.vae, settings))
+        self.optimizer = self.engine.prepare_optimizer(make_optimizer(self.vae, settings))
         self.objective = self.objective_of(config)
         names = (*COUNTED, "loss", "gradient_norm", *self.objective.figures)
         self.tally = Tally(names, self.engine.zeros, self.engine.total)

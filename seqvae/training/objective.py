@@ -15,7 +15,7 @@ from torch import Tensor
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.vae import ALL_PARTS, Codes, Terms
 from seqvae.settings import Config
-from seqvae.training.schedules import Values
+from seqvae.training.schedules import StepValues
 
 State = Mapping[str, float | int | str | bool | None]  # plain values, which a checkpoint holds as JSON
 Figures = Mapping[str, Tensor]  # scalars by name
@@ -61,7 +61,7 @@ class Objective(Protocol):
         ...
 
     def loss(
-        self, terms: Terms, part: Part, survey: Tensor | None, values: Values, state: State
+        self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
     ) -> tuple[Tensor, Figures]:
         """What a part adds to the loss of its group, and to the figures.
 
@@ -104,7 +104,7 @@ class NegativeBound:
         return codes.kl.sum(0)
 
     def loss(
-        self, terms: Terms, part: Part, survey: Tensor | None, values: Values, state: State
+        self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
     ) -> tuple[Tensor, Figures]:
         """The mean over this part's examples, times its share."""
         if terms.bound is not None:

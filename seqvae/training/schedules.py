@@ -12,7 +12,7 @@ GROWTH = 0.75  # of a stage, in which the importance samples grow to their last 
 
 
 @dataclass(frozen=True)
-class Values:
+class StepValues:
     """What the schedules say for one optimizer step."""
 
     beta: float  # weight of the KL term
@@ -28,7 +28,7 @@ class Schedules:
     config: Config
     examples: int
 
-    def at(self, progress: Progress) -> Values:
+    def at(self, progress: Progress) -> StepValues:
         """The values of the step that comes next."""
         objective = self.config.objective
         beta = kl_weight(
@@ -40,7 +40,7 @@ class Schedules:
             objective.rising,
         )
         doubly = objective.estimator == "doubly_reparameterized"
-        return Values(
+        return StepValues(
             beta,
             sampling_probability(progress.stage_steps, objective.sampling_schedule, objective.sampling_rate),
             Draws(self._importance_samples(progress), beta, doubly, objective.kept_samples),

@@ -10,7 +10,7 @@ from torch import Tensor
 from seqvae.core.vae import Codes, Terms
 from seqvae.settings import Config
 from seqvae.training.objective import Figures, Objective, Part, State, objective_of
-from seqvae.training.schedules import Values
+from seqvae.training.schedules import StepValues
 
 
 class Watched:
@@ -32,7 +32,7 @@ class Watched:
         return self._objective.survey(codes, part)
 
     def loss(
-        self, terms: Terms, part: Part, survey: Tensor | None, values: Values, state: State
+        self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
     ) -> tuple[Tensor, Figures]:
         loss, figures = self._objective.loss(terms, part, survey, values, state)
         return loss * self._factor(self._step), figures

@@ -23,7 +23,7 @@ from seqvae.training.loop import Interrupted
 from seqvae.training.objective import Figures, NegativeBound, Objective, Part, State
 from seqvae.training.progress import Progress
 from seqvae.training.run import corpora_of, parts, resume, train
-from seqvae.training.schedules import Schedules, Values
+from seqvae.training.schedules import Schedules, StepValues
 from seqvae.training.tally import Tally
 from tests.kill_and_resume import differences
 from tests.training.objectives import stopped_after
@@ -64,7 +64,7 @@ class Kernel:
         return table
 
     def loss(
-        self, terms: Terms, part: Part, survey: Tensor | None, values: Values, state: State
+        self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
     ) -> tuple[Tensor, Figures]:
         assert survey is not None
         count = part.group_examples
@@ -98,7 +98,7 @@ class Aggressive:
         raise AssertionError("nothing is surveyed")
 
     def loss(
-        self, terms: Terms, part: Part, survey: Tensor | None, values: Values, state: State
+        self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
     ) -> tuple[Tensor, Figures]:
         assert survey is None
         return self.bound.loss(terms, part, survey, values, state)

@@ -6,10 +6,10 @@ from seqvae.modalities.text.sentences import Text
 from seqvae.settings import build_config
 from seqvae.training.limits import check_values
 from seqvae.training.progress import Progress
-from seqvae.training.schedules import Schedules, Values
+from seqvae.training.schedules import Schedules, StepValues
 
 
-def at(progress: Progress, **sections: dict[str, float | str]) -> Values:
+def at(progress: Progress, **sections: dict[str, float | str]) -> StepValues:
     """What the schedules of a text model say, of ten examples an epoch."""
     return Schedules(build_config("text", Text.data_config, Text.model_config, sections), 10).at(progress)
 
