@@ -21,7 +21,8 @@ from seqvae.config import read_json
 from seqvae.modalities.base import Modality, Report
 from seqvae.types import StepType
 
-FORMAT = 1
+FORMAT = 2  # of the folder of a corpus
+KEY_FORMAT = 1  # of its name, which runs remember
 BUFFER_VALUES = 2**20  # encoded values held before they go to the file,
 BUFFER_ITEMS = 2**15  # or items, since a short array takes more memory than its steps
 _FILES = ("steps.bin", "offsets.bin")
@@ -50,6 +51,8 @@ class Corpus:
         if not (folder / "corpus.json").is_file():
             raise ValueError(f"{folder} holds no encoded corpus; run `seqvae cache clear`")
         meta = read_json(folder / "corpus.json")
+        if meta.get("format") != FORMAT:
+            raise ValueError(f"{folder} has format {meta.get('format')}, not {FORMAT}; run `seqvae cache clear`")
         self.folder = folder
         self.items: int = meta["items"]
         self.steps: int = meta["steps"]
@@ -236,7 +239,7 @@ def prepare(modality: Modality, sources: Sequence[Path]) -> Corpus:
     """
     contents = [content_hash(source, modality.files_of(source)) for source in sources]
     key = hashlib.sha256(
-        "\n".join([str(FORMAT), modality.name, modality.fingerprint(), *contents]).encode()
+        "\n".join([str(KEY_FORMAT), modality.name, modality.fingerprint(), *contents]).encode()
     ).hexdigest()
     corpus = _cached(modality, sources, cache_folder() / "corpora" / key[:32])
     corpus.report.sources = [str(source) for source in sources]

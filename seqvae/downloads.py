@@ -140,4 +140,4 @@ class _Bar:
         self._done = 0
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no file is open."""

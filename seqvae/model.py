@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from seqvae.modalities.base import Arrangement, Modality, Report
 from seqvae.modalities.items import Figures, Item
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Mode = Literal["slerp", "lerp"]
 
@@ -101,9 +104,12 @@ class Model:
 
     # Items to codes -------------------------------------------------------------------------------------------
 
-    def windows(self, item: Item) -> Windows:
-        """An item cut into windows and encoded. Raises ValueError for one that the model's limits leave out."""
-        return item if isinstance(item, Windows) else self._encoded(self.modality.accept(item), 0)
+    def windows(self, item: Item, name: str = "the item") -> Windows:
+        """An item cut into windows and encoded; `name` is for errors.
+
+        Raises ValueError for one that the model's limits leave out.
+        """
+        return item if isinstance(item, Windows) else self._encoded(self.modality.accept(item), name)
 
     def encode(self, items: Sequence[Item]) -> DiagonalGaussian:
         """q(z|x) of each item, (N, Z), or of each window of it, in order.
@@ -114,7 +120,7 @@ class Model:
 
     def encode_windows(self, windows: Sequence[Item]) -> DiagonalGaussian:
         """q(z|x) of what `modality.accept` or `modality.read` gives, (N, Z). Raises ValueError as `encode`."""
-        return self._posterior([self._encoded(windows, 0)])
+        return self._posterior([self._encoded(windows, "a window")])
 
     # Codes to items -------------------------------------------------------------------------------------------
 
@@ -186,6 +192,13 @@ class Model:
         arrays = [generate.vary(self.vae, mean, n, distance, length, decoding, seed) for mean in means]
         return [self._piece([window[place] for window in arrays], group.items) for place in range(n)]
 
+    def picture(self, items: Sequence[Item], arrangement: Arrangement = "set") -> "Figure":
+        """Items, such as `sample` and `interpolate` give, in one picture. Raises ValueError where none can be drawn."""
+        figure = self.modality.picture([self.modality.accept(item) for item in items], arrangement)
+        if figure is None:
+            raise ValueError(f"items of {self.modality.name} have no picture; see pictures.plane for their codes")
+        return figure
+
     def write(self, items: Sequence[Item], folder: Path | str, arrangement: Arrangement = "set") -> list[Path]:
         """Write items, such as `sample` and `interpolate` give, as files into a folder; the paths written."""
         written = self.modality.write([self.modality.accept(item) for item in items], arrangement)
@@ -214,18 +227,18 @@ class Model:
             several = ", or list(array) for an array of several" if hasattr(items, "shape") else ""
             raise ValueError(f"{shown:.60} is one item, not a list of items; write [item]{several}")
         return [
-            item if isinstance(item, Windows) else self._encoded(self.modality.accept(item), place)
+            item if isinstance(item, Windows) else self._encoded(self.modality.accept(item), f"item {place}")
             for place, item in enumerate(items)
         ]
 
-    def _encoded(self, items: Sequence[Item], place: int) -> Windows:
-        """The arrays of items. Raises ValueError, which names the place, for one that is dropped."""
+    def _encoded(self, items: Sequence[Item], name: str) -> Windows:
+        """The arrays of items. Raises ValueError, which bears the name, for one that is dropped."""
         report, arrays = Report(), []
         for item in items:
             x = self.modality.encode(item, report)
             if x is None:
                 reasons = ", ".join(what for members in report.counts.values() for what in members)
-                raise ValueError(f"item {place} does not fit the model ({reasons}); leave it out")
+                raise ValueError(f"{name} does not fit the model ({reasons}); leave it out")
             arrays.append(x)
         return Windows(items, arrays, report)
 
@@ -236,7 +249,8 @@ class Model:
     def _aligned(self, items: Sequence[Item]) -> tuple[list[Tensor], list[Item], Length]:
         """For each window of the longest item the codes of all of them (N, Z), shorter ones repeated.
 
-        With what the results are to be like, which is the first item, as long as the longest, and their length.
+        With what the results are like, which is the first item, of as many windows as the longest, and the length of
+        its windows in steps.
         """
         groups = self._all_windows(items)
         longest = max(map(len, groups))
@@ -281,4 +295,4 @@ def _codes(z: Tensor | np.ndarray) -> Tensor:
 
 
 def _unwatched(done: int, total: int, what: str) -> None:
-    """Nobody watches."""
+    """Does nothing: the progress is not shown."""

@@ -238,7 +238,9 @@ def _shares(scales: Tensor) -> list[str]:
 def _check_pixels(model: Model) -> None:
     """Raises ValueError for a model whose items are no images."""
     if not model.modality.has_pixels:
-        raise ValueError(f"this picture is made of images, and this is a {model.modality.name} model; plot its plane")
+        raise ValueError(
+            f"this picture is made of images, and this is a model of {model.modality.name}; plot its plane"
+        )
 
 
 def _pixels(model: Model, items: Sequence[Item]) -> list[np.ndarray]:

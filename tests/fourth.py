@@ -85,7 +85,9 @@ class Taps(Modality):
     name: ClassVar[str] = "taps"
     data_config: ClassVar[type] = TapData
     model_config: ClassVar[type] = SequenceModel
-    words = Words("a file of taps, or FILE#INDEX, a line of it, counted from 0", items="lines", steps="taps")
+    words = Words(
+        "a file of taps, or FILE#INDEX, a line of it, counted from 0", items="lines", item="line", steps="taps"
+    )
     units: ClassVar[Mapping[str, str]] = {"hits_right": "share of steps"}
     least_steps: ClassVar[int] = 3
     has_pixels: ClassVar[bool] = True

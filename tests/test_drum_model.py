@@ -227,3 +227,9 @@ def test_an_interpolation_between_two_files_reads_and_encodes_each_once(
     names = [file.name for result in model().modality.write(walk, "path") for file in result.files]
     assert names[-3:] == ["interpolation.mid", "interpolation.wav", "interpolation.png"]
     assert calls == {"parse": 2, "layout": 2, "encode": 2}
+
+
+def test_items_that_a_model_made_have_a_picture() -> None:
+    walk = model().interpolate(groove(1), groove(1, seed=2), steps=3)
+    assert len(model().picture(walk, "path").axes) == 3
+    assert model().picture(walk[:1]) is not None

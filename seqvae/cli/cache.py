@@ -1,4 +1,4 @@
-"""`seqvae cache`: where encoded corpora are kept, and how to be rid of them."""
+"""`seqvae cache`: where encoded corpora are kept, and how to delete them."""
 
 import click
 

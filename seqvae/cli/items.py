@@ -65,7 +65,7 @@ def windows_of(model: "Model", named: "Sequence[Named]") -> "list[Windows]":
     from seqvae.modalities.base import Report
 
     losses = Report()
-    windows = [model.windows(item.item) for item in named]
+    windows = [model.windows(item.item, f"'{item.name}'") for item in named]
     for each in windows:
         losses.add(each.report)
     show_report("input", losses)

@@ -127,7 +127,7 @@ def _check_draws(values: Values) -> None:
 def key_options(section: str, cls: type, modality: Any, names: tuple[str, ...] = ()) -> list[click.Parameter]:
     """One option for each key of a section (or for those named), an alias of `--set section.name=value`.
 
-    Keys that only matter when a model is used are left out. What is given is collected by `given_values`; the callback
+    Keys that only matter when a model is used are left out. Their values are collected by `given_values`; the callback
     of the command does not see it.
     """
     uses = uses_of(cls)

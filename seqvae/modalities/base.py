@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from seqvae.noise import Noise
     from seqvae.types import Batch, StepType
 
-READ_BY = {"encoding", "reading", "choosing", "splitting"}  # uses of keys that items and their arrays depend on
+OF_RESULTS = {"making", "writing"}  # uses of keys that neither items nor their arrays depend on
 
 
 class Modality(abc.ABC):
@@ -100,8 +100,7 @@ class Modality(abc.ABC):
 
         Raises ValueError when there is none.
         """
-        kind = counted(1, self.words.items).partition(" ")[2]
-        path, number = file_and_index(word, kind)
+        path, number = file_and_index(word, self.words.item)
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "is not there"
             raise ValueError(f"{path} {what}; give {self.words.input}.{near_name(path)}")
@@ -114,7 +113,8 @@ class Modality(abc.ABC):
 
     def find_in_stream(self, stream: BinaryIO, encoding: str, report: Report) -> list[Named]:
         """The items of the standard input. Raises ValueError where items are no lines of text."""
-        raise ValueError(f"- stands for the standard input, and this is a {self.name} model; give {self.words.input}")
+        wanted = self.words.input
+        raise ValueError(f"- stands for the standard input, and this is a model of {self.name}; give {wanted}")
 
     def splits(self, sources: Sequence[Path]) -> Sequence[str | None]:
         """The split of each file of the sources; none at all where files are not split, so that items are held out."""
@@ -257,7 +257,7 @@ class Modality(abc.ABC):
     def fingerprint(self) -> str:
         """sha256 in hex of everything that reading and encoding depend on."""
         uses = uses_of(self.data_config)
-        values = {name: value for name, value in asdict(self.data).items() if READ_BY & set(uses[name])}
+        values = {name: value for name, value in asdict(self.data).items() if not OF_RESULTS.issuperset(uses[name])}
         content = json.dumps([self.name, values, self.learned, self.split], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 

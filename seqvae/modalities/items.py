@@ -44,7 +44,8 @@ class Words:
     """How a modality is spoken of on the command line."""
 
     input: str  # what one INPUT is
-    items: str = "items"  # their plural
+    items: str = "items"  # their plural, and their singular
+    item: str = "item"
     steps: str = "steps"  # of an item, where these are worth counting
     example: tuple[str, str] = ("A", "B")  # two inputs
     smaller: str = ""  # the option that makes items smaller, where memory runs out

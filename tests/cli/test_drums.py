@@ -289,8 +289,8 @@ REFUSED = {
     "or train with that metre",
     "encode run --file waltz.mid --out z.npz": "no window of waltz.mid is in a metre that the model knows; give other "
     "files",
-    "reconstruct run -": "- stands for the standard input, and this is a drums model; give a MIDI file of any length, "
-    "or FILE#INDEX, a window of one, counted from 0",
+    "reconstruct run -": "- stands for the standard input, and this is a model of drums; give a MIDI file of any "
+    "length, or FILE#INDEX, a window of one, counted from 0",
     "reconstruct run": "no input; give INPUT (a MIDI file of any length, or FILE#INDEX, a window of one, counted from "
     "0), or --file FILE for all of its items. See 'seqvae reconstruct --help'.",
     "reconstruct run two.mid --split test": "--split chooses among the files of --file; give --file, or leave --split "

@@ -50,6 +50,7 @@ class Images(Modality):
     words = Words(
         input="an image file, FILE#INDEX of an IDX or .npz file, counted from 0, or all of it",
         items="images",
+        item="image",
         steps="images",
         example=("A.png", "B.png"),
         smaller="--size 32",

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -51,6 +51,7 @@ class Drums(Modality):
     words: ClassVar[Words] = Words(
         input="a MIDI file of any length, or FILE#INDEX, a window of one, counted from 0",
         items="windows",
+        item="window",
         steps="steps",
         example=("A.mid", "B.mid"),
         smaller="--bars 1",
@@ -373,15 +374,8 @@ class Drums(Modality):
 
     def fingerprint(self) -> str:
         """sha256 in hex of everything that reading and encoding depend on."""
-        data, table = self.data, b""
-        names = ["steps_per_quarter", "bars", "hop", "unique"]
-        reading = asdict(self._part) | {"meter": data.only_meter, "split": self.split, "split_csv": None}
-        if self.split != "all":
-            names += ["split_column", "valid_share", "test_share"]
-            reading["seed"] = data.split_seed
-            table = Path(data.split_csv).read_bytes() if data.split_csv else b""  # what it says, not where it is
-        reading |= {name: getattr(data, name) for name in names}
-        content = [reading, self.combined, sorted(self._known), hashlib.sha256(table).hexdigest()]
+        reading, table = self.source.identity()
+        content = [reading, self.combined, sorted(self._known), table]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def load(self, folder: Path) -> None:

@@ -1,8 +1,8 @@
 """What a modality takes of a MIDI file: the protocol between the reading of files and a modality that reads them."""
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from dataclasses import Field, dataclass
+from typing import ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -36,7 +36,12 @@ class Taken:
 
 
 class Part(Protocol[Item]):
-    """The notes that a modality takes of a file, and the bars that it makes of them on a grid. It goes to processes."""
+    """The notes that a modality takes of a file, and the bars that it makes of them on a grid.
+
+    A frozen dataclass: it goes to other processes, and its fields say all that taking depends on.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Field[object]]]
 
     @property
     def words(self) -> PartWords:

@@ -1,8 +1,9 @@
 """Folders, zips and files of MIDI to the windows of a modality; every file and every note is accounted for."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -37,6 +38,16 @@ class MidiSource(Generic[Item]):
     def files_of(self, source: Path) -> list[Path]:
         """The MIDI files of a source; a zip counts as one. Raises ValueError when there are none."""
         return list(dict.fromkeys(file.path for file in find([source])))
+
+    def identity(self) -> tuple[dict[str, object], str]:
+        """What windows depend on besides the files: settings by name, and the sha256 of the table of splits in hex."""
+        data, table, names = self.data, b"", ["steps_per_quarter", "bars", "hop", "unique"]
+        settings = asdict(self.part) | {"meter": data.only_meter, "split": self.split, "split_csv": None}
+        if self.split != "all":
+            names += ["split_column", "valid_share", "test_share"]
+            settings["seed"] = data.split_seed
+            table = Path(data.split_csv).read_bytes() if data.split_csv else b""  # what it says, not where it is
+        return settings | {name: getattr(data, name) for name in names}, hashlib.sha256(table).hexdigest()
 
     def splits(self, sources: Sequence[Path]) -> list[str | None]:
         """The split of each MIDI file of the sources; None for one that the table does not name."""

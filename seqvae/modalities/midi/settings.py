@@ -39,7 +39,8 @@ class MidiData:
     hop: int = key(1, "bars from the start of one window to that of the next", least=1, use="training")
     meter: str = key(
         "",
-        "only bars of this metre, such as 4/4, and what is made of codes alone in it; empty: all, and the usual one",
+        "read only bars of this metre, such as 4/4, and make samples in it; empty: all metres, and samples in the most "
+        "frequent one",
         use=("choosing", "making"),
     )
     unique: bool = key(False, "drop windows that stand in the corpus before", use="training")

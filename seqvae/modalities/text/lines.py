@@ -1,7 +1,6 @@
 """Text files to lines, one at a time, and back; every fault is named by file, line and column."""
 
 import codecs
-import difflib
 from collections.abc import Iterable, Iterator
 from encodings.aliases import aliases
 from pathlib import Path
@@ -9,10 +8,10 @@ from typing import BinaryIO, NoReturn
 
 from seqvae.config import nearest
 from seqvae.modalities.base import Report
+from seqvae.modalities.folders import near_name
 
 CHUNK_BYTES = 1 << 16
 BYTE_ORDER_MARK = "\ufeff"
-NEAR = 0.75  # likeness of file names, 0 to 1, from which one may be meant for the other
 COMMON_ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
 
 
@@ -171,11 +170,7 @@ def _check_file(source: Path) -> None:
         such = f", such as {inside[0]}" if inside else ""
         raise ValueError(f"{source} is a folder; give the text file itself{such}.")
     if not source.exists():
-        folder = source.parent
-        beside = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-        near = difflib.get_close_matches(source.name, beside, n=1, cutoff=NEAR)
-        guess = f" Did you mean '{near[0]}'?" if near else ""
-        raise ValueError(f"there is no file {source}; give the path of a text file.{guess}")
+        raise ValueError(f"there is no file {source}; give the path of a text file.{near_name(source)}")
 
 
 def _open(source: Path) -> BinaryIO:

@@ -32,6 +32,7 @@ class Text(Modality):
     words = Words(
         input="a sentence; - reads sentences from the standard input",
         items="sentences",
+        item="sentence",
         steps="tokens",
         smaller="--set data.max_length=64",
         no_split="sentences are not split by file, so that --split means nothing here; give a file of those you mean",

@@ -13,9 +13,11 @@ class TextData:
     tokenizer: Literal["unigram", "bpe", "word", "character"] = key(
         "unigram", "pieces learned by sentencepiece (unigram, bpe), words between spaces, or characters"
     )
-    vocabulary_size: int = key(8000, "most token ids, end included; 0: no limit (word, character)", least=0)
+    vocabulary_size: int = key(
+        8000, "largest number of token ids, the end of sequence included; 0: no limit (word, character)", least=0
+    )
     min_count: int = key(1, "rarer words or characters are unknown (word, character)", least=1)
-    max_length: int = key(256, "most tokens of an example, end of sequence not counted", least=1)
+    max_length: int = key(256, "longest example in tokens, the end of sequence not counted", least=1)
     long: Literal["cut", "skip"] = key("cut", "what happens to longer examples")
     blank_line_separated: bool = key(False, "examples are paragraphs between blank lines, not lines")
     encoding: str = key("utf-8", "encoding of the text files", use="reading")
