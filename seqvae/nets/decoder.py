@@ -138,5 +138,5 @@ class SequenceDecoder(nn.Module, Generic[StateT]):
         return self.step_log_prob(z, batch, noise, sampling_probability).sum(1)
 
     def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Shaped[Tensor, "B T ..."]:
-        """The most probable outcome of each step given the true steps before it."""
+        """The most probable outcome of each step after the true steps before it."""
         return self.likelihood.mode(self.hidden(z, batch).flatten(0, 1)).unflatten(0, batch.x.shape[:2])
