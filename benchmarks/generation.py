@@ -20,7 +20,7 @@ from seqvae.types import Batch
 WORDS, EMBEDDING, HIDDEN, LATENT = 10_000, 256, 256, 32
 STEPS = 20
 AT_ONCE = (1, 8, 512)
-DRAWS = {
+CHOICES = {
     "greedy": Choice(temperature=0.0),
     "temperature 1": Choice(),
     "top-k 50": Choice(top_k=50),
@@ -29,22 +29,22 @@ DRAWS = {
 }
 
 
-def decode(decoder: SequenceDecoder[LSTMState], z: torch.Tensor, draw: Choice | None) -> Batch:
-    """Sequences of STEPS steps from the codes; without a draw by beam search."""
-    if draw is None:
+def decode(decoder: SequenceDecoder[LSTMState], z: torch.Tensor, choice: Choice | None) -> Batch:
+    """Sequences of STEPS steps from the codes; without a choice by beam search."""
+    if choice is None:
         return beam_search(decoder, z, beam=5, max_steps=STEPS, end=None)
-    return generate(decoder, z, Noise(0, torch.arange(len(z))), draw, STEPS, end=None)
+    return generate(decoder, z, Noise(0, torch.arange(len(z))), choice, STEPS, end=None)
 
 
-def tokens_per_second(decoder: SequenceDecoder[LSTMState], rows: int, draw: Choice | None) -> float:
+def tokens_per_second(decoder: SequenceDecoder[LSTMState], rows: int, choice: Choice | None) -> float:
     """The fastest of as many runs as fit into half a second, at least one; short runs are warmed up."""
     z = torch.randn(rows, LATENT)
     if rows < 100:
-        decode(decoder, z, draw)
+        decode(decoder, z, choice)
     fastest, spent = float("inf"), 0.0
     while spent < 0.5:
         start = time.perf_counter()
-        decode(decoder, z, draw)
+        decode(decoder, z, choice)
         took = time.perf_counter() - start
         fastest, spent = min(fastest, took), spent + took
     return rows * STEPS / fastest
@@ -59,8 +59,8 @@ def main() -> None:
     print(f"tokens a second, {torch.get_num_threads()} threads, {STEPS} steps each")
     print(f"{'at once':14}" + "".join(f"{rows:>10}" for rows in AT_ONCE))
     with torch.inference_mode():
-        for name, draw in DRAWS.items():
-            speeds = [tokens_per_second(decoder, rows, draw) for rows in AT_ONCE]
+        for name, choice in CHOICES.items():
+            speeds = [tokens_per_second(decoder, rows, choice) for rows in AT_ONCE]
             print(f"{name:14}" + "".join(f"{speed:>10,.0f}" for speed in speeds), flush=True)
 
 

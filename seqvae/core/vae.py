@@ -30,7 +30,7 @@ class Decoder(Protocol):
     """z to the distribution of x. Decoders know nothing of importance samples and own no KL.
 
     Where x has steps (`has_steps`), the decoder is also a `nets.sampling.StepDecoder`, with `start` and `step`.
-    Otherwise, as with images, T = 1 and it has `draw(z, noise, draw)`, which gives x (B, 1, ...) at once.
+    Otherwise, as with images, T = 1 and it has `draw(z, noise, choice)`, which gives x (B, 1, ...) at once.
     """
 
     has_steps: bool
@@ -52,7 +52,7 @@ class Decoder(Protocol):
         ...
 
     def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Shaped[Tensor, "B T ..."]:
-        """The most probable outcome of each step given the true steps before it."""
+        """The most probable outcome of each step after the true steps before it."""
         ...
 
 

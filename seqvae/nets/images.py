@@ -106,6 +106,6 @@ class ImageDecoder(nn.Module):
         """The mean image, rounded to grey levels."""
         return levels(self.likelihood.mean(self.layers(z))).unsqueeze(1)
 
-    def draw(self, z: Float[Tensor, "B Z"], noise: Noise, draw: Choice) -> UInt8[Tensor, "B 1 H W C"]:
-        """One image for each code as `draw` says; the mean when it is greedy."""
-        return self.likelihood.draw(self.layers(z), noise, draw).unsqueeze(1)
+    def draw(self, z: Float[Tensor, "B Z"], noise: Noise, choice: Choice) -> UInt8[Tensor, "B 1 H W C"]:
+        """One image for each code as `choice` says; the mean when it is greedy."""
+        return self.likelihood.draw(self.layers(z), noise, choice).unsqueeze(1)

@@ -55,8 +55,8 @@ class Likelihood(Protocol):
         """The most probable outcome of each row."""
         ...
 
-    def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Choice) -> Shaped[Tensor, "N ..."]:
-        """One outcome of each row, chosen as `draw` says."""
+    def draw(self, h: Float[Tensor, "N H"], noise: Noise, choice: Choice) -> Shaped[Tensor, "N ..."]:
+        """One outcome of each row, chosen as `choice` says."""
         ...
 
 
@@ -118,14 +118,14 @@ class Categorical(nn.Module):
         """The most probable outcome of each row, in chunks of rows."""
         return torch.cat([self._logits(rows).argmax(-1) for rows in h.split(CHUNK_ROWS)])
 
-    def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Choice) -> Int[Tensor, " N"]:
+    def draw(self, h: Float[Tensor, "N H"], noise: Noise, choice: Choice) -> Int[Tensor, " N"]:
         """One outcome of each row by the inverse of its distribution function; one random number a row."""
-        if draw.greedy:
+        if choice.greedy:
             return self.mode(h)
         scores = _exact(self._logits(h))
-        scores = (scores - scores.amax(-1, keepdim=True)) / draw.temperature  # the best is 0 at any temperature
+        scores = (scores - scores.amax(-1, keepdim=True)) / choice.temperature  # the best is 0 at any temperature
         share = noise.uniform("draw", 1)  # float64, maybe on the CPU; the sums follow it
-        cumulative = filter_scores(scores, draw).exp().to(share).cumsum(-1)
+        cumulative = filter_scores(scores, choice).exp().to(share).cumsum(-1)
         outcomes = torch.searchsorted(cumulative, share * cumulative[:, -1:]).squeeze(1)
         return outcomes.clamp(max=self.outcomes - 1).to(h.device)
 
@@ -162,20 +162,20 @@ class Bernoulli(nn.Module):
         """The most probable outcome of each row: 1 where that is more probable than 0."""
         return (self.projection(h) > 0).long()
 
-    def draw(self, h: Float[Tensor, "N H"], noise: Noise, draw: Choice) -> Int[Tensor, "N C"]:
+    def draw(self, h: Float[Tensor, "N H"], noise: Noise, choice: Choice) -> Int[Tensor, "N C"]:
         """One outcome of each row; one random number a class.
 
         Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
         """
-        if draw.greedy:
+        if choice.greedy:
             return self.mode(h)
-        if draw.top_k or draw.top_p < 1.0:
+        if choice.top_k or choice.top_p < 1.0:
             raise ValueError(
-                f"top_k={draw.top_k}, top_p={draw.top_p} is not possible with {self.classes} independent classes, "
+                f"top_k={choice.top_k}, top_p={choice.top_p} is not possible with {self.classes} independent classes, "
                 "whose joint outcomes are not listed; leave both out, or lower the temperature"
             )
         share = noise.uniform("draw", self.classes)  # float64, maybe on the CPU
-        probability = (_exact(self.projection(h)).to(share) / draw.temperature).sigmoid()
+        probability = (_exact(self.projection(h)).to(share) / choice.temperature).sigmoid()
         return (share < probability).long().to(h.device)
 
 
@@ -190,18 +190,18 @@ def _exact(logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     return logits if logits.dtype == torch.float64 else logits.float()
 
 
-def filter_scores(scores: Float[Tensor, "N V"], draw: Choice) -> Float[Tensor, "N V"]:
+def filter_scores(scores: Float[Tensor, "N V"], choice: Choice) -> Float[Tensor, "N V"]:
     """Scores with the outcomes outside the top k, then outside the nucleus of mass p, at minus infinity.
 
     The nucleus is the smallest set of the most probable outcomes whose mass reaches p; it always holds one.
     """
-    if 0 < draw.top_k < scores.shape[1]:
-        kept, outcomes = scores.topk(draw.top_k, dim=1)
+    if 0 < choice.top_k < scores.shape[1]:
+        kept, outcomes = scores.topk(choice.top_k, dim=1)
         scores = torch.full_like(scores, -torch.inf).scatter(1, outcomes, kept)  # exactly k of each row, ties or not
-    if draw.top_p < 1.0:
+    if choice.top_p < 1.0:
         ordered, outcomes = scores.sort(dim=1, descending=True)
         mass = ordered.softmax(-1)
-        ordered = ordered.masked_fill(mass.cumsum(-1) - mass >= draw.top_p, -torch.inf)
+        ordered = ordered.masked_fill(mass.cumsum(-1) - mass >= choice.top_p, -torch.inf)
         scores = torch.full_like(scores, -torch.inf).scatter(1, outcomes, ordered)
     return scores
 

@@ -45,8 +45,8 @@ class PixelLikelihood(Protocol):
         """The mean of each pixel, 0 black and 1 white."""
         ...
 
-    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
-        """One image for each row, as `draw` says; the mean when it is greedy."""
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, choice: Choice) -> UInt8[Tensor, "N H W C"]:
+        """One image for each row, as `choice` says; the mean when it is greedy."""
         ...
 
 
@@ -80,17 +80,17 @@ class BernoulliPixels(nn.Module):
         """The probability of white of each pixel."""
         return _exact(self._logits(h)).sigmoid()
 
-    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
-        """Black or white for each pixel; the mean's grey levels when `draw` is greedy.
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, choice: Choice) -> UInt8[Tensor, "N H W C"]:
+        """Black or white for each pixel; the mean's grey levels when `choice` is greedy.
 
         Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
         """
-        if draw.greedy:
+        if choice.greedy:
             return levels(self.mean(h))
-        _refuse_listed(draw)
+        _refuse_listed(choice)
         logits = _exact(self._logits(h)).flatten(1)
         share = noise.uniform("draw", logits.shape[1])  # float64, maybe on the CPU
-        white = share < (logits.to(share) / draw.temperature).sigmoid()
+        white = share < (logits.to(share) / choice.temperature).sigmoid()
         return white.to(h.device, torch.uint8).mul_(BRIGHTEST).unflatten(1, self.shape)
 
     def _logits(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
@@ -174,17 +174,17 @@ class DensityPixels(nn.Module):
         """The location of each pixel, 0 black and 1 white."""
         return _exact(_values(self.projection, h, self.shape)[0]).sigmoid()
 
-    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
-        """A draw of each pixel, cut to black and white; the mean when `draw` is greedy.
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, choice: Choice) -> UInt8[Tensor, "N H W C"]:
+        """A draw of each pixel, cut to black and white; the mean when `choice` is greedy.
 
         Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
         """
         mean = self.mean(h)
-        if draw.greedy:
+        if choice.greedy:
             return levels(mean)
-        _refuse_listed(draw)
+        _refuse_listed(choice)
         away = self.density.draw(noise, math.prod(self.shape)).to(mean).unflatten(1, self.shape)
-        return levels(mean + away * (draw.temperature * self.log_scale.exp()))
+        return levels(mean + away * (choice.temperature * self.log_scale.exp()))
 
 
 class LogisticPixels(nn.Module):
@@ -228,17 +228,17 @@ class LogisticPixels(nn.Module):
         scale = log_scale.exp()
         return (scale * (F.softplus(mean / scale) - F.softplus((mean - 1) / scale))).clamp(0.0, 1.0)
 
-    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, draw: Choice) -> UInt8[Tensor, "N H W C"]:
-        """A level for each pixel by the inverse of its distribution function; the mean when `draw` is greedy.
+    def draw(self, h: Float[Tensor, "N ..."], noise: Noise, choice: Choice) -> UInt8[Tensor, "N H W C"]:
+        """A level for each pixel by the inverse of its distribution function; the mean when `choice` is greedy.
 
         Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
         """
-        if draw.greedy:
+        if choice.greedy:
             return levels(self.mean(h))
-        _refuse_listed(draw)
+        _refuse_listed(choice)
         mean, log_scale = self._location_and_log_scale(h)
         away = noise.uniform("draw", math.prod(self.shape)).logit().to(mean).unflatten(1, self.shape)
-        return levels(mean + away * (draw.temperature * log_scale.exp()))
+        return levels(mean + away * (choice.temperature * log_scale.exp()))
 
     def _location_and_log_scale(
         self, h: Float[Tensor, "N ..."]
@@ -252,11 +252,11 @@ def levels(mean: Float[Tensor, "*any"]) -> UInt8[Tensor, "*any"]:
     return mean.mul(BRIGHTEST).round_().clamp_(0, BRIGHTEST).to(torch.uint8)
 
 
-def _refuse_listed(draw: Choice) -> None:
-    if draw.top_k or draw.top_p < 1.0:
+def _refuse_listed(choice: Choice) -> None:
+    if choice.top_k or choice.top_p < 1.0:
         raise ValueError(
-            f"top_k={draw.top_k}, top_p={draw.top_p} is not possible with pixels that are drawn each for itself, whose "
-            "joint outcomes are not listed; leave both out, or lower the temperature"
+            f"top_k={choice.top_k}, top_p={choice.top_p} is not possible with pixels that are drawn each for itself, "
+            "whose joint outcomes are not listed; leave both out, or lower the temperature"
         )
 
 

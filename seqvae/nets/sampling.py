@@ -37,11 +37,11 @@ def generate(
     decoder: StepDecoder[StateT],
     z: Float[Tensor, "B Z"],
     noise: Noise,
-    draw: Choice,
+    choice: Choice,
     max_steps: int,
     end: int | None,
 ) -> Batch:
-    """One sequence for each code, each step chosen as `draw` says; greedy draws use no noise.
+    """One sequence for each code, each step chosen as `choice` says; greedy draws use no noise.
 
     `lengths` include the end step; a sequence that reaches `max_steps` without one is cut there, and without an end
     (None) all have `max_steps`. Step t of a row meets the noise of its key at t. Keys are those of the noise.
@@ -56,7 +56,7 @@ def generate(
     for step in range(max_steps):
         h, state = decoder.step(state, x_prev)
         likelihood = decoder.likelihood
-        x_prev = likelihood.mode(h) if draw.greedy else likelihood.draw(h, noise.at(step), draw)
+        x_prev = likelihood.mode(h) if choice.greedy else likelihood.draw(h, noise.at(step), choice)
         lengths[rows] += 1
         columns.append(x_prev.new_zeros(len(lengths), *x_prev.shape[1:]).index_copy_(0, rows, x_prev))
         if end is None:

@@ -88,16 +88,16 @@ def test_classes_are_drawn_as_often_as_the_tempered_joint_distribution_says(temp
         assert abs(share - p) <= 5 * math.sqrt(p * (1 - p) / rows)
 
 
-@pytest.mark.parametrize("draw", [Choice(temperature=0.0), Choice(top_k=1), Choice(temperature=1e-4)])
-def test_every_greedy_setting_takes_the_mode(draw: Choice) -> None:
+@pytest.mark.parametrize("choice", [Choice(temperature=0.0), Choice(top_k=1), Choice(temperature=1e-4)])
+def test_every_greedy_setting_takes_the_mode(choice: Choice) -> None:
     likelihood, h = fixed([0.1, 0.7, 0.4], 50)
-    assert likelihood.draw(h, Noise(0, torch.arange(50)), draw).tolist() == [[0, 1, 0]] * 50
+    assert likelihood.draw(h, Noise(0, torch.arange(50)), choice).tolist() == [[0, 1, 0]] * 50
 
 
-@pytest.mark.parametrize("draw", [Choice(top_k=3), Choice(top_p=0.9)])
-def test_a_choice_among_listed_outcomes_is_refused(draw: Choice) -> None:
+@pytest.mark.parametrize("choice", [Choice(top_k=3), Choice(top_p=0.9)])
+def test_a_choice_among_listed_outcomes_is_refused(choice: Choice) -> None:
     with pytest.raises(ValueError, match=r"is not possible with 4 independent classes.*lower the temperature"):
-        make().draw(states(), Noise(0, torch.arange(ROWS)), draw)
+        make().draw(states(), Noise(0, torch.arange(ROWS)), choice)
 
 
 def test_an_example_draws_the_same_alone_and_in_any_batch() -> None:

@@ -82,8 +82,8 @@ class Offsets(nn.Module):
     def mode(self, h: Tensor) -> Tensor:
         return self.projection(h)
 
-    def draw(self, h: Tensor, noise: Noise, draw: Choice) -> Tensor:
-        return self.mode(h) + 0.5 * draw.temperature * noise.normal("draw", 2).to(h)
+    def draw(self, h: Tensor, noise: Noise, choice: Choice) -> Tensor:
+        return self.mode(h) + 0.5 * choice.temperature * noise.normal("draw", 2).to(h)
 
 
 def decoder(hierarchical: bool, real: bool, **dropout: float) -> SequenceDecoder:

@@ -171,7 +171,7 @@ PROBABILITIES = [0.05, 0.4, 0.0, 0.25, 0.3]
 
 
 @pytest.mark.parametrize(
-    ("draw", "expected"),
+    ("choice", "expected"),
     [
         (Choice(), PROBABILITIES),
         (Choice(temperature=0.5), [p * p / 0.315 for p in PROBABILITIES]),
@@ -184,24 +184,24 @@ PROBABILITIES = [0.05, 0.4, 0.0, 0.25, 0.3]
     ],
     ids=["all", "cold", "top-k", "nucleus", "both", "hot", "cold nucleus", "hot nucleus"],
 )
-def test_outcomes_are_drawn_as_often_as_their_probabilities_say(draw: Choice, expected: list[float] | None) -> None:
+def test_outcomes_are_drawn_as_often_as_their_probabilities_say(choice: Choice, expected: list[float] | None) -> None:
     if expected is None:
         roots = [math.sqrt(p) for p in PROBABILITIES]
         expected = [root / sum(roots) for root in roots]
     rows = 40_000
     likelihood, h = fixed(PROBABILITIES, rows)
-    drawn = likelihood.draw(h, Noise(0, torch.arange(rows)), draw)
+    drawn = likelihood.draw(h, Noise(0, torch.arange(rows)), choice)
     shares = torch.bincount(drawn, minlength=5) / rows
     for share, p in zip(shares.tolist(), expected, strict=True):
         assert abs(share - p) <= 5 * math.sqrt(p * (1 - p) / rows)
 
 
 @pytest.mark.parametrize(
-    "draw", [Choice(temperature=0.0), Choice(top_k=1), Choice(top_p=1e-9), Choice(temperature=1e-4)]
+    "choice", [Choice(temperature=0.0), Choice(top_k=1), Choice(top_p=1e-9), Choice(temperature=1e-4)]
 )
-def test_every_greedy_setting_takes_the_mode(draw: Choice) -> None:
+def test_every_greedy_setting_takes_the_mode(choice: Choice) -> None:
     likelihood, h = fixed(PROBABILITIES, 50)
-    assert likelihood.draw(h, Noise(0, torch.arange(50)), draw).tolist() == [1] * 50
+    assert likelihood.draw(h, Noise(0, torch.arange(50)), choice).tolist() == [1] * 50
 
 
 def test_an_example_draws_the_same_alone_and_in_any_batch() -> None:
@@ -220,8 +220,8 @@ def test_an_outcome_of_probability_zero_is_never_drawn(uniform: float, monkeypat
     assert drawn == (3 if uniform > 0.5 else 1)
 
 
-def filtered(probabilities: list[list[float]], draw: Choice) -> list[list[int]]:
-    scores = filter_scores(torch.tensor(probabilities, dtype=torch.float64).log(), draw)
+def filtered(probabilities: list[list[float]], choice: Choice) -> list[list[int]]:
+    scores = filter_scores(torch.tensor(probabilities, dtype=torch.float64).log(), choice)
     return [row.isfinite().nonzero().flatten().tolist() for row in scores]
 
 

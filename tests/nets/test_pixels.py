@@ -248,17 +248,17 @@ def test_gradients_are_those_of_finite_differences(kind: type) -> None:
 def test_greedy_draws_are_the_mean_in_grey_levels(kind: type) -> None:
     likelihood, h = make(kind), states()
     expected = (likelihood.mean(h) * 255).round().long()
-    for draw in (Choice(temperature=0.0), Choice(top_k=1)):
-        drawn = likelihood.draw(h, Noise(0, torch.arange(ROWS)), draw)
+    for choice in (Choice(temperature=0.0), Choice(top_k=1)):
+        drawn = likelihood.draw(h, Noise(0, torch.arange(ROWS)), choice)
         assert drawn.dtype == torch.uint8
         assert torch.equal(drawn.long(), expected)
 
 
 @kinds
-@pytest.mark.parametrize("draw", [Choice(top_k=3), Choice(top_p=0.9)])
-def test_a_choice_among_listed_outcomes_is_refused(kind: type, draw: Choice) -> None:
+@pytest.mark.parametrize("choice", [Choice(top_k=3), Choice(top_p=0.9)])
+def test_a_choice_among_listed_outcomes_is_refused(kind: type, choice: Choice) -> None:
     with pytest.raises(ValueError, match=r"is not possible with pixels that are drawn each for itself.*temperature"):
-        make(kind).draw(states(), Noise(0, torch.arange(ROWS)), draw)
+        make(kind).draw(states(), Noise(0, torch.arange(ROWS)), choice)
 
 
 @kinds

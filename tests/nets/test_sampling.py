@@ -94,7 +94,7 @@ class Coins:
     def mode(self, h: Tensor) -> Tensor:
         return torch.ones(len(h), 3, dtype=torch.int64)
 
-    def draw(self, h: Tensor, noise: Noise, draw: Choice) -> Tensor:
+    def draw(self, h: Tensor, noise: Noise, choice: Choice) -> Tensor:
         return (noise.uniform("coins", 3) < 0.5).long()
 
 
@@ -123,16 +123,18 @@ class CoinDecoder:
 # Draws and greedy decoding
 
 
-@pytest.mark.parametrize("draw", [Choice(), Choice(temperature=0.7, top_k=4), Choice(top_p=0.8), GREEDY])
+@pytest.mark.parametrize("choice", [Choice(), Choice(temperature=0.7, top_k=4), Choice(top_p=0.8), GREEDY])
 @pytest.mark.parametrize("latent", [3, 0])
-def test_a_row_does_not_depend_on_the_batch_that_it_is_in(draw: Choice, latent: int) -> None:
+def test_a_row_does_not_depend_on_the_batch_that_it_is_in(choice: Choice, latent: int) -> None:
     decoder, z = lstm_decoder(latent=latent), codes(11, latent)
-    together = rows_of(generate(decoder, z, noise(11), draw, 9, END))
-    alone = [rows_of(generate(decoder, z[i : i + 1], Noise(0, torch.tensor([i])), draw, 9, END))[0] for i in range(11)]
+    together = rows_of(generate(decoder, z, noise(11), choice, 9, END))
+    alone = [
+        rows_of(generate(decoder, z[i : i + 1], Noise(0, torch.tensor([i])), choice, 9, END))[0] for i in range(11)
+    ]
     assert together == alone
     order = torch.randperm(11)[:4]
-    assert rows_of(generate(decoder, z[order], noise(11).select(order), draw, 9, END)) == [alone[i] for i in order]
-    assert len({len(row) for row in together}) > 1 or (draw.greedy and not latent)
+    assert rows_of(generate(decoder, z[order], noise(11).select(order), choice, 9, END)) == [alone[i] for i in order]
+    assert len({len(row) for row in together}) > 1 or (choice.greedy and not latent)
 
 
 def test_the_seed_and_the_key_change_what_is_drawn() -> None:
@@ -231,9 +233,9 @@ def test_whole_sequences_are_drawn_as_often_as_they_are_probable() -> None:
 # Top-k and top-p
 
 
-def first_outcomes(decoder: SequenceDecoder, z: Tensor, draw: Choice, count: int = 3000) -> list[set[int]]:
+def first_outcomes(decoder: SequenceDecoder, z: Tensor, choice: Choice, count: int = 3000) -> list[set[int]]:
     """The outcomes of the first step that come up in `count` draws of each code, all drawn in one batch."""
-    drawn = generate(decoder, z.repeat_interleave(count, 0), noise(count * len(z)), draw, 1, None).x
+    drawn = generate(decoder, z.repeat_interleave(count, 0), noise(count * len(z)), choice, 1, None).x
     return [set(row.tolist()) for row in drawn.unflatten(0, (len(z), count)).flatten(1)]
 
 
