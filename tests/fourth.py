@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from seqvae.config import key
 from seqvae.evaluation.reconstruction import exact_match
 from seqvae.modalities.base import Arrangement, File, Modality, Report, Words, Written
-from seqvae.modalities.sequences import sequence_nets
 from seqvae.nets.likelihoods import Choice
+from seqvae.nets.sequences import sequence_nets
 from seqvae.nets.sizes import SequenceModel
 from seqvae.noise import Noise
 from seqvae.types import StepType

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from seqvae.files import store
 from seqvae.modalities import get
 from seqvae.modalities.base import Modality, Report
-from seqvae.modalities.sequences import draw_uniform
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.sentences import Text
 from seqvae.modalities.text.settings import TextData
+from seqvae.nets.sequences import draw_uniform
 from seqvae.nets.sizes import SequenceModel
 from seqvae.settings import build_config
 

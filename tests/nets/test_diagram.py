@@ -8,9 +8,9 @@ from seqvae.core.vae import VAE
 from seqvae.modalities.images.nets import image_nets
 from seqvae.modalities.images.settings import ImageModel
 from seqvae.modalities.midi.settings import DrumModel
-from seqvae.modalities.sequences import sequence_nets
 from seqvae.nets.diagram import Layer, layers_of, text_of
 from seqvae.nets.likelihoods import Bernoulli, Categorical
+from seqvae.nets.sequences import sequence_nets
 from seqvae.nets.steps import Position, bits_of_labels, step_input
 from seqvae.types import Batch
 

@@ -21,7 +21,6 @@ from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
 from seqvae.modalities.midi.reading import MidiSource, notes_of
 from seqvae.modalities.midi.score import Song, find_song, items_of
 from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, DrumData, DrumModel
-from seqvae.modalities.sequences import draw_uniform, sequence_nets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from seqvae.modalities.midi.piece import Piece
-    from seqvae.modalities.sequences import SequenceNets
+    from seqvae.nets.sequences import SequenceNets
     from seqvae.noise import Noise
     from seqvae.types import Batch, StepType
 
@@ -319,6 +318,7 @@ class Drums(Modality):
     def nets(self, model: DrumModel) -> "SequenceNets":
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
         from seqvae.nets.likelihoods import Bernoulli, Categorical
+        from seqvae.nets.sequences import draw_uniform, sequence_nets
         from seqvae.nets.steps import Position, bits_of_labels, step_input
 
         classes, labels = len(self.classes), self.combined

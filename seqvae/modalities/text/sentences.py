@@ -4,13 +4,12 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, cast
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 import numpy as np
 
 from seqvae.config import counted
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
-from seqvae.modalities.sequences import draw_uniform, sequence_nets
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import SentencePieceTokenizer
 from seqvae.modalities.text.settings import TextData
@@ -19,7 +18,7 @@ from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_d
 from seqvae.nets.sizes import SequenceModel
 
 if TYPE_CHECKING:
-    from seqvae.modalities.sequences import SequenceNets
+    from seqvae.nets.sequences import SequenceNets
     from seqvae.types import StepType
 
 
@@ -168,13 +167,7 @@ class Text(Modality):
         from torch import nn
 
         from seqvae.nets.likelihoods import Categorical
-        from seqvae.nets.lstm import LSTMRecurrence
-
-        if model.tied_embeddings and model.embedding != model.decoder_hidden:
-            raise ValueError(
-                f"model.tied_embeddings needs equal sizes, but model.embedding={model.embedding} and "
-                f"model.decoder_hidden={model.decoder_hidden}; make them equal, or set model.tied_embeddings=false"
-            )
+        from seqvae.nets.sequences import draw_uniform, sequence_nets
 
         def embedding() -> tuple[nn.Module, int]:
             return nn.Embedding(self.outcomes, model.embedding), model.embedding
@@ -182,10 +175,8 @@ class Text(Modality):
         def likelihood() -> Categorical:
             return Categorical(model.decoder_hidden, self.outcomes, model.output_bias)
 
-        encoder, decoder = sequence_nets(model, embedding, likelihood, embedding)
-        if model.tied_embeddings:
-            embed = cast(LSTMRecurrence, decoder.recurrence).embed
-            embed.weight = cast(Categorical, decoder.likelihood).projection.weight
+        tied = model.tied_embeddings
+        encoder, decoder = sequence_nets(model, embedding, likelihood, embedding, tied_embeddings=tied)
         draw_uniform(encoder, decoder, model.initial_range)
         return encoder, decoder
 

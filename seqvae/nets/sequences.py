@@ -1,0 +1,81 @@
+"""The LSTM encoder and decoder of a model configuration, for steps of any kind."""
+
+from collections.abc import Callable, Iterable
+from typing import cast
+
+from torch import nn
+
+from seqvae.nets.decoder import SequenceDecoder
+from seqvae.nets.likelihoods import Categorical, Likelihood
+from seqvae.nets.lstm import LSTMEncoder, LSTMRecurrence, LSTMState
+from seqvae.nets.sizes import SequenceModel
+from seqvae.nets.steps import Position
+
+MakesEmbedding = Callable[[], tuple[nn.Module, int]]  # the module, and the size of what it gives
+SequenceNets = tuple[LSTMEncoder | None, SequenceDecoder[LSTMState]]
+
+
+def sequence_nets(
+    model: SequenceModel,
+    read: MakesEmbedding,
+    likelihood: Callable[[], Likelihood],
+    read_back: MakesEmbedding,
+    position: Callable[[], Position | None] = lambda: None,
+    tied_embeddings: bool = False,
+) -> SequenceNets:
+    """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
+
+    `read` makes what the encoder reads steps by, `read_back` what the decoder reads its own steps by. With tied
+    embeddings the latter is an `nn.Embedding` that has the weight of the likelihood, a `Categorical`.
+
+    Raises ValueError for tied embeddings of other kinds, or of another size than the decoder's hidden state.
+    """
+    if tied_embeddings and model.embedding != model.decoder_hidden:
+        raise ValueError(
+            f"model.tied_embeddings needs equal sizes, but model.embedding={model.embedding} and "
+            f"model.decoder_hidden={model.decoder_hidden}; make them equal, or set model.tied_embeddings=false"
+        )
+    encoder = LSTMEncoder(*read(), model, position()) if model.latent else None
+    scores = likelihood()
+    embed, embedding = read_back()
+    if tied_embeddings:
+        _tie(embed, scores)
+    recurrence = LSTMRecurrence(embed, embedding, model, position())
+    return encoder, SequenceDecoder(recurrence, scores, model.output_dropout)
+
+
+def _tie(embed: nn.Module, likelihood: Likelihood) -> None:
+    """One weight for both, that of the likelihood's output layer (Press and Wolf 2017)."""
+    if not isinstance(embed, nn.Embedding) or not isinstance(likelihood, Categorical):
+        raise ValueError(
+            f"{type(embed).__name__} and {type(likelihood).__name__} have no weight to share; tie an Embedding "
+            "to a Categorical, or leave tied_embeddings out"
+        )
+    embed.weight = likelihood.projection.weight
+
+
+def draw_uniform(encoder: LSTMEncoder | None, decoder: SequenceDecoder[LSTMState], width: float) -> None:
+    """All weights uniform in +-width, embeddings in +-10 width (He et al. 2019, appendix: 0.01 and 0.1).
+
+    Nothing is drawn for a width of 0.
+    """
+    if not width:
+        return
+    nets: list[tuple[nn.Module, Iterable[nn.Parameter]]] = [(decoder, _in_order_of_draws(decoder))]
+    if encoder is not None:
+        nets.insert(0, (encoder, encoder.parameters()))
+    for net, weights in nets:
+        for weight in weights:
+            nn.init.uniform_(weight, -width, width)
+        for module in net.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.uniform_(module.weight, -10 * width, 10 * width)
+
+
+def _in_order_of_draws(decoder: SequenceDecoder[LSTMState]) -> Iterable[nn.Parameter]:
+    """What steps are read by, the likelihood, then the rest: what a seed stands for depends on this order."""
+    recurrence = cast(LSTMRecurrence, decoder.recurrence)
+    position = recurrence.position
+    reading = [recurrence.first, *recurrence.embed.parameters(), *(position.parameters() if position else ())]
+    scores = cast(nn.Module, decoder.likelihood).parameters()
+    return dict.fromkeys([*reading, *scores, *decoder.parameters()])  # each once, a tied one where it comes first
