@@ -8,6 +8,7 @@ from seqvae.config import Keys, Values, from_dict, key, nearest
 
 SECTIONS = ("data", "model", "objective", "train")
 STAGES = "stages"
+LENGTHS = ("epochs", "steps")  # keys of `train` that say how long a run, or a stage of it, is trained
 OF_THE_RUN = ("seed", "precision", "threads", "tensorboard")  # keys of `train` that no stage can change
 
 
@@ -188,6 +189,27 @@ def changed_keys(old: Values, new: Values) -> list[str]:
     keys = {(s, n) for c in (old, new) for s in SECTIONS for n in c.get(s, {})}
     found = sorted(f"{s}.{n}" for s, n in keys if old.get(s, {}).get(n) != new.get(s, {}).get(n))
     return found + [STAGES] * (old.get(STAGES, []) != new.get(STAGES, []))
+
+
+def idle_lengths(values: Values) -> tuple[str, ...]:
+    """The LENGTHS of `train` that change nothing in the plain values of a run, since every stage sets its own."""
+    tables = values.get(STAGES)
+    if not isinstance(tables, Sequence) or not tables:
+        return ()
+    of_train = [found if isinstance(found, Mapping) else {} for found in map(_train_of, (values, *tables))]
+    return tuple(name for name in LENGTHS if all(name in keys for keys in of_train))
+
+
+def _train_of(table: Any) -> Any:
+    return table.get("train") if isinstance(table, Mapping) else None  # what else it is, `build_config` refuses
+
+
+def with_lengths(config: Config, lengths: Values) -> Config:
+    """The same configuration with other LENGTHS: those of its last stage, where there are stages."""
+    if not config.stages:
+        return with_train(config, **lengths)
+    *before, last = config.stages
+    return replace(config, stages=(*before, replace(last, train={**last.train, **lengths})))
 
 
 def with_train(config: Config, **changes: Any) -> Config:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from seqvae.config import Values, nearest, read_json, read_toml
-from seqvae.settings import SECTIONS, STAGES
+from seqvae.settings import SECTIONS, STAGES, idle_lengths
 
 EXPECTED = "expected"
 
@@ -90,10 +90,13 @@ def expected_figures(name: str) -> Expected | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The values of a recipe; of a run's config.json those that make up its configuration."""
+    """The values of a recipe; of a run's config.json those that make up its configuration and change something."""
     if path.suffix.lower() != ".json":
         return read_toml(path)
-    return {name: value for name, value in read_json(path).items() if name in ("modality", *SECTIONS, STAGES)}
+    values = {name: value for name, value in read_json(path).items() if name in ("modality", *SECTIONS, STAGES)}
+    for name in idle_lengths(values):
+        del values["train"][name]
+    return values
 
 
 @click.command(epilog="Example: seqvae recipes mnist-plane")

@@ -142,12 +142,16 @@ def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequen
 def _finished_line(out: Path, step: int, values: Values) -> str:
     """That nothing was left to train, and how to go on."""
     from seqvae.runs.run import Run
+    from seqvae.training.run import resumed_config
 
-    own = {**Run(out).settings["train"], **values.get("train", {})}
-    more = f"--epochs above {own['epochs']}"
-    if own["steps"]:
-        more += f" and --set train.steps above {own['steps']}"
-    if own["stop_patience"]:
+    config = resumed_config(Run(out), values)
+    last = config.of_each_stage()[-1].train
+    more = f"--epochs above {last.epochs}"
+    if last.steps:
+        more += f" and --set train.steps above {last.steps}"
+    if config.stages:
+        more += ", for its last stage"
+    if last.stop_patience:
         more += f", or, where train.stop_patience ended it, with a new run --from {quote(str(out))}"
     return f"{out} is finished at step {step:,}: nothing was left to train; go on with --resume and {more}"
 

@@ -2,9 +2,10 @@
 
 import torch
 
+from seqvae.config import Values
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.schedules import kl_weight, sampling_probability
-from seqvae.settings import Config, Train
+from seqvae.settings import STAGES, Config, Train, idle_lengths
 from seqvae.training.stages import check_parts
 
 
@@ -14,6 +15,19 @@ def check_values(config: Config) -> None:
         check_parts(stage.keep or (), f"stage {place} to keep")
     for whole in config.of_each_stage():
         _check_stage(whole)
+
+
+def check_lengths(values: Values) -> None:
+    """Raises ValueError for `train.epochs` or `train.steps` of a new run that every one of its stages overrides.
+
+    `values` are plain values that `build_config` takes.
+    """
+    for name in idle_lengths(values):
+        own = ", ".join(str(table["train"][name]) for table in values[STAGES])
+        raise ValueError(
+            f"train.{name}={values['train'][name]} changes nothing, since every stage has its own train.{name} "
+            f"({own}); leave it out, or change train.{name} in the [[stages]] tables of the recipe"
+        )
 
 
 def _check_stage(config: Config) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqvae import __version__, modalities
 from seqvae.build import build_vae, load_weights, open_run, read_config
-from seqvae.config import few, merge, uses_of
+from seqvae.config import Values, few, merge, uses_of
 from seqvae.core.vae import ALL_PARTS, VAE
 from seqvae.corpus import Corpus, prepare, repeated
 from seqvae.data import Part
@@ -17,16 +17,25 @@ from seqvae.modalities.base import Modality, Report
 from seqvae.model import paths_of
 from seqvae.runs.place import check_free, held
 from seqvae.runs.run import Run
-from seqvae.settings import Config, build_config, changed_keys, plain_sections, with_train
+from seqvae.settings import (
+    LENGTHS,
+    STAGES,
+    Config,
+    build_config,
+    changed_keys,
+    plain_sections,
+    with_lengths,
+    with_train,
+)
 from seqvae.training.engine import Engine
-from seqvae.training.limits import check_values
+from seqvae.training.limits import check_lengths, check_values
 from seqvae.training.log import Reporter, Silent
 from seqvae.training.loop import fit, steps_of
 from seqvae.training.objective import Objective, objective_of
 from seqvae.training.stages import Stages, check_parts, divided, listed
 
 HELD_OUT_SHARE = 0.05
-CHANGEABLE_ON_RESUME = ("train.epochs", "train.steps")
+CHANGEABLE_ON_RESUME = tuple(f"train.{name}" for name in LENGTHS)
 
 
 def train(  # noqa: PLR0913 - the command line, in one call
@@ -104,22 +113,13 @@ def resume(
 ) -> Run:
     """Continue a run from its newest whole checkpoint; on the CPU to the same bits as without the stop.
 
-    A run with an `objective` of its own goes on with that alone.
+    A run with an `objective` of its own goes on with that alone. `train.epochs` and `train.steps` are how long the run
+    is trained in all or, where it has stages, how long its last stage is.
 
     Raises ValueError when `values` change a key other than `train.epochs` and `train.steps`, or when the data changed.
     """
     run = Run(Path(out))
-    kind, own = modalities.get(run.settings["modality"]), read_config(run).to_dict()
-    own = plain_sections(own)
-    merged = merge(own, values or {})
-    config = build_config(kind.name, kind.data_config, kind.model_config, merged)
-    check_values(config)
-    changed = [key for key in changed_keys(own, config.to_dict()) if key not in CHANGEABLE_ON_RESUME]
-    if changed:
-        raise ValueError(
-            f"--resume continues with the run's own configuration, but {few(changed)} would change; only "
-            f"{', '.join(CHANGEABLE_ON_RESUME)} may. Leave it out, or start a new run with --from {out}"
-        )
+    config = resumed_config(run, values or {})
     engine = Engine(device, config.train.precision)
     corpora: list[Corpus] = []
     hold = contextlib.ExitStack()
@@ -134,6 +134,24 @@ def resume(
     with hold:
         engine.in_first_process(encode)
         return _continue(run.path, config, engine, reporter or Silent(), corpora, objective)
+
+
+def resumed_config(run: Run, values: Values) -> Config:
+    """The configuration that a run goes on with when it is resumed with some values. Raises ValueError as `resume`."""
+    kind, own = modalities.get(run.settings["modality"]), read_config(run)
+    plain = plain_sections(own.to_dict())
+    config = build_config(kind.name, kind.data_config, kind.model_config, merge(plain, values))
+    check_values(config)
+    changed = [key for key in changed_keys(plain, config.to_dict()) if key not in CHANGEABLE_ON_RESUME]
+    if changed:
+        raise ValueError(
+            f"--resume continues with the run's own configuration, but {few(changed)} would change; only "
+            f"{', '.join(CHANGEABLE_ON_RESUME)} may. Leave it out, or start a new run with --from {run.path}"
+        )
+    lengths = {name: getattr(config.train, name) for name in LENGTHS if name in values.get("train", {})}
+    if STAGES in values:  # the recipe of the run once more, whose lengths are for the stages without their own
+        lengths = {name: length for name, length in lengths.items() if length != plain["train"][name]}
+    return with_lengths(own, lengths)
 
 
 def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
@@ -165,6 +183,7 @@ def _configure(
         merged = merge(kind.defaults, values)
         config = build_config(modality, kind.data_config, kind.model_config, merged)
         check_values(config)
+        check_lengths(values)
         return config, None
     _, source, learned = open_run(Path(start_from))
     if source.modality != modality:
@@ -173,6 +192,7 @@ def _configure(
     merged = merge(merge(kind.defaults, base), values)
     config = build_config(modality, kind.data_config, kind.model_config, merged)
     check_values(config)
+    check_lengths(values)
     uses = uses_of(kind.data_config)
     changed = [
         key

@@ -213,6 +213,31 @@ def test_a_recipe_may_have_stages_which_info_shows(
     assert '[stages]\n1 = {"objective": {"beta": 0.0}}\n2 = {"train": {"steps": 2}, "keep": ["encoder"]}\n' in shown
 
 
+def test_a_finished_run_of_stages_says_how_its_last_stage_goes_on(
+    seqvae: Callable[..., Result], refused: Callable[..., None], tiny: Sequence[str], here: Path
+) -> None:
+    (here / "two.toml").write_text(
+        RECIPE.replace("epochs = 1", "batch_size = 8\nthreads = 1") + "[model]\nlatent = 2\n"
+        "[[stages]]\ntrain.epochs = 1\n[[stages]]\ntrain.epochs = 2\n"
+    )
+    line = ["train", "text", "sentences.txt", "--out", "run", "--recipe", "two.toml"]
+    refused(
+        seqvae(*line, "--epochs", "4"),
+        "train.epochs=4 changes nothing, since every stage has its own train.epochs (1, 2); leave it out, or change "
+        "train.epochs in the [[stages]] tables of the recipe",
+    )
+    trained(seqvae(*line))
+    again = trained(seqvae("train", "text", "--resume", "--out", "run"))
+    assert again.stderr.endswith("go on with --resume and --epochs above 2, for its last stage\n")
+    more = trained(seqvae("train", "text", "--resume", "--out", "run", "--epochs", "3"))
+    assert "(epoch 4.0" in more.stderr
+    again = trained(seqvae("train", "text", "--resume", "--out", "run", "--epochs", "3"))
+    assert again.stderr.endswith("go on with --resume and --epochs above 3, for its last stage\n")
+    repeated = ["train", "text", "sentences.txt", "--out", "again", "--recipe", "run/config.json"]
+    trained(seqvae(*repeated))
+    assert settings(here / "again")["stages"] == settings(here / "run")["stages"]
+
+
 @pytest.mark.slow
 def test_sigterm_saves_and_ends_with_130(environment: dict[str, str], tiny: Sequence[str], here: Path) -> None:
     command = [sys.executable, "-m", "seqvae", "train", "text", "sentences.txt", "--out", "run", *tiny]

@@ -15,7 +15,7 @@ from seqvae.modalities.text.sentences import Text
 from seqvae.runs.run import Run
 from seqvae.settings import Config, Stage, build_config, plain_sections
 from seqvae.training import stages
-from seqvae.training.limits import check_values
+from seqvae.training.limits import check_lengths, check_values
 from seqvae.training.loop import Interrupted
 from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences, stop_at_a_random_moment
@@ -201,13 +201,44 @@ def test_a_run_that_died_between_two_stages_ends_in_the_same_bits(
     assert differences(alone.path, resume(out, device="cpu").path) == []
 
 
-def test_a_finished_run_of_stages_goes_on_in_its_last(corpus: Path, tmp_path: Path) -> None:
-    settings = values(epochs=1, batch_size=16) | {"stages": [{"train": {"steps": 2}}, {}]}
+@pytest.mark.parametrize("own", [{}, {"epochs": 1}, {"epochs": 9, "steps": 4}])
+def test_a_finished_run_of_stages_goes_on_in_its_last(own: dict[str, int], corpus: Path, tmp_path: Path) -> None:
+    settings = values(epochs=1, batch_size=16) | {"stages": [{"train": {"steps": 2}}, {"train": own}]}
     run = train("text", corpus, tmp_path / "run", settings, device="cpu")
     assert run.steps()[-1] == 2 + 4
-    assert resume(run.path, {"train": {"epochs": 2}}, device="cpu").steps()[-1] == 2 + 8
+    assert resume(run.path, settings, device="cpu").steps()[-1] == 2 + 4, "the run's own values ask for no more"
+    longer = {"train": {"epochs": 2, "steps": 0}}
+    assert resume(run.path, longer, device="cpu").steps()[-1] == 2 + 8
     with pytest.raises(ValueError, match="but stages would change"):
         resume(run.path, {"stages": [{}]}, device="cpu")
+
+
+def test_what_is_asked_for_when_an_early_stage_goes_on_is_for_the_last(corpus: Path, tmp_path: Path) -> None:
+    settings = values(epochs=1, batch_size=16) | {"stages": [{}, {}]}
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted, match="step 3"):
+        train("text", corpus, out, settings, device="cpu", objective=stopped_after(3))
+    run = resume(out, {"train": {"epochs": 2}}, device="cpu")
+    stages_of_steps = [line["stage"] for line in records(run, "validation")]
+    assert stages_of_steps == [1, 2, 2]
+    settings["stages"] = [{}, {"train": {"epochs": 2}}]
+    other = train("text", corpus, tmp_path / "other", settings, device="cpu")
+    assert run.steps() == other.steps()
+    found, wanted = run.weights(12), other.weights(12)
+    assert all(torch.equal(weight, wanted[name]) for name, weight in found.items())
+
+
+@pytest.mark.parametrize(("name", "lengths"), [("epochs", (3, 2)), ("steps", (0, 7))])
+def test_a_length_that_every_stage_overrides_is_refused(
+    name: str, lengths: tuple[int, int], corpus: Path, tmp_path: Path
+) -> None:
+    tables: list[dict[str, Any]] = [{"train": {name: length}} for length in lengths]
+    message = rf"^train\.{name}=4 changes nothing, since every stage has its own train\.{name} \({lengths[0]}, "
+    with pytest.raises(ValueError, match=message):
+        train("text", corpus, tmp_path / "run", {"train": {name: 4}, "stages": tables}, device="cpu")
+    assert not (tmp_path / "run" / "config.json").exists()
+    check_lengths({"train": {name: 4}, "stages": [*tables, {}]})
+    check_lengths({"train": {name: 4}})
 
 
 @pytest.mark.slow
