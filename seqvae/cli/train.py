@@ -86,7 +86,7 @@ def _make(kind: type[Modality]) -> click.Command:
             raise click.UsageError(f"--resume and {other} exclude each other; drop one")
         ctx.meta[WORDS] = kind.words
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, overrides)
-        parts = tuple(take.split(",")) if take else ()
+        parts = tuple(part.strip() for part in take.split(",")) if take else ()
         from seqvae.training import run as training
 
         with _watched(kind, out, values) as reporter:

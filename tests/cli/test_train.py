@@ -194,7 +194,7 @@ def test_a_run_can_start_from_the_weights_of_another(seqvae: Callable[..., Resul
     assert settings(here / "tuned")["from"] == str(run)
     assert settings(here / "tuned")["model"]["latent"] == 4
     assert "takes encoder, posterior, decoder, draws nothing anew" in result.stderr
-    result = trained(seqvae("train", "text", "sentences.txt", "--out", "part", *line, "--take", "encoder,posterior"))
+    result = trained(seqvae("train", "text", "sentences.txt", "--out", "part", *line, "--take", "encoder, posterior"))
     assert "takes encoder, posterior, draws decoder anew" in result.stderr
     assert settings(here / "part")["take"] == ["encoder", "posterior"]
 
