@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from seqvae.config import Values
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -15,7 +16,7 @@ CLOCK_FIELDS = ("seconds", "tokens_per_second")  # the only fields that differ b
 class Reporter(Protocol):
     """Somebody who watches a run. All calls come from the first process only."""
 
-    def data(self, report: Mapping[str, Any]) -> None:
+    def data(self, report: Values) -> None:
         """What reading the data gave, as the run's data.json will hold it."""
         ...
 
@@ -23,11 +24,11 @@ class Reporter(Protocol):
         """Training begins at `step` of about `total_steps`."""
         ...
 
-    def progress(self, record: Mapping[str, Any]) -> None:
+    def progress(self, record: Values) -> None:
         """A line of metrics over the last steps."""
         ...
 
-    def validation(self, record: Mapping[str, Any]) -> None:
+    def validation(self, record: Values) -> None:
         """The figures of a validation."""
         ...
 
@@ -39,16 +40,16 @@ class Reporter(Protocol):
 class Silent:
     """A reporter that says nothing."""
 
-    def data(self, report: Mapping[str, Any]) -> None:
+    def data(self, report: Values) -> None:
         """Nothing."""
 
     def started(self, total_steps: int, step: int) -> None:
         """Nothing."""
 
-    def progress(self, record: Mapping[str, Any]) -> None:
+    def progress(self, record: Values) -> None:
         """Nothing."""
 
-    def validation(self, record: Mapping[str, Any]) -> None:
+    def validation(self, record: Values) -> None:
         """Nothing."""
 
     def message(self, text: str) -> None:
@@ -68,7 +69,7 @@ class MetricsLog:
         if size < self._file.tell():  # never longer: that would fill the file up with zero bytes
             self._file.truncate(size)
 
-    def write(self, record: Mapping[str, Any]) -> None:
+    def write(self, record: Values) -> None:
         """Append one record."""
         clean = {
             name: None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,13 +4,13 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from seqvae.build import load_weights, weights_of
+from seqvae.config import Values
 from seqvae.core.vae import VAE
 from seqvae.data import Batches, Part
 from seqvae.runs.run import Checkpoint, Run
@@ -258,7 +258,7 @@ class _Loop:
         names = [name for name, _ in self.vae.named_parameters()]
         restore_optimizer(self.optimizer, names, checkpoint.optimizer, checkpoint.state["optimizer_groups"])
 
-    def _advise(self, record: dict[str, Any]) -> None:
+    def _advise(self, record: Values) -> None:
         """Say what to do about a collapsed code, once beta is final; before that keep it for the end."""
         self.advice = collapse_advice(record, self.vae, self.config.objective.beta)
         several = len(self.valid.part) > 1  # the means of one item have no variance, so no unit is active
@@ -268,7 +268,7 @@ class _Loop:
 
     # Records, checkpoints, signals ----------------------------------------------------------------------------
 
-    def _log(self, extra: dict[str, Any] | None = None) -> None:
+    def _log(self, extra: Values | None = None) -> None:
         """Write the training figures since the last line, and then an extra record."""
         progress = self.progress
         self.finite.check()
@@ -285,7 +285,7 @@ class _Loop:
         if extra is not None:
             self.log.write(extra)
 
-    def _record(self, sums: dict[str, float]) -> dict[str, Any]:
+    def _record(self, sums: dict[str, float]) -> Values:
         """A line of the log, from the sums since the last one."""
         progress, values = self.progress, self.schedules.at(self.progress)
         examples, steps = sums["examples"], progress.step - progress.logged_step
@@ -299,7 +299,7 @@ class _Loop:
             "seconds": progress.seconds,
         }  # fmt: skip
 
-    def _place(self) -> dict[str, Any]:
+    def _place(self) -> dict[str, float]:
         """Where the run stands; the stage, counted from 1, where there are several."""
         place = {"step": self.progress.step, "epoch": self.schedules.epochs(self.progress)}
         return place | {"stage": self.progress.stage + 1} if len(self.stages) > 1 else place

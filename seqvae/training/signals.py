@@ -2,16 +2,18 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
+from typing import TypeAlias
+
+Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None  # as `signal.signal` returns them
 
 
 @contextlib.contextmanager
 def noted_signals() -> Iterator[list[int]]:
     """A list that a first SIGINT or SIGTERM is put into; a second one acts at once."""
     seen: list[int] = []
-    previous: dict[int, Any] = {}
+    previous: dict[int, Handler] = {}
 
     def note(number: int, frame: FrameType | None) -> None:
         seen.append(number)

@@ -1,11 +1,12 @@
 """The figures of a validation, computed by all processes together."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import torch
 from torch import Tensor
 
+from seqvae.config import Values
 from seqvae.core.importance import Draws
 from seqvae.core.vae import VAE, Terms
 from seqvae.evaluation.likelihood import Elbo, perplexity
@@ -22,10 +23,21 @@ COLLAPSE_ADVICE = (
 )
 
 
+class ValidationFigures(TypedDict):
+    """The figures of a validation: bounds in nats per item, active units, and perplexity per token."""
+
+    iw_bound_nats: NotRequired[float]  # where there are several draws of each code
+    elbo_nats: float
+    reconstruction_nats: float
+    kl_nats: float
+    active_units: int
+    perplexity_bound: float | None  # of sequences that have a latent code to draw
+
+
 @torch.inference_mode()
 def validate(
     vae: VAE, batches: Iterable[Batch], zeros: Tensor, total: Callable[[Tensor], Tensor], samples: int = 1
-) -> dict[str, Any]:
+) -> ValidationFigures:
     """The beta = 1 bound with its parts (nats per item), active units, and the bound on the perplexity per token.
 
     With several `samples` also the importance-weighted bound of so many draws.
@@ -48,17 +60,17 @@ def validate(
     elbo = Elbo(items, tokens, float(sums[2]), kl)
     variance = (squares - means**2 / items) / max(1, items - 1)
     has_perplexity = vae.decoder.has_steps and not vae.has_points
-    weighted = {"iw_bound_nats": float(sums[3]) / items} if samples > 1 else {}
-    return weighted | {
+    figures: ValidationFigures = {
         "elbo_nats": elbo.mean_elbo_nats,
         "reconstruction_nats": elbo.mean_reconstruction_nats,
         "kl_nats": elbo.mean_kl_nats,
         "active_units": int((variance > ACTIVE_VARIANCE).sum()),
         "perplexity_bound": perplexity(-elbo.elbo_nats, tokens) if has_perplexity else None,
     }
+    return {"iw_bound_nats": float(sums[3]) / items, **figures} if samples > 1 else figures
 
 
-def collapse_advice(figures: dict[str, Any], vae: VAE, beta: float) -> str | None:
+def collapse_advice(figures: Values, vae: VAE, beta: float) -> str | None:
     """What to do about a latent code that carries nothing, in plain words; None where it carries something."""
     if not vae.latent or vae.has_points or figures["kl_nats"] >= COLLAPSED_NATS or figures["active_units"]:
         return None
