@@ -192,10 +192,10 @@ class Run:
         has_scale = self.settings["model"]["posterior"] != "point"
         return weights_by_name(weights, has_scale) if self.settings["format"] == 1 else weights
 
-    def last(self, say: Callable[[str], object] = str) -> tuple[int, Checkpoint] | None:
+    def last(self, report: Callable[[str], object] = str) -> tuple[int, Checkpoint] | None:
         """The newest checkpoint that is whole, with its step; None where there is none at all.
 
-        `say` gets a sentence for each damaged one that is skipped. Raises ValueError when none of them is whole.
+        `report` is called with a sentence about each damaged checkpoint that is skipped. Raises ValueError when none of them is whole.
         """
         damages: list[ValueError] = []
         for step in reversed(self.steps()):
@@ -205,7 +205,7 @@ class Run:
                 damages.append(error)
                 continue
             for damage in damages:
-                say(f"{damage}; skipped, training goes on from the checkpoint of step {step}")
+                report(f"{damage}; skipped, training goes on from the checkpoint of step {step}")
             return step, checkpoint
         if damages:
             raise damages[0]
