@@ -11,7 +11,8 @@ from seqvae.core.vae import ALL_PARTS, VAE, Terms, is_of
 from seqvae.data import Batches
 from seqvae.noise import Noise
 from seqvae.training.engine import Engine
-from seqvae.training.objective import Objective, Part, State
+from seqvae.training.objective import Objective, Part
+from seqvae.training.progress import State
 from seqvae.training.schedules import StepValues
 from seqvae.training.tally import Tally
 from seqvae.types import Batch
@@ -31,11 +32,13 @@ class Gradients:
         self._vae, self._model, self._batches = vae, model, batches
         self._objective, self._engine, self._tally = objective, engine, tally
 
-    def leave(self, group: Sequence[np.ndarray], step: int, values: StepValues, state: State) -> dict[str, Tensor]:
-        """Leave the gradient of the group's loss in the parameters; this process's part of loss and figures.
+    def backward(self, group: Sequence[np.ndarray], step: int, values: StepValues, state: State) -> dict[str, Tensor]:
+        """Put the gradient of the group's loss into the parameters; return this process's part of loss and figures.
 
-        Of each batch, an array of corpus indices, this process takes every n-th example. Parts of the weights that the
-        objective does not move have no gradient.
+        Those are in nats per example of the group, one scalar for `loss` and for each of the objective's figures.
+
+        Of each batch, an array of corpus indices, this process takes every n-th example. Parts of the weights that
+        the objective does not train in this step have no gradient.
         """
         shares = list(self._shares(group, step))
         survey = self._survey(shares, step, values) if self._objective.surveys and len(shares) > 1 else None
@@ -57,11 +60,11 @@ class Gradients:
             for name, value in {"loss": loss, **figures}.items():
                 sums[name] += value.detach() * weight
             self._count(batch, terms, weight)
-        self._hold_still(self._objective.moves(state))
+        self._drop_frozen(self._objective.trained_parts(state))
         return sums
 
     def totals(self, figures: dict[str, Tensor]) -> dict[str, float]:
-        """Figures that `leave` gave, over all processes."""
+        """Figures that `backward` returned, over all processes."""
         return dict(zip(figures, self._engine.total(torch.stack(list(figures.values()))).tolist(), strict=True))
 
     def _shares(self, group: Sequence[np.ndarray], step: int) -> Iterator[Share]:
@@ -95,10 +98,10 @@ class Gradients:
         counts = (batch.lengths.new_tensor(len(batch)), batch.lengths.sum(), terms.log_px.sum(), terms.kl.sum())
         self._tally.add(dict(zip(COUNTED, counts, strict=True)), weight)
 
-    def _hold_still(self, moves: Sequence[str]) -> None:
+    def _drop_frozen(self, trained: Sequence[str]) -> None:
         """Drop the gradients of the parts of the weights that this step does not change."""
-        if moves == ALL_PARTS:
+        if trained == ALL_PARTS:
             return
         for name, parameter in self._vae.named_parameters():
-            if not is_of(name, moves):
+            if not is_of(name, trained):
                 parameter.grad = None

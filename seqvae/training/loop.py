@@ -204,7 +204,7 @@ class _Loop:
     def _step(self, group: list[np.ndarray]) -> None:
         """One optimizer step on the batches of a group, each shared out among the processes."""
         progress, values = self.progress, self.schedules.at(self.progress)
-        figures = self.gradients.leave(group, progress.step, values, progress.objective)
+        figures = self.gradients.backward(group, progress.step, values, progress.objective)
         norm = self.engine.clip(self.model.parameters(), self.config.train.clip)
         self.finite.note(progress.step + 1, progress.epoch + 1, np.concatenate(group), figures["loss"], norm)
         if self.engine.looks_at_once:  # elsewhere before anything is written

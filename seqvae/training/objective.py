@@ -4,6 +4,12 @@ A group is all that one optimizer step is made from: some batches, each shared o
 parts, one for each batch in each process, whose losses add up to the loss of the group. What a loss has to know of the
 whole group is surveyed first: a sum over all parts, such as the KL of each unit, or a table of which each part fills in
 its own rows, such as the codes.
+
+Of the second kind is a penalty on the codes of N examples by a kernel k, as in maximum mean discrepancy: the mean of
+k(z, z') over all pairs of the group. A part's survey is a table (N, Z) with its codes in its rows and zeros elsewhere,
+and the sum of these tables holds all codes. Its loss is the sum of k(own z, any z') over N^2, and the parts' losses
+add up to the mean over all pairs. A pair stands in two rows, and the survey has no gradient, so half of the gradient
+would be missing: the loss is doubled, and its own value subtracted once without gradient.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,9 +21,9 @@ from torch import Tensor
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.vae import ALL_PARTS, Codes, Terms
 from seqvae.settings import Config
+from seqvae.training.progress import State
 from seqvae.training.schedules import StepValues
 
-State = Mapping[str, float | int | str | bool | None]  # plain values, which a checkpoint holds as JSON
 Figures = Mapping[str, Tensor]  # scalars by name
 
 
@@ -52,18 +58,25 @@ class Objective(Protocol):
         """The state before the first step."""
         ...
 
-    def moves(self, state: State) -> tuple[str, ...]:
+    def trained_parts(self, state: State) -> tuple[str, ...]:
         """The parts of the weights, by their names in `core.vae.PARTS`, that the next step changes."""
         ...
 
     def survey(self, codes: Codes, part: Part) -> Tensor:
-        """What a part adds to the survey of its group, a tensor of the same shape for all parts; without gradient."""
+        """What a part adds to the survey of its group, whose parts are summed before `loss` sees it, without gradient.
+
+        Of the same shape for all parts: (Z,) for a sum over the examples, one number for each latent unit; or
+        (group_examples, ...) for a table, with zeros outside the rows `part.rows`.
+        """
         ...
 
     def loss(
         self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
     ) -> tuple[Tensor, Figures]:
-        """What a part adds to the loss of its group, and to the figures.
+        """What a part adds to the loss of its group, and to the figures, all of them scalars.
+
+        The loss is in nats per example of the group, so a mean over the part's examples counts `part.share`. `survey`
+        is the sum of what `survey` gave for all parts, of the shape that it has there; None where `surveys` is false.
 
         Its gradient has to be that of the group's loss in this part's terms, the survey held fixed. Where a process
         has no example left of a batch, another example stands in and counts for nothing: the loop sees to that.
@@ -92,11 +105,11 @@ class NegativeBound:
         return self.free_nats_per_dimension > 0
 
     def start(self) -> State:
-        """Nothing."""
+        """No values, since the bound of a step depends on no step before it."""
         return {}
 
-    def moves(self, state: State) -> tuple[str, ...]:
-        """All weights."""
+    def trained_parts(self, state: State) -> tuple[str, ...]:
+        """Encoder, posterior and decoder at every step, since the bound is maximised in all of them together."""
         return ALL_PARTS
 
     def survey(self, codes: Codes, part: Part) -> Tensor:
@@ -106,7 +119,7 @@ class NegativeBound:
     def loss(
         self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
     ) -> tuple[Tensor, Figures]:
-        """The mean over this part's examples, times its share."""
+        """The mean over this part's examples in nats, times its share, so that the parts add up to the group's mean."""
         if terms.bound is not None:
             return -terms.bound.mean() * part.share, {}
         kl_mean = None if survey is None else survey / part.group_examples
@@ -114,7 +127,7 @@ class NegativeBound:
         return negative_elbo(terms.log_px, terms.kl, values.beta, free, free_total, kl_mean) * part.share, {}
 
     def next_state(self, state: State, figures: Callable[[], Mapping[str, float]]) -> State:
-        """Nothing."""
+        """The same, without a look at the figures, which would make each step wait for the device."""
         return state
 
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 from seqvae.settings import Train
 
+State: TypeAlias = Mapping[str, float | int | str | bool | None]  # of an objective: values that JSON holds
 OPTIONAL = ("objective", "stage", "first_step", "first_epoch")  # written only where there is something to write
 
 
 def _fits(kind: Any, value: Any) -> bool:
     if kind == list[float]:
         return isinstance(value, list) and all(_fits(float, number) for number in value)
-    if kind == dict[str, Any]:
+    if kind == State:
         return isinstance(value, dict)
     return isinstance(value, kind) or (isinstance(value, int) and isinstance(0.0, kind))
 
@@ -38,7 +39,7 @@ class Progress:
     sums: list[float] = field(default_factory=list)  # of the training figures, since the last log line
     finished: bool = False
     threads: int = 0
-    objective: dict[str, Any] = field(default_factory=dict)  # the state of the objective
+    objective: State = field(default_factory=dict)
     stage: int = 0
     first_step: int = 0  # steps, and epochs, that were done when the stage began
     first_epoch: int = 0

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from seqvae.core.vae import Codes, Terms
 from seqvae.settings import Config
-from seqvae.training.objective import Figures, Objective, Part, State, objective_of
+from seqvae.training.objective import Figures, Objective, Part, objective_of
+from seqvae.training.progress import State
 from seqvae.training.schedules import StepValues
 
 
@@ -25,8 +26,8 @@ class Watched:
     def start(self) -> State:
         return self._objective.start()
 
-    def moves(self, state: State) -> tuple[str, ...]:
-        return self._objective.moves(state)
+    def trained_parts(self, state: State) -> tuple[str, ...]:
+        return self._objective.trained_parts(state)
 
     def survey(self, codes: Codes, part: Part) -> Tensor:
         return self._objective.survey(codes, part)

@@ -20,8 +20,8 @@ from seqvae.settings import Config
 from seqvae.training.engine import Engine
 from seqvae.training.gradients import COUNTED, Gradients
 from seqvae.training.loop import Interrupted
-from seqvae.training.objective import Figures, NegativeBound, Objective, Part, State
-from seqvae.training.progress import Progress
+from seqvae.training.objective import Figures, NegativeBound, Objective, Part
+from seqvae.training.progress import Progress, State
 from seqvae.training.run import corpora_of, parts, resume, train
 from seqvae.training.schedules import Schedules, StepValues
 from seqvae.training.tally import Tally
@@ -55,7 +55,7 @@ class Kernel:
     def start(self) -> State:
         return {}
 
-    def moves(self, state: State) -> tuple[str, ...]:
+    def trained_parts(self, state: State) -> tuple[str, ...]:
         return ALL_PARTS
 
     def survey(self, codes: Codes, part: Part) -> Tensor:
@@ -91,7 +91,7 @@ class Aggressive:
     def start(self) -> State:
         return {"decodes": False, "steps": 0, "sum": 0.0, "before": None, "turns": 0}
 
-    def moves(self, state: State) -> tuple[str, ...]:
+    def trained_parts(self, state: State) -> tuple[str, ...]:
         return ("decoder",) if state["decodes"] else ("encoder", "posterior")
 
     def survey(self, codes: Codes, part: Part) -> Tensor:
@@ -160,7 +160,7 @@ def gradients(
     tally = Tally(COUNTED, engine.zeros, engine.total)
     batches = Batches(parts(corpora_of(run.path), 0)[0], 99)
     maker = Gradients(vae, engine.prepare_model(vae), batches, objective, engine, tally)
-    figures = maker.leave(group, 3, Schedules(config, 57).at(Progress(step=3)), state)
+    figures = maker.backward(group, 3, Schedules(config, 57).at(Progress(step=3)), state)
     found = {name: weight.grad for name, weight in vae.named_parameters() if weight.grad is not None}
     return found, {name: value.item() for name, value in figures.items()} | tally.totals()
 
