@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqvae.core import latent
@@ -75,16 +76,18 @@ class Length:
 
 
 def decode(
-    vae: VAE, z: Tensor, length: Length, decoding: Decoding = GREEDY, seed: int = 0, first_key: int = 0
+    vae: VAE, z: Float[Tensor, "N Z"], length: Length, decoding: Decoding = GREEDY, seed: int = 0, first_key: int = 0
 ) -> list[np.ndarray]:
-    """The sequence of each code (N, Z), without padding, end step included; row i draws by (seed, first_key + i).
+    """The sequence of each code, without padding, end step included; row i draws by (seed, first_key + i).
 
     Raises ValueError when the codes have another size than the model's, or are not finite.
     """
     return _decode(vae, z, torch.arange(first_key, first_key + len(z)), length, decoding, seed)
 
 
-def _decode(vae: VAE, z: Tensor, keys: Tensor, length: Length, decoding: Decoding, seed: int) -> list[np.ndarray]:
+def _decode(
+    vae: VAE, z: Float[Tensor, "N Z"], keys: Int[Tensor, " N"], length: Length, decoding: Decoding, seed: int
+) -> list[np.ndarray]:
     if not isinstance(decoding, Decoding):
         raise ValueError(f"{decoding!r} is no way to decode; give a Decoding, such as Decoding(temperature=0.8)")
     if z.dim() != 2 or z.shape[1] != vae.latent:
@@ -107,7 +110,9 @@ def _decode(vae: VAE, z: Tensor, keys: Tensor, length: Length, decoding: Decodin
     return arrays
 
 
-def _generate(vae: VAE, z: Tensor, keys: Tensor, length: Length, decoding: Decoding, seed: int) -> Batch:
+def _generate(
+    vae: VAE, z: Float[Tensor, "N Z"], keys: Int[Tensor, " N"], length: Length, decoding: Decoding, seed: int
+) -> Batch:
     if not vae.decoder.has_steps:
         if decoding.beam > 1:
             raise ValueError(f"beam={decoding.beam} is for sequences, and this model makes all at once; leave it out")
@@ -124,8 +129,8 @@ def _unpad(batch: Batch) -> list[np.ndarray]:
     return [row[:length].copy() for row, length in zip(x, batch.lengths.tolist(), strict=True)]
 
 
-def prior_codes(vae: VAE, n: int, seed: int) -> Tensor:
-    """(n, Z) standard normal codes; code i depends on (seed, i) alone.
+def prior_codes(vae: VAE, n: int, seed: int) -> Float[Tensor, "N Z"]:
+    """`n` standard normal codes; code i depends on (seed, i) alone.
 
     Raises ValueError when n is negative.
     """
@@ -166,15 +171,15 @@ def sample(vae: VAE, n: int, length: Length, decoding: Decoding = GREEDY, seed: 
 
 def interpolate(
     vae: VAE,
-    a: Tensor,
-    b: Tensor,
+    a: Float[Tensor, " Z"],
+    b: Float[Tensor, " Z"],
     steps: int,
     length: Length,
     decoding: Decoding = GREEDY,
     mode: Literal["slerp", "lerp"] = "slerp",
     seed: int = 0,
 ) -> list[np.ndarray]:
-    """The sequences at `steps` points from code a (Z,) to code b, both ends counted.
+    """The sequences at `steps` points from code a to code b, both ends counted.
 
     The ends are what `decode` gives for a and for b alone: where outcomes are drawn, all points meet the same noise,
     so neighbours differ by their codes only. Raises ValueError for fewer than two steps or an unknown mode.
@@ -186,14 +191,14 @@ def interpolate(
 
 def palette(
     vae: VAE,
-    corners: Tensor,
+    corners: Float[Tensor, "4 Z"],
     size: int,
     length: Length,
     decoding: Decoding = GREEDY,
     mode: Literal["slerp", "lerp"] = "slerp",
     seed: int = 0,
 ) -> list[np.ndarray]:
-    """`size` x `size` sequences, row by row, between four codes (4, Z): top left, top right, bottom left, bottom right.
+    """`size` x `size` sequences, row by row, between four codes: top left, top right, bottom left, bottom right.
 
     The two outer columns are interpolated, then each row between them. All points meet the same noise.
     Raises ValueError for fewer than two rows or an unknown mode.
@@ -204,9 +209,15 @@ def palette(
 
 
 def vary(
-    vae: VAE, z: Tensor, n: int, distance: float, length: Length, decoding: Decoding = GREEDY, seed: int = 0
+    vae: VAE,
+    z: Float[Tensor, " Z"],
+    n: int,
+    distance: float,
+    length: Length,
+    decoding: Decoding = GREEDY,
+    seed: int = 0,
 ) -> list[np.ndarray]:
-    """`n` sequences near a code (Z,): on the great arc towards codes of the prior, at `distance` of its length.
+    """`n` sequences near a code: on the great arc towards codes of the prior, at `distance` of its length.
 
     0 is the code itself, 1 a code of the prior; variation i depends on the seed and i alone.
     Raises ValueError for a distance outside [0, 1].

@@ -11,6 +11,7 @@ import math
 from zlib import crc32
 
 import torch
+from jaxtyping import Bool, Float, Float64, Int, Int64
 from torch import Tensor
 
 _GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as signed 64-bit
@@ -24,11 +25,11 @@ def _signed(value: int) -> int:
     return value - 2**64 if value >= 2**63 else value
 
 
-def _xor_shift_(x: Tensor, shift: int) -> Tensor:
+def _xor_shift_(x: Int64[Tensor, "*any"], shift: int) -> Int64[Tensor, "*any"]:
     return x.bitwise_xor_((x >> shift).bitwise_and_((1 << (64 - shift)) - 1))
 
 
-def _mix_(x: Tensor) -> Tensor:
+def _mix_(x: Int64[Tensor, "*any"]) -> Int64[Tensor, "*any"]:
     """SplitMix64's finaliser, in place on int64."""
     _xor_shift_(x, 30).mul_(_MULTIPLIERS[0])
     _xor_shift_(x, 27).mul_(_MULTIPLIERS[1])
@@ -38,24 +39,24 @@ def _mix_(x: Tensor) -> Tensor:
 class Noise:
     """The random numbers of a batch of examples at one step of training or generation.
 
-    `keys` is (B,) int64. `site` names the place of use, so that two uses in one step are independent.
+    `keys` name the examples. `site` names the place of use, so that two uses in one step are independent.
     """
 
-    def __init__(self, seed: int, keys: Tensor, step: int = 0) -> None:
+    def __init__(self, seed: int, keys: Int64[Tensor, " B"], step: int = 0) -> None:
         self._seed = seed
         self._keys = keys
         self._step = step
 
     @property
-    def keys(self) -> Tensor:
-        """(B,) int64: the example that each row belongs to."""
+    def keys(self) -> Int64[Tensor, " B"]:
+        """The example that each row belongs to."""
         return self._keys
 
     def at(self, step: int) -> "Noise":
         """The noise of the same examples at another step."""
         return Noise(self._seed, self._keys, step)
 
-    def select(self, rows: Tensor) -> "Noise":
+    def select(self, rows: Int[Tensor, " N"] | Bool[Tensor, " B"]) -> "Noise":
         """The noise of some of the rows, by index or mask."""
         return Noise(self._seed, self._keys[rows], self._step)
 
@@ -66,26 +67,26 @@ class Noise:
         keys = _mix_(self._keys.unsqueeze(1) + _mix_((copies + 1) * _GOLDEN))
         return Noise(self._seed, keys.flatten(), self._step)
 
-    def bits(self, site: str, count: int) -> Tensor:
-        """(B, count) int64, uniform over all 64-bit patterns."""
+    def bits(self, site: str, count: int) -> Int64[Tensor, "B {count}"]:
+        """Uniform over all 64-bit patterns."""
         origin = torch.full_like(self._keys, _signed(self._seed * 0x2545F4914F6CDD1D + crc32(site.encode())))
         state = _mix_(_mix_(origin.add_(self._step * 0x632BE5AB)).add_(self._keys))
         counter = torch.arange(1, count + 1, device=self._keys.device).mul_(_GOLDEN)
         return _mix_(state.unsqueeze(1) + counter)
 
-    def uniform(self, site: str, count: int) -> Tensor:
-        """(B, count) float64 in (0, 1), both ends excluded; on the CPU where the device has no float64."""
+    def uniform(self, site: str, count: int) -> Float64[Tensor, "B {count}"]:
+        """Uniform in (0, 1), both ends excluded; on the CPU where the device has no float64."""
         bits = self.bits(site, count)
         bits = bits.cpu() if bits.device.type in _WITHOUT_FLOAT64 else bits
         high_bits = (bits >> 12) & (2**52 - 1)  # with 53 the half would round the largest up to 1
         return high_bits.double().add_(0.5).mul_(2.0**-52)
 
-    def normal(self, site: str, count: int) -> Tensor:
-        """(B, count) float64, standard normal, by the inverse of its distribution function; device as `uniform`."""
+    def normal(self, site: str, count: int) -> Float64[Tensor, "B {count}"]:
+        """Standard normal, by the inverse of its distribution function; device as `uniform`."""
         return torch.special.ndtri(self.uniform(site, count))
 
-    def keep(self, site: str, drop: float, steps: int, features: int = 1) -> Tensor:
-        """(B, steps, features) bool: True with probability 1 - drop, to a resolution of 1/65536.
+    def keep(self, site: str, drop: float, steps: int, features: int = 1) -> Bool[Tensor, "B {steps} {features}"]:
+        """True with probability 1 - drop, to a resolution of 1/65536.
 
         A step's mask does not depend on how many steps the batch has.
         """
@@ -96,8 +97,8 @@ class Noise:
         return draws[:, :, :features] >= min(round(drop * 65536), 65535) - 32768
 
 
-def dropout(x: Tensor, drop: float, noise: Noise | None, site: str) -> Tensor:
-    """(B, T, F) with elements set to zero with probability `drop` and the rest scaled by 1 / (1 - drop).
+def dropout(x: Float[Tensor, "B T F"], drop: float, noise: Noise | None, site: str) -> Float[Tensor, "B T F"]:
+    """x with elements set to zero with probability `drop` and the rest scaled by 1 / (1 - drop).
 
     Without noise (evaluation, generation) the input is returned as it is (Srivastava et al. 2014).
     """

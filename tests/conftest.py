@@ -13,7 +13,7 @@ import torch
 from jaxtyping import install_import_hook
 
 # Before seqvae is imported: a module that is already loaded would go unchecked.
-install_import_hook(["seqvae.core", "seqvae.nets", "seqvae.evaluation"], "beartype.beartype")
+install_import_hook(["seqvae.noise", "seqvae.core", "seqvae.nets", "seqvae.evaluation"], "beartype.beartype")
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
