@@ -9,10 +9,11 @@ from torch import Tensor
 from seqvae import modalities
 from seqvae.core.vae import ALL_PARTS, VAE, is_of
 from seqvae.modalities.base import Modality
+from seqvae.noise import GOLDEN
 from seqvae.runs.run import Run
 from seqvae.settings import Config, build_config, plain_sections
 
-_BETWEEN_STAGES = 0x9E3779B97F4A7C15  # of the seeds of neighbouring stages, so that no other seed of a user meets them
+_BETWEEN_STAGES = GOLDEN  # of the seeds of neighbouring stages, so that no other seed of a user meets them
 
 
 def build_vae(config: Config, modality: Modality, stage: int = 0) -> VAE:

@@ -19,6 +19,7 @@ import numpy as np
 
 from seqvae.config import read_json
 from seqvae.modalities.base import Modality, Report
+from seqvae.noise import MULTIPLIERS
 from seqvae.types import StepType
 
 FORMAT = 2  # of the folder of a corpus
@@ -296,6 +297,6 @@ def _as_integers(x: np.ndarray) -> np.ndarray:
 def scrambled(x: np.ndarray) -> np.ndarray:
     """64 bits from 64 bits, one to one and without a pattern (SplitMix64's finaliser)."""
     with np.errstate(over="ignore"):
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        for shift, factor in zip((30, 27), MULTIPLIERS, strict=True):
             x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
     return x ^ (x >> np.uint64(31))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from seqvae.corpus import Corpus, scrambled
-from seqvae.noise import Noise
+from seqvae.noise import GOLDEN, Noise
 from seqvae.types import Batch
 
 WINDOW_ITEMS = 2**18  # items that are shuffled and sorted by length together
@@ -20,7 +20,7 @@ WINDOW_ITEMS = 2**18  # items that are shuffled and sorted by length together
 def _uniform(seed: int, indices: np.ndarray) -> np.ndarray:
     """A number in [0, 1) for each item, the same at every call."""
     with np.errstate(over="ignore"):
-        x = indices.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64((seed * 0x2545F4914F6CDD1D) % 2**64)
+        x = indices.astype(np.uint64) * np.uint64(GOLDEN) + np.uint64((seed * 0x2545F4914F6CDD1D) % 2**64)
     return (scrambled(x) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

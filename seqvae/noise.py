@@ -14,13 +14,15 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int, Int64
 from torch import Tensor
 
-_GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as signed 64-bit
-_MULTIPLIERS = (0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64)
+# SplitMix64's constants as unsigned 64-bit numbers, for all that mixes numbers as it does.
+GOLDEN = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio, odd: neighbouring multiples of it lie far apart
+MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # after the shifts by 30 and by 27
 _MASK = 2**64 - 1
 _WITHOUT_FLOAT64 = ("mps",)
 
 
-def _signed(value: int) -> int:
+def signed(value: int) -> int:
+    """An integer modulo 2^64 as torch's int64 holds it, in [-2^63, 2^63)."""
     value &= _MASK
     return value - 2**64 if value >= 2**63 else value
 
@@ -31,8 +33,8 @@ def _xor_shift_(x: Int64[Tensor, "*any"], shift: int) -> Int64[Tensor, "*any"]:
 
 def _mix_(x: Int64[Tensor, "*any"]) -> Int64[Tensor, "*any"]:
     """SplitMix64's finaliser, in place on int64."""
-    _xor_shift_(x, 30).mul_(_MULTIPLIERS[0])
-    _xor_shift_(x, 27).mul_(_MULTIPLIERS[1])
+    _xor_shift_(x, 30).mul_(signed(MULTIPLIERS[0]))
+    _xor_shift_(x, 27).mul_(signed(MULTIPLIERS[1]))
     return _xor_shift_(x, 31)
 
 
@@ -64,14 +66,14 @@ class Noise:
         """Independent noise for `samples` copies of each example, in the row order of `Batch.repeat`."""
         copies = torch.arange(samples, device=self._keys.device)
         # mixed again after the sum, or copy i of copy j would be copy j of copy i
-        keys = _mix_(self._keys.unsqueeze(1) + _mix_((copies + 1) * _GOLDEN))
+        keys = _mix_(self._keys.unsqueeze(1) + _mix_((copies + 1) * signed(GOLDEN)))
         return Noise(self._seed, keys.flatten(), self._step)
 
     def bits(self, site: str, count: int) -> Int64[Tensor, "B {count}"]:
         """Uniform over all 64-bit patterns."""
-        origin = torch.full_like(self._keys, _signed(self._seed * 0x2545F4914F6CDD1D + crc32(site.encode())))
+        origin = torch.full_like(self._keys, signed(self._seed * 0x2545F4914F6CDD1D + crc32(site.encode())))
         state = _mix_(_mix_(origin.add_(self._step * 0x632BE5AB)).add_(self._keys))
-        counter = torch.arange(1, count + 1, device=self._keys.device).mul_(_GOLDEN)
+        counter = torch.arange(1, count + 1, device=self._keys.device).mul_(signed(GOLDEN))
         return _mix_(state.unsqueeze(1) + counter)
 
     def uniform(self, site: str, count: int) -> Float64[Tensor, "B {count}"]:

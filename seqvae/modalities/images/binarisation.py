@@ -9,11 +9,11 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from seqvae.noise import Noise
+from seqvae.noise import GOLDEN, Noise, signed
 from seqvae.types import Batch
 
 _SITE = "binarise"
-_STEP = 0x9E3779B97F4A7C15 - 2**64  # odd, so that no pixel's weight is lost
+_STEP = signed(GOLDEN)  # odd, so that no pixel's weight is lost
 
 
 def drawn(batch: Batch, noise: Noise) -> Batch:
