@@ -195,7 +195,8 @@ class Run:
     def last(self, report: Callable[[str], object] = str) -> tuple[int, Checkpoint] | None:
         """The newest checkpoint that is whole, with its step; None where there is none at all.
 
-        `report` is called with a sentence about each damaged checkpoint that is skipped. Raises ValueError when none of them is whole.
+        `report` is called with a sentence about each damaged checkpoint that is skipped. Raises ValueError when none of
+        them is whole.
         """
         damages: list[ValueError] = []
         for step in reversed(self.steps()):
