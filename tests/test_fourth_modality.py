@@ -60,6 +60,8 @@ def test_the_help_shows_the_options_that_the_modality_declares(trained: Path) ->
     refused = run("reconstruct", trained, "x", "--encoding", "utf-8")
     assert refused.exit_code == 2
     assert "--encoding is for text, and this is a model of taps; leave it out" in refused.output
+    unused = run("sample", trained, "--silence", "x")
+    assert (unused.exit_code, "No such option" in unused.output) == (2, True)
 
 
 def test_items_are_made_written_and_named_by_file_and_index(trained: Path, taps: Path, tmp_path: Path) -> None:

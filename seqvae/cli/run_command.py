@@ -34,7 +34,7 @@ class RunCommand(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             of = [] if kind is None else [other.name for other in _all_kinds() if error.option_name in _flags(other)]
-            if not of or kind is None:
+            if not of or kind is None or kind.name in of:  # where it is the model's, this command has no use for it
                 raise
             raise click.UsageError(
                 f"{error.option_name} is for {', '.join(of)}, and this is a model of {kind.name}; leave it out", ctx
@@ -55,7 +55,7 @@ class RunCommand(click.Command):
         formatter.write_paragraph()
         with formatter.indentation():
             for kind in kinds:
-                of = f" of a {kind.name} model" if len(kinds) > 1 else ""
+                of = f" of a model of {kind.name}" if len(kinds) > 1 else ""
                 formatter.write_text(f"An INPUT{of}: {kind.words.input}.")
 
     def _kind_of_run(self, args: Sequence[str]) -> type[Modality] | None:
@@ -121,7 +121,7 @@ def _options(kinds: Sequence[type[Modality]], uses: frozenset[Use]) -> list[clic
                 default=None,
                 expose_value=False,
                 callback=_keep(name),
-                help=f"{prefix}{text}",
+                help=f"{prefix}{text}" if prefix else f"{text[:1].upper()}{text[1:]}",
             )
     return list(found.values())
 

@@ -77,7 +77,7 @@ def test_the_page_of_a_command_that_takes_items_says_what_they_are_for_each_moda
     page = " ".join(seqvae(command, "--help").stdout.split())
     for name in REGISTRY:
         words = modalities.get(name).words
-        assert f"An INPUT of a {name} model: {words.input}." in page
+        assert f"An INPUT of a model of {name}: {words.input}." in page
 
 
 def test_the_options_of_a_modality_are_its_data_keys(seqvae: Callable[..., Result]) -> None:

@@ -51,7 +51,7 @@ class Drums(Modality):
         input="a MIDI file of any length, or FILE#INDEX, a window of one, counted from 0",
         items="windows",
         item="window",
-        steps="steps",
+        steps="drum steps",
         example=("A.mid", "B.mid"),
         smaller="--bars 1",
         no_split="the split '{split}' has no file of {files}; leave --split out",
