@@ -1,4 +1,4 @@
-# make install | demo | test | check | bench | clean; each sets up what it needs. PYTHON=python3.12 make ... picks the interpreter.
+# make install | demo | test | check | docs | bench | clean; each sets up what it needs. PYTHON=python3.12 make ... picks the interpreter.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,13 +8,14 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench clean
+.PHONY: help install demo test check docs bench clean
 
 help:
 	@echo "make install   build $(VENV) from constraints.txt"
 	@echo "make demo      train on generated sentences, grooves and digits, evaluate, sample and interpolate"
 	@echo "make test      all tests, the slow ones and the doctests included"
 	@echo "make check     lint, format, types, fast tests"
+	@echo "make docs      run the tutorials in docs/ and put in place what they print and draw"
 	@echo "make bench     every script in benchmarks/"
 	@echo "make clean     remove caches and build output; runs/ and $(VENV) stay"
 
@@ -39,6 +40,9 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(PYTEST) -m "not slow"
+
+docs: install
+	$(BIN)/python scripts/tutorials.py
 
 bench: install
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

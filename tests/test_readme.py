@@ -1,4 +1,4 @@
-"""The commands that the README shows are commands of this version."""
+"""The commands that the README and the tutorials show are commands of this version."""
 
 import re
 import shlex
@@ -12,12 +12,14 @@ from seqvae.cli import main
 from seqvae.config import options
 from seqvae.settings import Objective, Train
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parent.parent
+FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = "\n".join(path.read_text(encoding="utf-8") for path in FILES)
 COMMANDS = sorted(
-    {line.strip().removeprefix("$ ") for line in README.splitlines() if re.match(r"    (\$ )?seqvae ", line)}
-    | {code for code in re.findall(r"`(seqvae [^`]+)`", README) if "|" not in code}
+    {line.strip().removeprefix("$ ") for line in PAGES.splitlines() if re.match(r"(    |\$ |    \$ )seqvae ", line)}
+    | {code for code in re.findall(r"`(seqvae [^`]+)`", PAGES) if "|" not in code}
 )
-KEYS = sorted(set(re.findall(r"\b((?:data|model|objective|train)\.[a-z_]+)=", README)))
+KEYS = sorted(set(re.findall(r"\b((?:data|model|objective|train)\.[a-z_]+)=", PAGES)))
 
 
 def find(words: list[str]) -> tuple[click.Command, list[str]]:
@@ -32,20 +34,20 @@ def find(words: list[str]) -> tuple[click.Command, list[str]]:
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_of_the_readme_exists_with_its_options(line: str) -> None:
+def test_a_command_of_a_page_exists_with_its_options(line: str) -> None:
     command, rest = find(shlex.split(line))
     parameters = command.get_params(click.Context(command))
     known = {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
-    given = {word for word in rest if re.match(r"--?[a-z]", word)}
+    given = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
     assert given <= known, f"{line}: {sorted(given - known)}"
 
 
-def test_the_readme_shows_commands() -> None:
+def test_the_pages_show_commands() -> None:
     assert len(COMMANDS) >= 10
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_configuration_key_of_the_readme_exists(key: str) -> None:
+def test_a_configuration_key_of_a_page_exists(key: str) -> None:
     kinds = [modalities.get(name) for name in modalities.REGISTRY]
     section = key.partition(".")[0]
     classes = {
@@ -55,6 +57,6 @@ def test_a_configuration_key_of_the_readme_exists(key: str) -> None:
     assert any(key in options(section, cls) for cls in classes[section])
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"--recipe ([a-z0-9-]+)(?![a-z0-9/-])", README))))
-def test_a_recipe_of_the_readme_exists(name: str) -> None:
-    assert (Path(__file__).resolve().parent.parent / "seqvae" / "recipes" / f"{name}.toml").exists()
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"--recipe ([a-z0-9-]+)(?![a-z0-9/-])", PAGES))))
+def test_a_recipe_of_a_page_exists(name: str) -> None:
+    assert (ROOT / "seqvae" / "recipes" / f"{name}.toml").exists()

@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = {"build", "dist", "runs"}  # at the root
-OPEN = {"data", "tests/contract", "tests/golden", "tests/old_runs", "tests/scripts"}  # described, not listed
+# Described, not listed.
+OPEN = {"data", "docs/pictures", "tests/contract", "tests/golden", "tests/old_runs", "tests/scripts"}
 
 
 def readme_tree() -> str:
