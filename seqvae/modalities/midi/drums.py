@@ -25,7 +25,6 @@ from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, DrumData, Dru
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pretty_midi import PrettyMIDI
-    from torch import nn
 
     from seqvae.modalities.midi.piece import Piece
     from seqvae.nets.sequences import SequenceNets
@@ -317,33 +316,11 @@ class Drums(Modality):
 
     def nets(self, model: DrumModel) -> "SequenceNets":
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
-        from seqvae.nets.likelihoods import Bernoulli, Categorical
-        from seqvae.nets.sequences import draw_uniform, sequence_nets
-        from seqvae.nets.steps import Position, bits_of_labels, step_input
+        from seqvae.modalities.midi.nets import Bars, drum_nets
 
-        classes, labels = len(self.classes), self.combined
-
-        def position() -> Position | None:
-            if not model.position:
-                return None
-            quarter = self.data.steps_per_quarter
-            if len(self.meters) == 1:
-                return Position(steps_per_bar(self.meters[0], quarter), self.data.bars, model.position)
-            # bars have several lengths, so places are counted in quarters
-            return Position(quarter, -(-max(map(self._steps, self.meters)) // quarter), model.position)
-
-        def read(one_hot: bool) -> "tuple[nn.Module, int]":
-            return step_input(classes, labels, model.embedding, model.shared_classes, one_hot)
-
-        def likelihood() -> "Categorical | Bernoulli":
-            if not labels:
-                return Bernoulli(model.decoder_hidden, classes, model.output_bias)
-            features = bits_of_labels(classes) if model.shared_classes else None
-            return Categorical(model.decoder_hidden, self.outcomes, model.output_bias, features)
-
-        encoder, decoder = sequence_nets(model, lambda: read(False), likelihood, lambda: read(True), position)
-        draw_uniform(encoder, decoder, model.initial_range)
-        return encoder, decoder
+        quarter = self.data.steps_per_quarter
+        bars = [steps_per_bar(meter, quarter) for meter in self.meters] if model.position else []
+        return drum_nets(model, len(self.classes), self.combined, Bars(bars, self.data.bars, quarter))
 
     def metrics(self, truth: Sequence[Clip], guess: Sequence[Clip]) -> dict[str, float | None]:
         """Share of exact reconstructions, and F1 of the hits of each class; None where a class is never hit."""

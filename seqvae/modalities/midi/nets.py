@@ -1,0 +1,50 @@
+"""Encoder and decoder of steps that are sets of drum classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from seqvae.modalities.midi.settings import DrumModel
+from seqvae.nets.likelihoods import Bernoulli, Categorical
+from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets
+from seqvae.nets.steps import Position, bits_of_labels, step_input
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The bars of a window: how long each kind is, in steps, how many there are, and the steps of a quarter."""
+
+    lengths: Sequence[int]
+    count: int
+    steps_per_quarter: int
+
+    def position(self, size: int) -> Position:
+        """What says where a step stands. Bars of several lengths are counted in quarters."""
+        if len(self.lengths) == 1:
+            return Position(self.lengths[0], self.count, size)
+        quarter = self.steps_per_quarter
+        return Position(quarter, -(-self.count * max(self.lengths) // quarter), size)
+
+
+def drum_nets(model: DrumModel, classes: int, combined: bool, bars: Bars) -> SequenceNets:
+    """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
+
+    `combined`: a step is one of the combinations of classes, else each class is hit or not.
+    """
+
+    def read(one_hot: bool) -> tuple[nn.Module, int]:
+        return step_input(classes, combined, model.embedding, model.shared_classes, one_hot)
+
+    def likelihood() -> Categorical | Bernoulli:
+        if not combined:
+            return Bernoulli(model.decoder_hidden, classes, model.output_bias)
+        features = bits_of_labels(classes) if model.shared_classes else None
+        return Categorical(model.decoder_hidden, 1 << classes, model.output_bias, features)
+
+    def position() -> Position | None:
+        return bars.position(model.position) if model.position else None
+
+    encoder, decoder = sequence_nets(model, lambda: read(False), likelihood, lambda: read(True), position)
+    draw_uniform(encoder, decoder, model.initial_range)
+    return encoder, decoder
