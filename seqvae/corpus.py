@@ -1,6 +1,6 @@
 """Files to memory-mapped arrays: a corpus is encoded once, streaming, into flat files.
 
-They lie in a cache that is keyed by the content of the sources and by the encoding.
+They lie in the cache, under names that are made of the content of the sources and the encoding.
 """
 
 import contextlib
@@ -17,7 +17,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from seqvae.cache import META, claim, corpora_folder, strangers_in
 from seqvae.config import read_json
+from seqvae.files import file_hash, own
 from seqvae.modalities.base import Modality, Report
 from seqvae.noise import MULTIPLIERS
 from seqvae.types import StepType
@@ -30,28 +32,14 @@ _FILES = ("steps.bin", "offsets.bin")
 _LABELS = "labels.bin"  # where items have labels
 
 
-def cache_folder() -> Path:
-    """Where encoded corpora are kept: SEQVAE_CACHE, else `~/.cache/seqvae`."""
-    chosen = os.environ.get("SEQVAE_CACHE")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "seqvae"
-
-
-def clear_cache() -> int:
-    """Delete the cache; the number of bytes that it held."""
-    folder = cache_folder()
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.exists() else 0
-    shutil.rmtree(folder, ignore_errors=True)
-    return size
-
-
 class Corpus:
     """Encoded items, memory mapped: one flat file of steps and one of offsets."""
 
     def __init__(self, folder: Path, modality: Modality) -> None:
         """Raises ValueError when the folder does not hold what was written into it."""
-        if not (folder / "corpus.json").is_file():
+        if not (folder / META).is_file():
             raise ValueError(f"{folder} holds no encoded corpus; run `seqvae cache clear`")
-        meta = read_json(folder / "corpus.json")
+        meta = read_json(folder / META)
         if meta.get("format") != FORMAT:
             raise ValueError(f"{folder} has format {meta.get('format')}, not {FORMAT}; run `seqvae cache clear`")
         self.folder = folder
@@ -62,7 +50,7 @@ class Corpus:
         self.label_names: list[str] = sorted(meta["labels"])
         self.equal_steps: int | None = meta["equal_steps"]  # of each item, where all have as many
         for name in (*_FILES, _LABELS)[: 3 if self.label_names else 2]:
-            if meta.get("sha256", {}).get(name) != _file_hash(folder / name):
+            if meta.get("sha256", {}).get(name) != file_hash(folder / name):
                 raise ValueError(f"{folder / name} does not hold what was encoded; run `seqvae cache clear`")
         self._steps = _map(folder / "steps.bin", np.dtype(meta["dtype"]), (self.steps, *meta["step_shape"]))
         self._offsets = _map(folder / "offsets.bin", np.dtype(np.int64), (self.items + 1,))
@@ -132,8 +120,8 @@ def write_corpus(modality: Modality, sources: Sequence[Path], folder: Path) -> N
     try:
         meta = _encode_all(modality, sources, writing, report)
         names = (*_FILES, _LABELS)[: 3 if meta["labels"] else 2]
-        meta["sha256"] = {name: _file_hash(writing / name) for name in names}
-        (writing / "corpus.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+        meta["sha256"] = {name: file_hash(writing / name) for name in names}
+        (writing / META).write_text(json.dumps(meta, indent=1), encoding="utf-8")
         try:
             writing.rename(folder)
         except OSError:
@@ -210,14 +198,6 @@ class _Writer:
         self._pending, self._pending_labels, self._pending_steps = [], [], 0
 
 
-def _file_hash(path: Path) -> str:
-    """sha256 of a file, read in pieces; the empty string where there is none."""
-    if not path.is_file():
-        return ""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def content_hash(source: Path, files: Sequence[Path]) -> str:
     """sha256 of the contents of a source's files and of their names below it.
 
@@ -229,7 +209,7 @@ def content_hash(source: Path, files: Sequence[Path]) -> str:
     for path in files:
         if path.is_file():
             digest.update(os.path.relpath(path, source).encode())
-            digest.update(bytes.fromhex(_file_hash(path)))
+            digest.update(bytes.fromhex(file_hash(path)))
     return digest.hexdigest()
 
 
@@ -242,7 +222,7 @@ def prepare(modality: Modality, sources: Sequence[Path]) -> Corpus:
     key = hashlib.sha256(
         "\n".join([str(KEY_FORMAT), modality.name, modality.fingerprint(), *contents]).encode()
     ).hexdigest()
-    corpus = _cached(modality, sources, cache_folder() / "corpora" / key[:32])
+    corpus = _cached(modality, sources, own(corpora_folder(), key[:32]))
     corpus.report.sources = [str(source) for source in sources]
     if not len(corpus):
         why = "; ".join(corpus.report.lines())
@@ -256,9 +236,12 @@ def _cached(modality: Modality, sources: Sequence[Path], folder: Path) -> Corpus
         try:
             return Corpus(folder, modality)
         except (ValueError, KeyError, TypeError):  # damaged: moved away first, so that nobody meets half a folder
+            for strange in strangers_in(folder):
+                raise ValueError(f"{strange} stands in the cache and was not written by seqvae; move it away") from None
             with tempfile.TemporaryDirectory(prefix=".damaged-", dir=folder.parent) as away:
                 with contextlib.suppress(FileNotFoundError):  # another process was faster
                     folder.rename(Path(away) / folder.name)
+    claim()
     write_corpus(modality, sources, folder)
     return Corpus(folder, modality)
 

@@ -1,13 +1,32 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and folders of ours that nothing is followed out of."""
 
+import hashlib
 import os
 from pathlib import Path
+
+
+def own(folder: Path, name: str) -> Path:
+    """The path of `name`, such as "a/b", in a folder that seqvae writes and reads as its own.
+
+    What stands there may come from anybody, and a link would lead reading, writing and deleting out of the folder.
+    Raises ValueError where a part of the name is one; the folder itself may be a link.
+    """
+    path = folder
+    for part in Path(name).parts:
+        path /= part
+        if path.is_symlink():
+            raise ValueError(
+                f"{path} is a link, and seqvae follows no link out of a folder of its own; remove it, or put what it "
+                "names in its place"
+            )
+    return path
 
 
 def write_atomically(path: Path, content: bytes) -> Path:
     """Write a file so that it holds either its old content or the new, whatever happens; its path.
 
-    Where `path` is a symbolic link, the file that it names is written. Raises ValueError as `check_regular` does.
+    Where `path` is a symbolic link, the file that it names is written. Raises ValueError as `check_regular` does, and
+    OSError with `path` as its file.
     """
     check_regular(path)
     target = path.resolve()
@@ -18,6 +37,8 @@ def write_atomically(path: Path, content: bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())
         os.replace(writing, target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         writing.unlink(missing_ok=True)
     return path
@@ -33,3 +54,11 @@ def store(folder: Path, name: str, content: bytes) -> Path:
     """Write a file into a folder, which is made where it is missing; its path. Whole or not at all, as above."""
     folder.mkdir(parents=True, exist_ok=True)
     return write_atomically(folder / name, content)
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file, read in pieces; the empty string where there is none."""
+    if not path.is_file():
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

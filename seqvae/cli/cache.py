@@ -2,6 +2,8 @@
 
 import click
 
+from seqvae.config import few
+
 
 @click.group(epilog="Example: seqvae cache path")
 def cache() -> None:
@@ -14,15 +16,20 @@ def cache() -> None:
 @cache.command(epilog="Example: seqvae cache path")
 def path() -> None:
     """Print the folder of the cache."""
-    from seqvae.corpus import cache_folder
+    from seqvae.cache import cache_folder
 
     click.echo(cache_folder())
 
 
 @cache.command(epilog="Example: seqvae cache clear")
 def clear() -> None:
-    """Delete the cache. Corpora are encoded again when they are needed; runs are not touched."""
-    from seqvae.corpus import cache_folder, clear_cache
+    """Delete the cache.
 
-    size = clear_cache()
-    click.echo(f"{size / 1e6:,.1f} MB deleted from {cache_folder()}")
+    Corpora are encoded again when they are needed. Runs, and whatever seqvae did not write, are not touched.
+    """
+    from seqvae.cache import cache_folder, clear_cache
+
+    cleared = clear_cache()
+    click.echo(f"{cleared.bytes / 1e6:,.1f} MB deleted from {cache_folder()}")
+    if cleared.kept:
+        click.echo(f"left alone, since seqvae did not write it: {few(map(str, cleared.kept))}")

@@ -110,7 +110,7 @@ def test_a_failure_inside_a_command_leaves_through_the_one_place(monkeypatch: py
     def fail() -> Path:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "cache")
 
-    monkeypatch.setattr("seqvae.corpus.cache_folder", fail)
+    monkeypatch.setattr("seqvae.cache.cache_folder", fail)
     result = CliRunner().invoke(main, ["cache", "path"])
     assert result.exit_code == 2
     assert result.stderr == (

@@ -151,3 +151,30 @@ def test_the_cache_is_found_and_cleared(
     assert list((here / "cache").rglob("steps.bin"))
     assert seqvae("cache", "clear").stdout.endswith(f" MB deleted from {here / 'cache'}\n")
     assert not list((here / "cache").rglob("steps.bin"))
+
+
+def test_a_folder_with_a_diary_is_not_cleared(
+    seqvae: Callable[..., Result],
+    refused: Callable[[Result, str], None],
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = here / "mine"
+    folder.mkdir()
+    (folder / "diary.txt").write_text("dear")
+    monkeypatch.setenv("SEQVAE_CACHE", str(folder))
+    refused(
+        seqvae("cache", "clear"),
+        f"{folder / 'diary.txt'} was not written by seqvae, and {folder} holds no cache, so nothing was deleted; check "
+        "SEQVAE_CACHE",
+    )
+    seqvae("inspect", "text", "sentences.txt", "--tokenizer", "word")
+    (folder / "corpora" / "letter.txt").write_text("dear")
+    cleared = seqvae("cache", "clear")
+    assert cleared.exit_code == 0
+    assert cleared.stdout.splitlines()[1] == (
+        f"left alone, since seqvae did not write it: {folder / 'corpora' / 'letter.txt'}"
+    )
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
+        ".seqvae-cache", "diary.txt", "letter.txt",
+    ]  # fmt: skip
