@@ -26,11 +26,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from seqvae.cli.recipes import read_recipe
 from seqvae.evaluate import Settings
 from seqvae.modalities.base import Report
 from seqvae.modalities.images.reading import Reading, read_pictures, shape_of
 from seqvae.model import load
+from seqvae.recipes import read_recipe
 from seqvae.training.log import Silent
 from seqvae.training.run import train
 

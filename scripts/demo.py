@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from seqvae.cli.recipes import expected_figures
+from seqvae.recipes import expected_figures
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN, DATA = "runs/demo", "data/demo"

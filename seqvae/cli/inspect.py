@@ -7,9 +7,9 @@ import click
 
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import data_argument, given_values, key_options, recipe_option
-from seqvae.cli.recipes import read_recipe
 from seqvae.config import counted, few, merge
 from seqvae.modalities.base import Modality
+from seqvae.recipes import read_recipe
 from seqvae.settings import build_config
 
 

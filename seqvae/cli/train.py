@@ -19,9 +19,9 @@ from seqvae.cli.options import (
     recipe_option,
     set_option,
 )
-from seqvae.cli.recipes import read_recipe
 from seqvae.config import Values, options
 from seqvae.modalities.base import Modality
+from seqvae.recipes import read_recipe
 from seqvae.settings import Objective, Train
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from seqvae.corpus import Corpus, prepare, repeated
 from seqvae.data import Part
 from seqvae.modalities.base import Modality, Report
 from seqvae.model import paths_of
+from seqvae.recipes import read_recipe
 from seqvae.runs.place import check_free, held
 from seqvae.runs.run import Run
 from seqvae.settings import (
@@ -50,13 +51,15 @@ def train(  # noqa: PLR0913 - the command line, in one call
     take: Sequence[str] = (),
     reporter: Reporter | None = None,
     objective: Callable[[Config], Objective] = objective_of,
+    recipe: str | Path | None = None,
 ) -> Run:
     """Train a model on files and return its run folder.
 
-    `values` are nested configuration values (`{"model": {"latent": 16}}`) over the defaults. Without `valid`, 5 % of
-    the items are held out by the seed. `start_from` is a run whose modality and weights are the starting point;
-    `take` are the parts of the weights (`seqvae.core.vae.PARTS`) to take from it, all where none is named.
-    `objective` makes what is minimised from the configuration.
+    `recipe` is one that `seqvae recipes` lists, such as "mnist-plane", or the path of a TOML file or of a run's
+    config.json; `values` are nested configuration values (`{"model": {"latent": 16}}`) over it and the defaults.
+    Without `valid`, 5 % of the items are held out by the seed. `start_from` is a run whose modality and weights are the
+    starting point; `take` are the parts of the weights (`seqvae.core.vae.PARTS`) to take from it, all where none is
+    named. `objective` makes what is minimised from the configuration.
 
     Raises ValueError, in one sentence, for everything that the caller can mend.
     """
@@ -64,7 +67,8 @@ def train(  # noqa: PLR0913 - the command line, in one call
     if not paths:
         raise ValueError("there are no data; name at least one file to train on")
     _check_take(take, start_from)
-    config, learned = _configure(modality, values or {}, start_from)
+    values = merge(read_recipe(recipe, modality) if recipe else {}, values or {})
+    config, learned = _configure(modality, values, start_from)
     engine, reporter = Engine(device, config.train.precision), reporter or Silent()
     corpora: list[Corpus] = []
     hold = contextlib.ExitStack()
@@ -81,7 +85,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
         reporter.data(report)
         # what cannot be built must not cost the run that is replaced
         _announce(_starting_point(config, encoding, start_from, take), start_from, take, reporter)
-        asked = config.stages or {"epochs", "steps"} & (values or {}).get("train", {}).keys()
+        asked = config.stages or {"epochs", "steps"} & values.get("train", {}).keys()
         whole = config if asked else _long_enough(config, encoding.least_steps, corpora)
         _create(out, whole, encoding, report, paths, valid_paths, start_from, take)
 

@@ -11,10 +11,10 @@ from click.testing import Result
 
 from seqvae import load, modalities
 from seqvae.cli.evaluate import evaluate
-from seqvae.cli.recipes import Expected, expected_figures, known_recipes, read_recipe
 from seqvae.config import merge, read_toml
 from seqvae.evaluate import units
 from seqvae.modalities.base import Modality
+from seqvae.recipes import Expected, expected_figures, known_recipes, read_recipe
 from seqvae.settings import build_config
 from seqvae.training.limits import check_values
 

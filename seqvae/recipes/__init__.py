@@ -1,0 +1,97 @@
+"""Recipes: TOML files of configuration values, in the package or the user's own; a run's config.json is one, too."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from seqvae.config import Values, nearest, read_json, read_toml
+from seqvae.settings import SECTIONS, STAGES, idle_lengths
+
+EXPECTED = "expected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What `seqvae evaluate RUN ARGUMENTS --json FILE` gives for a run of a recipe.
+
+    `figures` are the value of each figure, in its own unit, and how far from it another seed or machine may end.
+    """
+
+    arguments: str
+    figures: Mapping[str, tuple[float, float]]
+
+    def least(self, figure: str) -> float:
+        """The lowest value of a figure that is still what was expected."""
+        value, tolerance = self.figures[figure]
+        return value - tolerance
+
+
+def known_recipes() -> dict[str, Path]:
+    """The recipes of the package by name."""
+    folder = Path(str(resources.files("seqvae") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_recipe(name: str | Path) -> Path:
+    """The file of a recipe: one of the package by its name, or a path.
+
+    Raises ValueError for an unknown name, with the nearest known one.
+    """
+    known, name = known_recipes(), str(name)
+    if name in known:
+        return known[name]
+    path = Path(name)
+    if path.is_dir():
+        raise ValueError(f"recipe {name} is a folder; give a TOML file, or one of {', '.join(known)}")
+    if path.exists():
+        return path
+    raise ValueError(
+        f"no recipe '{name}'; there are {', '.join(known)}, or the path of a TOML file.{nearest(name, known)}"
+    )
+
+
+def read_recipe(name: str | Path, modality: str) -> Values:
+    """The nested configuration values of a recipe for a modality.
+
+    Raises ValueError when it is unknown, neither TOML nor JSON, or for another modality.
+    """
+    path = find_recipe(name)
+    values = _read(path)
+    values.pop(EXPECTED, None)
+    meant = values.pop("modality", None)
+    if meant is None:
+        raise ValueError(f'recipe {name} does not name its modality; write modality = "{modality}" at its top')
+    if meant != modality:
+        raise ValueError(f"recipe {name} is for {meant}, not {modality}; use seqvae train {meant}, or another recipe")
+    return values
+
+
+def expected_figures(name: str) -> Expected | None:
+    """The figures that a recipe's table `expected` states; None where it has none.
+
+    Raises ValueError when the recipe is unknown, or its table is not made of figures with value and tolerance.
+    """
+    table = _read(find_recipe(name)).get(EXPECTED)
+    if table is None:
+        return None
+    try:
+        arguments = str(table.pop("evaluate"))
+        figures = {figure: (float(known["value"]), float(known["tolerance"])) for figure, known in table.items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(
+            f'the table expected of recipe {name} is not possible; write evaluate = "ARGUMENTS", and for each figure '
+            "NAME = { value = 1.0, tolerance = 0.1 }"
+        ) from None
+    return Expected(arguments=arguments, figures=figures)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The values of a recipe; of a run's config.json those that make up its configuration and change something."""
+    if path.suffix.lower() != ".json":
+        return read_toml(path)
+    values = {name: value for name, value in read_json(path).items() if name in ("modality", *SECTIONS, STAGES)}
+    for name in idle_lengths(values):
+        del values["train"][name]
+    return values
