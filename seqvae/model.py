@@ -194,14 +194,14 @@ class Model:
 
     def picture(self, items: Sequence[Item], arrangement: Arrangement = "set") -> "Figure":
         """Items, such as `sample` and `interpolate` give, in one picture. Raises ValueError where none can be drawn."""
-        figure = self.modality.picture([self.modality.accept(item) for item in items], arrangement)
+        figure = self.modality.picture(self._pieces(items), arrangement)
         if figure is None:
             raise ValueError(f"items of {self.modality.name} have no picture; see pictures.plane for their codes")
         return figure
 
     def write(self, items: Sequence[Item], folder: Path | str, arrangement: Arrangement = "set") -> list[Path]:
         """Write items, such as `sample` and `interpolate` give, as files into a folder; the paths written."""
-        written = self.modality.write([self.modality.accept(item) for item in items], arrangement)
+        written = self.modality.write(self._pieces(items), arrangement)
         return [store(Path(folder), file.name, file.content()) for result in written for file in result.files]
 
     def evaluate(
@@ -221,15 +221,24 @@ class Model:
         return Length(most, end)
 
     def _all_windows(self, items: Sequence[Item]) -> list[Windows]:
-        """The windows of each item."""
-        if isinstance(items, str | bytes | Path) or not isinstance(items, Sequence):
-            shown = " ".join(repr(items).split())
-            several = ", or list(array) for an array of several" if hasattr(items, "shape") else ""
-            raise ValueError(f"{shown:.60} is one item, not a list of items; write [item]{several}")
+        """The windows of each item. Raises ValueError, which says the place of an item that is none."""
+        several = self.modality.several(items)
         return [
-            item if isinstance(item, Windows) else self._encoded(self.modality.accept(item), f"item {place}")
-            for place, item in enumerate(items)
+            item if isinstance(item, Windows) else self._encoded(self._accepted(item, place, several), f"item {place}")
+            for place, item in enumerate(several)
         ]
+
+    def _pieces(self, items: Sequence[Item]) -> list[list[Item]]:
+        """What each thing that a user hands in is made of."""
+        several = self.modality.several(items)
+        return [self._accepted(item, place, several) for place, item in enumerate(several)]
+
+    def _accepted(self, item: Item, place: int, among: Sequence[Item]) -> list[Item]:
+        """The items of one of several that a user hands in."""
+        try:
+            return self.modality.accept(item)
+        except ValueError as error:
+            raise ValueError(f"item {place}: {error}" if len(among) > 1 else str(error)) from None
 
     def _encoded(self, items: Sequence[Item], name: str) -> Windows:
         """The arrays of items. Raises ValueError, which bears the name, for one that is dropped."""

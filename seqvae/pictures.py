@@ -155,7 +155,7 @@ def reconstructions(model: Model, items: Sequence[Item], n: int = 20) -> "Figure
     from seqvae.view import pictures
 
     _check_pixels(model)
-    chosen = list(items[:n])
+    chosen = model.modality.several(items)[:n]
     note = f"encoded and decoded again by {_name(model)}"
     made = _drawn(model, model.in_windows().reconstruct(chosen))
     return pictures.pairs(_pixels(model, chosen), made, "Reconstructions", note)
@@ -245,7 +245,7 @@ def _check_pixels(model: Model) -> None:
 
 def _pixels(model: Model, items: Sequence[Item]) -> list[np.ndarray]:
     """The images that users hand in, as arrays of the model's shape."""
-    return _drawn(model, [model.modality.accept(item) for item in items])
+    return _drawn(model, [model.modality.accept(item) for item in model.modality.several(items)])
 
 
 def _drawn(model: Model, pieces: Sequence[Sequence[Item]]) -> list[np.ndarray]:

@@ -233,3 +233,27 @@ def test_items_that_a_model_made_have_a_picture() -> None:
     walk = model().interpolate(groove(1), groove(1, seed=2), steps=3)
     assert len(model().picture(walk, "path").axes) == 3
     assert model().picture(walk[:1]) is not None
+
+
+def test_one_piece_is_a_list_of_one_and_a_list_of_one_is_one_piece(tmp_path: Path) -> None:
+    song = piece(groove(4, seed=1))
+    song.write(str(tmp_path / "song.mid"))
+    expected = model().encode([song]).mean
+    for given in (song, (song,), tmp_path / "song.mid", str(tmp_path / "song.mid"), [[song]]):
+        assert torch.equal(model().encode(given).mean, expected)
+    (again,) = model().reconstruct(song)
+    assert np.array_equal(hits_of(again), hits_of(model().reconstruct([song])[0]))
+    for one in (song, [song], tmp_path / "song.mid"):
+        assert np.array_equal(hits_of(model().vary(one, n=1)[0]), hits_of(model().vary(song, n=1)[0]))
+    with pytest.raises(ValueError, match="a list of 2 items stands where one is needed; give one of them"):
+        model().vary([song, song])
+    with pytest.raises(ValueError, match="item 1: a int is no MIDI; give a PrettyMIDI object or the path of a file"):
+        model().encode([song, 3])
+
+
+def test_a_file_and_index_is_a_window_as_on_the_command_line(tmp_path: Path) -> None:
+    piece(groove(2, seed=1), groove(2, seed=2)).write(str(tmp_path / "song.mid"))
+    by_name = model().encode([f"{tmp_path}/song.mid#0", tmp_path / "song.mid#2"]).mean
+    assert torch.allclose(by_name, torch.stack([codes(groove(2, seed=1)), codes(groove(2, seed=2))]))
+    with pytest.raises(ValueError, match=r"song\.mid has 4 windows, so there is no #4; give .*song\.mid#0 to #3"):
+        model().encode(f"{tmp_path}/song.mid#4")

@@ -172,7 +172,7 @@ def test_images_of_another_size_or_kind_are_refused_in_one_sentence(tmp_path: Pa
         (grey, COLOUR[0], "an image of 6 x 5 RGB does not fit a model of 6 x 5 grey; turn it into grey levels, or"),
         (colour, stack(1, 7, 5, 3)[0], "an image of 7 x 5 RGB does not fit a model of 6 x 5 RGB; resize it"),
         (grey, wrong, f"{wrong} is 9 x 9 grey, and 6 x 5 grey is needed; resize it"),
-        (grey, GREY, "an array of shape (40, 6, 5) is no image; give one image at a time"),
+        (grey, GREY, "a list of 40 items stands where one is needed; give one of them"),
         (grey, None, "a NoneType is no image"),
         (grey, tmp_path / "missing.png", "missing.png"),
     )
@@ -186,11 +186,77 @@ def test_images_of_another_size_or_kind_are_refused_in_one_sentence(tmp_path: Pa
     assert_same(grey_in_colour, colour.reconstruct([np.repeat(GREY[0][:, :, None], 3, 2)])[0])
 
 
-@pytest.mark.parametrize("given", [GREY[0], GREY[:2], Picture(GREY[0][:, :, None]), "image.png"], ids=type)
-def test_what_is_no_list_is_refused_in_one_sentence(given: Any) -> None:
-    with pytest.raises(ValueError, match=r"is one item, not a list of items; write \[item\]") as error:
-        trained("grey").encode(given)
-    assert "\n" not in str(error.value)
+def several(kind: str) -> list[tuple[Any, int]]:
+    """What users hand in where several images are expected, and how many each is."""
+    images = GREY if kind == "grey" else COLOUR
+    own: list[tuple[Any, int]] = [
+        (images[:4], 4), (list(images[:4]), 4), (tuple(images[:4]), 4), (iter(images[:4]), 4),
+        (torch.from_numpy(images[:4]), 4), (images[:4] / np.float32(255), 4), (images[:1], 1), (images[0], 1),
+        (images[:0], 0), (Image.fromarray(images[0]), 1), ([Image.fromarray(image) for image in images[:4]], 4),
+        (trained(kind).modality.accept(images[0])[0], 1), (trained(kind).windows(images[0]), 1),
+    ]  # fmt: skip
+    if kind == "grey":
+        return [*own, (images[:4, :, :, None], 4), (images[:4, None], 4), (images[0][:, :, None], 1)]
+    return own
+
+
+def model_of(kind: str) -> Model:
+    return trained(kind)
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour"])
+def test_an_array_of_images_is_as_many_items_and_one_image_is_a_list_of_one(kind: str) -> None:
+    model, images = trained(kind), GREY if kind == "grey" else COLOUR
+    expected = model.encode(list(images[:4])).mean
+    made = model.reconstruct(list(images[:4]))
+    for given, count in several(kind):
+        assert torch.allclose(model.encode(given).mean, expected[:count], atol=1e-6), type(given)
+    for given, count in several(kind):
+        found = model.reconstruct(given)
+        assert len(found) == count
+        for one, other in zip(found, made, strict=False):
+            assert_same(one, other)
+
+
+def test_an_array_whose_size_is_the_models_in_one_way_only_is_read_that_way() -> None:
+    colour = trained("colour")
+    with pytest.raises(ValueError, match=r"shape \(3, 6, 5\) may be one image with its channels first, or three of"):
+        colour.encode(GREY[:3])
+    assert_same(colour.reconstruct(GREY[:3, :, :, None])[1], colour.reconstruct(GREY[1])[0])
+    assert len(trained("grey").encode(GREY[:3]).mean) == 3
+    with pytest.raises(ValueError, match="an image of 6 x 5 RGB does not fit a model of 6 x 5 grey; turn it into"):
+        trained("grey").encode(COLOUR[:2])
+
+
+@pytest.mark.parametrize("name", ["images.npz#3", "images.npz#39"])
+def test_a_file_and_index_is_an_image_as_on_the_command_line(name: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "images.npz", images=GREY)
+    model, place = trained("grey"), int(name.partition("#")[2])
+    expected = model.encode(GREY[place]).mean
+    for given in (str(tmp_path / name), tmp_path / name, [tmp_path / name]):
+        assert torch.allclose(model.encode(given).mean, expected, atol=1e-6)
+    with pytest.raises(ValueError, match=r"images\.npz has 40 images, so there is no #40; give .*images\.npz#0 to #39"):
+        model.encode(str(tmp_path / "images.npz#40"))
+    with pytest.raises(ValueError, match=r"images\.npz holds 40 images; name one as .*images\.npz#0, counted from 0"):
+        model.encode(tmp_path / "images.npz")
+
+
+def test_one_image_is_expected_where_walks_and_variations_begin() -> None:
+    model = trained("grey")
+    for one in (GREY[:1], [GREY[0]], GREY[0][:, :, None]):
+        assert_same(model.vary(one, n=1)[0], model.vary(GREY[0], n=1)[0])
+        assert_same(model.interpolate(one, GREY[1], 3)[1], model.interpolate(GREY[0], GREY[1], 3)[1])
+    for action in (lambda: model.vary(GREY[:2]), lambda: model.interpolate(list(GREY[:2]), GREY[1])):
+        with pytest.raises(ValueError, match="a list of 2 items stands where one is needed; give one of them"):
+            action()
+
+
+def test_what_is_no_list_of_images_is_refused_with_its_place() -> None:
+    model = trained("grey")
+    with pytest.raises(ValueError, match="item 1: a NoneType is no image; give an array"):
+        model.encode([GREY[0], None])
+    with pytest.raises(ValueError, match="a dict is no list of images; give a list of those that you mean"):
+        model.encode({"images": GREY})
 
 
 def test_ways_to_draw_that_images_do_not_have_are_refused() -> None:

@@ -147,6 +147,17 @@ class Modality(abc.ABC):
 
     # What users hand in and get back --------------------------------------------------------------------------
 
+    def several(self, items: Any) -> list[Item]:
+        """What a user hands in where several things are expected: a list, a tuple, an array of them, or one alone.
+
+        Raises ValueError for a table or a dictionary, of which nobody knows what is meant.
+        """
+        if hasattr(items, "keys"):
+            kind = type(items).__name__
+            raise ValueError(f"a {kind} is no list of {self.words.items}; give a list of those that you mean")
+        alone = isinstance(items, str | bytes | Path) or not isinstance(items, Iterable)
+        return [items] if alone else list(items)
+
     def accept(self, item: Item) -> list[Item]:
         """The items of something that a user hands in, in order; a list of items is taken as it is.
 

@@ -153,6 +153,13 @@ def _largest(entry: tuple[str, int]) -> tuple[int, str]:
     return -entry[1], entry[0]
 
 
+def single(items: Sequence[Item]) -> Item:
+    """The only one of a list. Raises ValueError where there are none or several."""
+    if len(items) != 1:
+        raise ValueError(f"a list of {counted(len(items), 'items')} stands where one is needed; give one of them")
+    return items[0]
+
+
 def names_of(name: str, count: int) -> list[str]:
     """The names of the items of a file that holds `count` of them: FILE alone, or FILE#INDEX counted from 0."""
     return [name] if count == 1 else [f"{name}#{place}" for place in range(count)]

@@ -331,15 +331,20 @@ def test_the_largest_seed_trains(corpus: Path, tmp_path: Path) -> None:
     assert run.steps() == [0, 4]
 
 
-def test_one_source_may_be_given_bare_and_one_item_may_not(corpus: Path, source: Run, tmp_path: Path) -> None:
+def test_one_source_and_one_item_may_be_given_bare(corpus: Path, source: Run, tmp_path: Path) -> None:
     run = train("text", str(corpus), tmp_path / "run", values(epochs=1), valid=corpus, device="cpu")
     assert [run.report[name]["items"] for name in ("train", "valid")] == [60, 60]
     model = Model.load(source.path, "cpu")
     few = Settings(importance_samples=2, prior_samples=2)
     assert model.evaluate(str(corpus), few) == model.evaluate([corpus], few)
     for action in (model.encode, model.reconstruct):
-        with pytest.raises(ValueError, match=r"'the cat' is one item, not a list of items; write \[item\]"):
-            action("the cat")
+        assert len(getattr(action("the cat"), "mean", action("the cat"))) == 1
+    assert model.reconstruct("the cat") == model.reconstruct(["the cat"])
+    assert torch.equal(model.encode(np.array(["the cat", "a dog"])).mean, model.encode(["the cat", "a dog"]).mean)
+    with pytest.raises(ValueError, match="a dict is no list of sentences; give a list of those that you mean"):
+        model.encode({"text": "the cat"})
+    with pytest.raises(ValueError, match="item 1: a int is no text; give a str"):
+        model.encode(["the cat", 7])
 
 
 def test_codes_of_every_real_type_are_decoded_alike(source: Run) -> None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from seqvae.config import Values, counted, read_json
 from seqvae.files import write_atomically
 from seqvae.modalities.base import Arrangement, Figures, Item, Modality, Named, Report, Words, Written
 from seqvae.modalities.images.picture import Picture, Shape
-from seqvae.modalities.images.pixels import as_pixels
+from seqvae.modalities.images.pixels import as_pixels, images_in, is_array
 from seqvae.modalities.images.reading import (
     Reading,
     files_of,
@@ -24,7 +24,7 @@ from seqvae.modalities.images.reading import (
     splits_of,
 )
 from seqvae.modalities.images.settings import DEFAULTS, LEAST_STEPS, ImageData, ImageModel
-from seqvae.modalities.items import file_and_index, names_of, no_such_index
+from seqvae.modalities.items import file_and_index, names_of, no_such_index, single
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,16 +111,22 @@ class Images(Modality):
         shape = shape_of(sources, self.reading) if self._shape is None else self._shape
         yield from read_pictures(sources, self.reading, shape, report)
 
+    def several(self, items: Any) -> list[Item]:
+        """The images of an array of several, (N, H, W) or (N, H, W, C), too."""
+        return images_in(items, self.shape) if is_array(items) else super().several(items)
+
     def accept(self, item: Item) -> list[Picture]:
-        """The picture itself. Raises ValueError for what is no image, is of another shape or a file of several."""
-        if isinstance(item, list) and all(isinstance(one, Picture) for one in item):
-            return list(item)
+        """The picture itself, or that of FILE#INDEX. Raises ValueError for what is no single image of that shape."""
+        if isinstance(item, list | tuple):
+            return self.accept(single(item))
+        if is_array(item):
+            return [Picture(self.pixels(single(images_in(item, self.shape))))]
         if not isinstance(item, str | Path):
             return [Picture(self.pixels(item), item.label if isinstance(item, Picture) else None)]
-        pictures = self.pictures_of(Path(item))
-        if len(pictures) != 1:
-            raise ValueError(f"{item} holds {len(pictures):,} images; name one as {item}#0, counted from 0")
-        return [pictures[0]]
+        found = self.find(str(item), Report())
+        if len(found) != 1:
+            raise ValueError(f"{item} holds {len(found):,} images; name one as {item}#0, counted from 0")
+        return [found[0].item]
 
     def pixels(self, item: Item) -> np.ndarray:
         """(H, W, C) uint8 of an array, a PIL image or a picture. Raises ValueError when it does not fit."""

@@ -13,12 +13,13 @@ import numpy as np
 
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Arrangement, Figures, Modality, Named, Report, Words, Written
+from seqvae.modalities.items import single
 from seqvae.modalities.midi import classes
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.hits import DrumPart
 from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
-from seqvae.modalities.midi.reading import MidiSource, notes_of
+from seqvae.modalities.midi.reading import MidiSource
 from seqvae.modalities.midi.score import Song, find_song, items_of
 from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, DrumData, DrumModel
 
@@ -191,17 +192,19 @@ class Drums(Modality):
         """
         return [find_song(self.source, word, self.meters, report)]
 
-    def accept(self, item: "PrettyMIDI | Clip | Song[Clip] | Path | str | list[Clip]") -> list[Clip]:
+    def accept(self, item: "PrettyMIDI | Clip | Song[Clip] | Path | str | Sequence[Clip]") -> list[Clip]:
         """The clips of a PrettyMIDI object or a MIDI file, window after window; the last may be shorter.
 
-        Raises ValueError when it is neither, has no drums, or a metre that the model does not know.
+        FILE#INDEX is one window. Raises ValueError for what is no MIDI, has no drums, or a metre that is not known.
         """
-        if isinstance(item, Clip | list):
-            return super().accept(item)
+        if isinstance(item, list | tuple) and not (item and all(isinstance(clip, Clip) for clip in item)):
+            return self.accept(single(item))
+        if isinstance(item, Clip | list | tuple):
+            return [item] if isinstance(item, Clip) else list(item)
         if isinstance(item, Song):
             return list(item.items)
         if isinstance(item, Path | str):
-            return items_of(self.source, notes_of(Path(item)), str(item), self.meters)
+            return self.accept(find_song(self.source, str(item), self.meters, Report()).item)
         from pretty_midi import PrettyMIDI
 
         if not isinstance(item, PrettyMIDI):

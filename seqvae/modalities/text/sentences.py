@@ -10,6 +10,7 @@ import numpy as np
 
 from seqvae.config import counted
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
+from seqvae.modalities.items import single
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import SentencePieceTokenizer
 from seqvae.modalities.text.settings import TextData
@@ -98,11 +99,11 @@ class Text(Modality):
 
     def accept(self, item: str | list[str]) -> list[str]:
         """The text itself. Raises ValueError when it is no str."""
-        if isinstance(item, str):
-            return [item]
-        if not isinstance(item, list) or len(item) != 1:
+        if isinstance(item, list | tuple):
+            return self.accept(single(item))
+        if not isinstance(item, str):
             raise ValueError(f"a {type(item).__name__} is no text; give a str")
-        return self.accept(item[0])
+        return [str(item)]
 
     def window_names(self, named: Named, count: int) -> list[str]:
         """The sentence itself."""

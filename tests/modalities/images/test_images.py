@@ -89,7 +89,7 @@ def test_what_is_no_image_of_the_model_is_refused_in_one_sentence(tmp_path: Path
             3,
             "a int is no image; give an array (height, width) or (height, width, 3), a PIL image or the path of a file",
         ),
-        (GREY, "an array of shape (5, 6, 4, 1) is no image; give one image at a time"),
+        (GREY, "a list of 5 items stands where one is needed; give one of them"),
         (
             stack(1, 4, 6)[0],
             "an image of 4 x 6 grey does not fit a model of 6 x 4 grey; resize it, or train with --size",
