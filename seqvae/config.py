@@ -17,6 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from seqvae.meanings import KEYS, OPTIONS, is_known, key_for, plain, value_for
+
 Keys: TypeAlias = Any  # an instance of a configuration dataclass
 Values: TypeAlias = Mapping[str, Any]  # plain values by name, as TOML and JSON hold them
 Use = Literal["encoding", "reading", "choosing", "splitting", "training", "making", "writing"]
@@ -71,10 +73,30 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {noun}"
 
 
-def unknown_key(key: str, known: Iterable[str]) -> ValueError:
-    """The error for a key that does not exist: the value, what is possible, the nearest."""
+def meant(word: str, known: Iterable[str]) -> str:
+    """The sentence that names the key that a word means, else the nearest one, after a space; empty where none is.
+
+    >>> meant("lr", ["train.learning_rate", "model.latent"])
+    " Did you mean 'train.learning_rate'?"
+    """
+    known = list(known)
+    name = word.rpartition(".")[2]
+    if plain(name) in OPTIONS:
+        return f" It is no key but an option: {OPTIONS[plain(name)]}."
+    found = key_for(name, known)
+    if found is None:
+        return "" if is_known(name) else nearest(word, known)
+    return f" Did you mean '{found}'?"
+
+
+def unknown_key(key: str, known: Iterable[str], others: Iterable[str] = ()) -> ValueError:
+    """The error for a key that does not exist: the value, what is possible, the one that is meant or the nearest.
+
+    `others` are keys of other sections, which are named where the word means one of them.
+    """
     known = sorted(known)
-    return ValueError(f"no configuration key '{key}'; there are {few(known)}.{nearest(key, known)}")
+    hint = meant(key, {*known, *others} if is_known(key.rpartition(".")[2]) else known)
+    return ValueError(f"no configuration key '{key}'; there are {few(known)}.{hint}")
 
 
 def _convert(key: str, kind: Any, value: Any) -> Any:
@@ -83,9 +105,9 @@ def _convert(key: str, kind: Any, value: Any) -> Any:
     if origin is Literal:
         choices = typing.get_args(kind)
         if value not in choices:
-            raise ValueError(
-                f"{key}={value} is not possible; choose {', '.join(choices)}.{nearest(str(value), choices)}"
-            )
+            named = value_for(str(value), choices)
+            hint = nearest(str(value), choices) if named is None else f" Did you mean '{named}'?"
+            raise ValueError(f"{key}={value} is not possible; choose {', '.join(choices)}.{hint}")
         return value
     if origin in (typing.Union, types.UnionType):
         if value is None or value in ("", "none"):
@@ -176,7 +198,9 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
         key, equals, value = pair.partition("=")
         section, dot, name = key.strip().partition(".")
         if not equals or not dot:
-            raise ValueError(f"--set {pair}: write section.name=value, such as model.latent=16")
+            wanted = KEYS.get(plain(key.strip()), ("model.latent",))[0] if equals else "model.latent"
+            example = f"{wanted}={value.strip()}" if wanted != "model.latent" else "model.latent=16"
+            raise ValueError(f"--set {pair}: write section.name=value, such as {example}")
         nested.setdefault(section, {})[name] = value.strip()
     return nested
 

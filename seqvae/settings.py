@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-from seqvae.config import Keys, Values, from_dict, key, nearest
+from seqvae.config import Keys, Values, from_dict, key, nearest, unknown_key
+from seqvae.meanings import key_for
 
 SECTIONS = ("data", "model", "objective", "train")
 STAGES = "stages"
@@ -134,17 +135,27 @@ def build_config(modality: str, data_config: type, model_config: type, values: V
         if section == STAGES:
             continue
         if section not in SECTIONS:
-            known = (*SECTIONS, STAGES)
-            raise ValueError(
-                f"no configuration section '{section}'; there are {', '.join(known)}.{nearest(section, known)}"
-            )
+            raise _unknown_section(section, keys, homes)
         if not isinstance(keys, Mapping):
             raise ValueError(f"{section}={keys} is not possible; it is a section, so write {section}.name=value")
-        for name in set(keys) - {f.name for f in fields(kinds[section])}:
+        own = {f.name for f in fields(kinds[section])}
+        for name in (name for name in keys if name not in own):
             if name in homes:
                 raise ValueError(f"no configuration key '{section}.{name}'. Did you mean '{homes[name]}'?")
+            raise unknown_key(f"{section}.{name}", (f"{section}.{known}" for known in own), homes.values())
     parts = {name: from_dict(kind, values.get(name, {}), name) for name, kind in kinds.items()}
     return Config(modality, **parts, stages=_stages(values.get(STAGES, ()), values))
+
+
+def _unknown_section(section: str, keys: Any, homes: Mapping[str, str]) -> ValueError:
+    """The error for a section that does not exist; where one of its names is, or means, a key, that key is named."""
+    known = (*SECTIONS, STAGES)
+    hint = nearest(section, known)
+    for name in keys if isinstance(keys, Mapping) else ():
+        found = homes.get(name) or key_for(name, homes.values())
+        if found is not None and f"'{found.partition('.')[0]}'" not in hint:
+            hint = f" Did you mean '{found}'?"
+    return ValueError(f"no configuration section '{section}'; there are {', '.join(known)}.{hint}")
 
 
 def _stages(tables: Any, values: Values) -> tuple[Stage, ...]:

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "seqvae"
 LAYERS = (
     "types",
     "noise",
+    "meanings",
     "config",
     "settings",
     "files",
@@ -45,8 +46,9 @@ LAYERS = (
 NARROWER = {
     "types": set(),
     "noise": {"types"},
-    "config": set(),
-    "settings": {"config"},
+    "meanings": set(),
+    "config": {"meanings"},
+    "settings": {"meanings", "config"},
     "files": set(),
     "downloads": {"files"},
     "cache": {"config", "files"},

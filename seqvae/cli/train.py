@@ -20,6 +20,7 @@ from seqvae.cli.options import (
     set_option,
 )
 from seqvae.config import Values, options
+from seqvae.meanings import key_for, plain
 from seqvae.modalities.base import Modality
 from seqvae.recipes import read_recipe
 from seqvae.settings import Objective, Train
@@ -38,6 +39,19 @@ class _TrainCommand(click.Command):
 
     sections: Mapping[str, type] = {}
     defaults: Mapping[str, Values] = {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises UsageError for an option that does not exist, with the configuration key that it means."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            keys = [key for section, cls in self.sections.items() for key in options(section, cls)]
+            name = plain(error.option_name)
+            found = next((key for key in keys if key.partition(".")[2] == name), key_for(name, keys))
+            if found is None:
+                raise
+            message = f"no option {error.option_name}; write --set {found}=VALUE"
+            raise click.UsageError(message, ctx) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The keys with their defaults, meaning and choices."""

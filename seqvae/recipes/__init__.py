@@ -1,5 +1,7 @@
 """Recipes: TOML files of configuration values, in the package or the user's own; a run's config.json is one, too."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -48,8 +50,31 @@ def find_recipe(name: str | Path) -> Path:
     if path.exists():
         return path
     raise ValueError(
-        f"no recipe '{name}'; there are {', '.join(known)}, or the path of a TOML file.{nearest(name, known)}"
+        f"no recipe '{name}'; there are {', '.join(known)}, or the path of a TOML file.{_suggested(name, known)}"
     )
+
+
+def _suggested(name: str, known: Mapping[str, Path]) -> str:
+    """The sentence that names the recipes that a word may mean, the quickest first, after a space.
+
+    They are those with the word in their name, else the nearest one.
+    """
+    found = {
+        recipe: training_minutes(path.read_text(encoding="utf-8"))
+        for recipe, path in known.items()
+        if name.lower() in recipe
+    }
+    if not found:
+        return nearest(name, known)
+    ordered = sorted(found.items(), key=lambda one: math.inf if one[1] is None else one[1])
+    shown = (f"'{recipe}'" + ("" if minutes is None else f" ({minutes:.2g} min)") for recipe, minutes in ordered)
+    return f" Did you mean {' or '.join(shown)}?"
+
+
+def training_minutes(content: str) -> float | None:
+    """The minutes of training that the head of a recipe states in its line `time`; None where it has none."""
+    stated = re.search(r"^# time: +([\d.]+) (second|minute|hour)s?\b", content, re.MULTILINE)
+    return float(stated[1]) * {"second": 1 / 60, "minute": 1.0, "hour": 60.0}[stated[2]] if stated else None
 
 
 def read_recipe(name: str | Path, modality: str) -> Values:

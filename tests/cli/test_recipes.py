@@ -14,7 +14,7 @@ from seqvae.cli.evaluate import evaluate
 from seqvae.config import merge, read_toml
 from seqvae.evaluate import units
 from seqvae.modalities.base import Modality
-from seqvae.recipes import Expected, expected_figures, known_recipes, read_recipe
+from seqvae.recipes import Expected, expected_figures, known_recipes, read_recipe, training_minutes
 from seqvae.settings import build_config
 from seqvae.training.limits import check_values
 
@@ -44,6 +44,27 @@ def test_every_recipe_is_a_configuration_that_can_be_trained(name: str) -> None:
     kind = modality_of(name)
     values = read_recipe(name, kind.name)
     check_values(build_config(kind.name, kind.data_config, kind.model_config, merge(kind.defaults, values)))
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("mnist", "'mnist-dense' (1 min) or 'mnist-plane' (4 min) or 'mnist-conv' (10 min) or 'mnist-iwae' (96 min)"),
+        ("Drums", "'drums-2bar-quick' (11 min) or 'drums-2bar'"),
+        ("lm", "'ptb-lm' (54 min)"),
+        ("sentense", "'sentences'"),
+    ],
+)
+def test_a_word_that_several_recipes_hold_is_answered_by_all_of_them_the_quickest_first(word: str, meant: str) -> None:
+    with pytest.raises(ValueError) as error:
+        read_recipe(word, "images")
+    assert str(error.value).endswith(f", or the path of a TOML file. Did you mean {meant}?")
+
+
+@pytest.mark.parametrize(("line", "minutes"), [("# time:     40 seconds of", 2 / 3), ("# time: 1.5 hours", 90.0)])
+def test_the_time_of_a_recipe_is_read_in_minutes(line: str, minutes: float) -> None:
+    assert training_minutes(f"# A recipe.\n#\n{line}\n") == pytest.approx(minutes)
+    assert training_minutes("# A recipe.") is None
 
 
 def stated_numbers(name: str) -> set[float]:

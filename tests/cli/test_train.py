@@ -86,6 +86,15 @@ def test_validation_files_and_flags_reach_the_run(
     [
         (["--set", "model.latent=x"], "model.latent=x is not possible; it takes a whole number"),
         (["--set", "latent=3"], "--set latent=3: write section.name=value, such as model.latent=16"),
+        (["--set", "lr=3e-3"], "--set lr=3e-3: write section.name=value, such as train.learning_rate=3e-3"),
+        (
+            ["--lr", "3e-3"],
+            "no option --lr; write --set train.learning_rate=VALUE. See 'seqvae train text --help'.",
+        ),
+        (
+            ["--batch-size", "8"],
+            "no option --batch-size; write --set train.batch_size=VALUE. See 'seqvae train text --help'.",
+        ),
         (["--set", "model.epochs=3"], "no configuration key 'model.epochs'. Did you mean 'train.epochs'?"),
         (
             ["--set", "train.optimizer=adm"],
