@@ -105,15 +105,20 @@ def prepare_bad_folders() -> None:
     Path("unreadable/b.png").write_bytes(b"")
 
 
-OPTIONS = "IDX files such as MNIST's, an .npz, or images (.png, .jpg, ...)"
+OPTIONS = "IDX files such as MNIST's, .npz or .npy arrays, or images (.png, .jpg, .pgm, ...)"
+ENDINGS = (
+    ".png, .apng, .jpg, .jpeg, .jpe, .jfif, .gif, .bmp, .dib, .webp, .tif, .tiff, .pgm, .ppm, .pbm, .pnm, .pfm, .jp2, "
+    ".j2k, .jpx, .jpf, .jpc, .j2c, .avif, .qoi, .pcx, .sgi, .rgb, .rgba, .bw, .ras, .ico, .tga, .npz, .npy or IDX files"
+)
 NEEDED = "and 5 x 4 grey is needed; resize it, or train with --size 5,4 (height, width), which resizes all"
 REFUSED = {
     "train images counts --out new": "counts/train-images-idx3-ubyte holds 7 images and "
     "counts/train-labels-idx1-ubyte 6 labels; put files of one origin together, or move the labels away",
     "train images sizes --out new": "sizes/b.png is 9 x 8 and sizes/a.png 5 x 4 (height x width); pass --size to "
     "resize all",
-    "train images none --out new": f"none holds no images, but no file at all; give {OPTIONS}",
-    "train images other --out new": f"other holds no images, but 1 other files, such as notes.txt; give {OPTIONS}",
+    "train images none --out new": f"none holds no images ({ENDINGS}), but no file at all; give {OPTIONS}",
+    "train images other --out new": f"other holds no images ({ENDINGS}), but 1 other file, such "
+    f"as notes.txt; give {OPTIONS}",
     "train images unreadable --out new": "none of the 2 image files can be read, the first because it is in no known "
     "image format; give other files",
     "train images nothing --out new": f"there is no file or folder nothing; give {OPTIONS}.",
@@ -135,8 +140,8 @@ REFUSED = {
     "encode run --file sizes --out z.npz": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
     "reconstruct run unreadable/b.png": "unreadable/b.png is no image that can be read: it is empty; give another file",
     "reconstruct run sizes": "sizes is a folder; give one file of it, or --file sizes for all of its images",
-    "reconstruct run": "no input; give INPUT (an image file, FILE#INDEX of an IDX or .npz file, counted from 0, or all "
-    "of it), or --file FILE for all of its items. See 'seqvae reconstruct --help'.",
+    "reconstruct run": "no input; give INPUT (an image file, FILE#INDEX of an IDX, .npz or .npy file, counted from 0, "
+    "or all of it), or --file FILE for all of its items. See 'seqvae reconstruct --help'.",
     "reconstruct run some.npz#3": "some.npz has 3 images, so there is no #3; give some.npz#0 to #2",
     "reconstruct run a.png#1": "a.png has 1 image, so there is no #1; give a.png#0",
     "reconstruct run some.npz#first": "'some.npz#first' names no image; write FILE#INDEX, counted from 0, such as "

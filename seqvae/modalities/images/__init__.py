@@ -1,1 +1,1 @@
-"""Images: IDX stacks, .npz archives and image files to pixels and back."""
+"""Images: IDX stacks, arrays and image files to pixels and back."""

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,15 @@ from seqvae.modalities.images.picture import as_bytes
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # whose readers start no other program
+# What Pillow reads by itself, with the endings of each: readers that start another program (EPS, WMF) or that need a
+# plug-in of somebody else (FITS, GRIB, HDF5) are not among them. TGA has no mark of its own, so all others come first.
+SUFFIXES_OF = {
+    "PNG": (".png", ".apng"), "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "GIF": (".gif",), "BMP": (".bmp",),
+    "DIB": (".dib",), "WEBP": (".webp",), "TIFF": (".tif", ".tiff"), "PPM": (".pgm", ".ppm", ".pbm", ".pnm", ".pfm"),
+    "JPEG2000": (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"), "AVIF": (".avif",), "QOI": (".qoi",),
+    "PCX": (".pcx",), "SGI": (".sgi", ".rgb", ".rgba", ".bw"), "SUN": (".ras",), "ICO": (".ico",), "TGA": (".tga",),
+}  # fmt: skip
+SUFFIXES = tuple(suffix for suffixes in SUFFIXES_OF.values() for suffix in suffixes)
 TURNED_BY_EXIF = ("JPEG", "MPO", "WEBP")
 MOST_PIXELS = 64_000_000
 GREY_MODES = ("1", "L", "LA", "La", "I", "F")
@@ -60,7 +68,7 @@ def pixels_of(image: "Image") -> np.ndarray:
     colour = _has_colour(image)
     if image.mode.startswith("I"):
         levels = np.asarray(image).astype(np.int64).clip(0, 65535)
-        if image.mode.startswith("I;16") or levels.max() > 255:
+        if image.mode.startswith("I;16") or image.format == "PPM" or levels.max() > 255:
             levels >>= 8
         return levels.astype(np.uint8)[:, :, None]
     if image.mode == "F":
@@ -100,7 +108,7 @@ def _opened(path: Path) -> "Iterator[Image]":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # readers complain about metadata that nobody asked for
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(path, formats=_formats()) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise Image.DecompressionBombError
                 yield image
@@ -115,6 +123,15 @@ def _opened(path: Path) -> "Iterator[Image]":
         raise UnreadableImage(path, "it may not be opened") from None
     except Exception:  # PIL's readers leave damaged files with exceptions of every kind
         raise UnreadableImage(path, "it is truncated or damaged") from None
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """The formats that are read, as far as this Pillow has them."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in SUFFIXES_OF if name in Image.OPEN)
 
 
 def _orientation(image: "Image") -> int:

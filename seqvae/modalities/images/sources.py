@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from seqvae.config import counted
 from seqvae.modalities.folders import names_below, near_name
 from seqvae.modalities.images import arrays, files, idx
 from seqvae.modalities.images.picture import Shape, size_words
@@ -18,7 +19,7 @@ SPLIT_OF = {"train": "train", "training": "train", "test": "test", "testing": "t
     ("valid", "validation", "val", "dev"), "valid"
 )
 LARGEST_SIDE = 1 << 14
-WANTED = "IDX files such as MNIST's, an .npz, or images (.png, .jpg, ...)"
+WANTED = "IDX files such as MNIST's, .npz or .npy arrays, or images (.png, .jpg, .pgm, ...)"
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,18 @@ class IdxStack:
 
 @dataclass(frozen=True)
 class ArrayStack:
-    """The images of one array of an .npz file."""
+    """The images of one array of an .npz file, or of a .npy file, whose key is empty."""
 
     path: Path
     key: str
-    labels: str | None  # the array of labels
+    labels: tuple[Path, str] | None  # the array of labels: its file and key
     split: str | None = None
     first: int = 0  # how many images of the file stand before
 
     @property
     def name(self) -> str:
         """How errors call it."""
-        return f"'{self.key}' of {self.path}"
+        return arrays.name_of(self.path, self.key)
 
     def look(self) -> Shape:
         """Height, width and channels. Raises ValueError when the array holds no images."""
@@ -92,8 +93,9 @@ class ArrayStack:
         pixels = arrays.load_images(self.path, self.key).reshape(-1, *shape)
         if self.labels is None:
             return pixels, [None] * len(pixels)
-        labels = arrays.load_labels(self.path, self.labels)
-        check_counts(self.name, len(pixels), f"'{self.labels}'", len(labels))
+        labels = arrays.load_labels(*self.labels)
+        path, key = self.labels
+        check_counts(self.name, len(pixels), f"'{key}'" if key else str(path), len(labels))
         return pixels, labels
 
 
@@ -134,20 +136,22 @@ def looked_at(source: Path) -> list[Path]:
     Raises ValueError when the source is missing or holds no images.
     """
     found = find([source], labels_too=True)
-    beside = (idx.labels_beside(each.path) for each in found if isinstance(each, IdxStack))
+    beside = [idx.labels_beside(each.path) for each in found if isinstance(each, IdxStack)]
+    beside += [each.labels[0] for each in found if isinstance(each, ArrayStack) and each.labels]
     return sorted({each.path for each in found}.union(path for path in beside if path))
 
 
 def find(sources: Sequence[Path], labels_too: bool = False) -> list[Source]:
     """What the sources hold: in their order, those of a folder sorted by their relative paths.
 
-    A folder is searched for IDX files; where it has none, for .npz files; else for image files. Files of labels are
-    passed over unless `labels_too`. Raises ValueError for a source that is missing or holds no images.
+    A folder is searched for IDX files; where it has none, for .npz files, then for image files, and last for .npy
+    files. Files of labels are passed over unless `labels_too`. Raises ValueError for a source that is missing or holds
+    no images.
     """
     if not sources:
         raise ValueError(f"no files to read; give {WANTED}")
     found = [each for source in sources for each in _find_in(Path(source))]
-    images = [each for each in found if not (isinstance(each, IdxStack) and _holds_labels(each.path))]
+    images = [each for each in found if not _holds_labels(each)]
     if not images and not labels_too:
         raise ValueError(f"{found[0].path} holds labels, not images; give the file of images that it belongs to")
     return found if labels_too else images
@@ -164,6 +168,8 @@ def _find_in(source: Path) -> list[Source]:
         return [IdxStack(source, _split_of(source.name))]
     if arrays.is_npz(source):
         return _arrays_of(source, None)
+    if arrays.is_npy(source):
+        return [_array_of(source, None)]
     if zipfile.is_zipfile(source):
         raise ValueError(f"{source} is a zip; unpack it, and give the folder")
     return [ImageFile(source)]
@@ -173,13 +179,15 @@ def _find_below(folder: Path) -> list[Source]:
     names = sorted(names_below(folder))
     pictures = [name for name in names if name.lower().endswith(files.SUFFIXES)]
     archives = [name for name in names if name.lower().endswith(".npz")]
-    others = set(names).difference(pictures, archives)
+    loose = [name for name in names if name.lower().endswith(".npy")]
+    others = set(names).difference(pictures, archives, loose)
     stacks = [name for name in sorted(others) if idx.is_idx(folder / name)]
     chosen = [name for name in stacks if name.removesuffix(".gz") not in others or not name.endswith(".gz")]
-    chosen = chosen or archives or pictures
+    chosen = chosen or archives or pictures or loose
     if not chosen:
-        held = f"{len(names):,} other files, such as {names[0]}" if names else "no file at all"
-        raise ValueError(f"{folder} holds no images, but {held}; give {WANTED}")
+        held = f"{counted(len(names), 'other files')}, such as {names[0]}" if names else "no file at all"
+        kinds = ", ".join(files.SUFFIXES)
+        raise ValueError(f"{folder} holds no images ({kinds}, .npz, .npy or IDX files), but {held}; give {WANTED}")
     tops = {name.split("/")[0] for name in chosen if "/" in name}
     meant = {top.lower() for top in tops}
     # A folder 'test' among folders of classes is a class, unless there is one for training, too.
@@ -194,6 +202,8 @@ def _find_below(folder: Path) -> list[Source]:
             found.append(ImageFile(path, split, labels[0] if labels else None))
         elif chosen is archives:
             found += _arrays_of(path, split)
+        elif chosen is loose:
+            found.append(_array_of(path, split))
         else:
             found.append(IdxStack(path, _split_of(path.name) or split))
     return found
@@ -204,9 +214,16 @@ def _arrays_of(path: Path, split: str | None) -> list[Source]:
     stacks: list[Source] = []
     first = 0
     for key, labels, part in arrays.image_keys(path, SPLIT_OF):
-        stacks.append(ArrayStack(path, key, labels, part or _split_of(path.name) or split, first))
+        beside = None if labels is None else (path, labels)
+        stacks.append(ArrayStack(path, key, beside, part or _split_of(path.name) or split, first))
         first += next(iter(arrays.shape_of(path, key)), 0)
     return stacks
+
+
+def _array_of(path: Path, split: str | None) -> Source:
+    """The stack of one .npy file, with the labels of the file beside it."""
+    beside = None if arrays.is_labels(path) else arrays.labels_beside(path)
+    return ArrayStack(path, "", None if beside is None else (beside, ""), _split_of(path.name) or split)
 
 
 def _split_of(name: str) -> str | None:
@@ -214,9 +231,14 @@ def _split_of(name: str) -> str | None:
     return next((SPLIT_OF[word] for word in re.split(r"[-_. ]", name.lower()) if word in SPLIT_OF), None)
 
 
-def _holds_labels(path: Path) -> bool:
-    """Whether an IDX file has one axis; a file that cannot be read has none, and its error comes when it is loaded."""
+def _holds_labels(source: Source) -> bool:
+    """Whether an IDX file has one axis; a file that cannot be read has none, and its error comes when it is loaded.
+
+    A .npy file says it by its name.
+    """
+    if isinstance(source, ArrayStack):
+        return not source.key and arrays.is_labels(source.path)
     try:
-        return len(idx.dimensions(path)) == 1
+        return isinstance(source, IdxStack) and len(idx.dimensions(source.path)) == 1
     except ValueError:
         return False

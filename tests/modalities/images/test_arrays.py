@@ -5,9 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from seqvae.modalities.base import Report
-from seqvae.modalities.images.reading import Reading, named_pictures, pictures_of, read_pictures, shape_of, splits_of
+from seqvae.modalities.images.reading import (
+    Reading,
+    files_of,
+    named_pictures,
+    pictures_of,
+    read_pictures,
+    shape_of,
+    splits_of,
+)
 from tests.modalities.images.made import read, refusal, stack
 
 TRAIN, TEST = stack(6, 5, 4, seed=1), stack(2, 5, 4, seed=2)
@@ -53,6 +62,61 @@ def test_arrays_without_a_split_tell_of_none(arrays: dict[str, np.ndarray], tmp_
     path = saved(tmp_path, **arrays)
     assert not any(splits_of([path]))
     assert np.array_equal([picture.pixels[:, :, 0] for picture in read(path)[0]], TRAIN)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"), [("x_{}.npy", "y_{}.npy"), ("{}-images.npy", "{}-labels.npy"), ("a_{}.NPY", "a_{}_label.npy")]
+)
+def test_a_npy_file_is_a_stack_with_its_labels_beside_it(images: str, labels: str, tmp_path: Path) -> None:
+    for part, values in (("train", TRAIN), ("test", TEST)):
+        with open(tmp_path / images.format(part), "wb") as file:
+            np.save(file, values)
+        np.save(tmp_path / labels.format(part), np.arange(len(values)) + 3)
+    (tmp_path / "notes.txt").write_text("")
+    pictures, _ = read(tmp_path, Reading(split="train"))
+    assert np.array_equal([picture.pixels[:, :, 0] for picture in pictures], TRAIN)
+    assert [picture.label for picture in pictures] == list("345678")
+    assert [picture.label for picture in read(tmp_path, Reading(split="test"))[0]] == list("34")
+    path = tmp_path / images.format("train")
+    assert pictures_of(path, Reading(), (5, 4, 1))[2] == pictures[2]
+    assert tmp_path / labels.format("train") in files_of(path)
+    assert refusal(tmp_path / labels.format("train")).startswith(
+        f"{labels.format('train')} holds labels, not images; g"
+    )
+    np.save(tmp_path / labels.format("train"), np.arange(5))
+    assert f"{images.format('train')} holds 6 images and " in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "values", [stack(3, 5, 4, 3), np.asfortranarray(stack(3, 5, 4, 1)), stack(3, 25), stack(2, 5, 4) > 9]
+)
+def test_a_npy_file_holds_images_of_any_kind(values: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "some.npy", values)
+    found = np.stack([picture.pixels for picture in read(tmp_path / "some.npy")[0]])
+    expected = values * np.uint8(255) if values.dtype == bool else values
+    assert np.array_equal(found.ravel(), expected.ravel())
+    np.save(tmp_path / "some.npy", values / np.float32(255))
+    found = np.stack([picture.pixels for picture in read(tmp_path)[0]])
+    assert np.array_equal(found.ravel(), values.ravel() if values.dtype != bool else np.rint(values.ravel()))
+
+
+def test_a_npy_file_that_is_no_stack_of_images_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "some.npy"
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    assert refusal(path) == "some.npy holds Python objects; store an array of numbers"
+    np.save(path, np.float32(3))
+    assert refusal(path).startswith("some.npy is a single number; give images as (count, height, width)")
+    np.save(path, stack(3, 5, 4))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert refusal(path) == ("some.npy is truncated or damaged: its header promises 60 bytes; write the file again")
+    path.write_bytes(b"\x93NUMPY\x01\x00")
+    assert refusal(path) == "some.npy is no array that can be read; write the file again"
+
+
+def test_image_files_go_before_loose_arrays_of_a_folder(tmp_path: Path) -> None:
+    np.save(tmp_path / "embeddings.npy", stack(3, 5, 4))
+    Image.fromarray(TRAIN[0]).save(tmp_path / "a.png")
+    assert len(read(tmp_path)[0]) == 1
 
 
 def test_the_name_of_the_file_may_tell_the_split(tmp_path: Path) -> None:

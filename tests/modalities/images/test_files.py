@@ -35,6 +35,44 @@ def test_grey_levels_are_those_of_the_file(ending: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "ending", ["pgm", "PGM", "pnm", "dib", "jp2", "avif", "qoi", "pcx", "sgi", "bw", "ico", "tga", "apng", "gif", "TIF"]
+)
+def test_a_folder_holds_whatever_a_single_file_may_be(ending: str, tmp_path: Path) -> None:
+    image = Image.fromarray(stack(1, 16, 16)[0])  # as large as the least icon
+    settings = {"quality": 100} if ending == "avif" else {"sizes": [(16, 16)]} if ending == "ico" else {}
+    path = tmp_path / "s1" / f"1.{ending}"
+    path.parent.mkdir()
+    (image.convert("RGB") if ending in ("qoi", "avif") else image).save(path, **settings)
+    ((picture,), report) = read(tmp_path, Reading(channels="grey"))
+    assert np.abs(picture.pixels[:, :, 0].astype(int) - np.asarray(image)).max() <= (8 if ending == "avif" else 0)
+    assert picture.label == "s1"
+    assert report.to_dict()["counts"] == {"image files read": 1}
+    assert read(path, Reading(channels="grey"))[0][0].pixels.tolist() == picture.pixels.tolist()
+
+
+def test_portable_maps_hold_bits_colours_and_sixteen_bits(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.ppm", COLOUR)
+    Image.fromarray(GREY > 99).save(tmp_path / "b.pbm")
+    (tmp_path / "c.pgm").write_bytes(b"P5 4 5 65535\n" + (GREY // 2).astype(">u2").tobytes())  # darker than 1/255
+    (tmp_path / "d.pgm").write_text("P2 4 5 15\n" + " ".join(map(str, (GREY // 17).ravel())))
+    found = [picture.pixels for picture in read(tmp_path)[0]]
+    assert np.array_equal(found[0], COLOUR)
+    assert np.array_equal(found[1][:, :, 0], (GREY > 99) * 255)
+    assert found[2].max() == 0
+    assert np.array_equal(found[3][:, :, 0], GREY // 17 * 17)
+
+
+def test_readers_that_start_other_programs_are_not_asked(tmp_path: Path) -> None:
+    assert not {"EPS", "WMF", "PDF"} & set(files.SUFFIXES_OF)
+    content = io.BytesIO()
+    Image.fromarray(COLOUR).save(content, "EPS")
+    for name in ("a.eps", "b.png"):
+        (tmp_path / name).write_bytes(content.getvalue())
+    assert refusal(tmp_path / "a.eps").startswith("a.eps is no image that can be read: it is in no known image format")
+    assert refusal(tmp_path).startswith("b.png is no image that can be read: it is in no known image format")
+
+
+@pytest.mark.parametrize(
     ("image", "expected"),
     [
         (Image.fromarray(COLOUR), COLOUR),
@@ -211,9 +249,9 @@ def test_too_large_an_image_is_not_decoded(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("imges", "there is no file or folder imges; give IDX files such as MNIST's, an .npz, or images (.png, .jpg"),
-        ("empty", "FOLDER holds no images, but no file at all; give IDX files such as MNIST's, an .npz, or images"),
-        ("text", "FOLDER holds no images, but 2 other files, such as a.txt; give IDX files"),
+        ("imges", "there is no file or folder imges; give IDX files such as MNIST's, .npz or .npy arrays"),
+        ("empty", "FOLDER holds no images (.png, .apng, .jpg, .jpeg, .jpe, .jfif, .gif, .bmp, .dib, .webp, .tif, ."),
+        ("text", "FOLDER holds no images (.png, .apng, .jpg, .jpeg, .jpe, .jfif, .gif, .bmp, .dib, .webp, .tif, .t"),
         ("text/a.txt", "a.txt is no image that can be read: it is in no known image format; give another file"),
     ],
 )
