@@ -50,9 +50,13 @@ UNITS = {
     "step_accuracy_greedy": "share of steps, greedy",
     "exact_match": "share of items, greedy",
     "bleu": "",
+    "samples": "items drawn from the prior",
+    "sample_temperature": "temperature of the samples",
     "self_bleu": "",
     "neighbour_accuracy": f"share of items whose {NEIGHBOURS} nearest by posterior mean vote for their label",
 }
+
+OF_SAMPLES = ("samples", "sample_temperature")  # how the samples were made that figures are of
 
 
 def units(modality: Modality) -> dict[str, str]:
@@ -60,19 +64,30 @@ def units(modality: Modality) -> dict[str, str]:
 
     The names that are the same for all modalities stand in every evaluation, with None where they do not apply.
     """
-    return {**UNITS, **modality.units}
+    of_samples = modality.sample_units
+    return {**UNITS, **modality.units, **of_samples, **{of_data(name): unit for name, unit in of_samples.items()}}
+
+
+def of_data(name: str) -> str:
+    """The name of a figure of the data that stands beside a figure of samples.
+
+    >>> of_data("sample_hits"), of_data("self_bleu")
+    ('data_hits', 'data_self_bleu')
+    """
+    return f"data_{name.removeprefix('sample_')}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How much the evaluation draws: samples of z per item, samples from the prior, their temperature, the seed.
 
+    A temperature of None is the modality's own for samples.
     `codes`: reconstructions are made from the posterior mean, or from one code drawn from the posterior.
     """
 
     importance_samples: int = 100
     prior_samples: int = 200
-    temperature: float = 1.0
+    temperature: float | None = None
     codes: Literal["mean", "drawn"] = "mean"
     seed: int = 0
 
@@ -113,8 +128,8 @@ def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
             )
             names = ("step_accuracy_free_running", "step_accuracy_drawn")
             figures |= {name: accuracy.share for name, accuracy in zip(names, accuracies, strict=True)}
-        if not vae.has_points:
-            figures |= _sample_figures(vae, modality, settings, watch)
+    if modality.sample_units and not vae.has_points:
+        figures |= _sample_figures(vae, modality, corpus, settings, watch)
     return figures
 
 
@@ -157,12 +172,19 @@ def _has_levels(vae: VAE, batches: Iterator[Batch]) -> bool:
     return bool(discrete)
 
 
-def _sample_figures(vae: VAE, modality: Modality, settings: Settings, watch: Watch) -> dict[str, float | None]:
+def _sample_figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> Figures:
+    """The figures of samples, and of as many items of the corpus, chosen by the seed."""
     watch(0, 1, "samples")
-    length, drawn = Length(modality.max_steps, modality.end), Decoding(settings.temperature)
-    samples = [modality.decode(x) for x in generate.sample(vae, settings.prior_samples, length, drawn, settings.seed)]
+    n, temperature = settings.prior_samples, settings.temperature
+    drawn = Decoding(modality.sampling_temperature if temperature is None else temperature)
+    arrays = generate.sample(vae, n, Length(modality.max_steps, modality.end), drawn, settings.seed)
+    figures: Figures = {"samples": n, "sample_temperature": drawn.temperature}
+    figures |= modality.sample_metrics([modality.decode(x) for x in arrays])
+    chosen = np.random.default_rng(settings.seed).permutation(len(corpus))[:n]
+    items = [modality.decode(corpus[int(index)]) for index in chosen]
+    figures |= {of_data(name): value for name, value in modality.sample_metrics(items).items()}
     watch(1, 1, "samples")
-    return modality.sample_metrics(samples)
+    return figures
 
 
 def _latent_figures(vae: VAE, batches: Iterator[Batch], labels: np.ndarray | None, seed: int) -> Figures:

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from seqvae import evaluate as evaluation
+from seqvae import generate
 from seqvae.config import from_dict
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus, prepare
 from seqvae.data import Batches, Part
 from seqvae.evaluate import Settings, evaluate, units
 from seqvae.evaluation.likelihood import importance_weighted_nll
+from seqvae.generate import Decoding, Length
 from seqvae.modalities.images.images import Images
 from seqvae.modalities.images.picture import Picture
 from seqvae.modalities.images.settings import ImageData, ImageModel
@@ -30,7 +32,7 @@ LIKELIHOODS = {
 }  # fmt: skip
 OF_SEQUENCES = {
     "tokens", "perplexity", "bits_per_byte", "step_accuracy_teacher_forced", "step_accuracy_free_running",
-    "step_accuracy_drawn", "step_accuracy_greedy", "exact_match", "bleu", "self_bleu",
+    "step_accuracy_drawn", "step_accuracy_greedy", "exact_match", "bleu", "self_bleu", "samples", "sample_temperature",
 }  # fmt: skip
 BLACK_AND_WHITE = np.where(stack(11, 5, 4, 1) > 127, 255, 0).astype(np.uint8)
 GREY = stack(11, 5, 4, 1)
@@ -233,3 +235,35 @@ def test_bits_per_byte_are_those_of_the_weighted_likelihood(tmp_path: Path) -> N
     assert abs(figures["iw_nll_nats"] + figures["elbo_nats"]) > 1e-4, "the two bounds have to differ for this"
     size = len(source.read_bytes())
     assert figures["bits_per_byte"] == pytest.approx(figures["iw_nll_nats"] * 20 / (size * math.log(2)), rel=1e-9)
+
+
+def test_samples_stand_beside_as_many_items_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"{' very' * (number % 4)} small cat {number}".strip() for number in range(60)]
+    source = tmp_path / "corpus.txt"
+    source.write_text("".join(f"{line}\n" for line in lines))
+    modality = Text(Text.data_config(tokenizer="word", vocabulary_size=0))
+    modality.fit(lambda: iter(lines))
+    vae = VAE(*modality.nets(from_dict(Text.model_config, {**MODEL, "latent": 3}, "model"))).double()
+    seen: list[list[str]] = []
+    metrics = Text.sample_metrics
+    monkeypatch.setattr(Text, "sample_metrics", lambda self, items: seen.append(list(items)) or metrics(self, items))
+    corpus = prepare(modality, [source])
+    drawn: dict[float, list[str]] = {}
+    for temperature, used in ((None, Text.sampling_temperature), (0.3, 0.3)):
+        settings = Settings(importance_samples=1, prior_samples=40, temperature=temperature, seed=7)
+        figures = evaluate(vae, modality, corpus, settings, quiet)
+        assert (figures["samples"], figures["sample_temperature"]) == (40, used)
+        samples, data = seen[-2:]
+        arrays = generate.sample(vae, 40, Length(modality.max_steps, modality.end), Decoding(used), seed=7)
+        assert samples == [modality.decode(x) for x in arrays]
+        assert len(data) == len(set(data)) == 40
+        assert set(data) < set(lines)
+        assert figures["data_self_bleu"] == pytest.approx(metrics(modality, data)["self_bleu"])
+        assert figures["sample_words"] == pytest.approx(sum(len(one.split()) for one in samples) / 40)
+        assert figures["data_words"] == pytest.approx(sum(len(one.split()) for one in data) / 40)
+        drawn[used] = samples
+    assert drawn[0.3] != drawn[1.0]
+    assert seen[1] == seen[3] != sorted(seen[1], key=lines.index), "chosen by the seed, not the first"
+    few = Settings(importance_samples=1, prior_samples=70)
+    assert evaluate(vae, modality, corpus, few, quiet)["samples"] == 70
+    assert sorted(seen[-1]) == sorted(lines), "all, where there are fewer"

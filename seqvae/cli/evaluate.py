@@ -1,9 +1,9 @@
 """`seqvae evaluate`: one table and one JSON of figures with their units."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -11,7 +11,10 @@ from seqvae.cli.items import open_model, show_report
 from seqvae.cli.options import PATH, device_option, run_argument, seed_option, split_option
 from seqvae.cli.places import check_file_place, spare_files
 from seqvae.cli.run_command import RunCommand
-from seqvae.config import Values
+from seqvae.config import Values, counted
+
+if TYPE_CHECKING:
+    from seqvae.modalities.base import Modality
 
 
 @click.command(
@@ -27,6 +30,10 @@ from seqvae.config import Values
     "--codes", type=click.Choice(["mean", "drawn"]), default="mean", show_default=True,
     help="Reconstruct from the posterior mean, or from a draw of the posterior.",
 )  # fmt: skip
+@click.option(
+    "--temperature", type=float, show_default="that of seqvae sample",
+    help="Of the samples that are compared with DATA.",
+)  # fmt: skip
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write the figures to this file.")
 @seed_option
 @device_option
@@ -36,35 +43,43 @@ def evaluate(
     split: Literal["train", "valid", "test"] | None,
     importance_samples: int,
     codes: Literal["mean", "drawn"],
+    temperature: float | None,
     json_file: Path | None,
     seed: int,
     device: str,
 ) -> None:
     """Score a model on files: one table, one JSON.
 
-    Likelihood, latent code, reconstructions of DATA, and samples from the prior. What reading DATA drops or cuts is
-    shown on stderr. DATA are files or folders as for training; --split takes a part of them.
+    Likelihood, latent code, reconstructions of DATA, and samples from the prior beside DATA. What reading DATA
+    drops or cuts is shown on stderr. DATA are files or folders as for training; --split takes a part of them.
     """
     if json_file is not None:
         check_file_place(json_file)
     from seqvae.cli.progress import ProgressBar
     from seqvae.corpus import prepare
-    from seqvae.evaluate import Settings, units
+    from seqvae.evaluate import Settings
 
     model = open_model(run, device, split)
     model = model if split is None else model.of_split(split, data)
     if json_file is not None:
         read = (file for path in data for file in model.modality.files_of(path))
         spare_files(read, [json_file], "--json another file")
+    if temperature is not None and (not model.modality.sample_units or model.vae.has_points):
+        raise click.UsageError(
+            "--temperature is that of samples, and this model has no figures of samples; leave it out"
+        )
     names = ", ".join(map(str, data))
     show_report(names, prepare(model.modality, data).report)  # encoded once: the model finds it in the cache
     with ProgressBar() as bar:
-        settings = Settings(importance_samples=importance_samples, codes=codes, seed=seed)
+        settings = Settings(importance_samples=importance_samples, codes=codes, temperature=temperature, seed=seed)
         figures = model.evaluate(data, settings, bar)
     remarks = model.modality.remarks(model.config.model, figures)
     if model.vae.has_points:
         remarks.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
-    _show(figures, f"{run} on {names}{f' (split {split})' if split else ''}", units(model.modality), remarks)
+    title = f"{run} on {names}{f' (split {split})' if split else ''}"
+    _show(figures, title, model.modality, remarks)
+    if figures["samples"] is not None:
+        _show_samples(figures, model.modality, seed)
     if json_file is not None:
         from seqvae.files import write_atomically
 
@@ -72,19 +87,42 @@ def evaluate(
         click.echo(f"written to {json_file}", err=True)
 
 
-def _show(figures: Values, title: str, units: Mapping[str, str], remarks: Sequence[str]) -> None:
+def _show(figures: Values, title: str, modality: "Modality", remarks: Sequence[str]) -> None:
     """The table. Figures that do not apply to the model are left out; the JSON has them as null."""
     from rich.table import Table
 
     from seqvae.cli.progress import plain_console
+    from seqvae.evaluate import OF_SAMPLES, of_data, units
 
+    elsewhere = {*OF_SAMPLES, *modality.sample_units, *map(of_data, modality.sample_units)}
     table = Table("figure", "value", "unit", caption="\n".join(remarks) or None, caption_justify="left")
     table.columns[1].justify = "right"
     for name, value in figures.items():
-        if value is not None:
-            table.add_row(name, _written(value), units.get(name, ""))
+        if value is not None and name not in elsewhere:
+            table.add_row(name, _written(value), units(modality).get(name, ""))
     console = plain_console()
     console.print(title)
+    console.print(table, soft_wrap=False)
+
+
+def _show_samples(figures: Values, modality: "Modality", seed: int) -> None:
+    """The table of samples beside the data."""
+    from rich.table import Table
+
+    from seqvae.cli.progress import plain_console
+    from seqvae.evaluate import of_data
+
+    table = Table("figure", "samples", "data", "unit")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for name, unit in modality.sample_units.items():
+        values = ("-" if value is None else _written(value) for value in (figures[name], figures[of_data(name)]))
+        table.add_row(name, *values, unit)
+    beside = counted(min(figures["samples"], figures["items"]), modality.words.items)
+    console = plain_console()
+    console.print(
+        f"{counted(figures['samples'], 'samples')} from the prior at temperature {figures['sample_temperature']:g}, "
+        f"seed {seed}, beside {beside} of the data"
+    )
     console.print(table, soft_wrap=False)
 
 

@@ -186,6 +186,19 @@ def self_bleu(texts: Sequence[str], limit: int = SELF_BLEU_TEXTS) -> float | Non
     return total / len(texts)
 
 
+def distinct_ngrams(texts: Sequence[str], order: int) -> float | None:
+    """The different runs of `order` words, as a share in (0, 1] of all of them; None where no text is as long.
+
+    distinct-n of Li et al. 2016, section 5. It falls with the number of texts: compare figures of equally many.
+
+    >>> distinct_ngrams(["a cat sat", "a cat ran"], 2)
+    0.75
+    """
+    words = [text.split() for text in texts]
+    runs = [tuple(own[first : first + order]) for own in words for first in range(len(own) - order + 1)]
+    return len(set(runs)) / len(runs) if runs else None
+
+
 def _check_pairs(truth: Sequence[object], guess: Sequence[object]) -> None:
     if len(truth) != len(guess):
         raise ValueError(f"{len(guess)} guesses cannot be compared with {len(truth)} items; give one for each")

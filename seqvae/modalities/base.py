@@ -54,6 +54,7 @@ class Modality(abc.ABC):
     words: ClassVar[Words]
     defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit it better than the shared defaults
     sampling_temperature: ClassVar[float] = 1.0  # of samples, where none is asked for
+    sample_units: ClassVar[Mapping[str, str]] = {}  # of `sample_metrics`; where there are none, no samples are drawn
     least_steps: ClassVar[int] = 0  # training takes at least so many, unless epochs are asked for
     has_pixels: ClassVar[bool] = False  # whether `pixels` draws items, so that there are pictures of all kinds
     end: ClassVar[int | None] = None  # the outcome that ends a sequence; None where the length is known before
@@ -252,7 +253,7 @@ class Modality(abc.ABC):
         """Figures that compare items with their reconstructions: `exact_match`, `bleu`, ..."""
 
     def sample_metrics(self, samples: Sequence[Item]) -> dict[str, float | None]:
-        """Figures of samples from the prior alone."""
+        """Figures of `sample_units` of items as a set: of samples from the prior, and of as many items of the data."""
         return {}
 
     def remarks(self, model: Keys, figures: Figures) -> list[str]:

@@ -216,6 +216,9 @@ def test_the_table_of_figures_leaves_out_what_does_not_apply(
     for name in ("tokens", "step_accuracy_greedy", "step_accuracy_free_running", "f1_kick", "exact_match"):
         assert name in result.stdout
     assert "F1 of hits" in result.stdout
+    assert "beside 1 window of the data\n" in result.stdout
+    (row,) = [line for line in result.stdout.splitlines() if "sample_exact_repeats" in line]
+    assert "1.0000" in row
     assert json.loads(Path("figures.json").read_text())["bleu"] is None
     assert "kick.mid: hits: 8 found; 8 on the grid\n" in result.stderr
 

@@ -48,6 +48,22 @@ def test_evaluate_prints_a_table_with_units_and_writes_the_same_as_json(
     assert "Tokens: the end of sequence counts, padding never." in result.stdout
 
 
+def test_evaluate_shows_samples_beside_the_data(seqvae: Callable[..., Result], run: Path, here: Path) -> None:
+    for options, temperature in ((), 1), (("--temperature", 0.5), 0.5):
+        result = seqvae("evaluate", run, "sentences.txt", "--importance-samples", 2, "--json", "figures.json", *options)
+        title = f"200 samples from the prior at temperature {temperature}, seed 0, beside 24 sentences of the data\n"
+        figures = json.loads((here / "figures.json").read_text())
+        first, _, second = result.stdout.partition(title)
+        assert "self_bleu" not in first
+        assert "sample_temperature" not in first
+        assert figures["sample_temperature"] == temperature
+        for name, of_data in ("self_bleu", "data_self_bleu"), ("sample_words", "data_words"):
+            (row,) = [line for line in second.splitlines() if name in line]
+            assert f"{figures[name]:,.4f}" in row
+            assert f"{figures[of_data]:,.4f}" in row
+        assert figures["data_words"] == 6
+
+
 def test_evaluate_gives_the_same_figures_for_the_same_seed(
     seqvae: Callable[..., Result], run: Path, here: Path
 ) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Arrangement, Figures, Modality, Named, Report, Words, Written
 from seqvae.modalities.items import single
-from seqvae.modalities.midi import classes
+from seqvae.modalities.midi import classes, rhythm
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.hits import DrumPart
@@ -58,6 +58,7 @@ class Drums(Modality):
     )
     least_steps: ClassVar[int] = LEAST_STEPS
     defaults: ClassVar[Mapping[str, Values]] = DEFAULTS
+    sample_units: ClassVar[Mapping[str, str]] = rhythm.UNITS
     data: DrumData
 
     def __init__(self, data: DrumData) -> None:
@@ -332,6 +333,10 @@ class Drums(Modality):
         figures: dict[str, float | None] = {"exact_match": exact_match(truth, guess)}
         scores = f1([clip.hits for clip in truth], [clip.hits for clip in guess], len(self.classes))
         return figures | dict(zip(self._f1_names(), scores, strict=True))
+
+    def sample_metrics(self, samples: Sequence[Clip]) -> dict[str, float | None]:
+        """How bars repeat, how many hits there are and where they stand."""
+        return rhythm.rhythm_figures(samples)
 
     def remarks(self, model: DrumModel, figures: Figures) -> list[str]:
         """The classes that no item of the data hits, so that they have no F1."""

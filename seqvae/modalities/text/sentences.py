@@ -39,7 +39,12 @@ class Text(Modality):
     )
     units: ClassVar[Mapping[str, str]] = {
         "bleu": "BLEU-4 of the reconstructions, 0 to 100",
-        "self_bleu": "BLEU-4 of each prior sample against the others, 0 to 100",
+    }
+    sample_units: ClassVar[Mapping[str, str]] = {
+        "self_bleu": "BLEU-4 of each against the others, 0 to 100",
+        "sample_words": "words an item",
+        "sample_distinct_words": "different words, as a share of all words",
+        "sample_distinct_pairs": "different pairs of neighbouring words, as a share of all pairs",
     }
     end: ClassVar[int] = END
     data: TextData
@@ -193,10 +198,16 @@ class Text(Modality):
         return {"exact_match": exact_match(truth, guess), "bleu": bleu(truth, guess)}
 
     def sample_metrics(self, samples: Sequence[str]) -> dict[str, float | None]:
-        """How much samples are alike: the mean BLEU of each against the others."""
-        from seqvae.evaluation.reconstruction import self_bleu
+        """How much items are alike, and how long they are. All but the length depend on the number of items."""
+        from seqvae.evaluation.reconstruction import distinct_ngrams, self_bleu
 
-        return {"self_bleu": self_bleu(samples)}
+        words = sum(len(text.split()) for text in samples)
+        return {
+            "self_bleu": self_bleu(samples),
+            "sample_words": words / len(samples) if samples else None,
+            "sample_distinct_words": distinct_ngrams(samples, 1),
+            "sample_distinct_pairs": distinct_ngrams(samples, 2),
+        }
 
     def remarks(self, model: SequenceModel, figures: Figures) -> list[str]:
         """What is counted as a token."""
