@@ -74,7 +74,7 @@ class Twin(nn.Module):
 class Clock(Silent):
     """The CPU time at which training began, and its steps."""
 
-    def started(self, total_steps: int, step: int) -> None:
+    def started(self, total_steps: int, step: int, nats: str) -> None:
         """Training begins."""
         self.began = time.process_time()
 

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from seqvae import modalities
+from seqvae.config import merge
 from seqvae.core.vae import ALL_PARTS, VAE, is_of
 from seqvae.modalities.base import Modality
 from seqvae.noise import GOLDEN
 from seqvae.runs.run import Run
-from seqvae.settings import Config, build_config, plain_sections
+from seqvae.settings import OF_OLDER_RUNS, Config, build_config, plain_sections
 
 _BETWEEN_STAGES = GOLDEN  # of the seeds of neighbouring stages, so that no other seed of a user meets them
 
@@ -27,7 +28,7 @@ def build_vae(config: Config, modality: Modality, stage: int = 0) -> VAE:
 
 def read_config(run: Run) -> Config:
     """The configuration of a run. Raises ValueError when this version does not know a key of it."""
-    settings = plain_sections(run.settings)
+    settings = merge(OF_OLDER_RUNS, plain_sections(run.settings))
     try:
         kind = modalities.get(run.settings["modality"])
         return build_config(kind.name, kind.data_config, kind.model_config, settings)

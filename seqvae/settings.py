@@ -12,6 +12,9 @@ STAGES = "stages"
 LENGTHS = ("epochs", "steps")  # keys of `train` that say how long a run, or a stage of it, is trained
 OF_THE_RUN = ("seed", "precision", "threads", "tensorboard")  # keys of `train` that no stage can change
 
+# What older versions did, for keys that their runs do not hold.
+OF_OLDER_RUNS: Values = {"train": {"decay_steps": 0, "best_by": "bound"}}
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -68,10 +71,18 @@ class Train:
     decay: float = key(0.5, "factor of the learning rate when validation stops improving", least=0)
     decay_patience: int = key(2, "validations without improvement before a decay; 0: never", least=0)
     decay_from_epoch: int = key(0, "no decay before this epoch", least=0)
+    decay_steps: int = key(100, "least steps without improvement before a decay, however short an epoch is", least=0)
     decay_to_best: bool = key(False, "go back to the best weights at each decay")
     step_decay: float = key(1.0, "factor of the learning rate at each step; 1: none, MusicVAE's: 0.9999", least=0)
-    least_learning_rate: float = key(1e-5, "what step_decay brings the learning rate down to", least=0)
+    least_learning_rate: float = key(
+        1e-5, "what decay and step_decay bring the learning rate down to; where decay can go no lower, training stops",
+        least=0,
+    )  # fmt: skip
     stop_patience: int = key(0, "validations without improvement before training stops; 0: never", least=0)
+    best_by: Literal["objective", "bound"] = key(
+        "objective", "what validation chooses the best weights by: the objective at its final beta and free bits, or "
+        "the bound at beta 1, which prefers codes that carry less",
+    )  # fmt: skip
     validate_steps: int = key(0, "steps between validations; 0: after each epoch", least=0)
     checkpoint_steps: int = key(500, "steps between checkpoints, besides validations", least=1)
     log_steps: int = key(50, "steps between lines of metrics.jsonl", least=1)

@@ -31,7 +31,7 @@ STARTED = "training has started"
 class Announcer(Silent):
     """Tells the parent process that the steps begin."""
 
-    def started(self, total_steps: int, step: int) -> None:
+    def started(self, total_steps: int, step: int, nats: str) -> None:
         """One line."""
         print(STARTED, flush=True)
 

@@ -11,6 +11,9 @@ from seqvae.cli.words import data_lines
 from seqvae.config import Values, counted
 
 SECONDS_BETWEEN_LINES = 30.0  # of long work, where there is no terminal for a bar
+MOST_LINES = 40  # of a training's steps, where there is no terminal for a bar; validations come on top
+FIRST_STEPS, FIRST_SECONDS = 5, 2.0  # that are timed before it is said how long the training will take
+DRIFT = 1.5  # factor by which that has to change before it is said anew
 
 
 def plain_console(stderr: bool = False) -> Console:
@@ -18,20 +21,19 @@ def plain_console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
-def validation_line(record: Values) -> str:
-    """A validation's figures as a line of text."""
-    figures = [
-        f"{-record['elbo_nats']:.2f} nats",
-        f"KL {record['kl_nats']:.2f}",
-        counted(record["active_units"], "active units"),
-    ]
+def validation_line(record: Values, epoch_seconds: float | None = None) -> str:
+    """A validation's figures as a line of text; no KL where there is none, as of an autoencoder."""
+    figures = [f"{-record['elbo_nats']:.2f} nats", *_kl_words(record), counted(record["active_units"], "active units")]
+    if record.get("objective_nats") is not None:
+        figures.insert(0, f"objective {record['objective_nats']:.2f}")
     if record.get("iw_bound_nats") is not None:
         figures.insert(0, f"importance weighted {-record['iw_bound_nats']:.2f} nats")
     if record["perplexity_bound"] is not None:
         figures.append(f"perplexity at most {_perplexity(record['perplexity_bound'])}")
     if record["best"]:
         figures.append("the best so far")
-    return f"validation at step {record['step']:,} (epoch {record['epoch']:.1f}): {', '.join(figures)}"
+    time_words = "" if epoch_seconds is None else f", {_brief(epoch_seconds)} an epoch"
+    return f"validation at step {record['step']:,} (epoch {record['epoch']:.1f}{time_words}): {', '.join(figures)}"
 
 
 def _perplexity(bound: float) -> str:
@@ -39,12 +41,40 @@ def _perplexity(bound: float) -> str:
     return f"{bound:.2f}" if bound < 1e6 else f"{bound:.1e}"
 
 
+def _kl_words(record: Values) -> list[str]:
+    return [] if record["kl_nats"] is None else [f"KL {record['kl_nats']:.2f}"]
+
+
 def _figures(record: Values, active_units: int | None, unit: str) -> str:
-    active = "" if active_units is None else f"  {active_units} active"
-    return (
-        f"{-record['elbo_nats']:.2f} nats  KL {record['kl_nats']:.2f}  beta {record['beta']:.2f}{active}  "
-        f"{record['tokens_per_second']:,.0f} {unit}/s"
-    )
+    words = [f"{-record['elbo_nats']:.2f} nats", *_kl_words(record)]
+    if record["kl_nats"] is not None:
+        words.append(f"beta {record['beta']:.2f}")
+    if active_units is not None:
+        words.append(f"{active_units} active")
+    return "  ".join([*words, f"{record['tokens_per_second']:,.0f} {unit}/s"])
+
+
+def _brief(seconds: float) -> str:
+    """A time with two digits, or more where it takes many seconds.
+
+    >>> _brief(0.2123), _brief(480.2)
+    ('0.21 s', '480 s')
+    """
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:,.0f} s"
+
+
+def duration(seconds: float) -> str:
+    """A time in the one unit that suits it.
+
+    >>> duration(0.8), duration(59), duration(61), duration(5400), duration(7201)
+    ('1 second', '59 seconds', '1 minute', '1.5 hours', '2 hours')
+    """
+    if seconds < 59.5:
+        return counted(max(1, round(seconds)), "seconds")
+    if seconds < 59.5 * 60:
+        return counted(round(seconds / 60), "minutes")
+    hours = round(seconds / 1800) / 2
+    return "1 hour" if hours == 1 else f"{hours:g} hours"
 
 
 class Watcher:
@@ -60,6 +90,8 @@ class Watcher:
         self.active_units: int | None = None
         self._total = self.first_step = 0
         self._clock = time.perf_counter()
+        self._told_seconds: float | None = None  # of the whole training, as it was said last
+        self._lines = 0  # of the training's steps, by the share that was done when the last one was written
 
     def __enter__(self) -> Self:
         return self
@@ -74,17 +106,38 @@ class Watcher:
         for line in data_lines(report):
             self.message(line)
 
-    def started(self, total_steps: int, step: int) -> None:
+    def started(self, total_steps: int, step: int, nats: str) -> None:
         """Training begins at `step` of about `total_steps`; a run that has come that far gets no line."""
         self.is_first = True
         self._total, self.first_step, self._clock = total_steps, step, time.perf_counter()
         if step < total_steps:  # else the run is finished, or about to be
-            self.message(f"training from step {step:,} to about {total_steps:,}; nats are negative ELBO per item")
+            self.message(f"training from step {step:,} to at most {total_steps:,}; {nats}")
+
+    def stepped(self, step: int) -> None:
+        """How long the training takes, once a few steps are timed, and anew when that has changed much."""
+        done, seconds = step - self.first_step, time.perf_counter() - self._clock
+        if done < FIRST_STEPS or seconds < FIRST_SECONDS or step >= self._total:
+            return
+        whole = seconds / done * (self._total - self.first_step)
+        if self._told_seconds is None:
+            self.message(
+                f"about {duration(whole)} at {_brief(seconds / done)} a step; Ctrl-C stops and keeps the best so far, "
+                "and --resume goes on from there"
+            )
+        elif max(whole / self._told_seconds, self._told_seconds / whole) >= DRIFT:
+            self.message(f"now about {duration(whole - seconds)} to go, at {_brief(seconds / done)} a step")
+        else:
+            return
+        self._told_seconds = whole
 
     def progress(self, record: Values) -> None:
-        """A line of figures, with the time that is left."""
+        """A line of figures, with the time that is left; of a long log only some lines are shown."""
         step = record["step"]
         self.has_trained = True
+        lines = step * MOST_LINES // max(1, self._total)
+        if lines == self._lines:
+            return
+        self._lines = lines
         seconds = (time.perf_counter() - self._clock) / max(1, step - self.first_step) * max(0, self._total - step)
         left = f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{int(seconds % 60):02}"
         self.message(f"step {step:,}/{self._total:,}  {_figures(record, self.active_units, self.unit)}  ETA {left}")
@@ -93,7 +146,10 @@ class Watcher:
         """A line with the figures of a validation."""
         self.active_units = record["active_units"]
         self.has_trained = True
-        self.message(validation_line(record))
+        done = record["step"] - self.first_step
+        seconds = (time.perf_counter() - self._clock) / done if done > 0 else None  # of a step
+        epoch = seconds and record["epoch"] and seconds * record["step"] / record["epoch"]
+        self.message(validation_line(record, epoch if epoch and epoch >= 1 else None))
 
     def message(self, text: str) -> None:
         """A line of plain words."""
@@ -117,9 +173,9 @@ class Bar(Watcher):
         """Leave the terminal as it was."""
         self._bar.stop()
 
-    def started(self, total_steps: int, step: int) -> None:
+    def started(self, total_steps: int, step: int, nats: str) -> None:
         """Show the bar, `step` of `total_steps` done."""
-        super().started(total_steps, step)
+        super().started(total_steps, step, nats)
         self._bar.start()
         self._task = self._bar.add_task("training", total=total_steps, completed=step)
 

@@ -129,7 +129,10 @@ def _watched(kind: type[Modality], out: Path, values: Values) -> "Iterator[Watch
             yield reporter
         except Interrupted as stop:
             line = f"seqvae train {kind.name} --resume --out {quote(str(out))}"
-            raise KeyboardInterrupt(f"{stop}; continue with {line}") from stop
+            from seqvae.runs.run import Run
+
+            best = f"the weights of step {Run(out).best_step():,} are the best so far and can be used"
+            raise KeyboardInterrupt(f"{stop}, and {best}; continue with {line}") from stop
     if reporter.is_first:
         if not reporter.has_trained:
             click.echo(_finished_line(out, reporter.first_step, values), err=True)
@@ -156,17 +159,21 @@ def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequen
 def _finished_line(out: Path, step: int, values: Values) -> str:
     """That nothing was left to train, and how to go on."""
     from seqvae.runs.run import Run
+    from seqvae.training.ending import why_early
+    from seqvae.training.progress import Progress
     from seqvae.training.run import resumed_config
 
     config = resumed_config(Run(out), values)
     last = config.of_each_stage()[-1].train
+    found = Run(out).last()
+    if found is not None and (why := why_early(last, Progress.of_checkpoint(found[1].state), is_annealed=True)):
+        more = f"go on with a new run --from {quote(str(out))}"
+        return f"{out} is finished at step {step:,}, since {why}: nothing was left to train; {more}"
     more = f"--epochs above {last.epochs}"
     if last.steps:
         more += f" and --set train.steps above {last.steps}"
     if config.stages:
         more += ", for its last stage"
-    if last.stop_patience:
-        more += f", or, where train.stop_patience ended it, with a new run --from {quote(str(out))}"
     return f"{out} is finished at step {step:,}: nothing was left to train; go on with --resume and {more}"
 
 

@@ -256,6 +256,12 @@ class Modality(abc.ABC):
         """Figures of `sample_units` of items as a set: of samples from the prior, and of as many items of the data."""
         return {}
 
+    def nats_of(self, model: Keys) -> str:
+        """What the nats are that the training of a model of this configuration shows."""
+        if model.posterior == "point":
+            return "nats are -log p(x|z) per item, the reconstruction alone, since an autoencoder has no KL"
+        return "nats are negative ELBO per item" if model.latent else "nats are -log p(x) per item"
+
     def remarks(self, model: Keys, figures: Figures) -> list[str]:
         """What a reader of figures of a model of this configuration is to know, a sentence each."""
         return []

@@ -49,6 +49,7 @@ class Words:
     steps: str = "steps"  # of an item, where these are worth counting
     example: tuple[str, str] = ("A", "B")  # two inputs
     smaller: str = ""  # the option that makes items smaller, where memory runs out
+    remedies: str = "a smaller model (--set model.latent=8)"  # where items are few
     no_split: str = "the split '{split}' has nothing of {files}; leave --split out, or give other files"
 
 

@@ -20,8 +20,12 @@ class Reporter(Protocol):
         """What reading the data gave, as the run's data.json will hold it."""
         ...
 
-    def started(self, total_steps: int, step: int) -> None:
-        """Training begins at `step` of about `total_steps`."""
+    def started(self, total_steps: int, step: int, nats: str) -> None:
+        """Training begins at `step` of about `total_steps`; `nats` says what the nats of its figures are."""
+        ...
+
+    def stepped(self, step: int) -> None:
+        """An optimizer step is done, the one that makes `step` of them."""
         ...
 
     def progress(self, record: Values) -> None:
@@ -43,7 +47,10 @@ class Silent:
     def data(self, report: Values) -> None:
         """Nothing."""
 
-    def started(self, total_steps: int, step: int) -> None:
+    def started(self, total_steps: int, step: int, nats: str) -> None:
+        """Nothing."""
+
+    def stepped(self, step: int) -> None:
         """Nothing."""
 
     def progress(self, record: Values) -> None:

@@ -15,6 +15,7 @@ from seqvae.core.vae import VAE
 from seqvae.data import Batches, Part
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config, Train
+from seqvae.training.ending import advice_on_few_items, has_its_length, summary, why_early
 from seqvae.training.engine import Engine
 from seqvae.training.finite import FiniteCheck
 from seqvae.training.gradients import COUNTED, Gradients
@@ -133,7 +134,8 @@ class _Loop:
         if not self.run.steps():
             self._save()
         if self.engine.is_first:
-            self.reporter.started(self._total_steps(), self.progress.step)
+            nats = self.stages.modality.nats_of(self.stages.config.model)
+            self.reporter.started(self._total_steps(), self.progress.step, nats)
         while not self.progress.finished:
             if not self._nothing_left():
                 self._epoch()
@@ -149,8 +151,8 @@ class _Loop:
     def _nothing_left(self) -> bool:
         """Whether the stage is over."""
         train, progress = self.config.train, self.progress
-        stopped_early = 0 < train.stop_patience <= progress.stalled
-        return stopped_early or progress.stage_epochs >= train.epochs or 0 < train.steps <= progress.stage_steps
+        why = why_early(train, progress, self.schedules.is_annealed(progress))
+        return why is not None or has_its_length(train, progress)
 
     def _epoch(self) -> None:
         """The rest of the current epoch, or what is left to do of it."""
@@ -180,8 +182,13 @@ class _Loop:
         self._end_stage()
         self.progress.finished = True
         self._save()
-        if self.advice is not None:
-            self.reporter.message(self.advice)
+        if not self.engine.is_first:
+            return
+        progress, words = self.progress, self.stages.modality.words
+        self.reporter.message(summary(self.config.train, progress, self.schedules.is_annealed(progress)))
+        few = advice_on_few_items(progress, len(self.train.part), words.items, words.remedies)
+        for advice in filter(None, (self.advice, few)):
+            self.reporter.message(advice)
 
     def _end_stage(self) -> None:
         if self.progress.validated_step != self.progress.step:
@@ -218,20 +225,23 @@ class _Loop:
         progress.step += 1
         progress.offset += len(group)
         progress.examples += sum(map(len, group))
+        if self.engine.is_first:
+            self.reporter.stepped(progress.step)
         progress.objective = dict(self.objective.next_state(progress.objective, lambda: self.gradients.totals(figures)))
 
     # Validation -----------------------------------------------------------------------------------------------
 
     def _validate(self) -> None:
-        """The beta = 1 bound on the validation data; decides on the best, the decay and the end."""
+        """The bound and the objective on the validation data; the objective decides on best, decay and end."""
         train, progress = self.config.train, self.progress
         self.finite.check()
         with self.engine.autocast():
-            samples = self.config.objective.importance_samples
-            figures = validate(self.vae, self._validation_batches(), self.engine.zeros(1), self.engine.total, samples)
+            settings, zeros = self.config.objective, self.engine.zeros(1)
+            figures = validate(self.vae, self._validation_batches(), zeros, self.engine.total, settings)
         bound = figures.get("iw_bound_nats", figures["elbo_nats"])
-        self.finite.check_validation(bound, progress.step)
-        best, decay = progress.judge(-bound, train)
+        judged = figures.get("objective_nats", -bound) if train.best_by == "objective" else -bound
+        self.finite.check_validation(judged, progress.step)
+        best, decay = progress.judge(judged, train)
         record = {
             "event": "validation", **self._place(), **figures, "best": best,
             "learning_rate": self.schedules.at(progress).learning_rate,
@@ -292,7 +302,7 @@ class _Loop:
         return {
             "event": "train", **self._place(),
             "elbo_nats": (sums["log_px"] - sums["kl"]) / examples, "reconstruction_nats": -sums["log_px"] / examples,
-            "kl_nats": sums["kl"] / examples, "loss": sums["loss"] / steps,
+            "kl_nats": None if self.vae.has_points else sums["kl"] / examples, "loss": sums["loss"] / steps,
             **{name: sums[name] / steps for name in self.objective.figures},
             "beta": values.beta, "learning_rate": values.learning_rate, "gradient_norm": sums["gradient_norm"] / steps,
             "tokens_per_second": sums["tokens"] / (progress.seconds - progress.logged_seconds),

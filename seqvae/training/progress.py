@@ -7,7 +7,13 @@ from typing import Any, TypeAlias
 from seqvae.settings import Train
 
 State: TypeAlias = Mapping[str, float | int | str | bool | None]  # of an objective: values that JSON holds
-OPTIONAL = ("objective", "stage", "first_step", "first_epoch")  # written only where there is something to write
+OPTIONAL = (
+    "objective",
+    "stage",
+    "first_step",
+    "first_epoch",
+    "decayed_step",
+)  # written only where there is something to write
 
 
 def _fits(kind: Any, value: Any) -> bool:
@@ -26,11 +32,12 @@ class Progress:
     epoch: int = 0  # epochs finished
     offset: int = 0  # batches of the current epoch that are done
     examples: int = 0  # examples of the current epoch that are done
-    best_nats: float | None = None  # lowest negative ELBO (beta = 1) on the validation data
+    best_nats: float | None = None  # lowest value of what `train.best_by` names, on the validation data
     best_step: int | None = None
     validated_step: int = -1
     stalled: int = 0  # validations since the last improvement
     stalled_since_decay: int = 0
+    decayed_step: int = 0  # of the last decay since the last improvement
     rate_factor: float = 1.0  # product of the decays of the learning rate
     logged_step: int = 0
     logged_seconds: float = 0.0
@@ -68,28 +75,51 @@ class Progress:
             raise ValueError(f"is not that of a training ({different[0]} is missing or not possible)")
         return Progress(**values)
 
+    @staticmethod
+    def of_checkpoint(state: Mapping[str, Any]) -> "Progress":
+        """The progress in the state of a checkpoint, which holds more. Raises ValueError as `from_dict`."""
+        known = {declared.name for declared in fields(Progress)}
+        return Progress.from_dict({name: value for name, value in state.items() if name in known})
+
     def begin_next_stage(self) -> None:
         """Stand at the start of the next stage, which takes up the data with a new epoch and knows no validation."""
         self.epoch += self.offset > 0
-        self.offset = self.examples = self.stalled = self.stalled_since_decay = 0
+        self.offset = self.examples = self.stalled = self.stalled_since_decay = self.decayed_step = 0
         self.best_nats = self.best_step = None
         self.rate_factor, self.objective = 1.0, {}
         self.stage, self.first_step, self.first_epoch = self.stage + 1, self.step, self.epoch
 
     def judge(self, nats: float, train: Train) -> tuple[bool, bool]:
-        """Take in a validation's negative ELBO; (is it the best so far, is the learning rate to decay now)."""
+        """Take in a validation's `train.best_by` in nats; (is it the best so far, is the learning rate to decay)."""
         self.validated_step = self.step
         best = self.best_nats is None or nats < self.best_nats
         if best:
             self.best_nats, self.best_step = nats, self.step
-            self.stalled = self.stalled_since_decay = 0
+            self.stalled = self.stalled_since_decay = self.decayed_step = 0
             return True, False
         self.stalled += 1
         self.stalled_since_decay += 1
-        if not train.decay_patience or self.stage_epochs + 1 < train.decay_from_epoch:
-            return False, False
-        decay = self.stalled_since_decay >= train.decay_patience
+        decay = self._decay_is_due(train) and self.rate_factor > _least_factor(train)
         if decay:
-            self.rate_factor *= train.decay
-            self.stalled_since_decay = 0
+            self.rate_factor = max(self.rate_factor * train.decay, _least_factor(train))
+            self.stalled_since_decay, self.decayed_step = 0, self.step
         return False, decay
+
+    def is_spent(self, train: Train) -> bool:
+        """Whether decays have brought the learning rate as low as they can, and the last validation asks for another.
+
+        Never for a learning rate that no decay may lower.
+        """
+        return self._decay_is_due(train) and self.rate_factor <= _least_factor(train) < 1.0
+
+    def _decay_is_due(self, train: Train) -> bool:
+        """Whether enough validations and steps have passed since the last improvement or decay."""
+        if not train.decay_patience or self.stage_epochs + 1 < train.decay_from_epoch:
+            return False
+        since = max(self.best_step or 0, self.first_step, self.decayed_step)
+        return self.stalled_since_decay >= train.decay_patience and self.validated_step - since >= train.decay_steps
+
+
+def _least_factor(train: Train) -> float:
+    """The smallest product of decays; 1 for a learning rate that is not above the least."""
+    return min(1.0, train.least_learning_rate / train.learning_rate) if train.learning_rate else 1.0

@@ -47,7 +47,7 @@ def test_without_a_terminal_progress_is_plain_lines_on_stderr(
     lines = trained(seqvae("train", "text", "sentences.txt", "--out", "run", *tiny)).stderr.splitlines()
     assert lines[0] == "train: 24 items, 168 steps from sentences.txt"
     assert lines[1] == "  2 of them held out for validation"
-    assert lines[2] == "training from step 0 to about 6; nats are negative ELBO per item"
+    assert lines[2] == "training from step 0 to at most 6; nats are negative ELBO per item"
     steps = [line for line in lines if line.startswith("step ")]
     assert [line.split()[1] for line in steps] == ["2/6", "3/6", "4/6", "6/6"]
     for word in (" nats  KL ", "  beta ", " tokens/s  ETA 0:00:0", " active  "):
@@ -247,6 +247,19 @@ def test_a_finished_run_of_stages_says_how_its_last_stage_goes_on(
     assert settings(here / "again")["stages"] == settings(here / "run")["stages"]
 
 
+def test_a_run_that_patience_ended_says_so_and_that_only_a_new_one_goes_on(
+    seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
+) -> None:
+    worse = ["--set", "train.stop_patience=1", "--set", "train.learning_rate=3", "--set", "objective.beta_start=1"]
+    result = trained(seqvae("train", "text", "sentences.txt", "--out", "run", *tiny, "--epochs", "40", *worse))
+    assert (
+        "stopped, since the last validation brought nothing better (train.stop_patience=1), at step " in result.stderr
+    )
+    again = seqvae("train", "text", "--resume", "--out", "run", "--epochs", "50")
+    assert ", since the last validation brought nothing better (train.stop_patience=1): nothing was" in again.stderr
+    assert again.stderr.endswith("; go on with a new run --from run\n")
+
+
 @pytest.mark.slow
 def test_sigterm_saves_and_ends_with_130(environment: dict[str, str], tiny: Sequence[str], here: Path) -> None:
     command = [sys.executable, "-m", "seqvae", "train", "text", "sentences.txt", "--out", "run", *tiny]
@@ -263,6 +276,7 @@ def test_sigterm_saves_and_ends_with_130(environment: dict[str, str], tiny: Sequ
         process.kill()
     last = err.splitlines()[-1]
     assert last.startswith("stopped after step ")
-    assert last.endswith("; a checkpoint is saved; continue with seqvae train text --resume --out run")
+    assert "; a checkpoint is saved, and the weights of step " in last
+    assert last.endswith(" are the best so far and can be used; continue with seqvae train text --resume --out run")
     assert process.returncode == 130
     assert out == ""

@@ -13,6 +13,7 @@ from seqvae.core.vae import VAE
 from seqvae.evaluation import likelihood
 from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity
 from seqvae.noise import Noise
+from seqvae.settings import Objective
 from seqvae.training.validation import SEED, validate
 from seqvae.types import Batch
 from tests.evaluation.models import (
@@ -40,14 +41,38 @@ def shift_posterior(vae: VAE) -> None:
 def test_the_weighted_bound_of_a_validation_is_the_evidence_when_q_is_the_true_posterior(samples: int) -> None:
     vae = linear_gaussian_vae()
     x = torch.randn(7, FEATURES, dtype=torch.float64) * 2
-    batches = [real_valued_batch(x[:4]), real_valued_batch(x[4:])]
-    figures = validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums, samples)
+    batches, settings = [real_valued_batch(x[:4]), real_valued_batch(x[4:])], Objective(importance_samples=samples)
+    figures = validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums, settings)
     assert figures["iw_bound_nats"] == pytest.approx(float(linear_gaussian_evidence(vae, x).mean()), abs=1e-12)
     assert figures["perplexity_bound"] is None
     shift_posterior(vae)
-    figures = validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums, samples)
+    figures = validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums, settings)
     expected = importance_weighted_nll(vae, batches, samples, SEED).mean_nll_nats
     assert figures["iw_bound_nats"] == pytest.approx(-expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "penalty"),
+    [
+        ({"beta": 0.25}, lambda kl: 0.25 * kl.sum(1).mean()),
+        ({"beta": 0.5, "free_nats_total": 1.7}, lambda kl: 0.5 * (kl.sum(1) - 1.7).clamp(min=0).mean()),
+        ({"free_nats_per_dimension": 0.6}, lambda kl: kl.mean(0).clamp(min=0.6).sum()),
+    ],
+)
+def test_a_validation_gives_the_objective_of_all_items_at_its_final_beta(
+    changes: dict[str, float], penalty: Callable[[Tensor], Tensor]
+) -> None:
+    vae = linear_gaussian_vae()
+    shift_posterior(vae)
+    x = torch.randn(7, FEATURES, dtype=torch.float64) * 2
+    whole, keys = real_valued_batch(x), torch.arange(7)
+    batches = [real_valued_batch(x[:4], keys[:4]), real_valued_batch(x[4:], keys[4:])]
+    figures = validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums, Objective(**changes))
+    with torch.no_grad():
+        terms = vae(whole, Noise(SEED, whole.keys), dropout=False)
+    assert 0.1 < float(penalty(terms.kl)) < float(terms.kl.sum(1).mean()) + 0.5
+    assert figures["objective_nats"] == pytest.approx(float(-terms.log_px.mean() + penalty(terms.kl)), abs=1e-9)
+    assert "objective_nats" not in validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 11])

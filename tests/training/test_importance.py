@@ -19,7 +19,7 @@ from seqvae.modalities.images.settings import ImageData, ImageModel
 from seqvae.model import Model, load
 from seqvae.noise import Noise
 from seqvae.runs.run import Run
-from seqvae.settings import Config, build_config
+from seqvae.settings import Config, Objective, build_config
 from seqvae.training import loop
 from seqvae.training.limits import check_values
 from seqvae.training.loop import Interrupted
@@ -149,7 +149,9 @@ def test_validation_gives_the_weighted_bound_of_the_evaluation_on_settled_images
     batches = Batches(held_out, 8)
     loaded = [batches.load(indices) for indices in batches.in_order()]
     assert all(((batch.x == 0) | (batch.x == 255)).all() for batch in loaded)
-    figures = validate(model.vae, loaded, torch.zeros(1, dtype=torch.float64), lambda sums: sums, 9)
+    figures = validate(
+        model.vae, loaded, torch.zeros(1, dtype=torch.float64), lambda sums: sums, Objective(importance_samples=9)
+    )
     expected = importance_weighted_nll(model.vae, loaded, 9, SEED).mean_nll_nats
     assert figures["iw_bound_nats"] == pytest.approx(-expected, rel=1e-6)
     best = [record for record in records(whole, "validation") if record["best"]][-1]
@@ -196,7 +198,7 @@ def test_points_have_no_kl_and_codes_that_no_noise_draws(name: str, folder: Path
         corpus = write_corpus(tmp_path / "corpus.txt")
         run = train("text", corpus, tmp_path / "run", text_values({"posterior": "point"}), device="cpu")
     for record in records(run):
-        assert record["kl_nats"] == 0.0
+        assert record["kl_nats"] is None
         assert record["elbo_nats"] == pytest.approx(-record["reconstruction_nats"])
     model = Model.load(run.path, "cpu")
     assert model.vae.to_mean is not None

@@ -309,7 +309,7 @@ def test_at_a_decay_weights_and_optimizer_go_back_to_the_best(
 ) -> None:
     bounds = iter([-3.0, -4.0])
     monkeypatch.setattr(loop, "validate", lambda *_: {"elbo_nats": next(bounds), "kl_nats": 1.0, "active_units": 1})
-    settings = values(decay_patience=1, decay_to_best=True, validate_steps=2, steps=4)
+    settings = values(decay_patience=1, decay_steps=0, decay_to_best=True, validate_steps=2, steps=4)
     run = train("text", [corpus], tmp_path / "run", settings, device="cpu")
     best, last = run.load(2), run.load(4)
     for name in ("weights", "optimizer"):

@@ -145,7 +145,7 @@ def test_the_steps_of_all_stages_are_announced(corpus: Path, tmp_path: Path) -> 
     announced = []
 
     class Steps(Listener):
-        def started(self, total_steps: int, step: int) -> None:
+        def started(self, total_steps: int, step: int, nats: str) -> None:
             announced.append(total_steps)
 
     tables = [{"train": {"steps": 3}}, {"train": {"epochs": 1}}, {"train": {"accumulate": 3}}]

@@ -238,6 +238,13 @@ class Images(Modality):
             ("shape", f"{height} x {width} (height x width), {'grey' if channels == 1 else 'RGB'}"),
         ]
 
+    def nats_of(self, model: ImageModel) -> str:
+        """What the nats are, and why they may be negative where pixels have a density."""
+        nats = super().nats_of(model)
+        if model.likelihood not in ("gaussian", "laplace"):
+            return nats
+        return f"{nats}; of densities, which may exceed 1, so that nats below 0 are possible and lower is better"
+
     def remarks(self, model: ImageModel, figures: Figures) -> list[str]:
         """Where nats are not those of a likelihood of pixels, and what is left out therefore."""
         if model.posterior == "point" or figures["bits_per_dimension"] is not None:
