@@ -24,7 +24,7 @@ from seqvae.modalities.base import Modality, Report
 from seqvae.noise import MULTIPLIERS
 from seqvae.types import StepType
 
-FORMAT = 2  # of the folder of a corpus
+FORMAT = 3  # of the folder of a corpus
 KEY_FORMAT = 1  # of its name, which runs remember
 BUFFER_VALUES = 2**20  # encoded values held before they go to the file,
 BUFFER_ITEMS = 2**15  # or items, since a short array takes more memory than its steps

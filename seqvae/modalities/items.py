@@ -64,13 +64,14 @@ class Report:
     """What reading sources gave: how many items, and what was dropped or changed and why.
 
     `counts` holds one Counter for each group, such as files or hits, whose members are shown in one line; the group ""
-    holds what stands alone. `details` breaks a member of a group down.
+    holds what stands alone. `details` breaks a member of a group down. `remarks` are sentences on all of it.
     """
 
     sources: list[str] = field(default_factory=list)
     items: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     details: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     def count(self, what: str, number: int = 1, group: str = "", detail: str = "") -> None:
         """Add to a count; nothing where the number is 0.
@@ -99,9 +100,10 @@ class Report:
             self.counts.setdefault(group, Counter()).update(members)
         for place, details in other.details.items():
             self.details.setdefault(place, Counter()).update(details)
+        self.remarks += other.remarks
 
     def lines(self) -> list[str]:
-        """What reading gave, in few lines: each group in one, the largest member first, then what is broken down.
+        """What reading gave, in few lines: each group in one, the largest member first, what is broken down, remarks.
 
         >>> report = Report()
         >>> report.count("found", 9, "files"), report.count("read", 7, "files"), report.count("empty lines dropped")
@@ -122,7 +124,7 @@ class Report:
             shown = ", ".join(f"{name} ({number:,})" for name, number in largest)
             more = f" and {len(details) - MOST_DETAILS} others" if len(details) > MOST_DETAILS else ""
             lines.append(f"{group} {what}: {shown}{more}".strip())
-        return lines
+        return lines + self.remarks
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -132,12 +134,13 @@ class Report:
                 what: dict(sorted(self.details[group, what].items())) if (group, what) in self.details else number
                 for what, number in sorted(self.counts[group].items())
             }
-        return {"sources": self.sources, "items": self.items, "counts": counts}
+        remarks = {"remarks": self.remarks} if self.remarks else {}
+        return {"sources": self.sources, "items": self.items, "counts": counts, **remarks}
 
     @staticmethod
     def from_dict(values: Values) -> "Report":
         """What `to_dict` gave."""
-        report = Report(list(values["sources"]), values["items"])
+        report = Report(list(values["sources"]), values["items"], remarks=list(values.get("remarks", [])))
         for what, found in values["counts"].items():
             if not isinstance(found, Mapping):
                 report.count(what, found)

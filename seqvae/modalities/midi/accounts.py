@@ -7,12 +7,13 @@ from typing import NoReturn, TypeVar
 from seqvae.config import counted, few
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.grid import Layout
+from seqvae.modalities.midi.losses import Losses
 from seqvae.modalities.midi.meters import Meter, meter_name
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MidiError
 from seqvae.modalities.midi.part import PartWords, Taken
 from seqvae.modalities.midi.settings import MidiData
-from seqvae.modalities.midi.windows import Bars, count_in_windows, starts
+from seqvae.modalities.midi.windows import Bars, bars_in_windows, starts
 
 Item = TypeVar("Item")
 
@@ -29,6 +30,7 @@ class Accounts:
     other_meters: Counter[Meter] = field(default_factory=Counter)  # files
     misfits: Counter[Meter] = field(default_factory=Counter)  # files
     longest: Counter[Meter] = field(default_factory=Counter)  # bars
+    losses: Losses = field(default_factory=Losses)
 
     def add(self, other: "Accounts") -> None:
         """Take up what another one counted, of later files."""
@@ -37,6 +39,7 @@ class Accounts:
             getattr(self, name).update(getattr(other, name))
         self.examples = other.examples | self.examples
         self.longest |= other.longest
+        self.losses.add(other.losses)
 
     def skip(self, error: MidiError) -> None:
         """Count a file that is not read."""
@@ -49,18 +52,19 @@ class Accounts:
         """Count a file that is read, whose bars these are; the stretches of them that have windows."""
         usable = [stretch for stretch in stretches if data.only_meter in (None, stretch.meter)]
         long = [stretch for stretch in usable if stretch.bars >= data.bars]
-        found = in_windows = places = 0
-        for stretch in long:
-            own = count_in_windows(stretch, data.bars, data.hop)
-            in_windows, places = in_windows + own[0], places + own[1]
-            found += len(starts(stretch, data.bars, data.hop))
-        count, group = self.report.count, self.words.notes
-        count("found", found, "windows")
+        count, group, in_windows, places = self.report.count, self.words.notes, 0, 0
+        for segment, stretch in zip(placed.segments, stretches, strict=True):
+            if stretch in long:
+                bars = bars_in_windows(stretch, data.bars, data.hop)
+                for first, last in bars:
+                    own = stretch.count(first, last)
+                    in_windows, places = in_windows + own[0], places + own[1]
+                self.losses.take(segment, taken.voices, bars)
+                count("found", len(starts(stretch, data.bars, data.hop)), "windows")
         count("read", 1, "files")
         count("read up to a damage", bool(notes.damage), "files")
         count("found", taken.found, group)
         count("on the grid", places, group)
-        count("lost to the grid", in_windows - places, group)
         count("outside of windows", len(taken.places) - in_windows, group)
         count_unheld(self.report, taken, self.words)
         self.misfits.update(placed.misfits.keys())
@@ -81,6 +85,12 @@ class Accounts:
         if not usable:
             return f"bars of {data.meter}" if data.meter else "a metre that fits the grid"
         return f"{data.bars} bars"
+
+    def report_losses(self, report: Report) -> None:
+        """Count the notes that the grid loses in a report, by what they are, and say what other grids would lose."""
+        for kind, number in self.losses.kinds.items():
+            report.count("lost to the grid", number, self.words.notes, kind.format(holder=self.words.holder))
+        report.remarks += self.losses.remarks(self.words.notes)
 
     def report_skipped(self, report: Report) -> None:
         """Count the files that were not read, and why, in a report."""

@@ -68,10 +68,11 @@ class DrumPart:
     def take(self, notes: Notes) -> Taken:
         """The notes of the channel whose pitch a class holds."""
         on_channel = np.ones(len(notes), bool) if self.channel is None else notes.channel == self.channel - 1
-        held = self.classes.table[notes.pitch] >= 0
+        voices = self.classes.table[notes.pitch]
+        held = voices >= 0
         places, found = np.flatnonzero(held & on_channel), int(np.count_nonzero(on_channel))
         unheld = notes.pitch[on_channel & ~held].tolist() if len(places) < found else []
-        return Taken(places, found, Counter(unheld))
+        return Taken(places, found, Counter(unheld), voices)
 
     def of_piece(self, notes: Notes) -> "DrumPart":
         """The same, or the hits of the channel on which drums are written where the piece has none on the own one."""

@@ -33,6 +33,7 @@ class Taken:
     places: np.ndarray
     found: int  # notes on its channels
     unheld: Counter[int]  # pitches on them that it has no place for: notes
+    voices: np.ndarray  # (M,) of all notes of the file: of those of one voice on one step a grid keeps one
 
 
 class Part(Protocol[Item]):

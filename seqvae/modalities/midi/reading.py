@@ -135,6 +135,7 @@ class MidiSource(Generic[Item]):
         if not accounts.report.of("found", "windows"):
             accounts.refuse(where, data)
         report.add(accounts.report)
+        accounts.report_losses(report)
         accounts.report_skipped(report)
 
     def _read_batch(self, files: Sequence[MidiFile]) -> tuple[Accounts, list[Bars[Item]]]:
@@ -145,6 +146,7 @@ class MidiSource(Generic[Item]):
                 stretches += self._take(_notes(content, str(file)), accounts)[1]
             except MidiError as error:
                 accounts.skip(error)
+        accounts.losses.flush()
         return accounts, stretches
 
     def _take(self, notes: Notes, accounts: Accounts) -> tuple[list[Bars[Item]], list[Bars[Item]]]:

@@ -41,12 +41,10 @@ def windows(stretch: Bars[Item], bars: int, hop: int) -> Iterator[Item]:
     return (stretch.cut(first, bars) for first in starts(stretch, bars, hop))
 
 
-def count_in_windows(stretch: Bars[Item], bars: int, hop: int) -> tuple[int, int]:
-    """The notes of those bars that stand in a window, and the places of the grid that they share."""
+def bars_in_windows(stretch: Bars[Item], bars: int, hop: int) -> list[tuple[int, int]]:
+    """The bars that stand in a window, each once, from a first one to before a last one."""
     firsts = starts(stretch, bars, hop)
-    joined = [(firsts[0], firsts[-1] + bars)] if firsts and hop <= bars else [(at, at + bars) for at in firsts]
-    counts = [stretch.count(first, last) for first, last in joined]
-    return sum(notes for notes, _ in counts), sum(places for _, places in counts)
+    return [(firsts[0], firsts[-1] + bars)] if firsts and hop <= bars else [(at, at + bars) for at in firsts]
 
 
 def pieces(stretches: Sequence[Bars[Item]], bars: int) -> list[Item]:

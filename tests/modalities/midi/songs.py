@@ -102,7 +102,7 @@ def check_accounts(counts: dict[str, int], windows: int) -> None:
     assert counts["files found"] == counts["files read"] + total("files skipped: ") + others
     assert counts["hits found"] == (
         counts["hits on the grid"]
-        + counts.get("hits lost to the grid", 0)
+        + total("hits lost to the grid: ")
         + counts.get("hits outside of windows", 0)
         + total("hits of pitches that no class holds: ")
     )

@@ -15,7 +15,7 @@ from seqvae.modalities.midi.grid import layout as lay_out
 from seqvae.modalities.midi.hits import DrumBars, DrumPart
 from seqvae.modalities.midi.meters import Meter, steps_per_bar
 from seqvae.modalities.midi.notes import Notes
-from seqvae.modalities.midi.windows import count_in_windows, windows
+from seqvae.modalities.midi.windows import bars_in_windows, windows
 from seqvae.modalities.midi.windows import pieces as pieces_of
 
 BAR = 1920
@@ -88,8 +88,9 @@ def test_hits_of_one_class_on_one_step_share_a_cell_and_are_counted_by_bar() -> 
     placed = layout(notes([(0, 35), (10, 36), (20, 36), (30, 38), (1920, 42)]), THREE)
     assert cells(placed.segments[0]) == [(0, 0), (0, 1), (16, 2)]
     assert placed.segments[0].onsets.tolist() == [4, 1]
-    assert count_in_windows(placed.segments[0], 1, 1) == (5, 3)
-    assert count_in_windows(placed.segments[0], 1, 2) == (4, 2)  # the second bar stands in no window
+    assert placed.segments[0].count(0, 2) == (5, 3)
+    assert placed.segments[0].count(0, 1) == (4, 2)
+    assert bars_in_windows(placed.segments[0], 1, 2) == [(0, 1)], "the second bar stands in no window"
 
 
 def test_only_the_channel_asked_for_counts_and_all_count_without_one() -> None:
@@ -198,7 +199,7 @@ def test_windows_of_bars_by_hops(bars: int, hop: int, starts: list[int]) -> None
     ]
     assert all(clip.hits.shape == (12 * bars, 3) and clip.meter == (3, 4) for clip in clips)
     covered = {bar for start in starts for bar in range(start, start + bars)}
-    assert count_in_windows(segment, bars, hop) == (len(covered), len(covered))
+    assert [bar for first, last in bars_in_windows(segment, bars, hop) for bar in range(first, last)] == sorted(covered)
 
 
 def test_pieces_follow_each_other_and_the_last_is_as_short_as_it_is() -> None:
