@@ -75,6 +75,7 @@ def network(model: Model) -> "Figure":
     from seqvae.view import charts
 
     note = "from the data x to the code z and back; the bars are as long as the logarithm of the values of one item"
+    note += "; outputs are height x width x channels" if model.modality.has_pixels else ""
     return charts.network(layers(model), f"The network of {_name(model)}", note)
 
 

@@ -40,6 +40,7 @@ class Autoencoder(Protocol):
 class Layer(NamedTuple):
     """One layer: where it stands, its class, the shape of what it gives, examples first, and its parameters.
 
+    Planes of an image have their height and width before their channels, as images have in the data.
     `output_shape` is empty where that is not seen, as with weights that functions read. Weights of a module that has
     parts besides are a layer of the kind `Parameter`, and the code is one of the kind `Code` without parameters.
     """
@@ -101,7 +102,8 @@ def _shapes_in_order(vae: nn.Module, leaves: dict[str, nn.Module], batch: Batch)
         def note(module: nn.Module, inputs: object, output: object) -> None:
             while not isinstance(output, Tensor):
                 output = cast(tuple[object, ...], output)[0]  # an LSTM's outputs come before its state
-            shapes.setdefault(name, tuple(output.shape))
+            planes = output.dim() == 4  # (B, C, H, W) between layers of an image
+            shapes.setdefault(name, tuple((output.movedim(1, 3) if planes else output).shape))
 
         return note
 

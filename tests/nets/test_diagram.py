@@ -69,7 +69,7 @@ def test_a_weight_beside_the_layers_of_its_module_stands_before_them() -> None:
     layers = layers_of(image_model(net="conv", channels="2,3", likelihood="gaussian"), images())
     assert layers[-2:] == [
         Layer("decoder.likelihood.log_scale", "Parameter", (1,), 1),
-        Layer("decoder.likelihood.projection", "ConvTranspose2d", (2, 1, 6, 5), 2 * 16 + 1),
+        Layer("decoder.likelihood.projection", "ConvTranspose2d", (2, 6, 5, 1), 2 * 16 + 1),
     ]
 
 
