@@ -8,21 +8,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from seqvae.view.sheet import AMBER, BLUE, COLOURS, CORAL, FAINT, INK, MINT, OTHER, SOFT, Sheet, frame
+from seqvae.view.sheet import BLUE, COLOURS, FAINT, INK, MUSTARD, OTHER, RED, SOFT, TEAL, Sheet, frame
 
 TERMS = {"elbo_nats": "negative ELBO", "reconstruction_nats": "reconstruction", "kl_nats": "KL"}
-TRAINING, VALIDATION = BLUE, CORAL
+TRAINING, VALIDATION = BLUE, RED
+FAR = 5.0  # heights of what a curve has later on, above which its beginning leaves the panel
 MOST_CLASSES = len(COLOURS)  # that get a colour
+LEAST_COLOURED = 0.5  # share of the points with a label; where fewer had a colour, none has
 LONGEST_LABEL = 24  # letters
 LEAST_NAMED = 10  # points that have their label among them: it would hide fewer
 MOST_NEIGHBOURS = 2000  # points among which the places of the labels are found
 PLANE = 6.6  # inches, its longer side
 ROW = 0.27
 LONGEST_BAR = 2.3
-PARTS = {"x": OTHER, "encoder": BLUE, "to_mean": AMBER, "to_scale": AMBER, "z": AMBER, "decoder": MINT}
+PARTS = {"x": OTHER, "encoder": BLUE, "to_mean": MUSTARD, "to_scale": MUSTARD, "z": MUSTARD, "decoder": TEAL}
 
 
 class Layer(Protocol):
@@ -51,9 +52,9 @@ def losses(
     """Negative ELBO, reconstruction and KL in nats per item over the epochs, of training and of validation.
 
     The records are those of metrics.jsonl. A ring marks the last that is the best by its bound on the validation data,
-    which with several importance samples is the tighter one, a broken line. The first steps, which are worse by far,
-    may lie above a panel, or the rest of the curve would be flat. Without any KL (a plain autoencoder) there is the
-    reconstruction alone.
+    which with several importance samples is the tighter one, a broken line; its value stands above the panel. First
+    steps that are worse by far leave a panel at its top, or the rest of the curve would be flat: an arrow says from
+    where. Without any KL (a plain autoencoder) there is the reconstruction alone.
 
     Raises ValueError when there is nothing to draw.
     """
@@ -63,7 +64,7 @@ def losses(
     has_kl = any(record.get("kl_nats") for record in records)
     terms = list(TERMS) if has_kl else ["reconstruction_nats"]
     width, height, pitch = 3.3, 2.7, 4.0
-    sheet = Sheet(0.65 + pitch * len(terms) - (pitch - width), height + 0.72, title, note)
+    sheet = Sheet(0.65 + pitch * len(terms) - (pitch - width), height + 1.0, title, note)
     for column, term in enumerate(terms):
         axes = sheet.axes(0.65 + pitch * column, 0.3, width, height)
         _draw_curves(axes, train, validation, term)
@@ -71,7 +72,10 @@ def losses(
         axes.set_xlabel("epoch", fontsize=9.5, color=SOFT)
         if column == 0:
             axes.set_ylabel("nats per item", fontsize=9.5, color=SOFT)
-            axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper right", handlelength=1.4)
+            axes.legend(
+                frameon=False, fontsize=9, labelcolor=INK, handlelength=1.4, ncols=3, borderaxespad=0, borderpad=0,
+                loc="upper left", bbox_to_anchor=(0, -0.6 / height),
+            )  # fmt: skip
     return sheet.figure
 
 
@@ -82,8 +86,9 @@ def plane(
     """The codes (N, 2) of items as points, coloured by label (N,), an index of `label_names` or -1 for none.
 
     Each label of ten points or more stands among them, too, so that nobody has to keep ten colours apart.
-    Beyond ten labels the most frequent ones have a colour, and the others are grey. `prior`: circles that hold 39, 86
-    and 99 % of a standard normal in two units.
+    Beyond ten labels the most frequent ones have a colour, and the others are grey; where these would be most of the
+    points, there are no colours, which the note then says. `prior`: circles that hold 39, 86 and 99 % of a standard
+    normal in two units.
 
     Raises ValueError for anything but two coordinates for each item, and one label.
     """
@@ -95,6 +100,8 @@ def plane(
     scale = PLANE / (high - low).max()
     across, down = np.maximum((high - low) * scale, 2.4)
     groups = [] if labels is None else _groups(labels, label_names)
+    if labels is not None and not groups:
+        note = f"{note}; {len(np.unique(labels[labels >= 0])):,} labels, too many for colours".removeprefix("; ")
     key = 0.35 + 0.08 * max((len(name) for name, _, _ in groups), default=-4)
     sheet = Sheet(0.55 + across + key, down + 0.42, title, note)
     axes = sheet.axes(0.55, 0, across, down)
@@ -157,17 +164,14 @@ def _draw_curves(
     if term == "elbo_nats" and len(weighted[0]):
         axes.plot(*weighted, color=VALIDATION, linewidth=1.6, linestyle="--", label="importance weighted")
         bounds = np.concatenate([curves[1][1], weighted[1]])
-    _set_limits(axes, curves[0][1], bounds)
     axes.set_xlim(left=0)
+    _set_limits(axes, curves[0], bounds)
     best = next((record for record in reversed(validation) if record.get("best")), None)
     if best is not None and best[term] is not None:
         place, value = best["epoch"], sign * best[term]
         axes.plot([place], [value], "o", markersize=9, fillstyle="none", color=INK, markeredgewidth=1.2)
-        # In the half that has more room: curves that fell to this value came from above, and leave it to the right.
-        number = f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
-        away = (0, 10 if value < sum(axes.get_ylim()) / 2 else -17)
-        written = axes.annotate(number, (place, value), away, textcoords="offset points", ha="right")
-        written.set(fontsize=9, color=INK, path_effects=[withStroke(linewidth=3, foreground="white")])
+        # Above the panel, where neither a curve nor an axis is in the way.
+        axes.set_title(f"\N{WHITE CIRCLE} {_number(value)}", fontsize=9.5, color=INK, loc="right", pad=7)
     frame(axes, ("left", "bottom"))
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10), integer=axes.get_xlim()[1] > 2))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10)))
@@ -182,15 +186,28 @@ def _curve(records: Sequence[Mapping[str, Any]], term: str, sign: float) -> tupl
     return np.array([record["epoch"] for record in kept], float), np.array(nats, float)
 
 
-def _set_limits(axes: Axes, training: np.ndarray, validation: np.ndarray) -> None:
-    """Show all values but the first and worst: up to what nine tenths stay below, and a quarter more of that height."""
-    every = np.concatenate([training, validation])
-    if np.isfinite(every).any():
-        least = float(np.nanmin(every))
-        usual = float(np.nanmax([np.nanquantile(every, 0.9), *validation]))
-        top = min(float(np.nanmax(every)), least + 1.25 * (usual - least))
-        room = 0.06 * max(top - least, 1e-6)
-        axes.set_ylim(least - room, top + room)
+def _set_limits(axes: Axes, training: tuple[np.ndarray, np.ndarray], validation: np.ndarray) -> None:
+    """Show all values, unless a few first ones are FAR times as high as nine tenths: then an arrow says the first."""
+    every = np.concatenate([training[1], validation])
+    if not np.isfinite(every).any():
+        return
+    least, most = float(np.nanmin(every)), float(np.nanmax(every))
+    usual = float(np.nanmax([np.nanquantile(every, 0.9), *validation]))
+    cut = most - least > FAR * (usual - least) > 0
+    top = least + FAR / 2 * (usual - least) if cut else most
+    room = 0.06 * max(top - least, 1e-6)
+    axes.set_ylim(least - room, top + room)
+    outside = np.flatnonzero(training[1] > top + room)
+    if len(outside):
+        place, value = training[0][outside[-1]], training[1][outside[0]]
+        written = axes.annotate(f"\N{UPWARDS ARROW} {_number(value)}", (place, 1), (9, -3), "data", "offset points")
+        written.xycoords = ("data", "axes fraction")
+        written.set(fontsize=9, color=TRAINING, va="top", ha="left")
+
+
+def _number(value: float) -> str:
+    """A number with two digits behind the point and a true minus sign."""
+    return f"{value:,.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _limits(codes: np.ndarray, prior: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -205,10 +222,14 @@ def _limits(codes: np.ndarray, prior: bool) -> tuple[np.ndarray, np.ndarray]:
 def _groups(labels: np.ndarray, names: Sequence[str]) -> list[tuple[str, str, np.ndarray]]:
     """Name, colour and rows of each label that is there, in the order of the names; last those beyond ten, in grey.
 
+    None at all where those beyond ten have most of the points.
+
     Of ten labels at most each has its colour for good, whichever of them are there.
     """
     present, counts = np.unique(labels[labels >= 0], return_counts=True)
     kept = present if len(present) <= MOST_CLASSES else np.sort(present[np.argsort(-counts)[: MOST_CLASSES - 1]])
+    if np.isin(labels, kept).sum() < LEAST_COLOURED * counts.sum():
+        return []
     named = {label: str(names[label]) if label < len(names) else str(label) for label in kept.tolist()}
     few = present.max(initial=0) < MOST_CLASSES
     groups = [

@@ -15,11 +15,11 @@ LARGEST_SIDE = 20_000  # pixels
 MARGIN = 0.2
 TITLE, NOTE = 0.34, 0.29
 TITLE_LETTER, NOTE_LETTER = 0.118, 0.073  # their widest, on average
-# Ten colours, any two of which stay at least 20 CIELAB units apart as seen with full colour vision (45 then) and with
-# each of the three kinds of colour blindness (simulated after Machado et al. 2009); dark enough for a white ground.
-BLUE, MAROON, MAGENTA, CORAL, MINT = "#2a8fe8", "#6b0f2b", "#b0149f", "#f4605a", "#1cc497"
-INDIGO, PINK, AMBER, GREEN, NIGHT = "#2a22d8", "#dc9fe0", "#e09112", "#3d6b12", "#342662"
-COLOURS = (BLUE, MAROON, MAGENTA, CORAL, MINT, INDIGO, PINK, AMBER, GREEN, NIGHT)
+# Ten colours, any two of which stay at least 0.2 apart in OKLab (Ottosson 2020) as seen with full colour vision, and
+# 0.11 with each of the three kinds of colour blindness (simulated after Machado et al. 2009); none as light as paper.
+BLUE, RED, TEAL, MAGENTA, MUSTARD = "#3192ff", "#de1010", "#1c7e71", "#d351c2", "#ada312"
+NAVY, PINK, VIOLET, LIME, MAROON = "#113c96", "#ffaab3", "#7d00f9", "#4cf114", "#7a1434"
+COLOURS = (BLUE, RED, TEAL, MAGENTA, MUSTARD, NAVY, PINK, VIOLET, LIME, MAROON)
 OTHER = "#b4b8c0"  # of all that have no colour of their own
 
 

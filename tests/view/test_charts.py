@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from seqvae.view import charts
-from seqvae.view.sheet import AMBER, BLUE, COLOURS, MINT, OTHER, png
+from seqvae.view.sheet import BLUE, COLOURS, MUSTARD, OTHER, TEAL, png
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,28 @@ def test_the_three_terms_stand_beside_each_other_in_nats_over_epochs() -> None:
 def test_the_best_bound_on_the_validation_data_is_marked_with_its_terms() -> None:
     worse = [*VALID, record(3.0, 51.0, 14.0) | {"best": False}]
     figure = charts.losses(TRAIN, worse)
-    assert [axes.texts[0].get_text() for axes in figure.axes] == ["64.50", "52.00", "12.50"]
-    assert [axes.texts[0].xy[0] for axes in figure.axes] == [2, 2, 2]
+    assert [axes.get_title(loc="right") for axes in figure.axes] == ["○ 64.50", "○ 52.00", "○ 12.50"]
+    rings = [line for axes in figure.axes for line in axes.lines if line.get_fillstyle() == "none"]
+    assert [line.get_xydata().tolist() for line in rings] == [[[2, 64.5]], [[2, 52]], [[2, 12.5]]]
+
+
+def test_no_words_lie_on_a_curve_a_tick_or_an_axis() -> None:
+    train = [record(place / 10, 100 / place + 3, 9.0 - 8 / place) for place in range(1, 31)]
+    figure = charts.losses(train, [record(epoch, 100 / epoch, 8.0) | {"best": True} for epoch in (1.0, 2.0, 3.0)])
+    png(figure)  # lays it out
+    for axes in figure.axes:
+        ground = axes.get_window_extent()
+        legends = [legend for legend in [axes.get_legend()] if legend]
+        words = [axes.title, axes._left_title, axes._right_title, axes.xaxis.label, axes.yaxis.label]  # type: ignore[attr-defined]
+        ticks = [label for axis in (axes.xaxis, axes.yaxis) for label in axis.get_ticklabels()]
+        boxes = [
+            part.get_window_extent()
+            for part in [*words, *ticks, *legends]
+            if not hasattr(part, "get_text") or part.get_text()
+        ]
+        assert not axes.texts
+        assert not any(box.overlaps(ground.padded(-4)) for box in boxes)
+        assert not any(a.overlaps(b) for place, a in enumerate(boxes) for b in boxes[:place])
 
 
 def test_an_importance_weighted_bound_stands_in_the_panel_of_the_bound() -> None:
@@ -74,9 +94,23 @@ def test_an_importance_weighted_bound_stands_in_the_panel_of_the_bound() -> None
 
 def test_the_first_steps_may_leave_the_panel_so_that_the_rest_is_not_flat() -> None:
     train = [record(0.01, 5000.0, 1.0), *(record(epoch / 20, 100 - epoch / 10, 1.0) for epoch in range(1, 100))]
-    bottom, top = charts.losses(train, []).axes[1].get_ylim()
+    axes = charts.losses(train, []).axes[1]
+    bottom, top = axes.get_ylim()
     assert bottom < 90.1
-    assert 100 < top < 110
+    assert 100 < top < 120
+    assert [text.get_text() for text in axes.texts] == ["↑ 5,000.00"]
+    assert not charts.losses(train[1:], []).axes[1].texts
+
+
+def test_the_beginning_of_a_short_training_is_shown() -> None:
+    train = [
+        record(epoch, nats, 1.0)
+        for epoch, nats in ((0.2, 316.0), (0.4, 214.0), (0.6, 189.0), (0.8, 175.0), (1.0, 172.0))
+    ]
+    axes = charts.losses(train, []).axes[1]
+    assert axes.get_ylim()[1] > 316
+    assert axes.get_xlim()[0] == 0
+    assert not axes.texts
 
 
 def test_values_that_were_not_finite_are_gaps() -> None:
@@ -144,6 +178,15 @@ def test_beyond_ten_labels_the_most_frequent_nine_have_colours_and_the_others_ar
     assert [text.get_text() for text in legend.get_texts()][-2:] == ["class 10", "3 others"]
 
 
+def test_of_many_small_classes_none_has_a_colour_or_a_name() -> None:
+    codes = np.random.default_rng(0).normal(size=(400, 2))
+    figure = charts.plane(codes, np.arange(400) % 40, [f"s{place}" for place in range(40)], note="400 codes")
+    assert set(points(figure.axes[0])[1]) == {BLUE}
+    assert figure.axes[0].get_legend() is None
+    assert not figure.axes[0].texts
+    assert texts(figure) == ["400 codes; 40 labels, too many for colours"]
+
+
 def test_items_without_a_label_are_grey_among_those_with_one() -> None:
     codes = np.random.default_rng(0).normal(size=(4, 2))
     (axes,) = charts.plane(codes, np.array([0, -1, 1, -1]), ["a", "b"]).axes
@@ -197,7 +240,7 @@ def test_the_diagram_tells_name_kind_shape_and_parameters_of_each_layer_and_thei
         "4 x 8 x 8", "", "parameters", "5,000", "400", "30", "", "1", "5,431 parameters",
     ]  # fmt: skip
     bars = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
-    assert [to_hex(bar.get_facecolor()) for bar in bars] == [BLUE, AMBER, MINT, MINT, MINT]
+    assert [to_hex(bar.get_facecolor()) for bar in bars] == [BLUE, MUSTARD, TEAL, TEAL, TEAL]
     # widths go with the logarithm: 2 x 1023 values are 2^11, 62 are about 2^6
     assert bars[0].get_width() == pytest.approx(2.0)
     assert bars[4].get_width() == 0
