@@ -20,7 +20,7 @@ TITLE_LETTER, NOTE_LETTER = 0.118, 0.073  # their widest, on average
 BLUE, RED, TEAL, MAGENTA, MUSTARD = "#3192ff", "#de1010", "#1c7e71", "#d351c2", "#ada312"
 NAVY, PINK, VIOLET, LIME, MAROON = "#113c96", "#ffaab3", "#7d00f9", "#4cf114", "#7a1434"
 COLOURS = (BLUE, RED, TEAL, MAGENTA, MUSTARD, NAVY, PINK, VIOLET, LIME, MAROON)
-OTHER = "#b4b8c0"  # of all that have no colour of their own
+OTHER = "#8f939c"  # of all that have no colour of their own
 
 
 class Sheet:
