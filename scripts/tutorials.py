@@ -26,7 +26,7 @@ import click
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 WORK = ROOT / "runs" / "tutorials"
-LONGEST, SHOWN = 24, 9  # lines of output that are shown whole; else so many at the start and at the end
+LONGEST, SHOWN = 48, 12  # lines of output that are shown whole; else so many at the start and at the end
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M | re.S)
 PICTURE = re.compile(r'!\[[^\]]*\]\((?P<target>[^\s)]+) "(?P<source>[^"]+)"\)')
 
@@ -36,8 +36,8 @@ def shortened(text: str) -> str:
 
     >>> shortened("1 \\n\\n2\\n")
     '1\\n\\n2\\n'
-    >>> shortened("\\n".join(map(str, range(100)))).split()[8:11]
-    ['8', '...', '91']
+    >>> shortened("\\n".join(map(str, range(100)))).split()[11:14]
+    ['11', '...', '88']
     """
     lines = [line.rstrip() for line in text.strip("\n").splitlines()]
     if len(lines) > LONGEST:
