@@ -39,9 +39,9 @@ def read_config(run: Run) -> Config:
         ) from None
 
 
-def open_run(path: Path) -> tuple[Run, Config, Modality]:
-    """A run folder with its configuration and its modality, ready to encode."""
-    run = Run(path)
+def open_run(path: Path, to_train: bool = False) -> tuple[Run, Config, Modality]:
+    """A run folder with its configuration and its modality, ready to encode; see `Run` for `to_train`."""
+    run = Run(path, to_train)
     config = read_config(run)
     modality = modalities.get(config.modality)(config.data)
     run.load_modality(modality)

@@ -36,7 +36,7 @@ def records_of(run: Run) -> list[dict[str, Any]]:
     """
     path = run.metrics_path
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
         records = [json.loads(line) for line in lines]
         if all("event" in record for record in records):
             return records

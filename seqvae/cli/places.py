@@ -33,9 +33,19 @@ def check_folder_place(path: Path | None) -> None:
 
 
 def own_folder(model: "Model") -> Path:
-    """The folder of the run for the results of the command that runs."""
+    """The folder of the run for the results of the command that runs. Raises ValueError when a link stands there."""
+    from seqvae.files import own
+
     run = model.run.path if model.run else Path()
-    return run / str(click.get_current_context().info_name)
+    return own(run, str(click.get_current_context().info_name))
+
+
+def check_own(folder: Path, names: Iterable[str]) -> None:
+    """Raises ValueError where a link stands in the place of a file of these names, in a folder of the run."""
+    from seqvae.files import own
+
+    for name in names:
+        own(folder, name)
 
 
 def spare_files(read: Iterable[Path], written: Iterable[Path], remedy: str) -> None:

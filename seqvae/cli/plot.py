@@ -10,7 +10,7 @@ import click
 
 from seqvae.cli.items import open_model
 from seqvae.cli.options import PATH, data_argument, device_option, run_argument, seed_option, split_option
-from seqvae.cli.places import check_folder_place, own_folder, spare_files
+from seqvae.cli.places import check_folder_place, check_own, own_folder, spare_files
 from seqvae.cli.run_command import RunCommand
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def plot(
     folder = own_folder(model) if out is None else out
     files = (file for path in data for file in model.modality.files_of(path))
     targets = [*(f"{name}.png" for name in only or possible), "network.txt"]
+    if out is None:
+        check_own(folder, targets)
     spare_files(files, [folder / name for name in targets], "--out another folder")
     items = cache(lambda: _read(model, data, split, seed))
     if data or split is not None:  # what is asked for and cannot be read is said before anything is drawn

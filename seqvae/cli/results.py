@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seqvae.cli.places import own_folder, spare_files
+from seqvae.cli.places import check_own, own_folder, spare_files
 
 if TYPE_CHECKING:
     from seqvae.modalities.base import Arrangement, Named, Written
@@ -34,7 +34,7 @@ class Made:
 def show(model: "Model", made: Made, folder: Path | None) -> None:
     """Print pieces that are text; write all others, and text where a folder is named, and say where they are.
 
-    Raises ValueError before an input would be overwritten.
+    Raises ValueError before an input would be overwritten, or a link in the folder of the run followed.
     """
     text = model.modality.printed(made.pieces)
     if text is not None:
@@ -45,20 +45,21 @@ def show(model: "Model", made: Made, folder: Path | None) -> None:
     written = model.modality.write(made.pieces, made.arrangement, originals)
     place = folder or own_folder(model)
     inputs = [item.path for item in made.inputs if item.path is not None]
-    spare_files(inputs, (place / file.name for result in written for file in result.files), "--out another folder")
-    names = _store(written, place, made, to_stderr=text is not None)
+    names = [file.name for result in written for file in result.files]
+    if folder is None:
+        check_own(place, (*names, LATEST))
+    spare_files(inputs, (place / name for name in names), "--out another folder")
+    _store(written, place, made, to_stderr=text is not None)
     if folder is None:
         _clear(place, names, inputs)
 
 
-def _store(written: "Sequence[Written]", folder: Path, made: Made, to_stderr: bool) -> list[str]:
-    """Write the files and a line for each result; the names of the files."""
+def _store(written: "Sequence[Written]", folder: Path, made: Made, to_stderr: bool) -> None:
+    """Write the files and a line for each result."""
     from seqvae.files import store
 
-    names = []
     for place, result in enumerate(written):
         paths = [store(folder, file.name, file.content()) for file in result.files]
-        names += [path.name for path in paths]
         others = " ".join(path.name.removeprefix(paths[0].stem) for path in paths[1:])
         about = [result.note] if result.note else []
         if made.originals and place < len(made.inputs) and (len(made.inputs) > 1 or not about):
@@ -66,7 +67,6 @@ def _store(written: "Sequence[Written]", folder: Path, made: Made, to_stderr: bo
         where = [f"{paths[0]}{f' ({others})' if others else ''}"] if paths else []
         line = ": ".join([*where, *([", ".join(about)] if about else [])])
         click.echo(f"written to {line}" if to_stderr else line, err=to_stderr)
-    return names
 
 
 def _clear(folder: Path, names: Sequence[str], inputs: Iterable[Path]) -> None:

@@ -141,9 +141,9 @@ def _watched(kind: type[Modality], out: Path, values: Values) -> "Iterator[Watch
 
 def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequence[Path]) -> None:
     """Raises ValueError when the run in `out` is of another modality, or was made from other data than are named."""
-    from seqvae.runs.run import Run
+    from seqvae.training.run import settled
 
-    settings = Run(out).settings
+    settings = settled(out).settings
     if settings["modality"] != modality:
         raise ValueError(
             f"{out} is a run of {settings['modality']}; write seqvae train {settings['modality']} --resume"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from seqvae.files import own
 from seqvae.runs.verified import MANIFEST, read_manifest, remove, sync_folder
 
 if sys.platform == "win32":
@@ -24,12 +25,11 @@ def settle(path: Path) -> None:
     """End a replacement: the old run goes when the new one has a checkpoint, and comes back when it has none.
 
     For the process that holds the folder. It can be cut off anywhere and done again, because config.json is the first
-    file that leaves the top and the last that comes back.
+    file that leaves the top and the last that comes back. Raises ValueError where a link stands in the place of what
+    is moved.
     """
-    replaced = path / REPLACED
-    if (replaced / "config.json").exists() and not (
-        (path / "config.json").exists() and any((path / "checkpoints").glob("step-*"))
-    ):
+    replaced = _checked(path) / REPLACED
+    if (replaced / "config.json").exists() and not _took_over(path):
         for name in (*reversed(OF_CREATION), *OF_TRAINING):
             if (replaced / name).exists():
                 remove(path / name)
@@ -40,6 +40,29 @@ def settle(path: Path) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
     if (path / "config.json").exists():
         shutil.rmtree(path / WRITING_RUN, ignore_errors=True)
+
+
+def home(path: Path) -> Path:
+    """Where the run of a folder is for somebody who reads it and changes nothing.
+
+    That is the old run as long as the one that replaces it has no checkpoint, whether it is still training or was cut
+    off. Raises ValueError where a link stands in the place of a run.
+    """
+    replaced = own(path, REPLACED)
+    is_whole = (replaced / "config.json").exists() and (replaced / "checkpoints").exists()
+    return replaced if is_whole and not _took_over(path) else path
+
+
+def _took_over(path: Path) -> bool:
+    """Whether the run at the top of a folder has a checkpoint."""
+    return (path / "config.json").exists() and any(own(path, "checkpoints").glob("step-*"))
+
+
+def _checked(path: Path) -> Path:
+    """The folder of a run. Raises ValueError where a link stands in the place of one of its files or folders."""
+    for name in (LOCK, REPLACED, WRITING_RUN, *OF_CREATION, *OF_TRAINING):
+        own(path, name)
+    return path
 
 
 def _lock(handle: int) -> bool:
@@ -59,14 +82,15 @@ def held(path: Path) -> Iterator[None]:
     """Keep other processes from training in a folder, which is made and, when nothing was put into it, removed again.
 
     The system ends the hold of a process that dies. A replacement that was cut off is settled at both ends.
-    Raises ValueError when another process holds the folder, OSError when nothing can be written to it.
+    Raises ValueError when another process holds the folder, or a link leads out of it, and OSError when nothing can be
+    written to it.
     """
     if path.is_file():
         raise ValueError(f"{path} is a file; give --out a folder")
     made, handle = [folder for folder in (path, *path.parents) if not folder.exists()], None
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if (handle := _open_locked(path / LOCK)) is None:
+        if (handle := _open_locked(_checked(path) / LOCK)) is None:
             raise ValueError(f"another process is training in {path}; wait for it, or give another --out")
         try:
             settle(path)

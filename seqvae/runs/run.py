@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from seqvae import __version__
+from seqvae.files import own
 from seqvae.modalities.base import Modality
 from seqvae.runs.format_1 import weights_by_name
-from seqvae.runs.place import LOCK, OF_CREATION, OF_TRAINING, REPLACED, WRITING_RUN, held
+from seqvae.runs.place import LOCK, OF_CREATION, OF_TRAINING, REPLACED, WRITING_RUN, home
 from seqvae.runs.verified import (
     MANIFEST,
     demand,
@@ -24,6 +26,7 @@ from seqvae.runs.verified import (
     read_tensors_verified,
     read_verified,
     remove,
+    sha256,
     sync_folder,
     write_with_manifest,
 )
@@ -46,30 +49,44 @@ class Checkpoint:
 
 
 class Run:
-    """A run folder that exists."""
+    """A run folder that exists. Nothing is changed in it but by `create` and `save`."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises ValueError when `path` is not a run folder of a format that this version reads."""
+    def __init__(self, path: Path, to_train: bool = False) -> None:
+        """`to_train`: for the process that holds the folder, which trains the new one of a run that is being replaced.
+
+        Raises ValueError when `path` is not a run folder of a format that this version reads, or holds a link.
+        """
         self.path = Path(path)
-        if (self.path / REPLACED).is_dir():  # being replaced right now, or left by a process that was killed
-            with contextlib.suppress(ValueError, OSError), held(self.path):
-                pass
-        if not (self.path / "config.json").is_file():
+        self._home = self.path if to_train else home(self.path)
+        if not own(self._home, "config.json").is_file():
             raise ValueError(
                 f"{path} is not a run folder ({self._what_is_there()}); give the --out folder of a training"
             )
-        if not (self.path / MANIFEST).is_file():
+        if not own(self._home, MANIFEST).is_file():
             raise ValueError(f"{path} is not a whole run folder (it has no {MANIFEST}); restore it from a copy")
-        self.settings = read_json_verified(self.path, "config.json")
+        self.settings = read_json_verified(self._home, "config.json")
         if self.settings.get("format") not in READABLE:
             known = " and ".join(map(str, READABLE))
             raise ValueError(
                 f"{path} has run format {self.settings.get('format')}; this version reads {known}: "
                 "use the version of seqvae that wrote it"
             )
-        demand(self.path / "config.json", self.settings, _KINDS | dict.fromkeys(SECTIONS, dict))
+        demand(self._home / "config.json", self.settings, _KINDS | dict.fromkeys(SECTIONS, dict))
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """What the run was created with, by name, verified."""
+        return {name: read_verified(self._home, name) for name in read_manifest(self._home)}
+
+    def is_in_place(self) -> bool:
+        """Whether the folder is still the one that `files` were read from: somebody may move or delete it."""
+        with contextlib.suppress(ValueError, OSError):
+            return read_manifest(self._home) == {name: sha256(content) for name, content in self.files.items()}
+        return False
 
     def _what_is_there(self) -> str:
+        if (self.path / REPLACED).is_dir():
+            return "its replacement was interrupted: train it with --resume, or again with --overwrite"
         if (self.path / WRITING_RUN).is_dir() or (self.path / LOCK).exists():
             return "its creation was interrupted: train again without --resume"
         return "it is a file" if self.path.is_file() else "no config.json in it" if self.path.exists() else "not there"
@@ -81,7 +98,7 @@ class Run:
         The old run is set aside until the first checkpoint of the new one, so `path` has to be `held` then.
         """
         path.mkdir(parents=True, exist_ok=True)
-        writing = path / WRITING_RUN
+        writing = own(path, WRITING_RUN)
         shutil.rmtree(writing, ignore_errors=True)
         try:
             learned = writing / "modality"
@@ -101,36 +118,37 @@ class Run:
             sync_folder(path)
         finally:
             shutil.rmtree(writing, ignore_errors=True)
-        return Run(path)
+        return Run(path, to_train=True)
 
     def load_modality(self, modality: Modality) -> None:
         """Give the modality what it learned from the corpus, verified."""
-        names = [name for name in read_manifest(self.path) if name.startswith("modality/")]
+        names = [name for name in read_manifest(self._home) if name.startswith("modality/")]
         for name in names:
-            read_verified(self.path, name)
-        modality.load(self.path / "modality")
+            read_verified(self._home, name)
+        modality.load(own(self._home, "modality"))
 
     @property
     def report(self) -> dict[str, Any]:
         """What reading the training data gave. Raises ValueError when data.json is damaged or of something else."""
-        parts = read_json_verified(self.path, "data.json")
-        demand(self.path / "data.json", parts, dict.fromkeys(parts, dict))
+        parts = read_json_verified(self._home, "data.json")
+        demand(self._home / "data.json", parts, dict.fromkeys(parts, dict))
         for part in parts.values():
-            demand(self.path / "data.json", part, _KINDS_OF_PART)
+            demand(self._home / "data.json", part, _KINDS_OF_PART)
         return parts
 
     @property
     def metrics_path(self) -> Path:
         """The file of metrics."""
-        return self.path / "metrics.jsonl"
+        return own(self._home, "metrics.jsonl")
 
     def _folder(self, step: int) -> Path:
-        return self.path / "checkpoints" / f"step-{step:08d}"
+        return own(self._home, f"checkpoints/step-{step:08d}")
 
     def steps(self) -> list[int]:
-        """The steps of the checkpoints that are there, oldest first."""
-        names = [folder.name for folder in (self.path / "checkpoints").glob("step-*")]
-        return sorted(int(name.removeprefix("step-")) for name in names if re.fullmatch(r"step-\d{8,}", name))
+        """The steps of the checkpoints that are there, oldest first. Raises ValueError where one is a link."""
+        folder = own(self._home, "checkpoints")
+        names = [path.name for path in folder.glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name)]
+        return sorted(int(own(folder, name).name.removeprefix("step-")) for name in names)
 
     def save(self, step: int, checkpoint: Checkpoint) -> None:
         """Write a checkpoint whole, then drop those that are neither among the last two nor the best of these.
@@ -139,7 +157,7 @@ class Run:
         """
         target = self._folder(step)
         self._remove_leftovers()
-        writing = target.with_name(f".writing-{target.name}")
+        writing = own(target.parent, f".writing-{target.name}")
         try:
             writing.mkdir(parents=True)
             files = {WEIGHTS: tensors_to_bytes(checkpoint.weights), STATE: json_bytes(checkpoint.state)}

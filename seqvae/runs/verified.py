@@ -14,7 +14,7 @@ from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor
 
 from seqvae.config import read_json
-from seqvae.files import write_atomically
+from seqvae.files import own, write_atomically
 
 MANIFEST = "manifest.json"
 
@@ -24,27 +24,33 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
 
 
+def sha256(content: bytes) -> str:
+    """Its sha256 in hex, as manifests hold it."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def write_with_manifest(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files into a folder, and last its manifest."""
-    manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    manifest = {name: sha256(content) for name, content in files.items()}
     for name, content in [*files.items(), (MANIFEST, json_bytes(manifest))]:
-        write_atomically(folder / name, content)
+        write_atomically(own(folder, name), content)
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
     """sha256 of each file of a folder. Raises ValueError when the manifest is missing or damaged."""
-    if not (folder / MANIFEST).exists():
-        raise ValueError(f"{folder / MANIFEST} is missing; restore the folder from a copy")
-    return read_json(folder / MANIFEST)
+    path = own(folder, MANIFEST)
+    if not path.is_file():
+        raise ValueError(f"{path} is missing; restore the folder from a copy")
+    return read_json(path)
 
 
 def read_verified(folder: Path, name: str) -> bytes:
     """The content of a file that has the sha256 of the folder's manifest. Raises ValueError otherwise."""
-    path, expected = folder / name, read_manifest(folder).get(name)
+    path, expected = own(folder, name), read_manifest(folder).get(name)
     if expected is None or not path.is_file():
         raise ValueError(f"{path} is missing or not in its manifest; restore the folder from a copy")
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != expected:
+    if sha256(content) != expected:
         raise ValueError(f"{path} is damaged (its sha256 is not the manifest's); restore it from a copy")
     return content
 

@@ -13,10 +13,11 @@ from seqvae.config import Values, few, merge, uses_of
 from seqvae.core.vae import ALL_PARTS, VAE
 from seqvae.corpus import Corpus, prepare, repeated
 from seqvae.data import Part
+from seqvae.files import own
 from seqvae.modalities.base import Modality, Report
 from seqvae.model import paths_of
 from seqvae.recipes import read_recipe
-from seqvae.runs.place import check_free, held
+from seqvae.runs.place import REPLACED, check_free, held
 from seqvae.runs.run import Run
 from seqvae.settings import (
     LENGTHS,
@@ -122,7 +123,7 @@ def resume(
 
     Raises ValueError when `values` change a key other than `train.epochs` and `train.steps`, or when the data changed.
     """
-    run = Run(Path(out))
+    run = settled(Path(out))
     config = resumed_config(run, values or {})
     engine = Engine(device, config.train.precision)
     corpora: list[Corpus] = []
@@ -138,6 +139,17 @@ def resume(
     with hold:
         engine.in_first_process(encode)
         return _continue(run.path, config, engine, reporter or Silent(), corpora, objective)
+
+
+def settled(out: Path) -> Run:
+    """The run of a folder that is to go on: one whose replacement was cut off gets its old run back first.
+
+    Raises ValueError when another process trains in it.
+    """
+    if own(out, REPLACED).is_dir():
+        with held(out):
+            pass
+    return Run(out)
 
 
 def resumed_config(run: Run, values: Values) -> Config:
@@ -291,7 +303,7 @@ def _continue(
 
     Processes that are not the first have no corpora yet.
     """
-    run, own, modality = open_run(out)
+    run, own, modality = open_run(out, to_train=True)
     config = config or own
     corpora = corpora or corpora_of(out)
     # a run with a checkpoint goes on from there, so the weights that it started from may be gone by now

@@ -15,6 +15,7 @@ from PIL import Image
 from seqvae.cli.progress import Watcher
 from seqvae.model import Model, load
 from tests.modalities.images.made import write_idx, write_image
+from tests.trees import tree
 
 Call = Callable[..., Result]
 
@@ -131,6 +132,25 @@ def test_samples_are_the_model_s_and_go_into_the_run_which_holds_the_latest_only
     made(seqvae("sample", "run", "-n", 1, "--temperature", 1, "--out", "made/here"))
     assert [path.name for path in Path("made/here").iterdir()] == ["000.png"]
     assert set(np.unique(pixels("made/here/000.png"))) <= {0, 255}  # black or white is what a Bernoulli draws
+
+
+@pytest.mark.parametrize("name", ["sample", "sample/001.png", "sample/.latest.json"])
+def test_samples_follow_no_link_out_of_the_run(name: str, seqvae: Call, place: Path) -> None:
+    Path("mine").mkdir()
+    for file in ("000.png", "001.png", "notes.txt"):
+        Path("mine", file).write_text("mine")
+    Path("mine/.latest.json").write_text('["notes.txt"]')
+    Path("run/sample").mkdir()
+    if name == "sample":
+        Path("run/sample").rmdir()
+        Path("run/sample").symlink_to(Path("mine").resolve())
+    else:
+        Path("run", name).symlink_to(Path("mine", Path(name).name).resolve())
+    before = tree(Path("mine"))
+    result = seqvae("sample", "run", "-n", 2)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"run/{name} is a link, and seqvae follows no link out of a folder of its own; ")
+    assert tree(Path("mine")) == before
 
 
 def test_a_file_an_image_of_a_stack_and_the_whole_stack_are_reconstructed(

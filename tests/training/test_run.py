@@ -19,9 +19,10 @@ from seqvae.model import Model
 from seqvae.runs.place import held
 from seqvae.runs.run import Run
 from seqvae.training import run as training
-from seqvae.training.run import parts, resume, train
+from seqvae.training.run import parts, resume, settled, train
 from tests.training.processes import dies
 from tests.training.small import WORDS, records, values, write_corpus
+from tests.trees import tree
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +148,19 @@ def test_death_between_two_runs_leaves_the_old_one(
         assert dies(lambda: overwrite(corpus, out)) == 9
         if which > 6:  # dies again, while the old run is put back
             seen.extend([out] * (which - 3))
-            assert dies(lambda: Run(out)) == 9
+            assert dies(lambda: settled(out)) == 9
     assert (out / ".replaced-run").is_dir()
+    before = tree(out)
+    if (out / ".replaced-run" / "checkpoints").exists():  # all of it is there, and read where it is
+        model = Model.load(out, "cpu")
+        assert model.run is not None
+        assert (model.run.settings, model.run.steps()) == (source.settings, source.steps())
+    else:
+        with pytest.raises(
+            ValueError, match=r"is not a run folder \(its replacement was interrupted: train it with --re"
+        ):
+            Model.load(out, "cpu")
+    assert tree(out) == before, "reading changes nothing"
     with pytest.raises(ValueError, match="already holds a run"):
         train("text", [corpus], out, values(), device="cpu")
     assert contents(out) == contents(source.path)
