@@ -5,7 +5,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from seqvae.config import Values
+from seqvae.config import Values, counted
+from seqvae.files import own, write_atomically
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -93,11 +94,49 @@ class MetricsLog:
         """Bytes written so far."""
         return self._file.tell()
 
+    @property
+    def handle(self) -> int:
+        """The open file, as the system numbers it."""
+        return self._file.fileno()
+
     def close(self) -> None:
         """Write out what is buffered and close the files."""
         self._file.close()
         if self._writer is not None:
             self._writer.close()
+
+
+def mend(path: Path, size: int, step: int) -> str | None:
+    """Make sure that metrics.jsonl is whole up to the checkpoint of `step`, when it had `size` bytes.
+
+    None where it is, else what was lost, in words. Whole lines are kept; a damaged file is kept beside the new one.
+    """
+    found = path.read_bytes() if path.is_file() else b""
+    lines = [line + b"\n" for line in found[:size].split(b"\n") if _is_record(line)]
+    kept = b"".join(lines)
+    if kept == found[:size] and len(kept) == size:
+        return None
+    if not found:
+        return f"{path} is missing, so the log of all steps up to {step:,} is lost; a new one goes on from there"
+    number, beside = 1, own(path.parent, "metrics-damaged.jsonl")
+    while beside.exists():
+        number += 1
+        beside = own(path.parent, f"metrics-damaged-{number}.jsonl")
+    write_atomically(beside, found)
+    write_atomically(path, kept)
+    whole, last = counted(len(lines), "whole lines"), json.loads(lines[-1])["step"] if lines else 0
+    return (
+        f"{path} is damaged: of the log up to step {step:,} only {whole} up to step {last:,} can be read and go on; "
+        f"the file as it was is kept as {beside}"
+    )
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and isinstance(record.get("step"), int)
 
 
 def _tensorboard_writer(folder: Path, step: int) -> "SummaryWriter":

@@ -13,13 +13,14 @@ from seqvae.build import load_weights, weights_of
 from seqvae.config import Values
 from seqvae.core.vae import VAE
 from seqvae.data import Batches, Part
+from seqvae.runs.rescue import rescue
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config, Train
 from seqvae.training.ending import advice_on_few_items, has_its_length, summary, why_early
 from seqvae.training.engine import Engine
 from seqvae.training.finite import FiniteCheck
 from seqvae.training.gradients import COUNTED, Gradients
-from seqvae.training.log import MetricsLog, Reporter
+from seqvae.training.log import MetricsLog, Reporter, mend
 from seqvae.training.objective import Objective, objective_of
 from seqvae.training.optimizer import make_optimizer, named_optimizer_tensors, restore_optimizer
 from seqvae.training.progress import Progress
@@ -84,6 +85,7 @@ class _Loop:
         reporter: Reporter,
         objective: Callable[[Config], Objective],
     ) -> None:
+        run.files  # noqa: B018 - read while they are there, for `is_in_place`
         self.stages, self.run, self.data, self.objective_of = stages, run, data, objective
         self.engine, self.reporter = engine, reporter
         self.vae = vae.to(engine.device)
@@ -98,6 +100,9 @@ class _Loop:
         else:
             self._restore(*found)
         torch.set_num_threads(self.progress.threads)
+        lost = mend(run.metrics_path, self.progress.metrics_bytes, self.progress.step) if engine.is_first else None
+        if lost is not None:
+            reporter.message(lost)
         self.log = (
             MetricsLog(run.metrics_path, self.progress.metrics_bytes, train.tensorboard, self.progress.step)
             if engine.is_first
@@ -247,7 +252,8 @@ class _Loop:
             "learning_rate": self.schedules.at(progress).learning_rate,
         }  # fmt: skip
         self._log(record)
-        if decay and train.decay_to_best and progress.best_step is not None:
+        # a folder that is gone has none, and the next checkpoint says so
+        if decay and train.decay_to_best and progress.best_step is not None and self.run.is_in_place():
             self._return_to(progress.best_step)
         if self.engine.is_first:
             self.reporter.validation(record)
@@ -322,7 +328,8 @@ class _Loop:
     def _save(self) -> None:
         """A checkpoint of this moment; sums of all processes are gathered into the first's.
 
-        Raises ValueError, before anything is written, when a weight is not finite.
+        Raises ValueError, before anything is written, when a weight is not finite; and when the folder was moved or
+        deleted, with the place of a checkpoint that is written all the same.
         """
         self.finite.check()
         sums = list(self.tally.totals().values())
@@ -335,7 +342,10 @@ class _Loop:
             self.progress.sums = sums
             tensors, groups = named_optimizer_tensors(self.optimizer, list(weights))
             state = {**self.progress.to_dict(), "optimizer_groups": groups, **self.engine.state()}
-            self.run.save(self.progress.step, Checkpoint(weights, tensors, state))
+            checkpoint = Checkpoint(weights, tensors, state)
+            if not self.run.is_in_place():
+                raise ValueError(rescue(self.run, self.log.handle, self.progress.step, checkpoint))
+            self.run.save(self.progress.step, checkpoint)
         self.engine.wait()
 
     def _restore(self, step: int, checkpoint: Checkpoint) -> None:
