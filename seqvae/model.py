@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -151,13 +152,20 @@ class Model:
     ) -> list[Item]:
         """`steps` items between a and b, both ends counted; the ends are their plain reconstructions.
 
-        Of two that are cut into windows the shorter one is repeated; what a code lacks, such as a tempo, is a's.
+        Of two that are cut into windows the shorter one is repeated. A tempo goes from a's to b's as well; what else a
+        code lacks, such as a metre, is a's.
         """
-        ends, like, length = self._aligned([a, b])
+        ends, likes, length = self._aligned([a, b])
         walks = [
             generate.interpolate(self.vae, first, last, steps, length, decoding, mode, seed) for first, last in ends
         ]
-        return [self._piece([walk[step] for walk in walks], like) for step in range(steps)]
+        shares = [step / (steps - 1) for step in range(steps)]
+        return [
+            self._piece(
+                [walk[step] for walk in walks], [self.modality.between(first, last, share) for first, last in likes]
+            )
+            for step, share in enumerate(shares)
+        ]
 
     def palette(
         self, corners: Sequence[Item], size: int = 5, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0
@@ -171,9 +179,15 @@ class Model:
         """
         if len(corners) != 4:
             raise ValueError(f"{len(corners)} corners are not possible; give four")
-        ends, like, length = self._aligned(corners)
+        ends, likes, length = self._aligned(corners)
         squares = [generate.palette(self.vae, four, size, length, decoding, mode, seed) for four in ends]
-        return [self._piece([square[cell] for square in squares], like) for cell in range(size**2)]
+        between, shares = self.modality.between, [place / (size - 1) for place in range(size)]
+
+        def like(down: float, across: float) -> list[Item]:
+            return [between(between(a, c, down), between(b, d, down), across) for a, b, c, d in likes]
+
+        places = [(down, across) for down in shares for across in shares]
+        return [self._piece([square[cell] for square in squares], like(*place)) for cell, place in enumerate(places)]
 
     def vary(
         self, item: Item, n: int = 4, distance: float = 0.3, decoding: Decoding = GREEDY, seed: int = 0
@@ -255,20 +269,19 @@ class Model:
         arrays = [x for group in groups for x in group.arrays]
         return generate.encode(self.vae, arrays, settle=self.modality.settle)
 
-    def _aligned(self, items: Sequence[Item]) -> tuple[list[Tensor], list[Item], Length]:
+    def _aligned(self, items: Sequence[Item]) -> tuple[list[Tensor], list[list[Item]], Length]:
         """For each window of the longest item the codes of all of them (N, Z), shorter ones repeated.
 
-        With what the results are like, which is the first item, of as many windows as the longest, and the length of
-        its windows in steps.
+        With these windows themselves, each as long as the longest of its place, and the length of those of the first
+        item in steps.
         """
         groups = self._all_windows(items)
         longest = max(map(len, groups))
         means = self._posterior(groups).mean.split([len(group) for group in groups])
-        like = [groups[0].items[place % len(groups[0])] for place in range(longest)]
-        for group in groups[1:]:
-            like = [self.modality.as_long_as(own, group.items[place % len(group)]) for place, own in enumerate(like)]
+        likes = [[group.items[place % len(group)] for group in groups] for place in range(longest)]
+        likes = [[reduce(self.modality.as_long_as, others, own) for own in others] for others in likes]
         codes = [torch.stack([mean[place % len(mean)] for mean in means]) for place in range(longest)]
-        return codes, like, self._length(groups[:1])
+        return codes, likes, self._length(groups[:1])
 
     def _piece(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> Item:
         """One item for the user, from the arrays of its windows; `like` are the windows that it stands for."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -125,6 +126,37 @@ def test_a_short_end_shortens_nothing_on_the_way() -> None:
         assert np.array_equal(hits_of(walk[2 if a is short else 0]), decoded(codes(long), 32))
     square = model().palette([piece(short), piece(short), piece(short), piece(long)], size=2)
     assert np.array_equal(hits_of(square[3]), decoded(codes(long), 32))
+
+
+def tempos_of(midi: PrettyMIDI) -> list[tuple[int, float]]:
+    return [(tick, round(bpm, 3)) for tick, bpm in from_midi(midi).tempos]
+
+
+def test_tempos_go_from_those_of_one_end_to_those_of_the_other() -> None:
+    a, b = replace(groove(2, 1, bpm=60.0), changes=((4, 90.0), (5, 80.0))), groove(2, 2, bpm=240.0)
+    walk = model().interpolate(piece(a), piece(b), steps=3)
+    assert tempos_of(walk[0]) == [(0, 60.0), (4 * 480, 90.0), (5 * 480, 80.0)]
+    assert tempos_of(walk[1]) == [(0, 120.0), (4 * 480, 146.969), (5 * 480, 138.564)]
+    assert tempos_of(walk[2]) == [(0, 240.0)]
+    assert [tempos_of(one) for one in model().using({"bpm": 75.0}).interpolate(piece(a), piece(b), steps=2)] == [
+        [(0, 75.0)]
+    ] * 2
+    for kept in (*model().reconstruct([piece(a)]), *model().vary(piece(a), n=1)):
+        assert tempos_of(kept) == tempos_of(walk[0])
+    repeated = model().interpolate(piece(b), piece(a, a), steps=2)[0]
+    assert tempos_of(repeated) == [(0, 240.0)]
+
+
+def test_the_tempos_of_a_palette_are_those_of_its_corners_and_between() -> None:
+    corners = [piece(groove(2, seed, bpm=bpm)) for seed, bpm in enumerate((40.0, 160.0, 90.0, 90.0))]
+    found = [tempos_of(cell)[0][1] for cell in model().palette(corners, size=3)]
+    assert found == [40.0, 80.0, 160.0, 60.0, 84.853, 120.0, 90.0, 90.0, 90.0]
+
+
+def test_the_kit_is_that_of_the_nearer_end() -> None:
+    a, b = groove(1, 1), replace(groove(1, 2), kit=25)
+    walk = model().interpolate(piece(a), piece(b), steps=4)
+    assert [one.instruments[0].program for one in walk] == [8, 8, 25, 25]
 
 
 def test_between_two_metres_all_is_as_long_as_the_first_end() -> None:

@@ -174,6 +174,10 @@ class Modality(abc.ABC):
         """An item to decode like this one, but as long as the longer of the two: what leads from one to the other."""
         return item
 
+    def between(self, a: Item, b: Item, share: float) -> Item:
+        """What to decode like at a share of the way from one item to another: what a code lacks, such as a tempo."""
+        return a
+
     def present(self, items: Sequence[Item]) -> Item:
         """Items that follow one another, as the one thing that a user gets back."""
         (item,) = items

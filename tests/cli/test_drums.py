@@ -131,18 +131,19 @@ def test_an_interpolation_is_also_written_as_a_whole(seqvae: Callable[..., Resul
     assert [line.split(" ")[0] for line in lines] == [
         *(f"walk/00{n}.mid" for n in (1, 2, 3)), "walk/interpolation.mid",
     ]  # fmt: skip
-    assert all("6 bars of 4/4, 150 bpm" in line for line in lines[:3])  # the shorter one is repeated
-    assert ": 18 bars of 4/4, 150 bpm, " in lines[3]
+    tempos = ["150 bpm", "116.2 bpm", "90 bpm", "3 tempos from 150 to 90 bpm"]  # the shorter one is repeated
+    for line, bars, tempo in zip(lines, (6, 6, 6, 18), tempos, strict=True):
+        assert f": {bars} bars of 4/4, {tempo}, " in line
     assert {"interpolation.mid", "interpolation.wav", "interpolation.png"} <= set(names("walk"))
     seconds = pretty_midi.PrettyMIDI("walk/interpolation.mid").get_end_time()
-    assert seconds == pytest.approx(18 * 4 * 60 / 150, abs=0.01)
+    assert seconds == pytest.approx(sum(6 * 4 * 60 / bpm for bpm in (150, 116.19, 90)), abs=0.01)
 
 
 def test_four_corners_make_a_palette(seqvae: Callable[..., Result], place: Path) -> None:
     corners = ("two.mid", "five.mid#0", "five.mid#1", "five.mid#2")
     lines = made(seqvae("interpolate", "run", "--corners", *corners, "--grid", 3, "--formats", "mid"))
     assert len(lines) == 10
-    assert lines[-1].startswith("run/interpolate/palette.mid: 18 bars of 4/4, 150 bpm, ")
+    assert lines[-1].startswith("run/interpolate/palette.mid: 18 bars of 4/4, 6 tempos from 150 to 90 bpm, ")
 
 
 def test_variations_at_distance_0_are_the_reconstruction(seqvae: Callable[..., Result], place: Path) -> None:

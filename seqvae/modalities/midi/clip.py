@@ -7,13 +7,15 @@ from fractions import Fraction
 import numpy as np
 
 from seqvae.modalities.midi.meters import Meter, steps_per_bar
+from seqvae.modalities.midi.tempo import Tempos, seconds_of
 
 
 @dataclass(frozen=True, eq=False)
 class Clip:
     """Hits (T, C) bool: True where class c is hit on step t; with what it takes to write them as MIDI.
 
-    `meter` is (numerator, denominator), `bpm` quarters a minute, `kit` the MIDI program of the drum channel.
+    `meter` is (numerator, denominator), `bpm` quarters a minute at the start, `kit` the MIDI program of the drum
+    channel; `changes` are the changes of tempo after the start.
     """
 
     hits: np.ndarray
@@ -21,6 +23,12 @@ class Clip:
     steps_per_quarter: int = 4
     bpm: float = 120.0
     kit: int = 0
+    changes: Tempos = ()
+
+    @property
+    def tempos(self) -> Tempos:
+        """The tempo at the start, and all changes."""
+        return ((0, self.bpm), *self.changes)
 
     @property
     def bars(self) -> Fraction:
@@ -30,7 +38,7 @@ class Clip:
     @property
     def seconds(self) -> float:
         """The length in seconds."""
-        return len(self.hits) / self.steps_per_quarter * 60.0 / self.bpm
+        return seconds_of(self.tempos, len(self.hits) / self.steps_per_quarter)
 
     @property
     def digest(self) -> bytes:
@@ -39,11 +47,11 @@ class Clip:
         return hashlib.blake2b(self.hits.tobytes() + shape, digest_size=16).digest()
 
     def __eq__(self, other: object) -> bool:
-        """Equal hits on an equal grid, tempo and kit."""
+        """Equal hits on an equal grid, tempos and kit."""
         if not isinstance(other, Clip):
             return NotImplemented
-        same = (self.meter, self.steps_per_quarter, self.bpm, self.kit) == (
-            other.meter, other.steps_per_quarter, other.bpm, other.kit,
+        same = (self.meter, self.steps_per_quarter, self.tempos, self.kit) == (
+            other.meter, other.steps_per_quarter, other.tempos, other.kit,
         )  # fmt: skip
         return same and np.array_equal(self.hits, other.hits)
 

@@ -22,6 +22,7 @@ from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
 from seqvae.modalities.midi.reading import MidiSource
 from seqvae.modalities.midi.score import Song, find_song, items_of
 from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, DrumData, DrumModel
+from seqvae.modalities.midi.tempo import tempos_between
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -225,6 +226,11 @@ class Drums(Modality):
         missing = max(0, len(other.hits) - len(item.hits)) if other.meter == item.meter else 0
         return replace(item, hits=np.pad(item.hits, ((0, missing), (0, 0))))
 
+    def between(self, a: Clip, b: Clip, share: float) -> Clip:
+        """The clip a with tempos at a share of the way from its own to those of b, and the kit of the nearer one."""
+        (_, bpm), *changes = tempos_between(a.tempos, b.tempos, share)
+        return replace(a, bpm=bpm, changes=tuple(changes), kit=a.kit if share < 0.5 else b.kit)
+
     def present(self, items: Sequence[Clip]) -> "PrettyMIDI":
         """The clips one after another as MIDI, bar lines kept."""
         return self._piece(items).midi
@@ -238,7 +244,9 @@ class Drums(Modality):
         """The MIDI, WAV and PNG files of each piece, and of an interpolation or palette also as a whole."""
         from seqvae.modalities.midi.output import files_of_pieces
 
-        return files_of_pieces([self._piece(clips) for clips in pieces], arrangement, self.data.written_formats)
+        made = [self._piece(clips) for clips in pieces]
+        read = [replace(piece, clips=clips, bpm=None) for piece, clips in zip(made, originals, strict=False)]
+        return files_of_pieces(made, arrangement, self.data.written_formats, read)
 
     def picture(self, pieces: Sequence[Sequence[Clip]], arrangement: Arrangement = "set") -> "Figure | None":
         """The hits of the pieces, below each other or in a square."""

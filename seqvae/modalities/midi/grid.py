@@ -8,6 +8,7 @@ import numpy as np
 from seqvae.modalities.midi.meters import Meter, steps_per_bar
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MOST_QUARTERS
+from seqvae.modalities.midi.tempo import Tempos
 
 GRIDS = (4, 8, 12, 24)  # steps a quarter
 DEFAULT_METER: Meter = (4, 4)
@@ -70,6 +71,16 @@ class Segment:
     def end(self) -> np.ndarray:
         """(N,) float64: where each note ends, in steps, on the grid or between; a note may outlast the segment."""
         return self._in_steps(self.notes.end[self.places])
+
+    @property
+    def tempo_changes(self) -> Tempos:
+        """Where the tempo changes behind the start, in quarters from there; of several on one tick the last."""
+        if len(self.notes.tempos) < 2:
+            return ()
+        quarter = self.notes.ticks_per_quarter
+        last = self.bars * self.steps_of_bar / self.steps_per_quarter
+        found = (((tick - self.start) / quarter, bpm) for tick, bpm in dict(self.notes.tempos).items())
+        return tuple((at, bpm) for at, bpm in found if 0 < at < last)
 
     def _in_steps(self, tick: np.ndarray) -> np.ndarray:
         return (tick - self.start) * self.steps_per_quarter / self.notes.ticks_per_quarter

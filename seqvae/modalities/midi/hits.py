@@ -11,6 +11,7 @@ from seqvae.modalities.midi.grid import Segment
 from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.notes import DRUM_CHANNEL, Notes
 from seqvae.modalities.midi.part import PartWords, Taken
+from seqvae.modalities.midi.tempo import Tempos, tempos_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +19,7 @@ class DrumBars:
     """Whole bars of one metre that follow each other: `hits` (T, C) bool, T a whole number of bars.
 
     `onsets` (bars,) counts the notes of each bar, those that share a cell of the grid included; `bpm` (bars,) is the
-    tempo at the start of each bar.
+    tempo at the start of each bar, `changes` those of the tempo anywhere after the first.
     """
 
     hits: np.ndarray
@@ -27,6 +28,7 @@ class DrumBars:
     onsets: np.ndarray
     bpm: np.ndarray
     kit: int = 0
+    changes: Tempos = ()
 
     @property
     def bars(self) -> int:
@@ -37,7 +39,11 @@ class DrumBars:
         """The clip of so many bars from one on. Its hits are a view."""
         steps = len(self.hits) // len(self.onsets)
         hits = self.hits[first * steps : (first + bars) * steps]
-        return Clip(hits, self.meter, self.steps_per_quarter, float(self.bpm[first]), self.kit)
+        clip = Clip(hits, self.meter, self.steps_per_quarter, float(self.bpm[first]), self.kit)
+        if not self.changes:
+            return clip
+        start, end = (bar * steps / self.steps_per_quarter for bar in (first, first + bars))
+        return replace(clip, changes=tempos_within(((0, self.bpm[0]), *self.changes), start, end)[1:])
 
     def count(self, first: int, last: int) -> tuple[int, int]:
         """The notes of the bars from `first` to before `last`, and the cells that they hit."""
@@ -88,7 +94,7 @@ class DrumPart:
         hits[segment.step, self.classes.table[segment.pitch]] = True
         onsets = np.bincount(segment.step // bar, minlength=segment.bars)
         kit = segment.notes.programs.get(DRUM_CHANNEL if self.channel is None else self.channel - 1, 0)
-        return DrumBars(hits, segment.meter, segment.steps_per_quarter, onsets, segment.bpm, kit)
+        return DrumBars(hits, segment.meter, segment.steps_per_quarter, onsets, segment.bpm, kit, segment.tempo_changes)
 
     def digest(self, item: Clip) -> bytes:
         """The digest of the clip's hits."""

@@ -18,8 +18,13 @@ LONGEST_SOUND_SECONDS = 1200.0  # a WAV of more is left out: it would take gigab
 WHOLE = {"path": "interpolation", "grid": "palette"}
 
 
-def files_of_pieces(pieces: Sequence[Piece], arrangement: Arrangement, formats: Sequence[str]) -> list[Written]:
+def files_of_pieces(
+    pieces: Sequence[Piece], arrangement: Arrangement, formats: Sequence[str], originals: Sequence[Piece] = ()
+) -> list[Written]:
     """001.mid, 001.wav, 001.png and so on, as far as the formats say, with what each piece is in words.
+
+    `originals`, where there are any, are what each piece is a reconstruction of: the words say what became of tempos
+    that change.
 
     A `path` also has interpolation.mid and the like, a `grid` palette.mid: all pieces one after another, bar lines
     kept, and a picture of all. There is no WAV of more than twenty minutes, which the words then say. A piece whose
@@ -38,12 +43,21 @@ def files_of_pieces(pieces: Sequence[Piece], arrangement: Arrangement, formats: 
     for number, piece in enumerate(pieces, start=1):
         name = f"{number:03}"
         pictures = [partial(whole_piece, piece, place, name) for place in range(len(piece.stretches))]
-        written.append(_written(name, piece, pictures, formats, soundfont))
+        made = _written(name, piece, pictures, formats, soundfont)
+        fate = _fate_of_tempos(piece, originals[number - 1]) if originals else ""
+        written.append(replace(made, note=made.note + fate))
     if arrangement == "set" or not pieces:
         return written
     name = WHOLE[arrangement]
     all_of_them = replace(pieces[0], clips=[clip for piece in pieces for clip in piece.clips])
     return [*written, _written(name, all_of_them, [partial(together, pieces, arrangement, name)], formats, soundfont)]
+
+
+def _fate_of_tempos(piece: Piece, original: Piece) -> str:
+    """What became of the tempos of an original that has several, in words that go on."""
+    if len(original.tempos) == 1:
+        return ""
+    return ", tempos kept" if piece.tempos == original.tempos else f", in place of {len(original.tempos):,} tempos"
 
 
 def _written(

@@ -12,8 +12,8 @@ import numpy as np
 from seqvae.config import counted
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
-from seqvae.modalities.midi.tempo import held_bpm
-from seqvae.modalities.midi.writing import to_midi
+from seqvae.modalities.midi.tempo import Tempos, held_bpm, tempos_within
+from seqvae.modalities.midi.writing import TICKS_PER_QUARTER, to_midi
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
@@ -37,13 +37,14 @@ class Piece:
     @cached_property
     def bars(self) -> list[Clip]:
         """A clip for each bar, silent ones too, at the tempo that is heard."""
-        return [bar for clip in self.clips for bar in _bars_of(clip, clip.bpm if self.bpm is None else self.bpm)]
+        own = None if self.bpm is None else ((0, self.bpm),)
+        return [bar for clip in self.clips for bar in _bars_of(clip, clip.tempos if own is None else own)]
 
     @cached_property
     def stretches(self) -> list[Clip]:
         """The bars of one metre that follow each other as one clip, in order; its tempo is that of its first bar."""
         groups = (list(group) for _, group in itertools.groupby(self.bars, key=lambda bar: bar.meter))
-        return [replace(group[0], hits=np.concatenate([bar.hits for bar in group])) for group in groups]
+        return [replace(group[0], hits=np.concatenate([bar.hits for bar in group]), changes=()) for group in groups]
 
     @property
     def hits(self) -> int:
@@ -55,11 +56,19 @@ class Piece:
         """The length in seconds."""
         return sum(bar.seconds for bar in self.bars)
 
+    @cached_property
+    def tempos(self) -> list[float]:
+        """The tempos that are heard, one after another, in quarters a minute."""
+        return [bpm for bpm, _ in itertools.groupby(bpm for bar in self.bars for _, bpm in bar.tempos)]
+
     @property
     def tempo(self) -> str:
-        """The tempo in words: `113 bpm`, or from the slowest to the fastest."""
-        slowest, fastest = (round(most(bar.bpm for bar in self.bars), 1) for most in (min, max))
-        return f"{slowest:g} bpm" if slowest == fastest else f"{slowest:g} to {fastest:g} bpm"
+        """The tempo in words: `113 bpm`; or how many there are from slowest to fastest or back."""
+        ends = [f"{round(most(self.tempos), 1):g}" for most in (min, max)]
+        if ends[0] == ends[1]:
+            return f"{ends[0]} bpm"
+        falls = self.tempos[0] == max(self.tempos) and self.tempos[-1] == min(self.tempos)
+        return f"{len(self.tempos):,} tempos from {' to '.join(reversed(ends) if falls else ends)} bpm"
 
     def __str__(self) -> str:
         bars = Counter[Meter](bar.meter for bar in self.bars)
@@ -67,9 +76,14 @@ class Piece:
         return f"{lengths}, {self.tempo}, {counted(self.hits, 'hits')}"
 
 
-def _bars_of(clip: Clip, bpm: float) -> Iterator[Clip]:
-    """The bars of a clip, the last filled up with silence."""
+def _bars_of(clip: Clip, tempos: Tempos) -> Iterator[Clip]:
+    """The bars of a clip at tempos of its quarters, the last filled up with silence."""
+    # as the file will hold them: on whole ticks, of several on one tick the last
+    ticks = {round(at * TICKS_PER_QUARTER): held_bpm(bpm) for at, bpm in tempos}
+    tempos = tuple((tick / TICKS_PER_QUARTER, bpm) for tick, bpm in ticks.items())
     bar = steps_per_bar(clip.meter, clip.steps_per_quarter)
     hits = np.pad(clip.hits, ((0, -len(clip.hits) % bar), (0, 0)))
     for start in range(0, len(hits), bar):
-        yield replace(clip, hits=hits[start : start + bar], bpm=held_bpm(bpm))
+        first, last = (step / clip.steps_per_quarter for step in (start, start + bar))
+        (_, bpm), *changes = tempos_within(tempos, first, last)
+        yield replace(clip, hits=hits[start : start + bar], bpm=bpm, changes=tuple(changes))

@@ -28,7 +28,7 @@ ALL_NOTES_OFF = 123
 
 
 def to_midi(clips: Sequence[Clip], classes: DrumClasses, bpm: float | None = None) -> "PrettyMIDI":
-    """The clips one after another, each from a bar line on, with their tempos and metres, or all at `bpm`.
+    """The clips one after another, each from a bar line on, with their tempos and metres, or all at one tempo `bpm`.
 
     One drum track with the first clip's kit: 480 ticks a quarter, velocity 100, notes of a 16th or of a step where
     that is shorter. The track ends on the last bar line, silence included, so that it loops in a sequencer. The
@@ -41,9 +41,13 @@ def to_midi(clips: Sequence[Clip], classes: DrumClasses, bpm: float | None = Non
     midi = PrettyMIDI(resolution=TICKS_PER_QUARTER)
     *starts, end = _bar_lines(clips)
     placed = list(zip(starts, clips, strict=True))
-    tempos = [(start, microseconds_per_quarter(clip.bpm if bpm is None else bpm)) for start, clip in placed]
+    tempos = {
+        start + round(at * TICKS_PER_QUARTER): microseconds_per_quarter(tempo)
+        for start, clip in placed
+        for at, tempo in (clip.tempos if bpm is None else [(0, bpm)])
+    }  # of several on one tick the last
     # pretty_midi has no public way to set a tempo after the first.
-    midi._tick_scales = [(start, _tick_scale(microseconds)) for start, microseconds in _changes(tempos)]
+    midi._tick_scales = [(start, _tick_scale(microseconds)) for start, microseconds in _changes([*tempos.items()])]
     midi.tick_to_time(end)  # makes the table of ticks, from which all times are taken
     for start, (numerator, denominator) in _changes([(start, clip.meter) for start, clip in placed]):
         midi.time_signature_changes.append(TimeSignature(numerator, denominator, midi.tick_to_time(start)))

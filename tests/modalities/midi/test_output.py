@@ -3,6 +3,7 @@
 import io
 import wave
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pretty_midi
@@ -51,6 +52,18 @@ def test_an_interpolation_is_written_step_by_step_and_as_a_whole() -> None:
         seconds = file.getnframes() / file.getframerate()
     assert 3 * 2 * 4 * 0.6 <= seconds < 3 * 2 * 4 * 0.6 + 3  # the last cymbal may ring on
     assert picture.startswith(b"\x89PNG")
+
+
+def test_of_reconstructions_the_words_say_what_became_of_their_tempos() -> None:
+    changing = replace(clip(2), changes=((4, 90.0), (6, 100.0)))
+    notes = {}
+    for bpm in (None, 96.0):
+        results = Drums(DrumData(formats="mid", bpm=bpm)).write([[changing], [clip(2)]], "set", [[changing], [clip(2)]])
+        notes[bpm] = [result.note.partition(" hits")[2] for result in results]
+    assert notes == {None: [", tempos kept", ""], 96.0: [", in place of 3 tempos", ""]}
+    (made,) = Drums(DrumData(formats="wav")).write([[changing]])
+    with wave.open(io.BytesIO(made.files[0].content())) as file:
+        assert file.getnframes() / file.getframerate() >= changing.seconds == 2 + 2 * 60 / 90 + 2 * 60 / 100
 
 
 def test_a_palette_is_written_row_by_row() -> None:

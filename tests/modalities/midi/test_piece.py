@@ -9,6 +9,8 @@ from seqvae.modalities.midi.meters import Meter, steps_per_bar, steps_per_beat
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.piece import Piece
 from seqvae.modalities.midi.writing import midi_bytes
+from tests.modalities.midi.smf import hits as struck
+from tests.modalities.midi.smf import meter, midi, tempo
 from tests.modalities.midi.songs import cut, source_of
 
 
@@ -66,7 +68,7 @@ def test_a_piece_names_its_metres_tempos_and_hits_in_words() -> None:
     one = Clip(hits, bpm=90.0)
     assert str(piece(one)) == "1 bar of 4/4, 90 bpm, 1 hit"
     song = piece(one, Clip(hits[:12], (3, 4), 4, 120.5), one)
-    assert str(song) == "2 bars of 4/4 and 1 bar of 3/4, 90 to 120.5 bpm, 3 hits"
+    assert str(song) == "2 bars of 4/4 and 1 bar of 3/4, 3 tempos from 90 to 120.5 bpm, 3 hits"
     assert [stretch.meter for stretch in song.stretches] == [(4, 4), (3, 4), (4, 4)]
 
 
@@ -75,6 +77,41 @@ def test_a_tempo_for_all_replaces_those_of_the_clips() -> None:
     assert str(song).startswith("3 bars of 4/4, 60 bpm, ")
     assert song.seconds == 12.0
     assert song.midi.get_tempo_changes()[1].tolist() == [60.0]
+
+
+def test_a_song_keeps_its_tempos_wherever_they_change() -> None:
+    changes = [(0, 500_000), (100, 480_000), (100, 470_000), (1920, 461_538), (2 * 1920, 600_000), (7000, 450_001)]
+    track, last = b"", 0
+    for tick, microseconds in changes:
+        track += tempo(tick - last, microseconds)
+        last = tick
+    song = midi(meter(0, 4, 2) + track, struck((bar * 1920, 36) for bar in range(5)))
+    kept = [(tick, 6e7 / microseconds) for tick, microseconds in changes if microseconds != 480_000]
+    for bars in (1, 2, 5):
+        clips = cut(parse(song, "a.mid"), source_of(bars=bars))
+        whole = piece(*clips)
+        again = parse(midi_bytes(whole.midi), "b.mid")
+        assert again.tempos == kept
+        assert whole.tempos == [bpm for _, bpm in kept]
+        assert whole.tempo == "5 tempos from 100 to 133.3 bpm"
+        assert whole.seconds == pytest.approx(whole.midi.tick_to_time(5 * 1920), abs=1e-9)
+        assert sum(clip.seconds for clip in clips) == pytest.approx(whole.seconds, abs=1e-9)
+        assert piece(*clips, bpm=96.0).tempos == [96.0]
+    first, second = cut(parse(song, "a.mid"), source_of(bars=2))[:2]
+    assert first.changes == ((100 / 480, 6e7 / 470_000), (4, 6e7 / 461_538))
+    assert (second.bpm, second.changes) == (100.0, ((7000 / 480 - 8, 6e7 / 450_001),))
+
+
+def test_tempos_between_ticks_go_to_the_nearest_one() -> None:
+    odd = Clip(clip(1).hits, changes=((1 / 7, 110.0), (1 / 7 + 1e-4, 75.0), (1 / 3, 100.0)))
+    read = parse(midi_bytes(piece(odd).midi), "a.mid")
+    assert read.tempos == [(0, 120.0), (69, 75.0), (160, 100.0)], "of two on one tick the later one counts"
+    assert piece(odd).tempos == [120.0, 75.0, 100.0]
+
+
+def test_a_fall_of_the_tempo_is_named_as_one() -> None:
+    assert piece(clip(1, bpm=110.0), clip(1, bpm=90.0)).tempo == "2 tempos from 110 to 90 bpm"
+    assert piece(clip(1, bpm=110.0), clip(1, bpm=90.0), clip(1, bpm=100.0)).tempo == "3 tempos from 90 to 110 bpm"
 
 
 @pytest.mark.parametrize(
