@@ -20,6 +20,7 @@ from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Figures
 from seqvae.nets.cross_entropy import BRIGHTEST
 from seqvae.nets.images import ImageDecoder
+from seqvae.nets.pixels import DensityPixels
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -115,6 +116,9 @@ def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
         figures["reconstruction_nats"] = elbo(vae, read("reconstruction"), settings.seed).mean_reconstruction_nats
     else:
         figures |= _likelihood_figures(vae, corpus, settings, read)
+    likelihood = None if vae.decoder.has_steps else cast(ImageDecoder, vae.decoder).likelihood
+    if isinstance(likelihood, DensityPixels):
+        figures["summed_error"] = likelihood.summed_error(cast(float, figures["reconstruction_nats"]))
     if vae.latent:
         figures |= _latent_figures(vae, read("latent code"), corpus.labels, settings.seed)
         figures |= _reconstruction_figures(vae, modality, batches, settings, watch)

@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from seqvae.runs.run import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FAR_OFF = 4.0  # times the variance of the prior: most codes are then outside of what the prior holds
 MOST_UNITS = 20  # rows of traversals
 MOST_AXES = 10
 VALUES = [place / 2 for place in range(-6, 7)]  # of traversals: three standard deviations of the prior to each side
@@ -99,8 +101,13 @@ def plane(
         )
     count, points = f"{len(codes):,} codes of {_name(model)}", model.vae.has_points
     if codes.shape[1] == 2:
-        note = count if points else f"{count}: means of q(z|x); circles at 1, 2 and 3 standard deviations of the prior"
-        return charts.plane(codes.numpy(), labels, label_names, prior=not points, title="The latent plane", note=note)
+        prior = not points and prior_fits(codes)
+        note = count if points else f"{count}: means of q(z|x); "
+        if not points:
+            note += (
+                "circles at 1, 2 and 3 standard deviations of the prior" if prior else "the prior does not hold them"
+            )
+        return charts.plane(codes.numpy(), labels, label_names, prior=prior, title="The latent plane", note=note)
     mean, axes, scales = latent.principal_axes(codes)
     shares = _shares(scales)
     names = (f"first axis, {shares[0]} of the variance", f"second axis, {shares[1]}")
@@ -113,32 +120,68 @@ def manifold(model: Model, size: int = 30, items: Sequence[Item] | Tensor | None
     """What `size` x `size` codes become that cover a plane of the latent space through the quantiles of a normal.
 
     Of two latent units it is the whole prior. With items (or their codes), and for other models these are needed, it
-    is the plane of the two units, or of their two longest principal axes, which the normal fits.
+    is the plane of the two units, or of their two longest principal axes, which the normal fits. The coordinates are
+    those of the codes, as `plane` shows them.
     """
-    from seqvae.view import pictures
-
     _check_pixels(model)
-    grid = latent.plane_grid(size)
-    title = f"{size} x {size} images across the latent plane"
-    share = f"1/{size * size:,}"
+    name, share = _name(model), f"each image stands for 1/{size * size:,} of it"
     if items is None:
         if model.vae.latent != 2 or model.vae.has_points:
             raise ValueError(
                 "only the prior of two latent units is a plane; give items, for the plane of their principal axes"
             )
-        note = f"decoded from the quantiles of the prior of {_name(model)}: each image stands for {share} of it"
-        return pictures.manifold(_drawn(model, model.in_windows().decode(grid)), size, title, note)
+        return _manifold(model, size, _across_units(), f"decoded from the quantiles of the prior of {name}: {share}")
     codes = _codes(model, items)
     if codes.shape[1] < 2:
-        raise ValueError(f"a plane needs two latent units, and {_name(model)} has {codes.shape[1]}; see its traversals")
+        raise ValueError(f"a plane needs two latent units, and {name} has {codes.shape[1]}; see its traversals")
     if codes.shape[1] == 2:  # the axes of the plane that `plane` shows
-        made = _drawn(model, model.in_windows().decode(codes.mean(0) + grid * codes.std(0)))
-        note = f"across {len(codes):,} codes of {_name(model)}, in standard deviations from their mean"
-        return pictures.manifold(made, size, title, note)
+        across = _across_units(codes.mean(0), codes.std(0, correction=0))
+        return _manifold(model, size, across, f"across {len(codes):,} codes of {name}, by the normal that fits them")
     mean, axes, scales = latent.principal_axes(codes)
-    made = _drawn(model, model.in_windows().decode(mean + (grid * scales[:2]) @ axes[:2]))
-    note = f"along the two longest principal axes of {len(codes):,} codes of {_name(model)}, in standard deviations"
-    return pictures.manifold(made, size, title, note, ("first axis", "second axis"))
+    names = [f"{place} axis, {part}" for place, part in zip(("first", "second"), _shares(scales), strict=False)]
+    across = _Plane(mean, axes[:2], torch.zeros(2), scales[:2], (f"{names[0]} of the variance", names[1]))
+    note = f"the two longest principal axes of {len(codes):,} codes of {name}; along all others it is at their mean"
+    return _manifold(model, size, across, note)
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """A plane of codes: its origin (Z,), two axes (2, Z), and the normal of the coordinates along each."""
+
+    origin: Tensor
+    axes: Tensor
+    means: Tensor
+    scales: Tensor
+    names: tuple[str, str]
+
+
+def _across_units(mean: Tensor | None = None, scale: Tensor | None = None) -> _Plane:
+    """The plane of two units, whose codes are standard normal unless mean and scale say otherwise."""
+    zero, unit = torch.zeros(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+    means, scales = zero if mean is None else mean, unit if scale is None else scale
+    return _Plane(zero, torch.eye(2, dtype=torch.float64), means, scales, ("z1", "z2"))
+
+
+def _manifold(model: Model, size: int, across: _Plane, note: str) -> "Figure":
+    from statistics import NormalDist
+
+    from seqvae.view import pictures
+
+    along = across.means + latent.plane_grid(size) * across.scales
+    images = _drawn(model, model.in_windows().decode(across.origin + along @ across.axes))
+    units = len(across.origin)
+    where = "the latent plane" if units == 2 else f"a plane through {units} latent units"
+    first, second = zip(across.means.tolist(), across.scales.clamp(min=1e-6).tolist(), strict=True)
+    normals = (NormalDist(*first), NormalDist(*second))
+    return pictures.manifold(images, size, f"{size} x {size} images across {where}", note, across.names, normals)
+
+
+def prior_fits(codes: Tensor) -> bool:
+    """Whether codes (N, Z) lie where the prior has them, not far off as those of a model that was trained without it.
+
+    Their mean square is at most FAR_OFF that of the prior.
+    """
+    return float(codes.double().square().mean()) <= FAR_OFF
 
 
 def samples(model: Model, n: int = 100, seed: int = 0) -> "Figure":

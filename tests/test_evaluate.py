@@ -68,7 +68,7 @@ def test_bits_per_dimension_are_the_weighted_nats_by_pixel_and_channel(tmp_path:
     assert figures["iw_nll_nats"] == pytest.approx(expected, rel=1e-10)
     assert figures["bits_per_dimension"] == pytest.approx(expected / (5 * 4 * math.log(2)), rel=1e-10)
     assert figures["items"] == 11
-    assert {name for name in figures if figures[name] is None} == OF_SEQUENCES | {"neighbour_accuracy"}
+    assert {name for name in figures if figures[name] is None} == OF_SEQUENCES | {"neighbour_accuracy", "summed_error"}
 
 
 def test_a_model_that_knows_nothing_needs_a_bit_a_pixel(tmp_path: Path) -> None:
@@ -118,7 +118,9 @@ def test_points_have_no_likelihood_but_errors_and_neighbours(tmp_path: Path) -> 
     labels = ["b", "a", "b"] * 3 + ["a", "a"]
     vae, modality, corpus = image_model(tmp_path, GREY, labels, posterior="point")
     figures = evaluate(vae, modality, corpus, FEW, quiet)
-    assert {name for name in figures if figures[name] is None} == (LIKELIHOODS | OF_SEQUENCES) - {"reconstruction_nats"}
+    assert {name for name in figures if figures[name] is None} == (LIKELIHOODS | OF_SEQUENCES | {"summed_error"}) - {
+        "reconstruction_nats"
+    }
     assert 0 <= figures["neighbour_accuracy"] <= 1
     batch = Batches(Part(corpus), 11).load(np.arange(11))
     mean = vae.posterior(batch).mean.detach()
@@ -224,6 +226,19 @@ def test_reconstructions_are_made_from_the_codes_that_are_asked_for(tmp_path: Pa
         error = (vae.decoder.predict(z, batch).double() - batch.x.double()).square().mean() / 255**2
         figures = evaluate(vae, modality, corpus, settings, quiet)
         assert figures["mean_squared_error"] == pytest.approx(float(error), rel=1e-12), codes
+
+
+@pytest.mark.parametrize("posterior", ["gaussian", "point"])
+@pytest.mark.parametrize("likelihood", ["gaussian", "squares", "laplace"])
+def test_the_summed_error_is_that_of_the_codes_that_the_bound_draws(
+    likelihood: str, posterior: str, tmp_path: Path
+) -> None:
+    vae, modality, corpus = image_model(tmp_path, GREY, likelihood=likelihood, posterior=posterior)
+    batch = Batches(Part(corpus), 11).load(np.arange(11))
+    z = vae.posterior(batch).rsample(Noise(FEW.seed, batch.keys))
+    errors = batch.x.squeeze(1).double() / 255 - vae.decoder.likelihood.mean(vae.decoder.layers(z))  # type: ignore[operator]
+    expected = (errors.abs() if likelihood == "laplace" else errors.square()).sum((1, 2, 3)).mean().item()
+    assert evaluate(vae, modality, corpus, FEW, quiet)["summed_error"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_bits_per_byte_are_those_of_the_weighted_likelihood(tmp_path: Path) -> None:

@@ -81,7 +81,44 @@ def test_the_manifold_of_more_units_is_the_plane_of_the_principal_axes_of_items(
     middle_right = mean + plane_grid(3)[5, 0] * scales[0] * axes[0]
     (expected,) = model(5).decode(middle_right[None])
     np.testing.assert_array_equal(shown(figure)[0][HEIGHT : 2 * HEIGHT, 2 * WIDTH :], expected)
-    assert (figure.axes[1].get_xlabel(), figure.axes[1].get_ylabel()) == ("first axis", "second axis")
+    share = [round(100 * float(scale**2 / (scales**2).sum())) for scale in scales]
+    labels = figure.axes[1].get_xlabel(), figure.axes[1].get_ylabel()
+    assert labels == (f"first axis, {share[0]} % of the variance", f"second axis, {share[1]} %")
+    assert texts(figure) == [
+        "3 x 3 images across a plane through 5 latent units",
+        "the two longest principal axes of 12 codes of the model; along all others it is at their mean",
+    ]
+
+
+@pytest.mark.parametrize(("latent", "posterior"), [(2, "point"), (2, "gaussian"), (4, "gaussian")])
+def test_the_axes_of_a_manifold_are_coordinates_of_codes(latent: int, posterior: str) -> None:
+    points_of, grid = model(latent, posterior=posterior), plane_grid(9)
+    codes = torch.randn(50, latent, dtype=torch.float64) * torch.arange(latent, 0, -1) * 7 + 20
+    figure = pictures.manifold(points_of, 9, codes)
+    mean, axes, scales = principal_axes(codes)
+    if latent == 2:
+        mean, axes, scales = codes.mean(0), torch.eye(2, dtype=torch.float64), codes.std(0, correction=0)
+    for axis, ticks in enumerate((figure.axes[1].xaxis, figure.axes[1].yaxis)):
+        written = [float(label.get_text().replace("\N{MINUS SIGN}", "-")) for label in ticks.get_ticklabels()]
+        assert len(written) >= 3
+        centre = float(mean[axis]) if latent == 2 else 0.0
+        expected = torch.special.ndtr((torch.tensor(written) - centre) / scales[axis])
+        np.testing.assert_allclose(ticks.get_ticklocs(), expected.numpy(), atol=1e-6)
+        # what `--at` makes of a written coordinate is what stands there
+        place = grid[:, 1 - axis].abs().argsort()[:9]
+        row = sorted(place.tolist())[4]
+        (made,) = points_of.decode((mean + (grid[row] * scales[:2]) @ axes[:2])[None])
+        top, left = HEIGHT * (row // 9), WIDTH * (row % 9)
+        np.testing.assert_array_equal(shown(figure)[0][top : top + HEIGHT, left : left + WIDTH], made)
+
+
+def test_codes_far_off_the_prior_are_shown_without_it() -> None:
+    near = torch.randn(50, 2, dtype=torch.float64)
+    assert pictures.prior_fits(near)
+    assert not pictures.prior_fits(9 * near)
+    figure = pictures.plane(model(), 9 * near)
+    assert not figure.axes[0].patches
+    assert texts(figure)[1].endswith("means of q(z|x); the prior does not hold them")
 
 
 def test_a_manifold_needs_items_unless_the_prior_is_a_plane() -> None:

@@ -30,7 +30,7 @@ PICTURES = {
     "losses": "negative ELBO, reconstruction and KL over the epochs",
     "network": "layers, shapes and parameters",
     "plane": "codes in two dimensions, by label where there are any",
-    "manifold": "30 x 30 images across the latent plane",
+    "manifold": "30 x 30 images across a plane of the latent space",
     "samples": "images from the prior",
     "reconstructions": "originals above their reconstructions",
     "traversals": "one latent unit changes in each row",
@@ -135,12 +135,21 @@ def _makers(model: "Model", items: Callable[[], _Items], seed: int) -> dict[str,
         assert model.run is not None
         return pictures.losses(model.run)
 
-    whole = model.vae.latent == 2 and not model.vae.has_points  # the prior is a plane
+    def manifold() -> "Figure":
+        whole = model.vae.latent == 2 and not model.vae.has_points  # the prior is a plane
+        try:
+            codes = items().codes
+        except ValueError:
+            if not whole:
+                raise
+            return pictures.manifold(model)  # which needs no data
+        return pictures.manifold(model, items=None if whole and pictures.prior_fits(codes) else codes)
+
     return {
         "losses": losses,
         "network": lambda: pictures.network(model),
         "plane": lambda: pictures.plane(model, items().codes, items().labels, items().label_names),
-        "manifold": lambda: pictures.manifold(model, items=None if whole else items().codes),
+        "manifold": manifold,
         "samples": lambda: pictures.samples(model, seed=seed),
         "reconstructions": lambda: pictures.reconstructions(model, items().some),
         "traversals": lambda: pictures.traversals(model, items().some[0]),

@@ -102,11 +102,14 @@ class Density:
     """A density over real errors, symmetric around 0, at scale 1; at scale s of n errors e together it is, in nats,
 
     log p(e) = -cost(e) / s^power - n (log s + log_constant).
+
+    `half` is what the cost has of the plain error: a half of the squares, all of the absolute ones.
     """
 
     cost: Callable[[Float[Tensor, "N D"]], Float[Tensor, " N"]]
     power: int
     log_constant: float
+    half: float
     draw: Callable[[Noise, int], Float[Tensor, "N D"]]
 
 
@@ -128,8 +131,8 @@ def _laplace(noise: Noise, count: int) -> Float[Tensor, "N D"]:
     return -share.sign() * torch.log1p(-2 * share.abs())
 
 
-GAUSSIAN = Density(_half_of_squares, 2, 0.5 * math.log(2 * math.pi), _normal)
-LAPLACE = Density(_absolute_sum, 1, math.log(2.0), _laplace)
+GAUSSIAN = Density(_half_of_squares, 2, 0.5 * math.log(2 * math.pi), 0.5, _normal)
+LAPLACE = Density(_absolute_sum, 1, math.log(2.0), 1.0, _laplace)
 
 
 class DensityPixels(nn.Module):
@@ -169,6 +172,12 @@ class DensityPixels(nn.Module):
         error = (_shares(x, mean := self.mean(h)) - mean).flatten(1)
         cost = self.density.cost(error) * (-self.density.power * self.log_scale).exp()
         return -cost - error.shape[1] * (self.log_scale + self.density.log_constant)
+
+    def summed_error(self, nats: float) -> float:
+        """The squared or absolute error, summed over pixels, of an image whose -log p(x|z) is so many nats."""
+        log_scale = self.log_scale.item()
+        constant = math.prod(self.shape) * (log_scale + self.density.log_constant)
+        return (nats - constant) * math.exp(self.density.power * log_scale) / self.density.half
 
     def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
         """The location of each pixel, 0 black and 1 white."""

@@ -18,20 +18,30 @@ MANIFOLD = 9.0  # and the manifold of all
 GAP, APART = 0.06, 0.2  # between images, and between those of different kinds
 HEAD = 0.26  # a line of words above the columns
 LETTER = 0.075  # of the names of rows
+NAME, SMALL_LETTER = 0.18, 0.065  # of those below images
 WIDEST = 12  # images in a row of a grid
-TICKS = (-2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5)
+FEW = 3.0  # inches that the images of a row are to take at least together, where they are few
+LEAST_APART = 0.035  # of two ticks of the manifold, as shares of its side
 
 
-def image_grid(images: Sequence[np.ndarray], title: str = "", note: str = "", columns: int | None = None) -> Figure:
-    """Images row by row, about as many rows as columns."""
+def image_grid(
+    images: Sequence[np.ndarray], title: str = "", note: str = "", columns: int | None = None, names: Sequence[str] = ()
+) -> Figure:
+    """Images row by row, about as many rows as columns, with `names` below them if passed."""
     tiles = _tiles(images)
     columns = min(len(tiles), columns or min(WIDEST, math.ceil(math.sqrt(len(tiles)))))
-    width, height = _size(tiles, PICTURE)
+    width, height = _size(tiles, max(PICTURE, FEW / columns))
     rows = math.ceil(len(tiles) / columns)
-    sheet = Sheet(columns * (width + GAP) - GAP, rows * (height + GAP) - GAP, title, note)
+    pitch = height + GAP + (NAME if names else 0.0)
+    sheet = Sheet(columns * (width + GAP) - GAP, rows * pitch - GAP, title, note)
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
-        sheet.picture(column * (width + GAP), row * (height + GAP), width, height, tile)
+        left, top = column * (width + GAP), row * pitch
+        sheet.picture(left, top, width, height, tile)
+        if names:
+            longest = max(3, int(width / SMALL_LETTER))
+            name = names[place] if len(names[place]) <= longest else f"{names[place][: longest - 1]}…"
+            sheet.text(left + width / 2, top + height + 0.45 * NAME, name, 8, SOFT, align="center")
     return sheet.figure
 
 
@@ -57,12 +67,18 @@ def pairs(
     return sheet.figure
 
 
-def manifold(images: Sequence[np.ndarray], size: int, title: str = "", note: str = "",
-             names: tuple[str, str] = ("z1", "z2")) -> Figure:  # fmt: skip
+def manifold(
+    images: Sequence[np.ndarray],
+    size: int,
+    title: str = "",
+    note: str = "",
+    names: tuple[str, str] = ("z1", "z2"),
+    normals: Sequence[NormalDist] = (NormalDist(), NormalDist()),
+) -> Figure:
     """`size` x `size` images without gaps, in the order of `core.latent.plane_grid`.
 
-    The ticks stand at the coordinates of the plane: each image covers an equal share of a standard normal, so that
-    their distances grow towards the middle. `names` are those of the two axes.
+    The ticks stand at the coordinates of the plane: along each axis an image covers an equal share of a normal, so that
+    their distances grow towards the middle. `names` are those of the two axes, `normals` their distributions.
     """
     tiles = _tiles(images)
     if len(tiles) != size * size:
@@ -76,12 +92,9 @@ def manifold(images: Sequence[np.ndarray], size: int, title: str = "", note: str
     axes = sheet.axes(left, 0, across, down)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.patch.set_visible(False)
-    shares = {value: NormalDist().cdf(value) for value in TICKS}
-    # From the middle of the first cell to the middle of the last: further out nothing was decoded.
-    shares = {value: share for value, share in shares.items() if 0.5 / size <= share <= 1 - 0.5 / size}
-    written, places = [_number(value) for value in shares], np.array([*shares.values()])
-    axes.set_xticks(places, written)
-    axes.set_yticks(places, written)
+    for axis, normal in zip((axes.xaxis, axes.yaxis), normals, strict=True):
+        values = _ticks(normal, size)
+        axis.set_ticks([normal.cdf(value) for value in values], [_number(value) for value in values])
     axes.tick_params(labelsize=11, length=5)
     axes.set_xlabel(names[0], fontsize=12, color=INK)
     axes.set_ylabel(names[1], fontsize=12, color=INK, labelpad=2)
@@ -157,6 +170,24 @@ def _size(tiles: np.ndarray, least: float) -> tuple[float, float]:
     return width * inches, height * inches
 
 
+def _ticks(normal: NormalDist, size: int) -> list[float]:
+    """Round coordinates of a manifold, half a deviation or less apart, from the middle outwards as far as they fit.
+
+    From the middle of the first cell to the middle of the last: further out nothing was decoded.
+    """
+    if normal.stdev <= 0:
+        return [normal.mean]
+    power = 10.0 ** math.floor(math.log10(normal.stdev / 2))
+    step = power * max(factor for factor in (1, 2, 5) if factor * power <= normal.stdev / 2)
+    first, last = (normal.inv_cdf(share) for share in (0.5 / size, 1 - 0.5 / size))
+    values = [step * place for place in range(math.ceil(first / step), math.floor(last / step) + 1)]
+    kept: list[float] = []
+    for value in sorted(values, key=lambda value: abs(value - normal.mean)):
+        if all(abs(normal.cdf(value) - normal.cdf(other)) >= LEAST_APART for other in kept):
+            kept.append(value)
+    return sorted(kept)
+
+
 def _number(value: float) -> str:
-    """A number with a true minus sign and at most two digits behind the point."""
-    return f"{round(value, 2):g}".replace("-", "\N{MINUS SIGN}")
+    """A number of at most four digits with a true minus sign."""
+    return f"{value + 0.0:.4g}".replace("-", "\N{MINUS SIGN}")

@@ -130,7 +130,7 @@ def test_samples_are_the_model_s_and_go_into_the_run_which_holds_the_latest_only
     assert equal(numbered("run/sample"), model.sample(2, seed=3))
     assert Path("run/sample/notes.txt").exists()
     made(seqvae("sample", "run", "-n", 1, "--temperature", 1, "--out", "made/here"))
-    assert [path.name for path in Path("made/here").iterdir()] == ["000.png"]
+    assert [path.name for path in Path("made/here").iterdir()] == ["000.png", "images.png"]
     assert set(np.unique(pixels("made/here/000.png"))) <= {0, 255}  # black or white is what a Bernoulli draws
 
 
@@ -222,8 +222,8 @@ def test_codes_go_to_a_file_and_come_back_from_it_or_from_the_command_line(
     assert equal(numbered("run/decode"), model.decode(mean))
     assert made(seqvae("decode", "run", "--at", "0,2.5", "--at=-1,0", "--out", "at"))[-1] == "at/images.png: all in one"
     assert equal(numbered("at"), model.decode(np.array([[0, 2.5], [-1, 0]])))
-    assert made(seqvae("decode", "run", "--at", "0,2.5")) == ["run/decode/000.png"]
-    assert [path.name for path in Path("run/decode").glob("[!.]*")] == ["000.png"]
+    assert made(seqvae("decode", "run", "--at", "0,2.5")) == ["run/decode/000.png", "run/decode/images.png: enlarged"]
+    assert [path.name for path in Path("run/decode").glob("[!.]*")] == ["000.png", "images.png"]
 
 
 def test_figures_of_grey_levels_say_that_they_are_a_cross_entropy(seqvae: Call, place: Path) -> None:
@@ -239,7 +239,7 @@ def test_figures_of_grey_levels_say_that_they_are_a_cross_entropy(seqvae: Call, 
         assert word not in table
 
 
-@pytest.mark.parametrize("likelihood", ["gaussian", "laplace", "logistic"])
+@pytest.mark.parametrize("likelihood", ["gaussian", "squares", "laplace", "logistic"])
 def test_figures_of_other_likelihoods_say_what_they_are(likelihood: str, seqvae: Call, place: Path) -> None:
     train(seqvae, "other", model__likelihood=likelihood, train__epochs=1)
     table, figures = evaluated(seqvae, "other")
@@ -249,7 +249,16 @@ def test_figures_of_other_likelihoods_say_what_they_are(likelihood: str, seqvae:
         assert "density" not in table
     else:
         assert figures["bits_per_dimension"] is None
-        assert "Nats are those of a density, which may be negative, so bits per dimension are left out." in table
+        words = " ".join(table.split())
+        assert (
+            f"summed_error is the {'absolute' if likelihood == 'laplace' else 'squared'} error that they stand" in words
+        )
+        values = figures["summed_error"], HEIGHT * WIDTH * figures["mean_squared_error"]
+        if likelihood == "squares":
+            assert values[0] == pytest.approx(figures["reconstruction_nats"] - HEIGHT * WIDTH * 0.5 * np.log(np.pi))
+            assert values[0] == pytest.approx(values[1], rel=0.1)  # the one by a draw of z, the other by its mean
+        train(seqvae, "points", model__likelihood=likelihood, model__posterior="point", train__epochs=1)
+        assert "summed_error" in evaluated(seqvae, "points")[0]
 
 
 def test_binarised_images_have_bits_and_another_binarisation_may_follow(seqvae: Call, place: Path) -> None:

@@ -100,6 +100,15 @@ def test_densities_are_those_of_torchs_distributions(kind: type) -> None:
 
 
 @densities
+def test_the_summed_error_is_the_cost_without_scale_and_constant(kind: type) -> None:
+    likelihood, h, x = make(kind, scale=0.3), states(), images()
+    errors = x.double() / 255 - likelihood.mean(h)
+    expected = (errors.square() if kind is GaussianPixels else errors.abs()).sum((1, 2, 3)).mean()
+    nats = -likelihood.log_prob(h, x).mean().item()
+    assert likelihood.summed_error(nats) == pytest.approx(expected.item(), rel=1e-6)
+
+
+@densities
 def test_a_scale_of_nought_is_learned_and_another_is_not(kind: type) -> None:
     learned, given = make(kind), make(kind, scale=0.5)
     learned.log_prob(states(), images()).sum().backward()

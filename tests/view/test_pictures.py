@@ -1,6 +1,7 @@
 """Mosaics of images: the right image in the right place, dot for dot, whatever the size."""
 
 import io
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -48,9 +49,9 @@ def test_grey_levels_are_shown_as_they_are_and_not_stretched_to_black_and_white(
 def test_every_pixel_covers_the_same_whole_number_of_dots_of_the_png() -> None:
     image = some_images(1, 28, 28)[0]
     file = imread(io.BytesIO(png(pictures.image_grid([image], "Title"))))[..., 0] * 255
-    # 0.75 inches of 150 dots hold 4 dots for each of 28 pixels; margins are 30 dots; greys are rounded.
-    part = file[-30 - 112 : -30, 30 : 30 + 112]
-    np.testing.assert_allclose(part, image.repeat(4, 0).repeat(4, 1), atol=1.01)
+    # 3 inches of 150 dots hold 16 dots for each of 28 pixels; margins are 30 dots; greys are rounded.
+    part = file[-30 - 448 : -30, 30 : 30 + 448]
+    np.testing.assert_allclose(part, image.repeat(16, 0).repeat(16, 1), atol=1.01)
 
 
 def test_large_images_shrink_to_a_size_that_fits_on_a_sheet() -> None:
@@ -96,6 +97,27 @@ def test_the_ticks_of_the_manifold_stand_at_the_quantiles_of_its_coordinates() -
     assert (box.x0, box.x1) == pytest.approx((left / width, right / width))
     assert (box.y0, box.y1) == pytest.approx((1 - bottom / height, 1 - top / height))
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z1", "z2")
+
+
+def test_the_ticks_of_a_manifold_follow_the_normal_of_each_axis() -> None:
+    normals = (NormalDist(40.0, 12.0), NormalDist(0.0, 0.003))
+    _, axes = pictures.manifold([np.zeros((4, 4), dtype=np.uint8)] * 900, 30, normals=normals).axes
+    across = dict(zip([label.get_text() for label in axes.get_xticklabels()], axes.get_xticks(), strict=True))
+    assert {"20", "40", "60"} <= set(across)
+    assert across["40"] == pytest.approx(0.5)
+    assert across["60"] == pytest.approx(NormalDist().cdf(20 / 12))
+    assert {"0", "0.001", "0.002"} <= {label.get_text() for label in axes.get_yticklabels()}
+    assert np.diff(axes.get_xticks()).min() >= 0.035
+
+
+def test_a_single_image_is_enlarged_and_images_may_bear_names() -> None:
+    (image,) = some_images(1, 28, 28)
+    (drawn,) = pictures.image_grid([image]).axes[0].images
+    left, right, _, _ = drawn.get_extent()
+    assert (right - left) * 150 == pytest.approx(16 * 28)
+    figure = pictures.image_grid(some_images(3, 4, 4), names=["cat", "dog", "a label that is far too long to stand"])
+    assert texts(figure)[:2] == ["cat", "dog"]
+    assert texts(figure)[2].endswith("…")
 
 
 def test_a_traversal_has_a_named_row_for_each_unit_and_a_column_for_each_value() -> None:

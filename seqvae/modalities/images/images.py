@@ -61,6 +61,7 @@ class Images(Modality):
     )
     units: ClassVar[Mapping[str, str]] = {
         "items": "images",
+        "summed_error": "per image, one draw of z: error of shares of white, summed over pixels",
         "mean_squared_error": "per pixel and channel of the image as read; 1 is from black to white",
     }
     defaults: ClassVar[Mapping[str, Values]] = DEFAULTS
@@ -247,6 +248,13 @@ class Images(Modality):
 
     def remarks(self, model: ImageModel, figures: Figures) -> list[str]:
         """Where nats are not those of a likelihood of pixels, and what is left out therefore."""
+        if model.likelihood not in ("bernoulli", "logistic"):
+            kind = "absolute" if model.likelihood == "laplace" else "squared"
+            return [
+                "Nats are those of a density of grey levels from 0 to 1, which exceeds 1 where pixels are predicted "
+                f"well: so they may be negative, and there are no bits per dimension. summed_error is the {kind} "
+                "error that they stand for, without the constant of the density."
+            ]
         if model.posterior == "point" or figures["bits_per_dimension"] is not None:
             return []
         if model.likelihood == "bernoulli":
@@ -254,7 +262,7 @@ class Images(Modality):
                 "Grey levels are scored as Bernoulli means: -log p(x|z) is a cross-entropy and no likelihood, so bits "
                 "per dimension are left out."
             ]
-        return ["Nats are those of a density, which may be negative, so bits per dimension are left out."]
+        return []
 
     def metrics(self, truth: Sequence[Picture], guess: Sequence[Picture]) -> dict[str, float | None]:
         """The squared error of a pixel, of which 1 is the way from black to white, over all pictures."""

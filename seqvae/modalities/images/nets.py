@@ -26,8 +26,10 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "softplus": nn.Softplus,
     "elu": nn.ELU,
     "silu": nn.SiLU,
+    "none": nn.Identity,
 }
-DENSITIES: dict[str, Density] = {"gaussian": GAUSSIAN, "laplace": LAPLACE}
+DENSITIES: dict[str, Density] = {"gaussian": GAUSSIAN, "squares": GAUSSIAN, "laplace": LAPLACE}
+SCALE_OF_SQUARES = 0.5**0.5  # of a normal whose negative logarithm is the sum of squares and a constant
 Halves = tuple[nn.Sequential, int, nn.Sequential, nn.Module]  # encoder, its features, decoder, projection
 
 
@@ -92,7 +94,8 @@ def _likelihood(
     shape: Shape, model: ImageModel, projection: nn.Module, mean: Float[Tensor, "H W C"] | None
 ) -> PixelLikelihood:
     if model.likelihood in DENSITIES:
-        return DensityPixels(DENSITIES[model.likelihood], projection, shape, mean, model.pixel_scale)
+        scale = SCALE_OF_SQUARES if model.likelihood == "squares" else model.pixel_scale
+        return DensityPixels(DENSITIES[model.likelihood], projection, shape, mean, scale)
     return (LogisticPixels if model.likelihood == "logistic" else BernoulliPixels)(projection, shape, mean)
 
 

@@ -21,16 +21,16 @@ MOST_IN_A_ROW = 16  # steps of an interpolation; more go on below
 def files_of_images(
     images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray] = ()
 ) -> list[Written]:
-    """A PNG file of each image (H, W, C), then a sheet of all where there is something to compare.
+    """A PNG file of each image (H, W, C), pixel for pixel, so that models read it again, then a sheet of all.
 
-    In the sheet `originals` stand above their reconstructions.
+    In the sheet each pixel is enlarged to a square of whole dots, and `originals` stand above their reconstructions.
     """
     digits = max(3, len(str(len(images) - 1)))
     written = [Written([File(f"{place:0{digits}}.png", partial(_png, image))]) for place, image in enumerate(images)]
-    if not originals and len(images) < 2:
+    if not images:
         return written
     cut = arrangement == "set" and len(images) > MOST_ON_SHEET
-    note = "originals above their reconstructions" if originals else "all in one"
+    note = "originals above their reconstructions" if originals else "all in one" if len(images) > 1 else "enlarged"
     note += f", the first {MOST_ON_SHEET:,}" if cut else ""
     whole = File(PAIRS if originals else SHEETS[arrangement], partial(_png_of_sheet, images, arrangement, originals))
     return [*written, Written([whole], note)]

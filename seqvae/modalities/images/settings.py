@@ -60,11 +60,14 @@ class ImageModel(CodeModel):
     widths: str = key("400", "dense: units of the hidden layers, such as 512,256; the decoder has them in reverse")
     channels: str = key("32,64", "conv: channels of the convolutions, each of which halves height and width")
     dense: int = key(0, "conv: units of a dense layer before and after the code; 0: none", least=0)
-    activation: Literal["relu", "tanh", "softplus", "elu", "silu"] = key("relu", "what follows each hidden layer")
-    likelihood: Literal["bernoulli", "gaussian", "laplace", "logistic"] = key(
+    activation: Literal["relu", "tanh", "softplus", "elu", "silu", "none"] = key(
+        "relu", "what follows each hidden layer; none: nets that are linear, up to the sigmoid of the pixels"
+    )
+    likelihood: Literal["bernoulli", "gaussian", "squares", "laplace", "logistic"] = key(
         "bernoulli",
-        "of a pixel: bernoulli (binary cross-entropy), gaussian (squared error), laplace (absolute error), logistic "
-        "(256 discretised levels)",
+        "of a pixel: bernoulli (binary cross-entropy), gaussian (squared error by a scale), squares (the sum of "
+        "squared errors of tutorials: gaussian of scale 0.7071), laplace (absolute error), logistic (256 discretised "
+        "levels)",
     )
     pixel_scale: float = key(
         0.0, "gaussian, laplace: fixed scale of a pixel, of which 1 is the way from black to white; 0: learned", least=0
@@ -73,3 +76,11 @@ class ImageModel(CodeModel):
     corruption_kind: Literal["mask", "gaussian"] = key(
         "mask", "mask: this share of the pixels is black; gaussian: noise of this scale"
     )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a scale beside a likelihood that has its own."""
+        if self.pixel_scale and self.likelihood == "squares":
+            raise ValueError(
+                f"model.pixel_scale={self.pixel_scale} is not possible with model.likelihood=squares, whose scale is "
+                "fixed; leave it out, or choose gaussian"
+            )

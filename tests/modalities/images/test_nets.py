@@ -130,6 +130,40 @@ def test_each_activation_is_torchs(activation: str, function) -> None:  # type: 
 
 
 @nets
+def test_without_an_activation_the_nets_are_linear(sizes: ImageModel) -> None:
+    shape = (5, 6, 2)
+    encoder, decoder = make(shape, replace(sizes, activation="none"))
+    (one, other), share = torch.rand(2, 3, 2, 5, 6, dtype=torch.float64), 2.5
+    z, w = codes(3), codes(6)[3:]
+
+    def logits(code: Tensor) -> Tensor:
+        return decoder.likelihood.projection(decoder.layers(code))  # type: ignore[operator]
+
+    for net, a, b in ((encoder.layers, one, other), (logits, z, w)):
+        between = net(a + share * (b - a))
+        assert torch.allclose(between, net(a) + share * (net(b) - net(a)), atol=1e-12)
+        assert (between - net(a)).abs().max() > 1e-3
+    bent, _ = make(shape, replace(sizes, activation="relu"))
+    layers = bent.layers
+    assert not torch.allclose(layers(one + share * (other - one)), layers(one) + share * (layers(other) - layers(one)))
+
+
+def test_squares_are_a_normal_whose_nats_are_the_sum_of_squares_and_a_constant() -> None:
+    shape = (4, 3, 2)
+    data, z = batch(shape), codes()
+    _, decoder = make(shape, replace(SMALL, likelihood="squares"))
+    errors = data.x.squeeze(1).double() / 255 - decoder.likelihood.mean(decoder.layers(z))
+    constant = 24 * 0.5 * math.log(math.pi)
+    expected = -errors.square().sum((1, 2, 3)) - constant
+    assert torch.allclose(decoder.log_prob(z, data), expected, rtol=1e-6)
+    assert not [name for name, _ in decoder.named_parameters() if name.endswith("log_scale")]
+    with pytest.raises(
+        ValueError, match=r"^model.pixel_scale=0.5 is not possible with model.likelihood=squares, whose"
+    ):
+        ImageModel(likelihood="squares", pixel_scale=0.5)
+
+
+@nets
 def test_the_layer_from_the_code_starts_as_small_as_asked(sizes: ImageModel) -> None:
     _, decoder = make((28, 27, 1), replace(sizes, code_initial_scale=0.001, latent=40, widths="400"))
     first = decoder.layers[0]

@@ -26,8 +26,9 @@ def write_images(images: Sequence[np.ndarray], folder: Path, arrangement: Any, o
     return [store(folder, file.name, file.content()) for result in written for file in result.files]
 
 
-def test_there_is_a_file_for_each_image_and_a_sheet_where_there_is_something_to_compare() -> None:
-    assert names(1, "set") == ["000.png"]
+def test_there_is_a_file_for_each_image_and_a_sheet_of_all() -> None:
+    assert names(0, "set") == []
+    assert names(1, "set") == ["000.png", "images.png"]
     assert names(2, "set") == ["000.png", "001.png", "images.png"]
     assert names(2, "path")[-1] == "interpolation.png"
     assert names(4, "grid")[-1] == "palette.png"
@@ -97,6 +98,15 @@ def test_a_large_square_is_drawn_whole_and_a_long_way_in_rows(
     write_images(images[:16], tmp_path / "short", "path")
     assert shown[:2] == [("image_grid", (25, 5)), ("image_grid", (17, 16))]
     assert shown[2][0] == "strip"
+
+
+def test_a_single_image_is_written_as_it_is_and_enlarged(tmp_path: Path) -> None:
+    (image,) = stack(1, 28, 28, 1)
+    native, enlarged = write_images([image], tmp_path, "set")
+    assert np.array_equal(np.asarray(Image.open(native)), image[:, :, 0])
+    with Image.open(enlarged) as sheet:
+        assert min(sheet.size) >= 448
+    assert files_of_images([image], "set")[-1].note == "enlarged"
 
 
 def test_images_of_one_pixel_are_written(tmp_path: Path) -> None:
