@@ -6,7 +6,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -16,9 +16,12 @@ from seqvae import generate
 from seqvae.core import latent
 from seqvae.data import collate
 from seqvae.generate import Length
-from seqvae.modalities.items import Item
+from seqvae.modalities.items import Item, Report
 from seqvae.model import Model
 from seqvae.nets.diagram import Layer, layers_of
+from seqvae.nets.images import ImageEncoder
+from seqvae.nets.pixels import levels
+from seqvae.noise import Noise
 from seqvae.runs.run import Run
 
 if TYPE_CHECKING:
@@ -203,6 +206,37 @@ def reconstructions(model: Model, items: Sequence[Item], n: int = 20) -> "Figure
     note = f"encoded and decoded again by {_name(model)}"
     made = _drawn(model, model.in_windows().reconstruct(chosen))
     return pictures.pairs(_pixels(model, chosen), made, "Reconstructions", note)
+
+
+def denoising(model: Model, items: Sequence[Item], n: int = 20, seed: int = 0) -> "Figure":
+    """The first `n` items with the noise that training puts on them, what the model makes of these, and as they are.
+
+    Raises ValueError for a model that was trained without corruption.
+    """
+    from seqvae.view import pictures
+
+    _check_pixels(model)
+    if not corrupts(model):
+        raise ValueError(f"{_name(model)} was trained without noise; train with model.corruption=0.3 to denoise")
+    chosen = list(items[:n])
+    arrays = [model.modality.encode(window, Report()) for item in chosen for window in model.modality.accept(item)]
+    batch = model.modality.settle(collate([x for x in arrays if x is not None], range(len(arrays))))
+    batch, noise = batch.to(model.vae.device), Noise(seed, batch.keys.to(model.vae.device))
+    noisy = cast(ImageEncoder, model.vae.encoder).corrupted(batch, noise)
+    made = model.in_windows().decode(model.vae.posterior(batch, noise).mean)
+    rows = {
+        "noisy": list(levels(noisy).cpu().numpy()),
+        "denoised": _drawn(model, made),
+        "clean": list(batch.x.squeeze(1).cpu().numpy()),
+    }
+    note = f"the noise of training, what {_name(model)} makes of it, and the images without it"
+    return pictures.below_each_other(rows, "Denoising", note)
+
+
+def corrupts(model: Model) -> bool:
+    """Whether a model was trained to see through noise on its images."""
+    encoder = model.vae.encoder
+    return isinstance(encoder, ImageEncoder) and encoder.corruption is not None
 
 
 def traversals(model: Model, item: Item = None) -> "Figure":

@@ -27,9 +27,10 @@ def some_images(count: int, channels: int = 1) -> list[np.ndarray]:
 
 
 @cache
-def model(latent: int = 2, channels: int = 1, posterior: str = "gaussian") -> Model:
+def model(latent: int = 2, channels: int = 1, posterior: str = "gaussian", corruption: float = 0.0) -> Model:
     """An untrained model in double precision whose images depend on all units, on each one differently."""
     values = {"model": {"latent": latent, "widths": "7", "posterior": posterior}, "train": {"seed": 3}}
+    values["model"]["corruption"] = corruption
     config = build_config("images", Images.data_config, Images.model_config, values)
     images = Images(config.data)
     images.fit(lambda: [Picture(image.reshape(HEIGHT, WIDTH, channels)) for image in some_images(9, channels)])
@@ -203,6 +204,26 @@ def test_reconstructions_stand_below_their_originals() -> None:
     for place, (item, made) in enumerate(zip(items[:3], model().reconstruct(items[:3]), strict=True)):
         np.testing.assert_array_equal(images[2 * place], item)
         np.testing.assert_array_equal(images[2 * place + 1], made)
+
+
+def test_denoising_shows_what_the_encoder_met_what_came_of_it_and_the_truth() -> None:
+    noisy_model, items = model(channels=3, corruption=0.4), some_images(12, 3)
+    figure = pictures.denoising(noisy_model, items, 11, seed=4)
+    assert [name for name in texts(figure) if name in ("noisy", "denoised", "clean")] == [
+        "noisy",
+        "denoised",
+        "clean",
+    ] * 2
+    images = np.stack(shown(figure)).reshape(11, 3, HEIGHT, WIDTH, 3)
+    np.testing.assert_array_equal(images[:, 2], np.stack(items[:11]))
+    black = (images[:, 0] == 0).all(3)
+    assert 0.25 < black.mean() < 0.55
+    np.testing.assert_array_equal(images[:, 0], np.where(black[..., None], 0, images[:, 2]))
+    for noisy, denoised, _ in images:  # the noise of the first row is what the second is made of
+        np.testing.assert_array_equal(denoised, noisy_model.reconstruct([noisy])[0])
+    assert pictures.corrupts(noisy_model)
+    with pytest.raises(ValueError, match=r"^the model was trained without noise; train with model.corruption=0.3"):
+        pictures.denoising(model(), some_images(2))
 
 
 def test_an_interpolation_leads_from_one_original_to_the_other() -> None:

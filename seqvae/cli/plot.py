@@ -33,6 +33,7 @@ PICTURES = {
     "manifold": "30 x 30 images across a plane of the latent space",
     "samples": "images from the prior",
     "reconstructions": "originals above their reconstructions",
+    "denoising": "noisy images above what the model makes of them and the clean ones",
     "traversals": "one latent unit changes in each row",
     "axes": "one principal axis of the codes in each row",
     "interpolations": "from one image to another in each row",
@@ -102,6 +103,8 @@ def plot(
 
 def _possible(model: "Model") -> list[str]:
     """The pictures that there are of a model. A plain autoencoder has neither a prior nor a scale of its units."""
+    from seqvae.pictures import corrupts
+
     latent, points, images = model.vae.latent, model.vae.has_points, model.modality.has_pixels
     possible = {
         "losses": model.run is not None and model.run.metrics_path.exists(),
@@ -110,6 +113,7 @@ def _possible(model: "Model") -> list[str]:
         "manifold": images and latent >= 2,
         "samples": images and not points,
         "reconstructions": images,
+        "denoising": images and corrupts(model),
         "traversals": images and not points,
         "axes": images and (latent > 2 or points),
         "interpolations": images,
@@ -152,6 +156,7 @@ def _makers(model: "Model", items: Callable[[], _Items], seed: int) -> dict[str,
         "manifold": manifold,
         "samples": lambda: pictures.samples(model, seed=seed),
         "reconstructions": lambda: pictures.reconstructions(model, items().some),
+        "denoising": lambda: pictures.denoising(model, items().some, seed=seed),
         "traversals": lambda: pictures.traversals(model, items().some[0]),
         "axes": lambda: pictures.principal_traversals(model, items().codes),
         "interpolations": lambda: pictures.interpolations(model, _pairs(items())),

@@ -69,12 +69,14 @@ class ImageEncoder(nn.Module):
 
     def forward(self, batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B F"]:
         """Features of each image."""
-        dtype = next(self.layers.parameters()).dtype
-        shares = batch.x.squeeze(1).to(dtype).div_(BRIGHTEST)  # (B, H, W, C)
-        if noise is not None and self.corruption is not None:
-            shares = self.corruption(shares, noise)
-        features: Tensor = self.layers(shares.permute(0, 3, 1, 2))
+        features: Tensor = self.layers(self.corrupted(batch, noise).permute(0, 3, 1, 2))
         return features
+
+    def corrupted(self, batch: Batch, noise: Noise | None) -> Float[Tensor, "B H W C"]:
+        """What the layers see of each image, as shares of white."""
+        dtype = next(self.layers.parameters()).dtype
+        shares = batch.x.squeeze(1).to(dtype).div_(BRIGHTEST)
+        return shares if noise is None or self.corruption is None else self.corruption(shares, noise)
 
 
 class ImageDecoder(nn.Module):

@@ -5,7 +5,7 @@ covers a whole number of dots of the PNG, so that none is blurred.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -51,19 +51,26 @@ def pairs(
     """Each original above its reconstruction, in double rows of at most ten."""
     if len(originals) != len(reconstructions):
         raise ValueError(f"{len(originals)} originals have {len(reconstructions)} reconstructions; give one for each")
-    tiles = _tiles([*originals, *reconstructions])
-    count, columns = len(originals), min(10, len(originals))
+    return below_each_other({"original": originals, "reconstruction": reconstructions}, title, note)
+
+
+def below_each_other(rows: Mapping[str, Sequence[np.ndarray]], title: str = "", note: str = "") -> Figure:
+    """Images that belong together below each other, a named row for each kind, at most ten beside each other."""
+    kinds = list(rows)
+    tiles = _tiles([tile for name in kinds for tile in rows[name]])
+    count = len(tiles) // len(kinds)
+    columns = min(10, count)
     width, height = _size(tiles, PICTURE)
-    names, double = 1.15, 2 * height + GAP / 2 + 0.2
-    sheet = Sheet(names + columns * (width + GAP) - GAP, math.ceil(count / columns) * double - 0.2, title, note)
+    left, block = 1.15, len(kinds) * height + (len(kinds) - 1) * GAP / 2 + 0.2
+    sheet = Sheet(left + columns * (width + GAP) - GAP, math.ceil(count / columns) * block - 0.2, title, note)
     for place in range(count):
         row, column = divmod(place, columns)
-        for below, tile in enumerate((tiles[place], tiles[count + place])):
-            top = row * double + below * (height + GAP / 2)
-            sheet.picture(names + column * (width + GAP), top, width, height, tile)
+        for below, name in enumerate(kinds):
+            top = row * block + below * (height + GAP / 2)
+            sheet.picture(left + column * (width + GAP), top, width, height, tiles[below * count + place])
             if column == 0:
-                name = ("original", "reconstruction")[below]
-                sheet.text(names - 0.12, top + height / 2, name, 9, SOFT if below else INK, align="right")
+                colour = INK if below else SOFT
+                sheet.text(left - 0.12, top + height / 2, name, 9, colour, align="right")
     return sheet.figure
 
 

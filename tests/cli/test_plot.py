@@ -87,6 +87,17 @@ def test_a_plain_autoencoder_has_no_pictures_of_a_prior(
     )
 
 
+def test_a_denoising_model_has_a_picture_of_it(
+    seqvae: Call, plane: Path, folder: Path, tmp_path: Path, refused: Callable[[Result, str], None]
+) -> None:
+    run = trained(seqvae, folder, "denoising", "model.corruption=0.3")
+    assert made(seqvae("plot", run, "--only", "denoising", "--out", tmp_path / "p")) == ["denoising.png"]
+    refused(
+        seqvae("plot", plane, "--only", "denoising"),
+        f"there is no picture 'denoising' of this model; there are {', '.join(OF_PLANES)}. See 'seqvae plot --help'.",
+    )
+
+
 def test_a_model_of_sentences_has_losses_a_network_and_a_plane(seqvae: Call, run: Path, here: Path) -> None:
     assert made(seqvae("plot", run, "sentences.txt", "--out", "p")) == files(OF_ALL)
 
