@@ -140,6 +140,12 @@ def prior_codes(vae: VAE, n: int, seed: int) -> Float[Tensor, "N Z"]:
     return codes.to(vae.device, vae.dtype)
 
 
+def further_prior_codes(vae: VAE, key: int, n: int, seed: int) -> Float[Tensor, "N Z"]:
+    """`n` standard normal codes in place of code `key` of `prior_codes`, none of which stands there."""
+    codes = Noise(seed, torch.tensor([key])).repeat(n).normal("prior", vae.latent)
+    return codes.to(vae.device, vae.dtype)
+
+
 def encode(
     vae: VAE, arrays: Sequence[np.ndarray], batch_size: int = 256, settle: Callable[[Batch], Batch] | None = None
 ) -> DiagonalGaussian:
@@ -173,20 +179,19 @@ def interpolate(
     vae: VAE,
     a: Float[Tensor, " Z"],
     b: Float[Tensor, " Z"],
-    steps: int,
+    steps: int | Sequence[float],
     length: Length,
     decoding: Decoding = GREEDY,
     mode: Literal["slerp", "lerp"] = "slerp",
     seed: int = 0,
 ) -> list[np.ndarray]:
-    """The sequences at `steps` points from code a to code b, both ends counted.
+    """The sequences at `steps` points from code a to code b, both ends counted, or at these shares of the way.
 
     The ends are what `decode` gives for a and for b alone: where outcomes are drawn, all points meet the same noise,
     so neighbours differ by their codes only. Raises ValueError for fewer than two steps or an unknown mode.
     """
-    return _decode(
-        vae, latent.interpolate(a, b, steps, mode), torch.zeros(steps, dtype=torch.int64), length, decoding, seed
-    )
+    codes = latent.interpolate(a, b, steps, mode) if isinstance(steps, int) else latent.walk(a, b, steps, mode)
+    return _decode(vae, codes, torch.zeros(len(codes), dtype=torch.int64), length, decoding, seed)
 
 
 def palette(
@@ -211,20 +216,22 @@ def palette(
 def vary(
     vae: VAE,
     z: Float[Tensor, " Z"],
-    n: int,
-    distance: float,
+    towards: Float[Tensor, "N Z"],
+    distances: Sequence[float],
+    keys: Int[Tensor, " N"],
     length: Length,
     decoding: Decoding = GREEDY,
     seed: int = 0,
 ) -> list[np.ndarray]:
-    """`n` sequences near a code: on the great arc towards codes of the prior, at `distance` of its length.
+    """Sequences near a code: on the great arc towards each of these codes, at a distance in shares of its length.
 
-    0 is the code itself, 1 a code of the prior; variation i depends on the seed and i alone.
+    0 is the code itself, 1 the other one; where outcomes are drawn, row i meets the noise of its key.
     Raises ValueError for a distance outside [0, 1].
     """
-    if not 0.0 <= distance <= 1.0:
-        raise ValueError(f"distance={distance} is not possible; give 0 (no change) to 1 (any other)")
-    codes = prior_codes(vae, n, seed)
-    for row, other in enumerate(codes):
+    for distance in distances:
+        if not 0.0 <= distance <= 1.0:
+            raise ValueError(f"distance={distance} is not possible; give 0 (no change) to 1 (any other)")
+    codes = towards.clone()
+    for row, (other, distance) in enumerate(zip(towards, distances, strict=True)):
         codes[row] = latent.slerp(z, other, distance)
-    return decode(vae, codes, length, decoding, seed)
+    return _decode(vae, codes, keys, length, decoding, seed)

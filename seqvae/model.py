@@ -23,6 +23,7 @@ from seqvae.modalities.base import Arrangement, Modality, Report
 from seqvae.modalities.items import Figures, Item
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config
+from seqvae.variation import distances_of_tries, distinct, even_walk
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -148,24 +149,36 @@ class Model:
         return [self._piece([next(arrays) for _ in group.items], group.items) for group in groups]
 
     def interpolate(
-        self, a: Item, b: Item, steps: int = 8, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0
+        self,
+        a: Item,
+        b: Item,
+        steps: int = 8,
+        mode: Mode = "slerp",
+        decoding: Decoding = GREEDY,
+        seed: int = 0,
+        even: bool = False,
     ) -> list[Item]:
         """`steps` items between a and b, both ends counted; the ends are their plain reconstructions.
 
         Of two that are cut into windows the shorter one is repeated. A tempo goes from a's to b's as well; what else a
         code lacks, such as a metre, is a's.
+        `even`: the points are not spread evenly over the way between the codes, but by how much changes (`change`).
         """
         ends, likes, length = self._aligned([a, b])
-        walks = [
-            generate.interpolate(self.vae, first, last, steps, length, decoding, mode, seed) for first, last in ends
-        ]
-        shares = [step / (steps - 1) for step in range(steps)]
-        return [
-            self._piece(
-                [walk[step] for walk in walks], [self.modality.between(first, last, share) for first, last in likes]
+
+        def made(points: int | Sequence[float]) -> list[list[Item]]:
+            shares = np.linspace(0.0, 1.0, points).tolist() if isinstance(points, int) else points
+            walks = (
+                generate.interpolate(self.vae, first, last, points, length, decoding, mode, seed)
+                for first, last in ends
             )
-            for step, share in enumerate(shares)
-        ]
+            return [
+                self._decoded(arrays, [self.modality.between(first, last, share) for first, last in likes])
+                for share, arrays in zip(shares, zip(*walks, strict=True), strict=True)
+            ]
+
+        walk = even_walk(made, self._change, steps) if even else made(steps)
+        return [self._given_back(windows) for windows in walk]
 
     def palette(
         self, corners: Sequence[Item], size: int = 5, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0
@@ -195,16 +208,39 @@ class Model:
         """`n` variations of an item: its code moved towards codes drawn from the prior.
 
         `distance` 0 is the reconstruction, 1 a sample that has nothing to do with the item; in between the code is on
-        the great arc (slerp). Variation i depends on the seed and i alone, and all windows of one variation move
-        towards the same code.
+        the great arc (slerp). All windows of one variation move towards the same code. A variation that equals one
+        before it, the item or its reconstruction is drawn again, at last from larger distances; after twenty vain tries
+        it stays. So variation i depends on the seed and on those before it, whatever n is. See `change` for how far
+        each is from the item.
 
         Raises ValueError for a distance outside [0, 1].
         """
         group = self.windows(item)
         means = self._posterior([group]).mean
         length = self._length([group])
-        arrays = [generate.vary(self.vae, mean, n, distance, length, decoding, seed) for mean in means]
-        return [self._piece([window[place] for window in arrays], group.items) for place in range(n)]
+
+        def made(towards: Tensor, distances: Sequence[float], keys: Tensor) -> list[list[Item]]:
+            moved = (generate.vary(self.vae, z, towards, distances, keys, length, decoding, seed) for z in means)
+            return [self._decoded(arrays, group.items) for arrays in zip(*moved, strict=True)]
+
+        def more(place: int) -> list[list[Item]]:
+            distances = distances_of_tries(distance)
+            towards = generate.further_prior_codes(self.vae, place, len(distances), seed)
+            return made(towards, distances, torch.full((len(distances),), place))
+
+        found = made(generate.prior_codes(self.vae, n, seed), [distance] * n, torch.arange(n))
+        if distance:
+            unchanged = self._key(made(means[:1], [0.0], torch.tensor([0]))[0])
+            found = distinct(found, more, self._key, [unchanged, tuple(x.tobytes() for x in group.arrays)])
+        return [self._given_back(windows) for windows in found]
+
+    def change(self, item: Item, other: Item) -> float:
+        """How much of an item is other in another item, as a share: 0 for equal ones, at most 1.
+
+        Of drums the hits that stand in one of them only, of texts the tokens to insert, delete or replace, of images
+        the mean difference in brightness. Of two lengths, what one has beyond the other is changed.
+        """
+        return self._change(self.windows(item).items, self.windows(other, "the other item").items)
 
     def picture(self, items: Sequence[Item], arrangement: Arrangement = "set") -> "Figure":
         """Items, such as `sample` and `interpolate` give, in one picture. Raises ValueError where none can be drawn."""
@@ -285,8 +321,27 @@ class Model:
 
     def _piece(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> Item:
         """One item for the user, from the arrays of its windows; `like` are the windows that it stands for."""
-        windows = [self.modality.decode(x, own) for x, own in zip(arrays, like, strict=True)]
+        return self._given_back(self._decoded(arrays, like))
+
+    def _decoded(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> list[Item]:
+        return [self.modality.decode(x, own) for x, own in zip(arrays, like, strict=True)]
+
+    def _given_back(self, windows: list[Item]) -> Item:
         return self.modality.present(windows) if self._presents else windows
+
+    def _change(self, windows: Sequence[Item], others: Sequence[Item]) -> float:
+        shared = min(len(windows), len(others))
+        pairs = [self.modality.changes(one, other) for one, other in zip(windows, others, strict=False)]
+        pairs += [
+            (of, of) for own in (*windows[shared:], *others[shared:]) for _, of in [self.modality.changes(own, own)]
+        ]
+        of = sum(all_ for _, all_ in pairs)
+        return sum(changed for changed, _ in pairs) / of if of else 0.0
+
+    def _key(self, windows: Sequence[Item]) -> tuple[bytes | None, ...]:
+        """Equal for equal windows, whatever labels or tempos they bear."""
+        arrays = (self.modality.encode(window, Report()) for window in windows)
+        return tuple(None if x is None else x.tobytes() for x in arrays)
 
     def _made(self, arrays: Sequence[np.ndarray]) -> list[Item]:
         """One item for each array."""

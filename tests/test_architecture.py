@@ -32,6 +32,7 @@ LAYERS = (
     "corpus",
     "data",
     "generate",
+    "variation",
     "evaluate",
     "build",
     "model",

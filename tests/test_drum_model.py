@@ -1,7 +1,9 @@
 """The Python API with pieces that are longer than one code: windows are cut, morphed and put together again."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -198,6 +200,55 @@ def test_variations_go_from_the_reconstruction_to_samples() -> None:
     assert np.array_equal(hits_of(near[1]), np.concatenate(parts))
     with pytest.raises(ValueError, match=r"distance=1.5 is not possible; give 0 \(no change\) to 1"):
         model().vary(piece(a), distance=1.5)
+
+
+def test_variations_are_drawn_until_they_differ_and_a_longer_list_begins_with_them() -> None:
+    clip, near = groove(2, 3), 0.005
+    towards, length = generate.prior_codes(model().vae, 8, seed=2), generate.Length(32, None)
+    once = generate.vary(model().vae, codes(clip), towards, [near] * 8, torch.arange(8), length, seed=2)
+    assert len({x.tobytes() for x in once}) < 5, "at one draw each they would not differ"
+    item = piece(clip)
+    made, (unchanged,) = model().vary(item, n=8, distance=near, seed=2), model().reconstruct([item])
+    assert len({hits_of(one).tobytes() for one in (*made, unchanged)}) == 9
+    shorter = model().vary(model().windows(item), n=3, distance=near, seed=2)
+    assert [hits_of(one).tobytes() for one in shorter] == [hits_of(one).tobytes() for one in made[:3]]
+    assert all(0.0 < model().change(item, one) <= 1.0 for one in made)
+
+
+def test_a_model_that_ignores_its_code_gives_as_many_equal_variations() -> None:
+    deaf = deepcopy(model()).in_windows()
+    with torch.no_grad():
+        for parameter in deaf.vae.decoder.parameters():
+            parameter.zero_()
+    made = deaf.vary([groove(2, 1)], n=3)
+    assert len(made) == 3
+    assert all(deaf.change(made[0], one) == 0.0 for one in made)
+
+
+def test_an_even_walk_has_the_same_ends_and_spreads_what_changes() -> None:
+    a, b = piece(groove(2, 3)), piece(groove(2, 4))
+    changes = {}
+    for even in (False, True):
+        walk = model().interpolate(a, b, steps=5, even=even)
+        changes[even] = [model().change(one, following) for one, following in itertools.pairwise(walk)]
+        for end, of in ((walk[0], a), (walk[-1], b)):
+            assert np.array_equal(hits_of(end), hits_of(model().reconstruct([of])[0]))
+    assert min(changes[False]) == 0.0
+    assert min(changes[True]) > 0.4
+    assert np.std(changes[True]) < 0.2 * np.std(changes[False])
+    song = model().interpolate(piece(groove(2, 3), groove(2, 5)), b, steps=4, even=True)
+    assert [len(hits_of(one)) for one in song] == [64] * 4
+
+
+def test_the_change_of_a_song_counts_the_hits_of_all_windows() -> None:
+    a, b = groove(2, 1), groove(2, 2)
+    assert model().change(piece(a, b), piece(a, b)) == 0.0
+    both, either = (a.hits & b.hits).sum(), (a.hits | b.hits).sum()
+    assert model().change(piece(a, a, b), piece(a, b, b)) == pytest.approx(
+        (either - both) / (a.hits.sum() + either + b.hits.sum())
+    )
+    assert model().change(piece(a, b), piece(a)) == pytest.approx(b.hits.sum() / (a.hits.sum() + b.hits.sum()))
+    assert model().change(piece(a), piece(a, b)) == model().change(piece(a, b), piece(a))
 
 
 def test_samples_are_windows_at_the_typical_tempo() -> None:

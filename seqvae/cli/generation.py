@@ -1,5 +1,6 @@
 """`seqvae sample`, `reconstruct`, `interpolate` and `similar`: new items from a trained model."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
@@ -103,6 +104,7 @@ def reconstruct(
 @click.option("--steps", type=click.IntRange(2), default=8, show_default=True, help="Points, both ends counted.")
 @click.option("--corners", nargs=4, metavar="A B C D", help="In place of A and B: a square between four items.")
 @click.option("--grid", type=click.IntRange(2), default=5, show_default=True, help="Rows and columns of the square.")
+@click.option("--even", is_flag=True, help="Spread the points by what changes in the results, not by codes.")
 @mode_option
 @decoding_options("temperature", "beam")
 @seed_option
@@ -115,6 +117,7 @@ def interpolate(
     steps: int,
     corners: tuple[str, ...] | None,
     grid: int,
+    even: bool,
     mode: Literal["slerp", "lerp"] | None,
     seed: int,
     folder: Path | None,
@@ -137,8 +140,19 @@ def interpolate(
     if corners:
         show(model, Made(model.palette(windows, grid, mode, decoding, seed), "grid", named), folder)
     else:
-        made = model.interpolate(windows[0], windows[1], steps, mode, decoding, seed)
+        made = model.interpolate(windows[0], windows[1], steps, mode, decoding, seed, even)
         show(model, Made(made, "path", named), folder)
+        if even:
+            changes = [model.change(one, following) for one, following in itertools.pairwise(made)]
+            click.echo(f"changed from step to step: {_shares(changes)} {_of_all(model)}", err=True)
+
+
+def _shares(shares: "Sequence[float]") -> str:
+    return ", ".join(f"{share:.2f}" for share in shares)
+
+
+def _of_all(model: "Model") -> str:
+    return f"of the {model.modality.words.elements}"
 
 
 def _show_repeated(named: "Sequence[Named]", windows: "Sequence[Windows]") -> None:
@@ -166,6 +180,8 @@ def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None) -> tupl
         raise click.UsageError("--corners takes four items, A B C D, and an option stands among them; give four")
     if a is not None:
         raise click.UsageError(f"--corners takes four items, and '{a}' is one more; leave it out")
+    if given("even"):
+        raise click.UsageError("--even is for a walk from A to B and does not go with --corners; leave it out")
     if given("steps"):
         raise click.UsageError("--steps does not go with --corners; give --grid")
     if given_decoding().beam != 1:
@@ -188,7 +204,8 @@ def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None) -> tupl
 def similar(run: Path, a: str, number: int, distance: float, seed: int, folder: Path | None, device: str) -> None:
     """Make variations of an item.
 
-    Its code is moved towards codes drawn from the prior; variation i of a seed is the same whatever -n is.
+    Its code is moved towards codes drawn from the prior; variation i of a seed is the same whatever -n is. One that
+    equals another, or changes nothing, is drawn again, at last from larger distances.
     """
     check_folder_place(folder)
     decoding = given_decoding()
@@ -196,4 +213,18 @@ def similar(run: Path, a: str, number: int, distance: float, seed: int, folder: 
     _check_prior(model, run)
     named = [one_item(model, a)]
     (windows,) = windows_of(model, named)
-    show(model, Made(model.vary(windows, number, distance, decoding, seed), "set", named), folder)
+    made = model.vary(windows, number, distance, decoding, seed)
+    changes = [model.change(windows, one) for one in made]
+    notes = [f"{_shares([change])} {_of_all(model)} changed" for change in changes]
+    show(model, Made(made, "set", named, notes=notes), folder)
+    is_text = model.modality.printed(made) is not None
+    different = sum(one not in made[:place] for place, one in enumerate(made))
+    click.echo(_told(different, number, f"; changed: {_shares(changes)} {_of_all(model)}" if is_text else ""), err=True)
+
+
+def _told(different: int, number: int, changes: str) -> str:
+    """How many variations differ from each other, and what to do for more."""
+    of = counted(number, "variations")
+    if different == number:
+        return f"{of}{', all different' if number > 1 else ''}{changes}"
+    return f"{of}, {different} different{changes}; for more give --temperature 1, or a larger --distance"

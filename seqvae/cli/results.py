@@ -22,13 +22,15 @@ LATEST = ".latest.json"  # the names of the files that the latest call left in t
 class Made:
     """Pieces, each a list of windows, and the inputs that they were made of.
 
-    `originals`: what the model read of each input, where each piece is made of the input in its place.
+    `originals`: what the model read of each input, where each piece is made of the input in its place. `notes`: what
+    is said of each piece beside its file.
     """
 
     pieces: "Sequence[Sequence[Item]]"
     arrangement: "Arrangement" = "set"
     inputs: "Sequence[Named]" = ()
     originals: "Sequence[Windows]" = ()
+    notes: Sequence[str] = ()
 
 
 def show(model: "Model", made: Made, folder: Path | None) -> None:
@@ -64,6 +66,7 @@ def _store(written: "Sequence[Written]", folder: Path, made: Made, to_stderr: bo
         about = [result.note] if result.note else []
         if made.originals and place < len(made.inputs) and (len(made.inputs) > 1 or not about):
             about.append(f"from {made.inputs[place].name}")
+        about += made.notes[place : place + 1]
         where = [f"{paths[0]}{f' ({others})' if others else ''}"] if paths else []
         line = ": ".join([*where, *([", ".join(about)] if about else [])])
         click.echo(f"written to {line}" if to_stderr else line, err=to_stderr)

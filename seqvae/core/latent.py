@@ -62,11 +62,20 @@ def interpolate(
     """
     if steps < 2:
         raise ValueError(f"{steps} steps are too few; an interpolation counts both ends, so give at least 2")
+    return walk(a, b, [i / (steps - 1) for i in range(steps)], mode)
+
+
+def walk(
+    a: Float[Tensor, " Z"], b: Float[Tensor, " Z"], shares: Sequence[float], mode: Literal["slerp", "lerp"] = "slerp"
+) -> Float[Tensor, "S Z"]:
+    """The points at these shares of the way from a (0) to b (1); both ends are exact.
+
+    Raises ValueError for an unknown mode.
+    """
     if mode not in ("slerp", "lerp"):
         raise ValueError(f"no interpolation mode '{mode}'; there are lerp, slerp")
-    walk = slerp if mode == "slerp" else lerp
-    shares: Sequence[float] = [i / (steps - 1) for i in range(steps)]
-    return torch.stack([walk(a, b, share) for share in shares])
+    point = slerp if mode == "slerp" else lerp
+    return torch.stack([point(a, b, share) for share in shares])
 
 
 def plane_grid(size: int) -> Float[Tensor, "N Z"]:

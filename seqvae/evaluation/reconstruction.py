@@ -199,6 +199,21 @@ def distinct_ngrams(texts: Sequence[str], order: int) -> float | None:
     return len(set(runs)) / len(runs) if runs else None
 
 
+def edit_distance(a: Sequence[int], b: Sequence[int]) -> int:
+    """The fewest insertions, deletions and replacements that make b of a (Levenshtein 1966).
+
+    >>> edit_distance([1, 2, 3, 4], [2, 3, 5, 4, 4])
+    3
+    """
+    columns = np.arange(len(b) + 1)
+    others = np.array(b, dtype=np.int64)
+    row = columns
+    for place, token in enumerate(a):
+        best = np.concatenate([[place + 1], np.minimum(row[1:] + 1, row[:-1] + (others != token))])
+        row = np.minimum.accumulate(best - columns) + columns  # what insertions from the left make shorter
+    return int(row[-1])
+
+
 def _check_pairs(truth: Sequence[object], guess: Sequence[object]) -> None:
     if len(truth) != len(guess):
         raise ValueError(f"{len(guess)} guesses cannot be compared with {len(truth)} items; give one for each")

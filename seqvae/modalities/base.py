@@ -266,6 +266,17 @@ class Modality(abc.ABC):
             return "nats are -log p(x|z) per item, the reconstruction alone, since an autoencoder has no KL"
         return "nats are negative ELBO per item" if model.latent else "nats are -log p(x) per item"
 
+    def changes(self, item: Item, other: Item) -> tuple[float, float]:
+        """How much of an item is other in another item, and of how much: `words.elements` that differ, and all.
+
+        The steps that do not agree, of those of the longer one. The share of both is 0 for equal items, at most 1.
+        """
+        from seqvae.evaluation.reconstruction import step_accuracy
+
+        encoded = (self.encode(one, Report()) for one in (item, other))
+        short, long = sorted((x for x in encoded if x is not None), key=len)
+        return len(long) - step_accuracy([short], [long], self.step_type).correct, len(long)
+
     def remarks(self, model: Keys, figures: Figures) -> list[str]:
         """What a reader of figures of a model of this configuration is to know, a sentence each."""
         return []

@@ -47,6 +47,7 @@ class Words:
     items: str = "items"  # their plural, and their singular
     item: str = "item"
     steps: str = "steps"  # of an item, where these are worth counting
+    elements: str = "steps"  # of an item, in which two of them differ
     example: tuple[str, str] = ("A", "B")  # two inputs
     smaller: str = ""  # the option that makes items smaller, where memory runs out
     remedies: str = "a smaller model (--set model.latent=8)"  # where items are few

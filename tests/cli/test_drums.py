@@ -1,5 +1,6 @@
 """The commands on drums: MIDI files and their windows in, files out; wrong input is one sentence."""
 
+import itertools
 import json
 import shutil
 import wave
@@ -11,9 +12,11 @@ import pretty_midi
 import pytest
 from click.testing import Result
 
+from seqvae.modalities.base import Report
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.writing import to_midi, write_midi
+from seqvae.model import load
 
 STEPS = 16  # of a bar of 4/4
 TINY = {
@@ -151,6 +154,27 @@ def test_variations_at_distance_0_are_the_reconstruction(seqvae: Callable[..., R
     made(seqvae("similar", "run", "two.mid", "-n", 2, "--distance", 0, "--formats", "mid", "--out", "b"))
     assert Path("b/001.mid").read_bytes() == Path("b/002.mid").read_bytes() == Path("a/001.mid").read_bytes()
     assert len(made(seqvae("similar", "run", "two.mid", "--formats", "mid"))) == 4
+
+
+def test_variations_come_with_how_far_they_are_from_the_input(seqvae: Callable[..., Result], place: Path) -> None:
+    result = seqvae("similar", "run", "two.mid", "-n", 3, "--temperature", 1, "--formats", "mid", "--out", "a")
+    model = load("run").in_windows()
+    for number, line in enumerate(made(result), 1):
+        share = model.change("two.mid", model.modality.accept(Path(f"a/00{number}.mid")))
+        assert share > 0
+        assert line.endswith(f" hits, {share:.2f} of the hits changed")
+    assert result.stderr.endswith("3 variations, all different\n")
+    same = seqvae("similar", "run", "two.mid", "-n", 3, "--distance", 0, "--formats", "mid")
+    assert same.stderr.endswith("3 variations, 1 different; for more give --temperature 1, or a larger --distance\n")
+
+
+def test_an_even_walk_says_what_changes_from_step_to_step(seqvae: Callable[..., Result], place: Path) -> None:
+    result = seqvae("interpolate", "run", "two.mid", "five.mid#1", "--steps", 4, "--even", "--formats", "mid")
+    assert len(made(result)) == 5
+    model = load("run").in_windows()
+    walk = model.interpolate("two.mid", model.modality.find("five.mid#1", Report())[0].item, steps=4, even=True)
+    shares = ", ".join(f"{model.change(a, b):.2f}" for a, b in itertools.pairwise(walk))
+    assert result.stderr.endswith(f"changed from step to step: {shares} of the hits\n")
 
 
 def test_codes_have_a_row_for_each_window_and_say_which(seqvae: Callable[..., Result], place: Path) -> None:
@@ -312,6 +336,8 @@ REFUSED = {
     "See 'seqvae interpolate --help'.",
     "interpolate run --steps 3 --corners a b c d": "--steps does not go with --corners; give --grid. See 'seqvae "
     "interpolate --help'.",
+    "interpolate run --even --corners a b c d": "--even is for a walk from A to B and does not go with --corners; "
+    "leave it out. See 'seqvae interpolate --help'.",
     "interpolate run two.mid five.mid --grid 3": "--grid is the size of the square between --corners A B C D; for A, B "
     "give --steps. See 'seqvae interpolate --help'.",
     "interpolate run --corners a b c d --grid 1": "Invalid value for '--grid': 1 is not in the range x>=2. See 'seqvae "

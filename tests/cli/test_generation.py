@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+from seqvae.model import load
+
 PAIR = ("the dog sees the pie .", "the girl eats the tree .")
 
 
@@ -81,6 +83,24 @@ def test_an_interpolation_has_the_reconstructions_as_its_ends(
     assert len(path) == 5
     assert [path[0], path[-1]] == lines(seqvae("reconstruct", run, *PAIR))
     assert len(lines(seqvae("interpolate", run, *PAIR))) == 8
+
+
+def test_variations_of_a_sentence_say_on_stderr_how_far_they_are(seqvae: Callable[..., Result], run: Path) -> None:
+    result = seqvae("similar", run, PAIR[0], "-n", 3, "--temperature", 1, "--seed", 1)
+    model = load(run)
+    shares = [model.change(PAIR[0], sentence) for sentence in result.stdout.splitlines()]
+    assert len(set(result.stdout.splitlines())) == 3
+    shown = ", ".join(f"{share:.2f}" for share in shares)
+    assert result.stderr == f"3 variations, all different; changed: {shown} of the tokens\n"
+
+
+def test_an_even_walk_has_the_reconstructions_as_its_ends(seqvae: Callable[..., Result], run: Path) -> None:
+    result = seqvae("interpolate", run, *PAIR, "--steps", 4, "--even")
+    path = result.stdout.splitlines()
+    assert [path[0], path[-1]] == lines(seqvae("reconstruct", run, *PAIR))
+    assert len(path) == 4
+    assert result.stderr.startswith("changed from step to step: ")
+    assert result.stderr.endswith(" of the tokens\n")
 
 
 def test_codes_survive_the_file_and_decode_to_the_reconstructions(

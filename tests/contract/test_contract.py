@@ -78,6 +78,16 @@ def test_modality_and_nets_fulfil_their_protocols(case: Case) -> None:
 
 
 @cases
+def test_what_changes_between_items_is_a_share_of_them(case: Case) -> None:
+    modality = build(case.name).modality
+    for a, b in itertools.product(case.items, case.items):
+        changed, of = modality.changes(a, b)
+        assert modality.changes(b, a) == (changed, of)
+        assert 0 <= changed <= of
+        assert (changed == 0) == np.array_equal(*(modality.encode(item, Report()) for item in (a, b)))
+
+
+@cases
 def test_items_survive_encode_and_decode(case: Case) -> None:
     built = build(case.name)
     assert [built.modality.decode(x) for x in built.arrays] == list(case.items)

@@ -12,6 +12,8 @@ from torch import Tensor
 from seqvae.evaluation.reconstruction import (
     TokenAccuracy,
     bleu,
+    distinct_ngrams,
+    edit_distance,
     exact_match,
     f1,
     free_running_accuracy,
@@ -180,3 +182,24 @@ def test_self_bleu_uses_the_first_texts_up_to_its_limit() -> None:
 def test_self_bleu_needs_two_texts() -> None:
     assert self_bleu(["a b c d"]) is None
     assert self_bleu([]) is None
+
+
+def test_the_edit_distance_is_that_of_a_recursion_over_all_alignments() -> None:
+    def brute(a: list[int], b: list[int]) -> int:
+        if not a or not b:
+            return len(a) + len(b)
+        replaced = brute(a[1:], b[1:]) + (a[0] != b[0])
+        return min(replaced, brute(a[1:], b) + 1, brute(a, b[1:]) + 1)
+
+    random = np.random.default_rng(0)
+    for _ in range(60):
+        a, b = (random.integers(0, 3, random.integers(0, 6)).tolist() for _ in range(2))
+        assert edit_distance(a, b) == brute(a, b), (a, b)
+
+
+def test_distinct_ngrams_are_a_share_of_all_and_stay_within_a_text() -> None:
+    texts = ["a b a b", "", "b", "a b c"]
+    assert distinct_ngrams(texts, 1) == pytest.approx(3 / 8)
+    assert distinct_ngrams(texts, 2) == pytest.approx(3 / 5)
+    assert distinct_ngrams(texts, 4) == 1.0
+    assert distinct_ngrams(texts, 5) is None

@@ -52,6 +52,7 @@ class Images(Modality):
         items="images",
         item="image",
         steps="images",
+        elements="brightness",
         example=("A.png", "B.png"),
         smaller="--size 32",
         no_split=(
@@ -270,6 +271,11 @@ class Images(Modality):
             return {"mean_squared_error": None}
         errors = (np.subtract(a.pixels, b.pixels, dtype=np.float64) for a, b in zip(truth, guess, strict=True))
         return {"mean_squared_error": sum(float((error**2).mean()) for error in errors) / len(truth) / 255**2}
+
+    def changes(self, item: Picture, other: Picture) -> tuple[float, float]:
+        """The sum of the absolute differences of all pixels and channels, of that from black to white."""
+        differences = np.abs(np.subtract(item.pixels, other.pixels, dtype=np.int32))
+        return float(differences.sum()) / 255, float(differences.size)
 
     def save(self, folder: Path) -> list[Path]:
         """Write the shape and the mean image into a folder."""

@@ -53,6 +53,7 @@ class Drums(Modality):
         items="windows",
         item="window",
         steps="drum steps",
+        elements="hits",
         example=("A.mid", "B.mid"),
         smaller="--bars 1",
         no_split="the split '{split}' has no file of {files}; leave --split out",
@@ -345,6 +346,10 @@ class Drums(Modality):
     def sample_metrics(self, samples: Sequence[Clip]) -> dict[str, float | None]:
         """How bars repeat, how many hits there are and where they stand."""
         return rhythm.rhythm_figures(samples)
+
+    def changes(self, item: Clip, other: Clip) -> tuple[float, float]:
+        """The hits that stand in one of the two only, of those that stand in either."""
+        return rhythm.changed_hits(item.hits, other.hits)
 
     def remarks(self, model: DrumModel, figures: Figures) -> list[str]:
         """The classes that no item of the data hits, so that they have no F1."""

@@ -50,3 +50,14 @@ def _off_eighths(clip: Clip) -> int:
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
+
+
+def changed_hits(hits: np.ndarray, others: np.ndarray) -> tuple[int, int]:
+    """The hits (T, C) that stand in one of the two only, and those that stand in either; the shorter one is silent on.
+
+    >>> changed_hits(np.array([[1, 0], [1, 1]], bool), np.array([[1, 1], [1, 1], [1, 0]], bool))
+    (2, 5)
+    """
+    steps = max(len(hits), len(others))
+    one, other = (np.pad(own, ((0, steps - len(own)), (0, 0))) for own in (hits, others))
+    return int((one != other).sum()), int((one | other).sum())

@@ -34,6 +34,7 @@ class Text(Modality):
         items="sentences",
         item="sentence",
         steps="tokens",
+        elements="tokens",
         smaller="--set data.max_length=64",
         no_split="sentences are not split by file, so that --split means nothing here; give a file of those you mean",
     )
@@ -208,6 +209,13 @@ class Text(Modality):
             "sample_distinct_words": distinct_ngrams(samples, 1),
             "sample_distinct_pairs": distinct_ngrams(samples, 2),
         }
+
+    def changes(self, item: str, other: str) -> tuple[int, int]:
+        """The edit distance of the tokens, of the number of those of the longer one."""
+        from seqvae.evaluation.reconstruction import edit_distance
+
+        ids, others = self.tokenizer.encode(item), self.tokenizer.encode(other)
+        return edit_distance(ids, others), max(len(ids), len(others))
 
     def remarks(self, model: SequenceModel, figures: Figures) -> list[str]:
         """What is counted as a token."""
