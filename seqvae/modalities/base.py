@@ -56,6 +56,8 @@ class Modality(abc.ABC):
     sampling_temperature: ClassVar[float] = 1.0  # of samples, where none is asked for
     sample_units: ClassVar[Mapping[str, str]] = {}  # of `sample_metrics`; where there are none, no samples are drawn
     least_steps: ClassVar[int] = 0  # training takes at least so many, unless epochs are asked for
+    few_items: ClassVar[int] = 0  # up to so many get `few_defaults` as well, unless epochs or steps are asked for
+    few_defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit few items better than the defaults
     has_pixels: ClassVar[bool] = False  # whether `pixels` draws items, so that there are pictures of all kinds
     end: ClassVar[int | None] = None  # the outcome that ends a sequence; None where the length is known before
 
@@ -259,6 +261,10 @@ class Modality(abc.ABC):
     def sample_metrics(self, samples: Sequence[Item]) -> dict[str, float | None]:
         """Figures of `sample_units` of items as a set: of samples from the prior, and of as many items of the data."""
         return {}
+
+    def suited_to_few(self, items: int, size_bytes: int) -> Mapping[str, Values]:
+        """Values that suit so few items better than the defaults; `size_bytes` is their `size_bytes` together."""
+        return self.few_defaults
 
     def nats_of(self, model: Keys) -> str:
         """What the nats are that the training of a model of this configuration shows."""

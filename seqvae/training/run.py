@@ -1,9 +1,8 @@
 """From files to a trained run folder."""
 
 import contextlib
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,14 @@ from seqvae.settings import (
     changed_keys,
     plain_sections,
     with_lengths,
-    with_train,
 )
 from seqvae.training.engine import Engine
 from seqvae.training.limits import check_lengths, check_values
 from seqvae.training.log import Reporter, Silent
-from seqvae.training.loop import fit, steps_of
+from seqvae.training.loop import fit
 from seqvae.training.objective import Objective, objective_of
 from seqvae.training.stages import Stages, check_parts, divided, listed
+from seqvae.training.suited import said_of, suited_lengths, suited_to_few
 
 HELD_OUT_SHARE = 0.05
 CHANGEABLE_ON_RESUME = tuple(f"train.{name}" for name in LENGTHS)
@@ -77,17 +76,21 @@ def train(  # noqa: PLR0913 - the command line, in one call
     def create() -> None:
         hold.enter_context(held(out))
         _check_place(out, overwrite, start_from)
-        encoding = learned
-        if encoding is None:
-            encoding = modalities.get(modality)(config.data)
-            fit_modality(encoding, paths)
-        corpora.extend(_corpora(encoding, paths, valid_paths))
+        encoding = learned or _learned(config, paths)
+        found = _corpora(encoding, paths, valid_paths)
+        whole = suited_to_few(config, values, encoding, found[0]) if learned is None else config
+        if whole.data != config.data:
+            encoding = _learned(whole, paths)
+            found = _corpora(encoding, paths, valid_paths)
+        corpora.extend(found)
         report = _report(corpora, config.train.seed)
         reporter.data(report)
+        part, _ = parts(corpora, config.train.seed)
+        whole = suited_lengths(whole, values, encoding, part)
+        if (said := said_of(config, whole, len(part), encoding.words.items)) is not None:
+            reporter.message(said)
         # what cannot be built must not cost the run that is replaced
-        _announce(_starting_point(config, encoding, start_from, take), start_from, take, reporter)
-        asked = config.stages or {"epochs", "steps"} & values.get("train", {}).keys()
-        whole = config if asked else _long_enough(config, encoding.least_steps, corpora)
+        _announce(_starting_point(whole, encoding, start_from, take), start_from, take, reporter)
         _create(out, whole, encoding, report, paths, valid_paths, start_from, take)
 
     with hold:
@@ -168,6 +171,13 @@ def resumed_config(run: Run, values: Values) -> Config:
     if STAGES in values:  # the recipe of the run once more, whose lengths are for the stages without their own
         lengths = {name: length for name, length in lengths.items() if length != plain["train"][name]}
     return with_lengths(own, lengths)
+
+
+def _learned(config: Config, sources: Sequence[Path]) -> Modality:
+    """The modality of a configuration, which has learned from the sources what encoding needs."""
+    modality = modalities.get(config.modality)(config.data)
+    fit_modality(modality, sources)
+    return modality
 
 
 def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
@@ -286,13 +296,6 @@ def _announce(vae: VAE, start_from: Path | str | None, take: Sequence[str], repo
     taken, drawn = divided(vae, take or ALL_PARTS)
     step = Run(Path(start_from)).best_step()
     reporter.message(f"from {start_from}, step {step:,}: takes {listed(taken)}, draws {listed(drawn)} anew")
-
-
-def _long_enough(config: Config, least_steps: int, corpora: Sequence[Corpus]) -> Config:
-    """The configuration with so many epochs that training has at least these steps."""
-    part, _ = parts(corpora, config.train.seed)
-    steps = steps_of(replace(config.train, epochs=1, steps=0), part)
-    return with_train(config, epochs=max(config.train.epochs, math.ceil(least_steps / steps)))
 
 
 def _continue(

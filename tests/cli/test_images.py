@@ -331,7 +331,8 @@ def test_after_an_interruption_training_goes_on_to_the_same_weights(
         result = seqvae(*line, "--out", "run 2")
     assert (result.exit_code, result.stdout) == (130, "")
     assert result.stderr.splitlines()[-1] == (
-        "stopped after step 6; a checkpoint is saved; continue with seqvae train images --resume --out 'run 2'"
+        "stopped after step 6; a checkpoint is saved, and the weights of step 4 are the best so far and can be used; "
+        "continue with seqvae train images --resume --out 'run 2'"
     )
     made(seqvae("train", "images", "--resume", "--out", "run 2"))
     weights = [path / "checkpoints" / "step-00000008" / "weights.safetensors" for path in map(Path, ("whole", "run 2"))]

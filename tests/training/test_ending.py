@@ -17,7 +17,7 @@ from tests.training.small import Listener, records, values, write_corpus
 
 # Epochs of four steps; the second validation is the best one, and the learning rate can be halved twice.
 FLAT = values(
-    epochs=50, decay_patience=2, decay_steps=0, learning_rate=1e-3, least_learning_rate=2.5e-4,
+    epochs=40, decay_patience=2, decay_steps=0, learning_rate=1e-3, least_learning_rate=2.5e-4,
     objective={"schedule": "constant"},
 )  # fmt: skip
 
@@ -46,7 +46,7 @@ def test_a_run_stops_when_its_learning_rate_can_go_no_lower_and_says_which_weigh
     )
     assert "got no better after step 8, while training went on: 54 sentences are little" in listener.messages[-1]
     assert run.best_step() == 8
-    resume(run.path, {"train": {"epochs": 60}}, device="cpu", reporter=listener)
+    resume(run.path, {"train": {"epochs": 45}}, device="cpu", reporter=listener)
     assert run.steps()[-1] == 32, "more epochs do not change that"
 
 

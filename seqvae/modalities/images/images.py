@@ -23,7 +23,7 @@ from seqvae.modalities.images.reading import (
     shape_of,
     splits_of,
 )
-from seqvae.modalities.images.settings import DEFAULTS, LEAST_STEPS, ImageData, ImageModel
+from seqvae.modalities.images.settings import DEFAULTS, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, ImageData, ImageModel
 from seqvae.modalities.items import file_and_index, names_of, no_such_index, single
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Images(Modality):
     defaults: ClassVar[Mapping[str, Values]] = DEFAULTS
     sampling_temperature: ClassVar[float] = 0.0
     least_steps: ClassVar[int] = LEAST_STEPS
+    few_items: ClassVar[int] = FEW_ITEMS
+    few_defaults: ClassVar[Mapping[str, Values]] = SUITED_TO_FEW
     has_pixels: ClassVar[bool] = True
     splits_are_named: ClassVar[bool] = True
     data: ImageData

@@ -21,7 +21,7 @@ from seqvae.modalities.midi.hits import DrumPart
 from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
 from seqvae.modalities.midi.reading import MidiSource
 from seqvae.modalities.midi.score import Song, find_song, items_of
-from seqvae.modalities.midi.settings import DEFAULTS, LEAST_STEPS, DrumData, DrumModel
+from seqvae.modalities.midi.settings import DEFAULTS, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, DrumData, DrumModel
 from seqvae.modalities.midi.tempo import tempos_between
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Drums(Modality):
         no_split="the split '{split}' has no file of {files}; leave --split out",
     )
     least_steps: ClassVar[int] = LEAST_STEPS
+    few_items: ClassVar[int] = FEW_ITEMS
+    few_defaults: ClassVar[Mapping[str, Values]] = SUITED_TO_FEW
     defaults: ClassVar[Mapping[str, Values]] = DEFAULTS
     sample_units: ClassVar[Mapping[str, str]] = rhythm.UNITS
     data: DrumData

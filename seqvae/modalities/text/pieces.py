@@ -14,6 +14,7 @@ MODEL_FILE = "tokenizer.model"
 SAMPLE_BYTES = 8_000_000  # of a corpus that sentencepiece is trained on; it takes up to 50 times as much memory
 LINE_CHARACTERS = 4096  # sentencepiece drops longer training lines without a word, so they are cut into pieces
 LONGEST_PIECE = 16  # characters, sentencepiece's own limit
+BYTES_AND_END = 257  # ids that every model has
 FREQUENT = 5  # times; rarer words are not worth a piece of their own
 _RESERVED = re.compile("([\u2581\u2585\n\0]+)")
 
@@ -48,6 +49,11 @@ class SentencePieceTokenizer:
         """The number of ids V: the pieces, the 256 bytes and the end of sequence."""
         size: int = self._pieces.GetPieceSize()
         return size
+
+    @property
+    def characters(self) -> int:
+        """The number of pieces of a single character."""
+        return sum(len(self._pieces.IdToPiece(place)) == 1 for place in range(self.size))
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's pieces. Raises ValueError for a text that UTF-8 cannot hold."""

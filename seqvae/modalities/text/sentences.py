@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 import numpy as np
 
-from seqvae.config import counted
+from seqvae.config import Values, counted
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
 from seqvae.modalities.items import single
 from seqvae.modalities.text import lines
-from seqvae.modalities.text.pieces import SentencePieceTokenizer
-from seqvae.modalities.text.settings import TextData
+from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
+from seqvae.modalities.text.settings import BYTES_OF_PIECE, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, TextData
 from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
 from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_description, save
 from seqvae.nets.sizes import SequenceModel
@@ -47,6 +47,9 @@ class Text(Modality):
         "sample_distinct_words": "different words, as a share of all words",
         "sample_distinct_pairs": "different pairs of neighbouring words, as a share of all pairs",
     }
+    least_steps: ClassVar[int] = LEAST_STEPS
+    few_items: ClassVar[int] = FEW_ITEMS
+    few_defaults: ClassVar[Mapping[str, Values]] = SUITED_TO_FEW
     end: ClassVar[int] = END
     data: TextData
 
@@ -186,6 +189,13 @@ class Text(Modality):
         encoder, decoder = sequence_nets(model, embedding, likelihood, embedding, tied_embeddings=tied)
         draw_uniform(encoder, decoder, model.initial_range)
         return encoder, decoder
+
+    def suited_to_few(self, items: int, size_bytes: int) -> Mapping[str, Values]:
+        """Small nets and a small weight of the KL term, and pieces that are met more than a few times."""
+        if not isinstance(self.tokenizer, SentencePieceTokenizer):
+            return self.few_defaults
+        size = BYTES_AND_END + self.tokenizer.characters + size_bytes // BYTES_OF_PIECE
+        return {**self.few_defaults, "data": {"vocabulary_size": min(size, self.data.vocabulary_size)}}
 
     def metrics(self, truth: Sequence[str], guess: Sequence[str]) -> dict[str, float | None]:
         """Share of exact reconstructions, and corpus BLEU (0 to 100) on words; None without items.
