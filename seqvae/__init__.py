@@ -4,17 +4,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqvae.datasets import mnist
     from seqvae.generate import Decoding
+    from seqvae.modalities.items import Items
     from seqvae.model import Model, load
     from seqvae.training.run import resume, train
 
 __version__ = "0.1.0"
-__all__ = ["Decoding", "Model", "__version__", "load", "resume", "train"]
+__all__ = ["Decoding", "Items", "Model", "__version__", "load", "mnist", "resume", "train"]
 
 _PUBLIC = {
     "Decoding": "seqvae.generate",
+    "Items": "seqvae.modalities.items",
     "Model": "seqvae.model",
     "load": "seqvae.model",
+    "mnist": "seqvae.datasets",
     "resume": "seqvae.training.run",
     "train": "seqvae.training.run",
 }

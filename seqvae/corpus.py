@@ -231,6 +231,11 @@ def prepare(modality: Modality, sources: Sequence[Path]) -> Corpus:
     return corpus
 
 
+def encoded(modality: Modality, key: str) -> Corpus:
+    """The corpus of the cache whose folder has this name. Raises ValueError when it is not there or damaged."""
+    return Corpus(own(corpora_folder(), key), modality)
+
+
 def _cached(modality: Modality, sources: Sequence[Path], folder: Path) -> Corpus:
     if folder.exists():
         try:

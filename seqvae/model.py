@@ -19,6 +19,7 @@ from seqvae.corpus import prepare
 from seqvae.evaluate import Settings, Watch, evaluate
 from seqvae.files import store
 from seqvae.generate import GREEDY, Decoding, Length
+from seqvae.memory import Data, files_of, known
 from seqvae.modalities.base import Arrangement, Modality, Report
 from seqvae.modalities.items import Figures, Item
 from seqvae.runs.run import Checkpoint, Run
@@ -254,11 +255,13 @@ class Model:
         written = self.modality.write(self._pieces(items), arrangement)
         return [store(Path(folder), file.name, file.content()) for result in written for file in result.files]
 
-    def evaluate(
-        self, sources: Sequence[Path | str] | Path | str, settings: Settings | None = None, watch: Watch | None = None
-    ) -> Figures:
-        """The figures of `seqvae.evaluate.units` on files. Raises ValueError when nothing can be read from them."""
-        corpus = prepare(self.modality, paths_of(sources))
+    def evaluate(self, sources: Data, settings: Settings | None = None, watch: Watch | None = None) -> Figures:
+        """The figures of `seqvae.evaluate.units` on files, or on data in memory, as `seqvae.train` takes them.
+
+        Raises ValueError when nothing can be read from them.
+        """
+        with files_of(self.modality, known(sources)) as paths:
+            corpus = prepare(self.modality, paths)
         return evaluate(self.vae, self.modality, corpus, settings or Settings(), watch or _unwatched)
 
     # Parts of the way -----------------------------------------------------------------------------------------
@@ -351,11 +354,6 @@ class Model:
 def load(path: Path | str, device: str = "auto") -> Model:
     """The model of a run folder; see `Model.load`."""
     return Model.load(path, device)
-
-
-def paths_of(sources: Sequence[Path | str] | Path | str) -> list[Path]:
-    """The paths of one source or of several."""
-    return [Path(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
 
 
 def _codes(z: Tensor | np.ndarray) -> Tensor:

@@ -28,6 +28,8 @@ LAYERS = (
     "view",
     "modalities",
     "recipes",
+    "memory",
+    "datasets",
     "runs",
     "corpus",
     "data",

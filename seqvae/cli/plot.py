@@ -184,15 +184,16 @@ def _part(model: "Model", data: Sequence[Path], split: Split | None) -> "Part":
     """The items of DATA, or what the run was validated on; of both the split that is asked for."""
     from seqvae.corpus import prepare
     from seqvae.data import Part
-    from seqvae.training.run import corpora_of, parts
+    from seqvae.training.run import IN_MEMORY, corpora_of, parts
 
     assert model.run is not None
+    settings = model.run.settings
+    if not data and not settings["sources"] and (split is not None or not settings.get(IN_MEMORY)):
+        raise click.UsageError(f"{model.run.path} does not name files that it was trained on; give DATA")
     if data or split is not None:
-        data = data or [Path(path) for path in model.run.settings["sources"]]
+        data = data or [Path(path) for path in settings["sources"]]
         chosen = model if split is None else model.of_split(split, data)
         return Part(prepare(chosen.modality, data))
-    if not model.run.settings["sources"]:
-        raise click.UsageError(f"{model.run.path} does not say what it was trained on; give DATA")
     try:
         return parts(corpora_of(model.run.path), model.config.train.seed)[1]
     except (ValueError, OSError) as error:

@@ -19,6 +19,7 @@ from seqvae.modalities.items import (
     Figures,
     File,
     Item,
+    Items,
     Named,
     Report,
     Split,
@@ -89,6 +90,10 @@ class Modality(abc.ABC):
         The file itself, or all files below a folder.
         """
         return files_below(source) if source.is_dir() else [source]
+
+    def as_files(self, data: Items) -> Sequence[File]:
+        """Data in memory as files that `read` takes. Raises ValueError for what is nothing of this kind."""
+        raise ValueError(f"{self.words.items} are read from files alone; give the names of files")
 
     def named(self, sources: Sequence[Path], report: Report) -> Iterator[Named]:
         """The items that `read` gives, each under the name by which `find` finds it: FILE, or FILE#INDEX."""
@@ -314,4 +319,16 @@ class Modality(abc.ABC):
         self.learned = read_json(path)
 
 
-__all__ = ["Arrangement", "Figures", "File", "Item", "Modality", "Named", "Report", "Split", "Words", "Written"]
+__all__ = [
+    "Arrangement",
+    "Figures",
+    "File",
+    "Item",
+    "Items",
+    "Modality",
+    "Named",
+    "Report",
+    "Split",
+    "Words",
+    "Written",
+]

@@ -14,6 +14,20 @@ Figures: TypeAlias = dict[str, "float | int | None"]  # of an evaluation by name
 Arrangement = Literal["set", "path", "grid"]  # items side by side, an interpolation, a square palette row by row
 
 
+@dataclass(frozen=True, eq=False)
+class Items:
+    """Data in memory, to train on or to evaluate in the place of files: sentences, images or PrettyMIDI objects.
+
+    Sentences have to be wrapped, since a str alone, or in a list, names a file; arrays and objects need not be.
+    `labels`, one for each image, are for pictures and figures: training never sees them.
+
+    >>> seqvae.train("text", seqvae.Items(["a sentence", "another one"]), "runs/mine")  # doctest: +SKIP
+    """
+
+    items: Any
+    labels: Sequence[Any] | None = None
+
+
 @dataclass(frozen=True)
 class Named:
     """An item, the name under which a user finds it again, and the file that it comes from, where there is one."""

@@ -10,11 +10,12 @@ from seqvae import __version__, modalities
 from seqvae.build import build_vae, load_weights, open_run, read_config
 from seqvae.config import Values, few, merge, uses_of
 from seqvae.core.vae import ALL_PARTS, VAE
-from seqvae.corpus import Corpus, prepare, repeated
+from seqvae.corpus import Corpus, encoded, prepare, repeated
 from seqvae.data import Part
 from seqvae.files import own
+from seqvae.memory import Data, files_of, known, names_of
 from seqvae.modalities.base import Modality, Report
-from seqvae.model import paths_of
+from seqvae.modalities.items import Items
 from seqvae.recipes import read_recipe
 from seqvae.runs.place import REPLACED, check_free, held
 from seqvae.runs.run import Run
@@ -36,15 +37,16 @@ from seqvae.training.stages import Stages, check_parts, divided, listed
 from seqvae.training.suited import said_of, suited_lengths, suited_to_few
 
 HELD_OUT_SHARE = 0.05
+IN_MEMORY = "in_memory"  # in the config.json of a run whose data, or some of them, were in no file
 CHANGEABLE_ON_RESUME = tuple(f"train.{name}" for name in LENGTHS)
 
 
 def train(  # noqa: PLR0913 - the command line, in one call
     modality: str,
-    sources: Sequence[Path | str] | Path | str,
+    sources: Data,
     out: Path | str,
     values: Mapping[str, Any] | None = None,
-    valid: Sequence[Path | str] | Path | str = (),
+    valid: Data = (),
     device: str = "auto",
     overwrite: bool = False,
     start_from: Path | str | None = None,
@@ -53,7 +55,11 @@ def train(  # noqa: PLR0913 - the command line, in one call
     objective: Callable[[Config], Objective] = objective_of,
     recipe: str | Path | None = None,
 ) -> Run:
-    """Train a model on files and return its run folder.
+    """Train a model on files, or on data in memory, and return its run folder.
+
+    `sources` and `valid` are a str or Path, or a list of them, which name files and folders; or the data: an array of
+    images, a pair of images and labels, a list of PIL images or of PrettyMIDI objects, or `seqvae.Items(sentences)`.
+    Sentences are wrapped, since a str always names a file: a mistyped name is refused, and never trained on.
 
     `recipe` is one that `seqvae recipes` lists, such as "mnist-plane", or the path of a TOML file or of a run's
     config.json; `values` are nested configuration values (`{"model": {"latent": 16}}`) over it and the defaults.
@@ -63,8 +69,8 @@ def train(  # noqa: PLR0913 - the command line, in one call
 
     Raises ValueError, in one sentence, for everything that the caller can mend.
     """
-    out, paths, valid_paths = Path(out), paths_of(sources), paths_of(valid)
-    if not paths:
+    out, data, valid_data = Path(out), known(sources), known(valid)
+    if data == []:
         raise ValueError("there are no data; name at least one file to train on")
     _check_take(take, start_from)
     values = merge(read_recipe(recipe, modality) if recipe else {}, values or {})
@@ -76,12 +82,12 @@ def train(  # noqa: PLR0913 - the command line, in one call
     def create() -> None:
         hold.enter_context(held(out))
         _check_place(out, overwrite, start_from)
-        encoding = learned or _learned(config, paths)
-        found = _corpora(encoding, paths, valid_paths)
+        encoding = learned or modalities.get(modality)(config.data)
+        found = _read(encoding, data, valid_data, fits=learned is None)
         whole = suited_to_few(config, values, encoding, found[0]) if learned is None else config
         if whole.data != config.data:
-            encoding = _learned(whole, paths)
-            found = _corpora(encoding, paths, valid_paths)
+            encoding = modalities.get(modality)(whole.data)
+            found = _read(encoding, data, valid_data, fits=True)
         corpora.extend(found)
         report = _report(corpora, config.train.seed)
         reporter.data(report)
@@ -91,7 +97,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
             reporter.message(said)
         # what cannot be built must not cost the run that is replaced
         _announce(_starting_point(whole, encoding, start_from, take), start_from, take, reporter)
-        _create(out, whole, encoding, report, paths, valid_paths, start_from, take)
+        _create(out, whole, encoding, report, data, valid_data, start_from, take)
 
     with hold:
         engine.in_first_process(create)
@@ -118,15 +124,20 @@ def resume(
     device: str = "auto",
     reporter: Reporter | None = None,
     objective: Callable[[Config], Objective] = objective_of,
+    sources: Data = (),
+    valid: Data = (),
 ) -> Run:
     """Continue a run from its newest whole checkpoint; on the CPU to the same bits as without the stop.
+
+    `sources` and `valid` are the data that it began with, as in `train`, where these were moved since; or where they
+    were in memory and the cache is cleared.
 
     A run with an `objective` of its own goes on with that alone. `train.epochs` and `train.steps` are how long the run
     is trained in all or, where it has stages, how long its last stage is.
 
     Raises ValueError when `values` change a key other than `train.epochs` and `train.steps`, or when the data changed.
     """
-    run = settled(Path(out))
+    run, data, valid_data = settled(Path(out)), known(sources), known(valid)
     config = resumed_config(run, values or {})
     engine = Engine(device, config.train.precision)
     corpora: list[Corpus] = []
@@ -137,7 +148,7 @@ def resume(
         found = run.last()
         if found is not None and "optimizer_groups" not in found[1].state:
             raise ValueError(f"{out} holds a model without training state; start a new run from it with --from {out}")
-        corpora.extend(corpora_of(run.path))
+        corpora.extend(corpora_of(run.path, data, valid_data))
 
     with hold:
         engine.in_first_process(encode)
@@ -173,30 +184,50 @@ def resumed_config(run: Run, values: Values) -> Config:
     return with_lengths(own, lengths)
 
 
-def _learned(config: Config, sources: Sequence[Path]) -> Modality:
-    """The modality of a configuration, which has learned from the sources what encoding needs."""
-    modality = modalities.get(config.modality)(config.data)
-    fit_modality(modality, sources)
-    return modality
-
-
 def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
     """Let a modality learn from the items of all sources, or of those that the sources' files keep for training."""
     part = modality.of_split("train", sources) or modality
     modality.fit(lambda: part.read(sources, Report()))
 
 
-def corpora_of(out: Path) -> list[Corpus]:
-    """The data of a run. Raises ValueError when they are not those that it began with."""
+def corpora_of(out: Path, data: Items | Sequence[Path] = (), valid: Items | Sequence[Path] = ()) -> list[Corpus]:
+    """The data of a run, or the same data from another place.
+
+    Raises ValueError when they are not those that it began with, or were in memory and are in the cache no longer.
+    """
     run, _, modality = open_run(out)
+    if not data and run.settings.get(IN_MEMORY):
+        return _of_cache(run, modality)
     sources, valid_sources = ([Path(path) for path in run.settings[name]] for name in ("sources", "valid"))
-    corpora = _corpora(modality, sources, valid_sources)
+    corpora = _read(modality, data or sources, valid or valid_sources, fits=False)
     for name, corpus in zip(("train", "valid"), corpora, strict=False):
-        if corpus.folder.name != run.report[name]["key"]:
+        if name not in run.report or corpus.folder.name != run.report[name]["key"]:
             raise ValueError(
-                f"{', '.join(run.report[name]['sources'])} changed since the run began; restore the files, "
+                f"{', '.join(corpus.report.sources)} changed since the run began; restore the files, "
                 f"or start a new run with --from {run.path}"
             )
+    return corpora
+
+
+def _of_cache(run: Run, modality: Modality) -> list[Corpus]:
+    """The data of a run that were in memory, as they were encoded. Raises ValueError when the cache is cleared."""
+    try:
+        return [encoded(modality, part["key"]) for part in run.report.values()]
+    except (ValueError, KeyError):
+        raise ValueError(
+            f"{run.path} was trained on data in memory, which the cache no longer holds; give them again, with "
+            f'seqvae.resume("{run.path}", sources=...), and valid=... where there were any'
+        ) from None
+
+
+def _read(modality: Modality, data: Items | Sequence[Path], valid: Items | Sequence[Path], fits: bool) -> list[Corpus]:
+    """The training and the validation data; where it `fits`, the modality learns from the former before."""
+    with files_of(modality, data) as paths, files_of(modality, valid) as valid_paths:
+        if fits:
+            fit_modality(modality, paths)
+        corpora = _corpora(modality, paths, valid_paths)
+    for corpus, of in zip(corpora, (data, valid if valid_paths else data), strict=False):
+        corpus.report.sources = names_of(of)
     return corpora
 
 
@@ -266,18 +297,23 @@ def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path])
 
 
 def _create(
-    out: Path, config: Config, modality: Modality, report: Mapping[str, Any], sources: Sequence[Path],
-    valid: Sequence[Path], start_from: Path | str | None, take: Sequence[str],
+    out: Path, config: Config, modality: Modality, report: Mapping[str, Any], data: Items | Sequence[Path],
+    valid: Items | Sequence[Path], start_from: Path | str | None, take: Sequence[str],
 ) -> None:  # fmt: skip
     settings = {
         "version": __version__,
         **config.to_dict(),
-        "sources": [str(path.resolve()) for path in sources],
-        "valid": [str(path.resolve()) for path in valid],
+        "sources": _resolved(data),
+        "valid": _resolved(valid),
         "from": None if start_from is None else str(Path(start_from).resolve()),
         **({"take": list(take)} if take else {}),
+        **({IN_MEMORY: True} if isinstance(data, Items) or isinstance(valid, Items) else {}),
     }
     Run.create(out, settings, modality, report)
+
+
+def _resolved(data: Items | Sequence[Path]) -> list[str]:
+    return [] if isinstance(data, Items) else [str(path.resolve()) for path in data]
 
 
 def _starting_point(config: Config, modality: Modality, start_from: Path | str | None, take: Sequence[str]) -> VAE:

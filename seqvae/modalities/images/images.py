@@ -11,7 +11,7 @@ import numpy as np
 
 from seqvae.config import Values, counted, read_json
 from seqvae.files import write_atomically
-from seqvae.modalities.base import Arrangement, Figures, Item, Modality, Named, Report, Words, Written
+from seqvae.modalities.base import Arrangement, Figures, File, Item, Modality, Named, Report, Words, Written
 from seqvae.modalities.images.picture import Picture, Shape
 from seqvae.modalities.images.pixels import as_pixels, images_in, is_array
 from seqvae.modalities.images.reading import (
@@ -24,7 +24,7 @@ from seqvae.modalities.images.reading import (
     splits_of,
 )
 from seqvae.modalities.images.settings import DEFAULTS, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, ImageData, ImageModel
-from seqvae.modalities.items import file_and_index, names_of, no_such_index, single
+from seqvae.modalities.items import Items, file_and_index, names_of, no_such_index, single
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,6 +106,14 @@ class Images(Modality):
     def files_of(self, source: Path) -> Sequence[Path]:
         """The files of images and of labels."""
         return files_of(source)
+
+    def as_files(self, data: Items) -> list[File]:
+        """An .npz file of the images (N, H, W) or (N, H, W, C), or of a list of them, and their labels."""
+        from seqvae.modalities.images.memory import archive_of
+
+        several = [] if is_array(data.items) else super().several(data.items)
+        content = archive_of(data, several, self.data.resized_to)
+        return [File("images.npz", lambda: content)]
 
     def read(self, sources: Sequence[Path], report: Report) -> Iterator[Picture]:
         """The pictures of the sources in order; image files that cannot be read are left out and counted.

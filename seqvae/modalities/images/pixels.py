@@ -15,7 +15,7 @@ def as_pixels(image: object, shape: Shape) -> np.ndarray:
 
     Grey is taken for RGB with three equal channels. Raises ValueError when it is no image, or not of that shape.
     """
-    pixels = _pixels_of(image)
+    pixels = pixels_of(image)
     if pixels.shape[:2] == shape[:2] and pixels.shape[2] == 1 < shape[2]:
         return np.repeat(pixels, shape[2], axis=2)
     if pixels.shape[:2] != shape[:2]:
@@ -64,14 +64,14 @@ def as_array(values: Any) -> np.ndarray:
         raise ValueError(f"a {kind} cannot be read as an array ({reason}); give a numpy array") from None
 
 
-def _pixels_of(image: object) -> np.ndarray:
+def pixels_of(image: object) -> np.ndarray:
     """(H, W, C) uint8 of any size. Raises ValueError when it is no image."""
     if isinstance(image, Picture):
         return image.pixels
     if hasattr(image, "getbands"):  # a PIL image; the import is spared where arrays are passed
-        from seqvae.modalities.images.files import pixels_of
+        from seqvae.modalities.images.files import pixels_of as from_pil
 
-        return pixels_of(cast("Image", image))
+        return from_pil(cast("Image", image))
     if not is_array(image):
         raise ValueError(
             f"a {type(image).__name__} is no image; give an array (height, width) or (height, width, 3), a PIL image "

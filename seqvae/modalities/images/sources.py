@@ -59,7 +59,7 @@ class IdxStack:
             if len(count) != 1:
                 raise ValueError(f"{beside} has {len(count)} axes, as labels have not; put the right file there")
             check_counts(str(self.path), axes[0], str(beside), count[0])
-        return _shape_of_stack(axes, str(self.path))
+        return shape_of_stack(axes, str(self.path))
 
     def load(self) -> tuple[np.ndarray, Sequence[str | None]]:
         """The images (N, H, W, C) and labels. Raises ValueError, also when there are not as many labels as images."""
@@ -85,7 +85,7 @@ class ArrayStack:
 
     def look(self) -> Shape:
         """Height, width and channels. Raises ValueError when the array holds no images."""
-        return _shape_of_stack(arrays.shape_of(self.path, self.key), self.name)
+        return shape_of_stack(arrays.shape_of(self.path, self.key), self.name)
 
     def load(self) -> tuple[np.ndarray, Sequence[str | None]]:
         """The images (N, H, W, C) and labels. Raises ValueError, also when there are not as many labels as images."""
@@ -111,7 +111,7 @@ def check_counts(images: str, image_count: int, labels: str, label_count: int) -
         )
 
 
-def _shape_of_stack(axes: tuple[int, ...], name: str) -> Shape:
+def shape_of_stack(axes: tuple[int, ...], name: str) -> Shape:
     """(H, W, C) of a stack with these axes: (N, H, W), (N, H, W, C), or (N, D) of square images."""
     words = " x ".join(map(str, axes)) or "a single number"
     if len(axes) == 2 and math.isqrt(axes[1]) ** 2 == axes[1]:

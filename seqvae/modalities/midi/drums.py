@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from seqvae.config import Values, counted
-from seqvae.modalities.base import Arrangement, Figures, Modality, Named, Report, Words, Written
-from seqvae.modalities.items import single
+from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
+from seqvae.modalities.items import Items, single
 from seqvae.modalities.midi import classes, rhythm
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip
@@ -178,6 +178,12 @@ class Drums(Modality):
     def files_of(self, source: Path) -> Sequence[Path]:
         """The MIDI files of a source; a zip counts as one. Raises ValueError when there are none."""
         return self.source.files_of(source)
+
+    def as_files(self, data: Items) -> list[File]:
+        """A MIDI file of each PrettyMIDI object. Raises ValueError for what is none."""
+        from seqvae.modalities.midi.midi_objects import as_files
+
+        return as_files(self.several(data.items), data.labels)
 
     def read(self, sources: Sequence[Path], report: Report) -> Iterator[Clip]:
         """The windows of all files in order; what becomes of every file and hit is counted in the report.

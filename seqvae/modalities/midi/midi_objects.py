@@ -7,11 +7,38 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqvae.modalities.items import File
 from seqvae.modalities.midi.notes import DRUM_CHANNEL, Notes
 from seqvae.modalities.midi.tempo import MICROSECONDS_PER_MINUTE, microseconds_per_quarter
+from seqvae.modalities.midi.writing import midi_bytes
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
+
+
+def as_files(objects: Sequence[object], labels: object = None) -> list[File]:
+    """00000.mid and so on: the files of PrettyMIDI objects. Raises ValueError for what is none, and for labels."""
+    from pretty_midi import PrettyMIDI
+
+    if labels is not None:
+        raise ValueError("pieces have no labels; leave them out")
+    if not objects:
+        raise ValueError("there are no pieces; give at least one PrettyMIDI object")
+    for place, each in enumerate(objects):
+        if not isinstance(each, PrettyMIDI):
+            raise ValueError(
+                f"item {place}: a {type(each).__name__} is no PrettyMIDI; give PrettyMIDI objects alone, or names of "
+                "files alone"
+            )
+    return [File(f"{place:05}.mid", partial(_bytes, each, place)) for place, each in enumerate(objects)]
+
+
+def _bytes(midi: "PrettyMIDI", place: int) -> bytes:
+    try:
+        from_midi(midi)  # refuses notes that are none
+        return midi_bytes(midi)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"item {place} cannot be written as MIDI ({error}); mend it, or leave it out") from None
 
 
 def from_midi(midi: "PrettyMIDI") -> Notes:

@@ -191,3 +191,31 @@ def joined(items: Iterable[str], blank_line_separated: bool) -> str:
     if blank_line_separated:
         return "\n".join("\n".join(line for line in item.split("\n") if line.strip()) + "\n" for item in items)
     return "".join(item.replace("\n", " ") + "\n" for item in items)
+
+
+def of_items(items: Iterable[object], encoding: str, blank_line_separated: bool) -> bytes:
+    """Examples in memory as the file that `examples` reads back; a line end that closes one is taken off.
+
+    Raises ValueError for what is no str, is empty of examples, holds line ends or characters that are not possible.
+    """
+    check_encoding(encoding)
+    whole: list[str] = []
+    for place, item in enumerate(items):
+        if not isinstance(item, str):
+            raise ValueError(f"item {place}: a {type(item).__name__} is no text; give a str")
+        text = item.replace("\r\n", "\n").rstrip("\n")
+        if "\n" in text and not blank_line_separated:
+            raise ValueError(
+                f"item {place} ({text!r:.40}) has several lines; split it, or set data.blank_line_separated=true for "
+                "examples of several lines"
+            )
+        whole.append(text)
+    if not any(map(str.strip, whole)):
+        raise ValueError(f"there is no text among {len(whole):,} items; give at least one sentence")
+    try:
+        return joined(whole, blank_line_separated).encode(encoding)
+    except UnicodeEncodeError as error:
+        shown = ascii(error.object[error.start : error.end])
+        raise ValueError(
+            f"{encoding} cannot hold the character {shown}; set another data.encoding, or drop it"
+        ) from None

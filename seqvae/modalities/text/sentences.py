@@ -10,7 +10,7 @@ import numpy as np
 
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
-from seqvae.modalities.items import single
+from seqvae.modalities.items import Items, single
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
 from seqvae.modalities.text.settings import BYTES_OF_PIECE, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, TextData
@@ -92,6 +92,13 @@ class Text(Modality):
     def files_of(self, source: Path) -> Sequence[Path]:
         """The source itself: it has to be a file."""
         return [source]
+
+    def as_files(self, data: Items) -> list[File]:
+        """A file of the sentences. Raises ValueError for what is no str, and for line ends within one."""
+        if data.labels is not None:
+            raise ValueError("sentences have no labels; leave them out")
+        content = lines.of_items(self.several(data.items), self.data.encoding, self.data.blank_line_separated)
+        return [File("sentences.txt", lambda: content)]
 
     def named(self, sources: Sequence[Path], report: Report) -> Iterator[Named]:
         """The sentences of the sources, which are their own names."""

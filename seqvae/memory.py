@@ -1,0 +1,86 @@
+"""Data in memory: told from names of files, and laid into files for as long as a modality reads them."""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from seqvae.modalities.base import Modality
+from seqvae.modalities.folders import near_name
+from seqvae.modalities.items import Items
+
+NAME = "memory"  # what errors and reports call the place of data that are in no file
+
+Data: TypeAlias = Any  # what a user trains on: names of files (one or several), an array, objects, `Items`
+
+
+def known(data: Data) -> Items | list[Path]:
+    """The files that data name, or else the items that they are.
+
+    A str or a Path always names a file or folder, alone or in a list. What is in `Items`, arrays and other objects are
+    the data themselves; a pair of arrays are images and their labels.
+
+    Raises ValueError for a str that names nothing, so that no mistyped name is trained on.
+    """
+    if isinstance(data, Items):
+        return data
+    if isinstance(data, str | Path):
+        data = [data]
+    elif isinstance(data, Iterable) and not hasattr(data, "keys") and not hasattr(data, "__array__"):
+        data = data if isinstance(data, Sequence) else list(data)
+    elif getattr(data, "dtype", np.dtype(object)).kind == "U":
+        data = data.tolist()
+    if not isinstance(data, Sequence) or not all(isinstance(one, str | Path) for one in data):
+        return Items(*data) if _are_labelled(data) else Items(data)
+    for word in data:
+        if isinstance(word, str) and not _exists(word):
+            raise ValueError(
+                f"there is no file or folder {word!r:.80}; a str names one, and data that are in memory are given as "
+                f"seqvae.Items([...]).{near_name(Path(word))}"
+            )
+    return [Path(word) for word in data]
+
+
+def _are_labelled(data: Data) -> bool:
+    """Whether data are a pair of images and as many labels."""
+    if not isinstance(data, tuple) or len(data) != 2 or not all(hasattr(part, "__len__") for part in data):
+        return False
+    labels = np.asarray(data[1], None if hasattr(data[1], "dtype") else object)
+    plain = all(isinstance(label, int | str | np.integer) for label in labels.ravel().tolist())
+    return labels.ndim == 1 and plain
+
+
+def _exists(word: str) -> bool:
+    try:
+        return bool(word) and Path(word).exists()
+    except (OSError, ValueError):  # a sentence may be longer than a name of a file, or hold what no name can
+        return False
+
+
+@contextmanager
+def files_of(modality: Modality, data: Items | Sequence[Path]) -> Iterator[Sequence[Path]]:
+    """The files that hold the data: their own, or those that are made of data in memory while the context is open.
+
+    Errors call these memory/NAME. Raises ValueError for items that the modality does not know.
+    """
+    if not isinstance(data, Items):
+        yield data
+        return
+    with tempfile.TemporaryDirectory(prefix="seqvae-") as root:
+        folder = Path(root, NAME)
+        folder.mkdir()
+        try:
+            files = modality.as_files(data)
+            for file in files:
+                (folder / file.name).write_bytes(file.content())
+            yield [folder / files[0].name] if len(files) == 1 else [folder]
+        except ValueError as error:
+            raise ValueError(str(error).replace(f"{root}/", "")) from None
+
+
+def names_of(data: Items | Sequence[Path]) -> list[str]:
+    """How reports call the sources of data."""
+    return ["data in memory"] if isinstance(data, Items) else [str(path) for path in data]
