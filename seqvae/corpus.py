@@ -226,7 +226,7 @@ def prepare(modality: Modality, sources: Sequence[Path]) -> Corpus:
     corpus.report.sources = [str(source) for source in sources]
     if not len(corpus):
         why = "; ".join(corpus.report.lines())
-        names = ", ".join(map(str, sources))
+        names = ("" if modality.split == "all" else f"the split '{modality.split}' of ") + ", ".join(map(str, sources))
         raise ValueError(f"no items are left in {names} ({why or 'nothing was found'}); give other files or limits")
     return corpus
 

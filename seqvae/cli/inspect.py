@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import data_argument, given_values, key_options, recipe_option
+from seqvae.cli.words import held_out_line
 from seqvae.config import counted, few, merge
 from seqvae.modalities.base import Modality
 from seqvae.recipes import read_recipe
 from seqvae.settings import build_config
+
+if TYPE_CHECKING:
+    from seqvae.corpus import Corpus
 
 
 def _make(kind: type[Modality]) -> click.Command:
@@ -31,13 +36,13 @@ def _make(kind: type[Modality]) -> click.Command:
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, ())
         merged = merge(kind.defaults, values)
         config = build_config(kind.name, kind.data_config, kind.model_config, merged)
-        _show(kind(config.data), data)
+        _show(kind(config.data), data, config.train.seed)
 
     command.params += key_options("data", kind.data_config, kind)
     return command
 
 
-def _show(modality: Modality, sources: Sequence[Path]) -> None:
+def _show(modality: Modality, sources: Sequence[Path], seed: int) -> None:
     import numpy as np
 
     from seqvae.corpus import prepare
@@ -58,20 +63,28 @@ def _show(modality: Modality, sources: Sequence[Path]) -> None:
         click.echo(f"{name}: {value}")
     for line in corpus.report.lines():
         click.echo(line)
-    _show_splits(modality, sources)
+    _show_splits(modality, sources, corpus, seed)
 
 
-def _show_splits(modality: Modality, sources: Sequence[Path]) -> None:
-    """How training would split the files, and how many items of each split stand in the training data, too."""
+def _show_splits(modality: Modality, sources: Sequence[Path], corpus: "Corpus", seed: int) -> None:
+    """How training would split the data, and how many items of each split stand in the training data, too."""
     from seqvae.corpus import prepare, repeated
+    from seqvae.training.run import parts as training_and_validation
 
+    words = modality.split_words(sources)
+    if words:
+        click.echo(f"splits: {words}")
     parts = {split: modality.of_split(split, sources) for split in ("train", "valid", "test")}
     corpora = {split: prepare(part, sources) for split, part in parts.items() if part is not None}
-    for split, corpus in corpora.items():
-        line = f"split {split}: {counted(len(corpus), 'items')}"
+    learn_from = corpora.get("train", corpus)
+    held_out = held_out_line(len(training_and_validation([learn_from], seed)[1]), len(learn_from))
+    for split, found in corpora.items():
+        line = f"split {split}: {counted(len(found), 'items')}"
         if split != "train" and "train" in corpora:
-            line += f", {repeated(corpus, corpora['train']):,} of them stand in train, too"
-        click.echo(line)
+            line += f", {repeated(found, corpora['train']):,} of them stand in train, too"
+        click.echo(f"{line}, {held_out}" if split == "train" and "valid" not in corpora else line)
+    if not corpora:
+        click.echo(f"splits: {held_out}")
 
 
 inspect = ModalityGroup("inspect", "Show what reading data gives. Nothing is trained.", _make)

@@ -4,6 +4,15 @@ from seqvae.config import Values, counted
 from seqvae.modalities.items import Report
 
 
+def held_out_line(held_out: int, items: int) -> str:
+    """How many items of those for training are held out for validation, one by one.
+
+    >>> held_out_line(10, 200), held_out_line(1, 1)
+    ('10 of them held out for validation', 'the only one is validated on, too')
+    """
+    return "the only one is validated on, too" if items == 1 else f"{held_out:,} of them held out for validation"
+
+
 def data_lines(report: Values) -> list[str]:
     """What the data.json of a run says: for each part its size, then what reading gave.
 
@@ -17,8 +26,10 @@ def data_lines(report: Values) -> list[str]:
             size += f", {counted(found['steps'], 'steps')}"
         lines.append(f"{part}: {size} from {', '.join(found['sources'])}")
         lines += [f"  {line}" for line in Report.from_dict(found).lines()]
+        if "splits" in found:
+            lines.append(f"  {found['splits']}")
         if "held_out" in found:
-            lines.append(f"  {found['held_out']:,} of them held out for validation")
+            lines.append(f"  {held_out_line(found['held_out'], found['items'])}")
         if "repeated" in found:
             share = found["repeated"] / max(1, found["items"])
             lines.append(f"  {found['repeated']:,} of them ({share:.1%}) stand in train, too")

@@ -128,6 +128,10 @@ class Modality(abc.ABC):
         """The split of each file of the sources; none at all where files are not split, so that items are held out."""
         return ()
 
+    def split_words(self, sources: Sequence[Path]) -> str:
+        """How the sources are split, for reports; empty where they are not, so that items are held out one by one."""
+        return "files are split as their names and folders say" if any(self.splits(sources)) else ""
+
     def of_split(self, split: Split, sources: Sequence[Path]) -> "Self | None":
         """The same modality, reading one split of the sources' files only; None where that split has no file."""
         if split != "all" and split not in self.splits(sources):

@@ -83,13 +83,13 @@ def train(  # noqa: PLR0913 - the command line, in one call
         hold.enter_context(held(out))
         _check_place(out, overwrite, start_from)
         encoding = learned or modalities.get(modality)(config.data)
-        found = _read(encoding, data, valid_data, fits=learned is None)
+        found, words = _read(encoding, data, valid_data, fits=learned is None)
         whole = suited_to_few(config, values, encoding, found[0]) if learned is None else config
         if whole.data != config.data:
             encoding = modalities.get(modality)(whole.data)
-            found = _read(encoding, data, valid_data, fits=True)
+            found, words = _read(encoding, data, valid_data, fits=True)
         corpora.extend(found)
-        report = _report(corpora, config.train.seed)
+        report = _report(corpora, config.train.seed, words)
         reporter.data(report)
         part, _ = parts(corpora, config.train.seed)
         whole = suited_lengths(whole, values, encoding, part)
@@ -184,10 +184,18 @@ def resumed_config(run: Run, values: Values) -> Config:
     return with_lengths(own, lengths)
 
 
-def fit_modality(modality: Modality, sources: Sequence[Path]) -> None:
-    """Let a modality learn from the items of all sources, or of those that the sources' files keep for training."""
-    part = modality.of_split("train", sources) or modality
+def fit_modality(modality: Modality, sources: Sequence[Path], valid: Sequence[Path] = ()) -> None:
+    """Let a modality learn from the items that are for training."""
+    part = _for_training(modality, sources, valid) or modality
     modality.fit(lambda: part.read(sources, Report()))
+
+
+def _for_training(modality: Modality, sources: Sequence[Path], valid: Sequence[Path]) -> Modality | None:
+    """The modality that reads the sources' split for training, all of them beside other data for validation.
+
+    None where no file is for training, and where files are not split.
+    """
+    return modality if valid and not modality.splits_are_named else modality.of_split("train", sources)
 
 
 def corpora_of(out: Path, data: Items | Sequence[Path] = (), valid: Items | Sequence[Path] = ()) -> list[Corpus]:
@@ -199,7 +207,7 @@ def corpora_of(out: Path, data: Items | Sequence[Path] = (), valid: Items | Sequ
     if not data and run.settings.get(IN_MEMORY):
         return _of_cache(run, modality)
     sources, valid_sources = ([Path(path) for path in run.settings[name]] for name in ("sources", "valid"))
-    corpora = _read(modality, data or sources, valid or valid_sources, fits=False)
+    corpora, _ = _read(modality, data or sources, valid or valid_sources, fits=False)
     for name, corpus in zip(("train", "valid"), corpora, strict=False):
         if name not in run.report or corpus.folder.name != run.report[name]["key"]:
             raise ValueError(
@@ -220,15 +228,21 @@ def _of_cache(run: Run, modality: Modality) -> list[Corpus]:
         ) from None
 
 
-def _read(modality: Modality, data: Items | Sequence[Path], valid: Items | Sequence[Path], fits: bool) -> list[Corpus]:
-    """The training and the validation data; where it `fits`, the modality learns from the former before."""
+def _read(
+    modality: Modality, data: Items | Sequence[Path], valid: Items | Sequence[Path], fits: bool
+) -> tuple[list[Corpus], str]:
+    """The training and the validation data, and how the former are split, in words.
+
+    Where it `fits`, the modality learns from the training data before.
+    """
     with files_of(modality, data) as paths, files_of(modality, valid) as valid_paths:
         if fits:
-            fit_modality(modality, paths)
+            fit_modality(modality, paths, valid_paths)
         corpora = _corpora(modality, paths, valid_paths)
+        words = "" if valid_paths else modality.split_words(paths)
     for corpus, of in zip(corpora, (data, valid if valid_paths else data), strict=False):
         corpus.report.sources = names_of(of)
-    return corpora
+    return corpora, words
 
 
 def _configure(
@@ -242,7 +256,7 @@ def _configure(
         check_values(config)
         check_lengths(values)
         return config, None
-    _, source, learned = open_run(Path(start_from))
+    run, source, _ = open_run(Path(start_from))
     if source.modality != modality:
         raise ValueError(f"{start_from} is a model of {source.modality}, not {modality}; train it with that modality")
     base = {name: source.to_dict()[name] for name in ("data", "model")}
@@ -260,19 +274,23 @@ def _configure(
         raise ValueError(
             f"--from keeps the model and encoding of {start_from}, but {few(changed)} would change; leave it out"
         )
+    learned = kind(config.data)  # which divides files by the settings of its own training
+    run.load_modality(learned)
     return config, learned.using(asdict(config.data))
 
 
-def _report(corpora: Sequence[Corpus], seed: int) -> dict[str, Any]:
-    """What reading the data gave, for data.json: items and steps, what was dropped and why, what is repeated."""
+def _report(corpora: Sequence[Corpus], seed: int, split_words: str) -> dict[str, Any]:
+    """What reading the data gave, for data.json: size, what was dropped and why, how it is split, what is repeated."""
     report: dict[str, Any] = {
         name: {"items": len(corpus), "steps": corpus.steps, "key": corpus.folder.name, **corpus.report.to_dict()}
         for name, corpus in zip(("train", "valid"), corpora, strict=False)
     }
     if len(corpora) == 2:
         report["valid"]["repeated"] = repeated(corpora[1], corpora[0])
-    elif len(corpora[0]) > 1:
+    else:
         report["train"]["held_out"] = len(parts(corpora, seed)[1])
+    if split_words:
+        report["train"]["splits"] = split_words
     return report
 
 
@@ -281,10 +299,9 @@ def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path])
 
     Raises ValueError when no file is for training.
     """
-    learn_from = modality.of_split("train", sources)
+    learn_from = _for_training(modality, sources, valid)
     if valid:
-        kept = learn_from if modality.splits_are_named else None
-        return [prepare(kept or modality, sources), prepare(modality, valid)]
+        return [prepare(learn_from or modality, sources), _validation_data(modality, valid)]
     validate_on, test_on = modality.of_split("valid", sources), modality.of_split("test", sources)
     if learn_from is None:
         if validate_on is not None or test_on is not None:  # none of what is held out may be trained on
@@ -294,6 +311,14 @@ def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path])
             )
         return [prepare(modality, sources)]
     return [prepare(split, sources) for split in (learn_from, validate_on) if split is not None]
+
+
+def _validation_data(modality: Modality, valid: Sequence[Path]) -> Corpus:
+    """The data that a user names for validation. Raises ValueError, which says so, when they give nothing."""
+    try:
+        return prepare(modality, valid)
+    except ValueError as error:
+        raise ValueError(f"the validation data are of no use: {error}") from None
 
 
 def _create(

@@ -20,7 +20,7 @@ from seqvae.model import load
 from seqvae.noise import Noise
 from seqvae.runs.run import Run
 from seqvae.settings import build_config
-from seqvae.training.run import parts, resume, train
+from seqvae.training.run import resume, train
 from tests.training.small import records
 
 VARIED = {"mix": 0.6, "drop": 0.5, "rotate": 0.4}
@@ -117,11 +117,19 @@ def test_files_are_held_out_whole(folder: Path, whole: Run) -> None:
     assert modality.of_split("test", [folder]) is None, "5 % of ten files round to none"
 
 
-def test_windows_of_a_single_file_are_held_out_one_by_one(folder: Path, tmp_path: Path) -> None:
+def test_of_a_single_file_a_part_is_held_out_that_no_other_window_overlaps(folder: Path, tmp_path: Path) -> None:
     run = train("drums", folder / "0.mid", tmp_path / "run", values(steps=2), device="cpu")
-    assert {name: part["items"] for name, part in run.report.items()} == {"train": 3}
+    assert {name: part["items"] for name, part in run.report.items()} == {"train": 1, "valid": 1}
+    assert run.report["train"]["splits"].startswith("too few files have windows to hold one out: validation is on ")
+    assert run.report["valid"]["repeated"] == 0
+    resumed = resume(run.path, {"train": {"steps": 3}}, device="cpu")
+    assert resumed.steps()[-1] == 3
     _, _, modality = open_run(run.path)
-    assert [len(part) for part in parts([prepare(modality, [folder / "0.mid"])], 0)] == [2, 1]
+    halves = [modality.of_split(split, [folder / "0.mid"]) for split in ("train", "valid")]
+    hits = [clip.hits for half in halves if half for clip in half.read([folder / "0.mid"], Report())]
+    (whole,) = load(run.path).in_windows().windows(folder / "0.mid").items[:1]
+    assert len(hits) == 2
+    assert any(np.array_equal(whole.hits, half) for half in hits), "the first two bars are one, the last two the other"
 
 
 def test_files_held_out_for_testing_are_never_trained_on_without_a_validation_part(

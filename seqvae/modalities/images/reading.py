@@ -59,7 +59,7 @@ def shape_of(sources: Sequence[Path], reading: Reading) -> Shape:
         if reading.size is not None and (reading.channels != "auto" or channels == 3):
             break
     if first is None:
-        raise _nothing(sources)
+        raise _nothing(sources, reading.split)
     height, width = reading.size or first[1][:2]
     return height, width, channels
 
@@ -94,7 +94,7 @@ def named_pictures(sources: Sequence[Path], reading: Reading, shape: Shape, repo
             yield Named(name, Picture(fit(pixels), label), source.path)
         count += len(images)
     if not count:
-        raise _nothing(sources)
+        raise _nothing(sources, reading.split)
 
 
 def pictures_of(path: Path, reading: Reading, shape: Shape) -> Sequence[Picture]:
@@ -186,14 +186,15 @@ def _looks(sources: Sequence[Source]) -> Iterator[tuple[Path, Shape]]:
             continue
 
 
-def _nothing(sources: Sequence[Path]) -> ValueError:
+def _nothing(sources: Sequence[Path], split: Split) -> ValueError:
     """Why nothing can be read: for a single file what is wrong with it."""
-    found = find([Path(source) for source in sources])
+    found = _of_split(sources, split)
+    whose = "" if split == "all" else f" of the split '{split}'"
     try:
         found[0].load()
     except ValueError as error:
         if len(found) == 1:
             return error
         reason = f", the first because {error.reason}" if isinstance(error, UnreadableImage) else ""
-        return ValueError(f"none of the {len(found):,} image files can be read{reason}; give other files")
+        return ValueError(f"none of the {len(found):,} image files{whose} can be read{reason}; give other files")
     return ValueError(f"{found[0].path} holds no images; give other files")

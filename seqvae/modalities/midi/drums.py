@@ -1,18 +1,17 @@
 """Drums: bars of MIDI drum tracks to steps of drum classes and back."""
 
+import copy
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from seqvae.config import Values, counted
-from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
+from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Split, Words, Written
 from seqvae.modalities.items import Items, single
 from seqvae.modalities.midi import classes, rhythm
 from seqvae.modalities.midi.classes import DrumClasses
@@ -22,7 +21,10 @@ from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
 from seqvae.modalities.midi.reading import MidiSource
 from seqvae.modalities.midi.score import Song, find_song, items_of
 from seqvae.modalities.midi.settings import DEFAULTS, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, DrumData, DrumModel
+from seqvae.modalities.midi.sources import find
+from seqvae.modalities.midi.survey import Survey, Windows
 from seqvae.modalities.midi.tempo import tempos_between
+from seqvae.modalities.midi.typical import typical_in, typical_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,6 +70,8 @@ class Drums(Modality):
     def __init__(self, data: DrumData) -> None:
         super().__init__(data)
         self._classes: DrumClasses | None = None
+        self._divided, self._division = data, ""  # how training divides files, and what is held out beyond their order
+        self._surveyed: dict[bytes, Windows] = {}
 
     @property
     def classes(self) -> DrumClasses:
@@ -151,6 +155,8 @@ class Drums(Modality):
         Raises ValueError for keys that encoding depends on, and for a metre that the model does not know.
         """
         other = super().using({"all_channels": False, **values} if "drum_channel" in values else values)
+        table = {name: getattr(other.data, name) for name in ("split_csv", "split_column")}
+        other._divided = replace(self._divided, **table)
         if values.get("meter") and other.learned:
             _ = other.made_meter
         return other
@@ -160,20 +166,29 @@ class Drums(Modality):
     @property
     def source(self) -> MidiSource[Clip]:
         """The MIDI files that are read, and how."""
-        return MidiSource(self.data, self._part, self.split)
+        own = Survey(self._divided, self._part(self._divided), self._surveyed)
+        return MidiSource(self.data, self._part(self.data), self.split, own)
 
-    @property
-    def _part(self) -> DrumPart:
-        return DrumPart(self.classes, None if self.data.all_channels else self.data.drum_channel)
+    def _part(self, data: DrumData) -> DrumPart:
+        return DrumPart(self.classes, None if data.all_channels else data.drum_channel)
 
     @property
     def splits_are_named(self) -> bool:
         """Whether a table says the splits."""
         return bool(self.data.split_csv)
 
-    def splits(self, sources: Sequence[Path]) -> Sequence[str | None]:
-        """The split of each MIDI file: that of the table, or one chosen by its content."""
-        return self.source.splits(sources)
+    def of_split(self, split: Split, sources: Sequence[Path]) -> "Self | None":
+        """The same modality, reading one split of the sources: of their files or, of too few, of their windows."""
+        division = self.source.division(find(sources))
+        if split != "all" and split not in division.splits:
+            return None
+        part = copy.copy(self)
+        part.split, part._division = split, "" if split == "all" else division.identity
+        return part
+
+    def split_words(self, sources: Sequence[Path]) -> str:
+        """How the files are split."""
+        return self.source.division(find(sources)).words
 
     def files_of(self, source: Path) -> Sequence[Path]:
         """The MIDI files of a source; a zip counts as one. Raises ValueError when there are none."""
@@ -274,20 +289,7 @@ class Drums(Modality):
 
     def fit(self, items: Callable[[], Iterable[Clip]]) -> None:
         """Note the metres of a corpus, and the tempo and kit to write new clips with."""
-        meters: Counter[Meter] = Counter()
-        kits: Counter[int] = Counter()
-        tempos: list[float] = []
-        for clip in items():
-            meters[clip.meter] += 1
-            kits[clip.kit] += 1
-            tempos.append(clip.bpm)
-        if meters:
-            self.learned = {
-                "classes": json.loads(self.classes.to_json()),
-                "meters": [meter for meter, _ in meters.most_common()],
-                "bpm": float(round(median(tempos))),
-                "kit": kits.most_common(1)[0][0],
-            }
+        self.learned = typical_of(items(), self.classes) or self.learned
 
     def encode(self, item: Clip, report: Report) -> np.ndarray | None:
         """(T,) labels, bit i for class i, or (T, C) zeros and ones; what a clip lacks of a window is silence.
@@ -381,20 +383,10 @@ class Drums(Modality):
     def fingerprint(self) -> str:
         """sha256 in hex of everything that reading and encoding depend on."""
         reading, table = self.source.identity()
-        content = [reading, self.combined, sorted(self._known), table]
+        content = [reading, self.combined, sorted(self._known), table, *filter(None, [self._division])]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def load(self, folder: Path) -> None:
         """Read class map, metres, tempo and kit back. Raises ValueError when they are missing or damaged."""
         super().load(folder)
-        path = folder / f"{self.name}.json"
-        try:
-            self._classes = DrumClasses.from_json(json.dumps(self.learned["classes"]), path)
-            self.learned = {
-                "classes": self.learned["classes"],
-                "meters": [(int(beats), int(unit)) for beats, unit in self.learned["meters"]],
-                "bpm": float(self.learned["bpm"]),
-                "kit": int(self.learned["kit"]),
-            }
-        except (KeyError, TypeError):
-            raise ValueError(f"{path} is damaged; restore the run from a copy") from None
+        self._classes, self.learned = typical_in(self.learned, folder / f"{self.name}.json")

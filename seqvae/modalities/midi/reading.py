@@ -3,13 +3,14 @@
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from seqvae.config import few
 from seqvae.modalities.base import Named, Report, Split
 from seqvae.modalities.midi.accounts import Accounts
+from seqvae.modalities.midi.division import Division, Span, divide
 from seqvae.modalities.midi.grid import layout
 from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.notes import Notes
@@ -18,13 +19,11 @@ from seqvae.modalities.midi.part import Part
 from seqvae.modalities.midi.processes import in_processes
 from seqvae.modalities.midi.settings import MidiData
 from seqvae.modalities.midi.sources import MidiFile, contents, find
-from seqvae.modalities.midi.splits import splits_of
-from seqvae.modalities.midi.windows import Bars, numbered, windows
+from seqvae.modalities.midi.survey import BATCH_FILES, FILES_FOR_PROCESSES, Survey
+from seqvae.modalities.midi.windows import Bars, numbered, starts
 
 Item = TypeVar("Item")
-
-BATCH_FILES = 64  # that one process reads at a time
-FILES_FOR_PROCESSES = 3000  # fewer are read sooner than processes start
+Chosen = tuple[MidiFile, Span | None]  # a file that is read, and which of its windows are held out
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class MidiSource(Generic[Item]):
     data: MidiData
     part: Part[Item]
     split: Split = "all"
+    survey: Survey[Item] | None = None  # of the files to divide, where these are read otherwise than in training
 
     def files_of(self, source: Path) -> list[Path]:
         """The MIDI files of a source; a zip counts as one. Raises ValueError when there are none."""
@@ -49,9 +49,9 @@ class MidiSource(Generic[Item]):
             table = Path(data.split_csv).read_bytes() if data.split_csv else b""  # what it says, not where it is
         return settings | {name: getattr(data, name) for name in names}, hashlib.sha256(table).hexdigest()
 
-    def splits(self, sources: Sequence[Path]) -> list[str | None]:
-        """The split of each MIDI file of the sources; None for one that the table does not name."""
-        return splits_of(find(sources), self.data)
+    def division(self, files: Sequence[MidiFile]) -> Division:
+        """What is held out of these files."""
+        return divide(files, self.survey or Survey(self.data, self.part))
 
     def read(self, sources: Sequence[Path], report: Report, processes: int | None = None) -> Iterator[Item]:
         """The windows of all files: sources in order, the files of each by relative path, windows by bar.
@@ -62,24 +62,25 @@ class MidiSource(Generic[Item]):
 
         Raises ValueError when a source has no MIDI file, and at the end when there was no window in all of them.
         """
-        files = self._chosen(sources, report)
+        files, where = self._chosen(sources, report)
         if processes is None and len(files) < FILES_FOR_PROCESSES:
             processes = 1
-        return self._windows(files, few(map(str, sources)), report, processes)
+        return self._windows(files, where, report, processes)
 
     def named(self, sources: Sequence[Path], report: Report, meters: Collection[Meter]) -> Iterator[Named]:
         """The windows of these metres, repeated ones too, each under its FILE#INDEX; what is left out is counted.
 
         Raises ValueError when a source has no MIDI file, and at the end when there was no window in all of them.
         """
-        accounts, others, count, where = Accounts(self.part.words), 0, 0, few(map(str, sources))
-        for file, content in contents(self._chosen(sources, Report())):
+        accounts, others, count = Accounts(self.part.words), 0, 0
+        files, where = self._chosen(sources, Report())
+        for file, content, span in _with_contents(files):
             try:
                 stretches = self._take(_notes(content, str(file)), accounts)[0]
             except MidiError as error:
                 accounts.skip(error)
                 continue
-            for number, meter, item in self._numbered(stretches):
+            for number, meter, item in self._numbered(stretches, span):
                 if meter in meters:
                     count += 1
                     yield Named(f"{file}#{number}", item, file.path)
@@ -92,39 +93,51 @@ class MidiSource(Generic[Item]):
         if not count:
             raise ValueError(f"no window of {where} is in a metre that the model knows; give other files")
 
-    def _numbered(self, stretches: Sequence[Bars[Item]]) -> Iterator[tuple[int, Meter, Item]]:
-        """The windows of a file in the metre that is read, or in all: their numbers, metres and items."""
+    def _numbered(self, stretches: Sequence[Bars[Item]], span: Span | None) -> Iterator[tuple[int, Meter, Item]]:
+        """The windows of a file that are read: their numbers, metres and items."""
         data = self.data
-        for first, stretch in numbered(stretches, data.hop):
-            if data.only_meter in (None, stretch.meter):
-                for number, item in enumerate(windows(stretch, data.bars, data.hop), start=first):
-                    yield number, stretch.meter, item
+        for place, (number, stretch) in enumerate(numbered(stretches, data.hop)):
+            for first in self._firsts(place, stretch, span):
+                yield number + first // data.hop, stretch.meter, stretch.cut(first, data.bars)
 
-    def _chosen(self, sources: Sequence[Path], report: Report) -> list[MidiFile]:
-        """The files of the split; the others are counted. Raises ValueError where it has none."""
-        files = find(sources)
+    def _firsts(self, place: int, stretch: Bars[Item], span: Span | None) -> Sequence[int]:
+        """The first bars of those windows of the stretch at this place of a file that are read."""
+        data = self.data
+        if data.only_meter not in (None, stretch.meter):
+            return ()
+        found = starts(stretch, data.bars, data.hop)
+        return found if span is None or self.split == "all" else span.firsts(place, found, data.bars, self.split)
+
+    def _chosen(self, sources: Sequence[Path], report: Report) -> tuple[list[Chosen], str]:
+        """The files of the split, and what errors call them; the others are counted.
+
+        Raises ValueError where there is none.
+        """
+        files, where = find(sources), few(map(str, sources))
         report.count("found", len(files), "files")
         if self.split == "all":
-            return files
-        parts = splits_of(files, self.data)
-        for part in parts:
-            if part is None:
-                report.count("that the table of splits does not name", 1, "files")
-            elif part != self.split:
-                report.count(f"of the split {part}", 1, "files")
-        chosen = [file for file, part in zip(files, parts, strict=True) if part == self.split]
-        if not chosen:
-            sizes = few(f"{part} has {count}" for part, count in sorted(Counter(filter(None, parts)).items()))
+            return [(file, None) for file in files], where
+        division = self.division(files)
+        places = division.places(self.split)
+        for place in set(range(len(files))).difference(places):
+            part = division.parts[place]
+            what = "that the table of splits does not name" if part is None else f"of the split {part}"
+            report.count(what, 1, "files")
+        if not places:
+            sizes = few(f"{part} has {count}" for part, count in sorted(Counter(filter(None, division.parts)).items()))
             raise ValueError(f"the split '{self.split}' has none of the {len(files)} files; {sizes}")
-        return chosen
+        where = where if len(places) == len(files) else f"the split '{self.split}' of {where}"
+        return [(files[place], division.spans.get(place)) for place in places], where
 
-    def _windows(self, files: Sequence[MidiFile], where: str, report: Report, processes: int | None) -> Iterator[Item]:
+    def _windows(self, files: Sequence[Chosen], where: str, report: Report, processes: int | None) -> Iterator[Item]:
         accounts, known, data = Accounts(self.part.words), set[bytes](), self.data
         batches = [files[start : start + BATCH_FILES] for start in range(0, len(files), BATCH_FILES)]
-        for of_batch, stretches in in_processes(self._read_batch, batches, processes):
+        alone = replace(self, survey=None)  # what goes to another process is small
+        for of_batch, stretches in in_processes(alone._read_batch, batches, processes):
             accounts.add(of_batch)
-            for stretch in stretches:
-                for item in windows(stretch, data.bars, data.hop):
+            for stretch, firsts in stretches:
+                for first in firsts:
+                    item = stretch.cut(first, data.bars)
                     if data.unique:
                         digest = self.part.digest(item)
                         if digest in known:
@@ -138,16 +151,24 @@ class MidiSource(Generic[Item]):
         accounts.report_losses(report)
         accounts.report_skipped(report)
 
-    def _read_batch(self, files: Sequence[MidiFile]) -> tuple[Accounts, list[Bars[Item]]]:
-        """What came of files, and the stretches of them that have windows."""
-        accounts, stretches = Accounts(self.part.words), list[Bars[Item]]()
-        for file, content in contents(files):
+    def _read_batch(self, files: Sequence[Chosen]) -> tuple[Accounts, list[tuple[Bars[Item], Sequence[int]]]]:
+        """What came of files; the stretches of them that have windows, and the first bars of these."""
+        accounts, found = Accounts(self.part.words), list[tuple[Bars[Item], Sequence[int]]]()
+        for file, content, span in _with_contents(files):
             try:
-                stretches += self._take(_notes(content, str(file)), accounts)[1]
+                stretches, long = self._take(_notes(content, str(file)), accounts)
             except MidiError as error:
                 accounts.skip(error)
+                continue
+            before = len(found)
+            found += [
+                (each, firsts) for place, each in enumerate(stretches) if (firsts := self._firsts(place, each, span))
+            ]
+            left = sum(len(starts(each, self.data.bars, self.data.hop)) for each in long)
+            left -= sum(len(firsts) for _, firsts in found[before:])
+            accounts.report.count("of other parts of their files, left out", left, "windows")
         accounts.losses.flush()
-        return accounts, stretches
+        return accounts, found
 
     def _take(self, notes: Notes, accounts: Accounts) -> tuple[list[Bars[Item]], list[Bars[Item]]]:
         """The stretches of a file, and those of them that have windows of the metre that is read."""
@@ -155,6 +176,11 @@ class MidiSource(Generic[Item]):
         placed = layout(notes, taken.places, self.data.steps_per_quarter)
         stretches = [self.part.lay(segment) for segment in placed.segments]
         return stretches, accounts.take(notes, taken, placed, stretches, self.data)
+
+
+def _with_contents(files: Sequence[Chosen]) -> Iterator[tuple[MidiFile, bytes | MidiError, Span | None]]:
+    for (file, content), (_, span) in zip(contents(file for file, _ in files), files, strict=True):
+        yield file, content, span
 
 
 def notes_of(path: Path) -> Notes:

@@ -1,13 +1,11 @@
-"""Which files are for training, validation and testing: by a table, or else by what they hold."""
+"""Which files are for training, validation and testing: by a table, or by the order of hashes of their contents."""
 
 import csv
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seqvae.config import few, nearest
-from seqvae.modalities.midi.settings import MidiData
-from seqvae.modalities.midi.sources import SUFFIXES, MidiFile, contents
+from seqvae.modalities.midi.sources import SUFFIXES, MidiFile
 
 SPLITS = ("all", "train", "valid", "test")
 MEANING = {"train": "train", "training": "train", "test": "test", "eval": "test", "evaluation": "test"} | dict.fromkeys(
@@ -16,30 +14,21 @@ MEANING = {"train": "train", "training": "train", "test": "test", "eval": "test"
 DELIMITERS = ",;\t"
 
 
-def splits_of(files: Sequence[MidiFile], data: MidiData) -> list[str | None]:
-    """The split of each file, as the settings say. Raises ValueError for a table that splits nothing."""
-    if data.split_csv:
-        return by_table(files, Path(data.split_csv), data.split_column)
-    return [*by_content(files, data.valid_share, data.test_share, data.split_seed)]
+def ranked(digests: Iterable[bytes], valid_share: float, test_share: float) -> dict[bytes, str]:
+    """The split of each digest, by their order.
 
-
-def by_content(files: Sequence[MidiFile], valid_share: float, test_share: float, seed: int) -> list[str]:
-    """The split of each file. Copies fall together, and names and order play no part.
-
-    The contents are ranked by a hash of themselves and the seed: the first are for validation, at least one where
-    there are two and `valid_share` is not 0, the next for testing, and the others, at least one, for training.
+    The first are for validation, at least one where there are two and `valid_share` is not 0, the next for testing,
+    and the others, at least one, for training.
     """
-    digests = []
-    for file, content in contents(files):
-        data = content if isinstance(content, bytes) else str(file).encode(errors="surrogateescape")
-        digests.append(hashlib.blake2b(data, digest_size=16, salt=seed.to_bytes(8, "little", signed=True)).digest())
-    ranked = sorted(set(digests))
-    spare = len(ranked) - 1  # at least one is for training
-    valid = min(spare, max(round(valid_share * len(ranked)), int(valid_share > 0)))
-    test = min(spare - valid, round(test_share * len(ranked)))
-    part = dict.fromkeys(ranked, "train") | dict.fromkeys(ranked[:valid], "valid")
-    part |= dict.fromkeys(ranked[valid : valid + test], "test")
-    return [part[digest] for digest in digests]
+    order = sorted(set(digests))
+    spare = max(0, len(order) - 1)  # at least one is for training
+    valid = min(spare, max(round(valid_share * len(order)), int(valid_share > 0)))
+    test = min(spare - valid, round(test_share * len(order)))
+    return (
+        dict.fromkeys(order, "train")
+        | dict.fromkeys(order[:valid], "valid")
+        | dict.fromkeys(order[valid : valid + test], "test")
+    )
 
 
 def by_table(files: Sequence[MidiFile], table: Path, column: str) -> list[str | None]:

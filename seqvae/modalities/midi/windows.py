@@ -36,11 +36,6 @@ def starts(stretch: Bars[Item], bars: int, hop: int) -> range:
     return range(0, stretch.bars - bars + 1, hop)
 
 
-def windows(stretch: Bars[Item], bars: int, hop: int) -> Iterator[Item]:
-    """Every window of so many bars, one every `hop` bars."""
-    return (stretch.cut(first, bars) for first in starts(stretch, bars, hop))
-
-
 def bars_in_windows(stretch: Bars[Item], bars: int, hop: int) -> list[tuple[int, int]]:
     """The bars that stand in a window, each once, from a first one to before a last one."""
     firsts = starts(stretch, bars, hop)

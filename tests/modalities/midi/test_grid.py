@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI, MAPS, PITCHES, DrumClasses
+from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.grid import GRIDS
 from seqvae.modalities.midi.grid import layout as lay_out
 from seqvae.modalities.midi.hits import DrumBars, DrumPart
 from seqvae.modalities.midi.meters import Meter, steps_per_bar
 from seqvae.modalities.midi.notes import Notes
-from seqvae.modalities.midi.windows import bars_in_windows, windows
+from seqvae.modalities.midi.windows import bars_in_windows, starts
 from seqvae.modalities.midi.windows import pieces as pieces_of
 
 BAR = 1920
@@ -182,23 +183,27 @@ def test_windows_carry_the_kit_of_the_channel() -> None:
     assert [clip.kit for clip in windows(layout(read, THREE, channel=None).segments[0], 1, 1)] == [25]
 
 
+def windows(stretch: DrumBars, bars: int, hop: int) -> list[Clip]:
+    return [stretch.cut(first, bars) for first in starts(stretch, bars, hop)]
+
+
 def five_bars() -> DrumBars:
     """A hit on step b of bar b."""
     return layout(notes([(bar * 1440 + bar * 120, 36) for bar in range(5)], meters=[(0, 3, 4)]), THREE).segments[0]
 
 
 @pytest.mark.parametrize(
-    ("bars", "hop", "starts"),
+    ("bars", "hop", "firsts"),
     [(2, 1, [0, 1, 2, 3]), (2, 2, [0, 2]), (2, 3, [0, 3]), (1, 2, [0, 2, 4]), (5, 1, [0]), (6, 1, []), (4, 9, [0])],
 )
-def test_windows_of_bars_by_hops(bars: int, hop: int, starts: list[int]) -> None:
+def test_windows_of_bars_by_hops(bars: int, hop: int, firsts: list[int]) -> None:
     segment = five_bars()
-    clips = list(windows(segment, bars, hop))
+    clips = windows(segment, bars, hop)
     assert [np.argwhere(clip.hits)[:, 0].tolist() for clip in clips] == [
-        [12 * bar + start + bar for bar in range(bars)] for start in starts
+        [12 * bar + start + bar for bar in range(bars)] for start in firsts
     ]
     assert all(clip.hits.shape == (12 * bars, 3) and clip.meter == (3, 4) for clip in clips)
-    covered = {bar for start in starts for bar in range(start, start + bars)}
+    covered = {bar for start in firsts for bar in range(start, start + bars)}
     assert [bar for first, last in bars_in_windows(segment, bars, hop) for bar in range(first, last)] == sorted(covered)
 
 

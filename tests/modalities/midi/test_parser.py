@@ -210,7 +210,6 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from seqvae.modalities.midi.classes import PITCHES
 from seqvae.modalities.midi.grid import layout
 from seqvae.modalities.midi.hits import DrumPart
-from seqvae.modalities.midi.windows import windows
 from seqvae.modalities.midi.parser import MidiError, parse
 
 def go(data, name):
@@ -218,7 +217,7 @@ def go(data, name):
     try:
         part, notes = DrumPart(PITCHES, None), parse(data, name)
         stretches = [part.lay(segment) for segment in layout(notes, part.take(notes).places, 24).segments]
-        outcome = str(sum(len(clip.hits) > 0 for stretch in stretches for clip in windows(stretch, 1, 1)))
+        outcome = str(sum(len(bars.cut(bar, 1).hits) > 0 for bars in stretches for bar in range(bars.bars)))
         assert (notes.end >= notes.tick).all() and len(notes.program) == len(notes), name
     except MidiError as error:
         outcome = error.reason

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from seqvae.modalities.midi.clip import Clip
-from seqvae.modalities.midi.sources import find
-from seqvae.modalities.midi.splits import by_content
+from seqvae.modalities.midi.splits import ranked
 from tests.modalities.midi.songs import SONGS, check_accounts, read, refusal, song, source_of, steps, write, zipped
 
 
@@ -32,6 +31,7 @@ def test_files_are_split_by_their_contents_so_that_copies_fall_together(tmp_path
 @pytest.mark.parametrize(
     ("files", "valid_share", "test_share", "sizes"),
     [
+        (0, 0.1, 0.1, (0, 0, 0)),
         (1, 0.1, 0.1, (1, 0, 0)),
         (2, 0.1, 0.1, (1, 1, 0)),
         (2, 0.0, 0.1, (2, 0, 0)),
@@ -40,10 +40,9 @@ def test_files_are_split_by_their_contents_so_that_copies_fall_together(tmp_path
     ],
 )
 def test_something_is_left_for_training_and_something_for_validation(
-    files: int, valid_share: float, test_share: float, sizes: tuple[int, ...], tmp_path: Path
+    files: int, valid_share: float, test_share: float, sizes: tuple[int, ...]
 ) -> None:
-    write(tmp_path, {f"{number}.mid": song(number + 1) for number in range(files)})
-    parts = Counter(by_content(find([tmp_path]), valid_share, test_share, seed=0))
+    parts = Counter(ranked([bytes([number]) for number in range(files)] * 2, valid_share, test_share).values())
     assert (parts["train"], parts["valid"], parts["test"]) == sizes
 
 
@@ -77,6 +76,16 @@ def test_a_table_splits_a_zip_and_parts_of_a_folder(tmp_path: Path) -> None:
     assert split(folder / "a", "valid", split_csv=str(tmp_path / "info.csv")) == {0}
     archive = zipped(tmp_path / "songs.zip", {f"songs/{name}": content for name, content in SONGS.items()})
     assert split(archive, "train", split_csv=str(tmp_path / "info.csv")) == {1}
+
+
+def test_a_split_of_a_table_without_a_window_speaks_for_itself_alone(tmp_path: Path) -> None:
+    folder = write(tmp_path / "songs", {"a.mid": song(4), "b.mid": song(4, 1), "short.mid": song(1, 2)})
+    (tmp_path / "info.csv").write_text("file,split\na.mid,train\nb.mid,test\nshort.mid,valid\n")
+    source = source_of(split="valid", split_csv=str(tmp_path / "info.csv"))
+    assert refusal(folder, source) == (
+        f"no window of 2 bars fits into the split 'valid' of {folder}: the longest stretch of one metre has 1 bar of "
+        "4/4; pass --bars 1, or give longer files"
+    )
 
 
 @pytest.mark.parametrize(
