@@ -80,7 +80,7 @@ def test_a_word_of_sampling_is_answered_by_the_option() -> None:
 @pytest.mark.parametrize(
     ("key", "word", "meant"),
     [
-        ("likelihood", "mse", "gaussian"), ("likelihood", "BCE", "bernoulli"), ("likelihood", "L1", "laplace"),
+        ("likelihood", "mse", "squares"), ("likelihood", "BCE", "bernoulli"), ("likelihood", "L1", "laplace"),
         ("net", "cnn", "conv"), ("posterior", "autoencoder", "point"), ("activation", "swish", "silu"),
     ],
 )  # fmt: skip

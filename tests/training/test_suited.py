@@ -60,7 +60,7 @@ def test_many_items_get_the_usual_defaults(corpus: Path, tmp_path: Path, monkeyp
     assert run.settings["objective"]["beta"] == 1.0
 
 
-@pytest.mark.parametrize(("most", "expected"), [(8000, 257 + 20 + 40), (290, 290)])
+@pytest.mark.parametrize(("most", "expected"), [(8000, 257 + 20 + 20), (290, 290)])
 def test_few_sentences_get_pieces_that_are_met_more_than_a_few_times(
     most: int, expected: int, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

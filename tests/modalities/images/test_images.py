@@ -37,6 +37,26 @@ def test_it_is_a_modality_without_steps() -> None:
     assert images.size_bytes(Picture(GREY[0])) is None
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "nats are negative ELBO per item"),
+        ({"likelihood": "squares"}, "nats are negative ELBO per item"),  # its density is below 1 everywhere
+        (
+            {"likelihood": "gaussian"},
+            "nats are negative ELBO per item; of densities, which may exceed 1, so that nats below 0 are possible and "
+            "lower is better",
+        ),
+        (
+            {"posterior": "point"},
+            "nats are -log p(x|z) per item, the reconstruction alone, since an autoencoder has no KL",
+        ),
+    ],
+)
+def test_training_says_what_its_nats_are(changes: dict[str, str], expected: str) -> None:
+    assert Images(ImageData()).nats_of(from_dict(ImageModel, changes, "model")) == expected
+
+
 def test_a_folder_is_read_with_its_labels_and_its_splits(tmp_path: Path) -> None:
     made = mnist_like(tmp_path, train=7, test=3)
     images = modality()
