@@ -1,4 +1,4 @@
-"""Drum hits as sound: a synthesizer of noise and sines."""
+"""Drum hits as sound in stereo: a synthesizer of noise and sines."""
 
 import bisect
 import functools
@@ -11,7 +11,7 @@ import numpy as np
 
 RATE = 44_100  # samples a second
 # Above the knee the limiter bends; it never reaches its ceiling.
-KNEE, CEILING = 0.6, 0.98
+KNEE, CEILING = 0.6, 0.94
 FADE_SECONDS = 0.005
 
 # General MIDI's percussion by what comes nearest to it; any other pitch is a wood block.
@@ -20,6 +20,11 @@ PITCHES = {
     "open_hat": (26, 46), "low_tom": (41, 43, 45, 64, 66, 87), "mid_tom": (47, 48, 61, 63, 65, 86),
     "high_tom": (50, 60, 62), "crash": (49, 52, 55, 57), "ride": (51, 59), "bell": (34, 53, 56, 67, 68, 80, 81, 83, 84),
     "shaker": (29, 30, 54, 58, 69, 70, 73, 74, 82),
+}  # fmt: skip
+# Where each stands, from -1, left, to 1, right, as the drummer hears them; all others are in the middle.
+PLACES = {
+    "closed_hat": -0.45, "open_hat": -0.45, "snare": -0.1, "side_stick": -0.1, "high_tom": -0.3, "mid_tom": 0.1,
+    "low_tom": 0.45, "crash": -0.55, "ride": 0.5, "bell": 0.35, "shaker": 0.4, "wood": -0.3, "clap": 0.15,
 }  # fmt: skip
 HATS = ("closed_hat", "open_hat")  # one pair of cymbals: either ends the open one
 # Frequencies in Hz whose ratios are no whole numbers: what sounds like metal.
@@ -38,7 +43,7 @@ def sound_of(pitch: int) -> str:
 def synthesize(
     onsets: Iterable[tuple[float, str, float]], rate: int = RATE, seconds: float = 0.0, loop: bool = False
 ) -> np.ndarray:
-    """Samples in (-1, 1), float32, of hits (seconds, name of a sound, velocity from 0 to 1).
+    """Samples (N, 2) in [-0.94, 0.94], float32, left and right, of hits (seconds, sound, velocity from 0 to 1).
 
     They last until the last hit has faded, and at least for `seconds`. With `loop` they last for exactly `seconds`,
     and what still sounds at the end sounds on at the beginning, so that they can be repeated without a seam.
@@ -51,21 +56,32 @@ def synthesize(
             raise ValueError(f"no sound '{sound}'; there are {', '.join(SOUNDS)}")
         if start < 0 or (loop and start >= round(seconds * rate)):
             raise ValueError(f"a hit at {start / rate:g} s is outside; give hits from 0 s on, within the loop")
-    if not loop:
-        return _limited(_mixed(hits, rate, round(seconds * rate)))
     length = round(seconds * rate)
-    if not hits:
-        return np.zeros(length, dtype=np.float32)
-    # The last of as many rounds as the longest sound lasts holds the tails of those before.
-    rounds = 1 + math.ceil(max(len(_sample(sound, rate)) for _, sound, _ in hits) / length)
-    played = [(start + turn * length, sound, velocity) for turn in range(rounds + 1) for start, sound, velocity in hits]
-    return _limited(_mixed(played, rate, 0)[(rounds - 1) * length : rounds * length])
+    if not loop:
+        return _limited(_mixed(hits, rate, length))
+    return _limited(folded(_mixed(hits, rate, length, turn=length), length))
+
+
+def folded(samples: np.ndarray, length: int) -> np.ndarray:
+    """Samples (N, 2) as the (length, 2) of a loop: what comes after the end is added from the beginning on.
+
+    >>> folded(np.array([[1, 0], [2, 0], [3, 0], [4, 0], [5, 1]]), 2)
+    array([[9, 1],
+           [6, 0]])
+    """
+    if len(samples) <= length:
+        return np.pad(samples, ((0, length - len(samples)), (0, 0)))
+    loop = samples[:length].copy()
+    for start in range(length, len(samples), length):
+        part = samples[start : start + length]
+        loop[: len(part)] += part
+    return loop
 
 
 def render(
     hits: Iterable[tuple[float, int, float]], rate: int = RATE, seconds: float = 0.0, loop: bool = False
 ) -> np.ndarray:
-    """Samples in (-1, 1), float32, of drums as (seconds, pitch of the drum channel, velocity from 0 to 127).
+    """Samples (N, 2), float32, of drums as (seconds, pitch of the drum channel, velocity from 0 to 127).
 
     `seconds` and `loop` are those of `synthesize`.
     """
@@ -75,21 +91,25 @@ def render(
 
 
 def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
-    """A WAV file of samples in [-1, 1]: one channel, 16 bits."""
+    """A WAV file of samples (N, channels) in [-1, 1], in 16 bits."""
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(samples.shape[1])
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes(np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
     return content.getvalue()
 
 
-def _mixed(hits: Sequence[tuple[int, str, float]], rate: int, least: int) -> np.ndarray:
-    """The sum of all hits, by their first samples and in order, at least so many samples long."""
+def _mixed(hits: Sequence[tuple[int, str, float]], rate: int, least: int, turn: int = 0) -> np.ndarray:
+    """The sum (N, 2) of all hits, by their first samples and in order, at least so many samples long.
+
+    Where they are repeated, it is after `turn` samples.
+    """
     samples = [_sample(sound, rate) for _, sound, _ in hits]
     fade = np.linspace(1, 0, round(FADE_SECONDS * rate))
     hats = sorted({start for start, sound, _ in hits if sound in HATS})
+    hats += [start + turn for start in hats[:1] if turn]
     for index, (start, sound, _) in enumerate(hits):
         following = bisect.bisect_right(hats, start)
         if sound == "open_hat" and following < len(hats):
@@ -98,18 +118,27 @@ def _mixed(hits: Sequence[tuple[int, str, float]], rate: int, least: int) -> np.
             cut[gap:] *= fade[: max(0, len(cut) - gap)]
             samples[index] = cut
     ends = (start + len(sample) for (start, _, _), sample in zip(hits, samples, strict=True))
-    mix = np.zeros(max(least, *ends, 0), dtype=np.float32)
-    for (start, _, velocity), sample in zip(hits, samples, strict=True):
+    mix = np.zeros((max(least, *ends, 0), 2), dtype=np.float32)
+    for (start, sound, velocity), sample in zip(hits, samples, strict=True):
         # Ears hear level as its logarithm: half the velocity is 9 dB less.
-        mix[start : start + len(sample)] += sample * min(1.0, max(0.0, velocity)) ** 1.5
+        level = min(1.0, max(0.0, velocity)) ** 1.5
+        for side, share in enumerate(_sides(sound)):
+            mix[start : start + len(sample), side] += sample * (level * share)
     return mix
 
 
+def _sides(sound: str) -> tuple[float, float]:
+    """How loud a sound is left and right: as powerful everywhere, and 1 on both sides in the middle."""
+    angle = (1 + PLACES.get(sound, 0.0)) * math.pi / 4
+    return math.sqrt(2) * math.cos(angle), math.sqrt(2) * math.sin(angle)
+
+
 def _limited(mix: np.ndarray) -> np.ndarray:
-    """The mix, bent where it is louder than the knee."""
-    loud = np.abs(mix) > KNEE
+    """The mix (N, 2), bent where its louder side is above the knee; both sides alike, so that nothing moves."""
+    peak = np.abs(mix).max(axis=1)
+    loud = peak > KNEE
     room = CEILING - KNEE
-    mix[loud] = np.sign(mix[loud]) * (KNEE + room * np.tanh((np.abs(mix[loud]) - KNEE) / room))
+    mix[loud] *= ((KNEE + room * np.tanh((peak[loud] - KNEE) / room)) / peak[loud])[:, None]
     return mix
 
 
@@ -157,8 +186,10 @@ def _band(signal: np.ndarray, times: np.ndarray, low: float, high: float) -> np.
 
 
 def _kick(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    body = _glide(times, 190.0, 48.0, 0.028) * _decay(times, 0.13)
-    return body + 0.06 * _noise(times, rng, 1500.0, 5000.0) * _decay(times, 0.004)
+    body = _glide(times, 230.0, 52.0, 0.032) * _decay(times, 0.085)
+    # An overtone and a beater make it heard where loudspeakers have no bass.
+    shell = 0.35 * _glide(times, 420.0, 190.0, 0.03) * _decay(times, 0.035)
+    return body + shell + 0.1 * _noise(times, rng, 1200.0, 5000.0) * _decay(times, 0.006)
 
 
 def _snare(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -170,8 +201,9 @@ def _tom(pitch: float) -> Callable[[np.ndarray, np.random.Generator], np.ndarray
     """A tom that settles at a pitch in Hz."""
 
     def tom(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        body = _glide(times, 1.6 * pitch, pitch, 0.05) * _decay(times, 0.16)
-        return body + 0.04 * _noise(times, rng, 600.0, 4000.0) * _decay(times, 0.015)
+        body = _glide(times, 1.6 * pitch, pitch, 0.05) * _decay(times, 0.13)
+        body += 0.6 * _glide(times, 3.2 * pitch, 2.0 * pitch, 0.05) * _decay(times, 0.09)
+        return body + 0.06 * _noise(times, rng, 600.0, 4000.0) * _decay(times, 0.015)
 
     return tom
 
@@ -214,13 +246,13 @@ def _wood(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 # Name: seconds, peak at full velocity, waveform. Levels are balanced by ear's loudness, not by peak.
 SOUNDS: dict[str, tuple[float, float, Callable[[np.ndarray, np.random.Generator], np.ndarray]]] = {
-    "kick": (0.7, 0.8, _kick),
+    "kick": (0.5, 0.72, _kick),
     "snare": (0.5, 0.75, _snare),
-    "closed_hat": (0.2, 0.28, _cymbal(7000.0, 0.028, 0.6)),
-    "open_hat": (1.2, 0.28, _cymbal(6500.0, 0.25, 0.6)),
-    "low_tom": (0.9, 0.6, _tom(82.0)),
-    "mid_tom": (0.8, 0.6, _tom(118.0)),
-    "high_tom": (0.7, 0.6, _tom(165.0)),
+    "closed_hat": (0.2, 0.56, _cymbal(7000.0, 0.028, 0.6)),
+    "open_hat": (1.2, 0.56, _cymbal(6500.0, 0.25, 0.6)),
+    "low_tom": (0.9, 0.6, _tom(96.0)),
+    "mid_tom": (0.8, 0.6, _tom(130.0)),
+    "high_tom": (0.7, 0.6, _tom(176.0)),
     "crash": (2.6, 0.45, _cymbal(3000.0, 0.55, 0.35)),
     "ride": (1.5, 0.26, _cymbal(5000.0, 0.24, 0.7, 0.45)),
     "side_stick": (0.1, 0.5, _side_stick),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqvae.view.audio import RATE
+from seqvae.view.audio import RATE, folded
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
@@ -25,13 +25,16 @@ SOUNDFONT_FOLDERS = (
 LONGEST_FLUIDSYNTH_SECONDS = 600
 
 
-def play(midi: "PrettyMIDI", soundfont: Path, rate: int = RATE, seconds: float = 0.0) -> np.ndarray:
-    """Samples in [-0.9, 0.9], float32, that FluidSynth makes of a PrettyMIDI object, at least for `seconds`.
+def play(midi: "PrettyMIDI", soundfont: Path, rate: int = RATE, seconds: float = 0.0, loop: bool = False) -> np.ndarray:
+    """Samples (N, 2) in [-0.9, 0.9], float32, that FluidSynth makes of a PrettyMIDI object, at least for `seconds`.
 
-    Raises ValueError when FluidSynth fails.
+    With `loop` for exactly `seconds`: what sounds on behind the end is added from the beginning on. As loud as goes
+    without clipping. Raises ValueError when FluidSynth fails.
     """
-    samples = _fluidsynth(midi, rate, soundfont)
-    return np.pad(samples, (0, max(0, round(seconds * rate) - len(samples))))
+    samples, length = _fluidsynth(midi, rate, soundfont), round(seconds * rate)
+    samples = folded(samples, length if loop else max(length, len(samples)))
+    loudest = np.abs(samples).max(initial=0.0)
+    return (samples * (0.9 / loudest if loudest else 1.0)).astype(np.float32)
 
 
 def find_soundfont() -> Path | None:
@@ -66,19 +69,16 @@ def _has_pyfluidsynth() -> bool:
 
 
 def _fluidsynth(midi: "PrettyMIDI", rate: int, soundfont: Path) -> np.ndarray:
-    """What FluidSynth makes of a PrettyMIDI object, as loud as goes without clipping."""
+    """What FluidSynth makes of a PrettyMIDI object, (N, 2); pyfluidsynth plays the same on both sides."""
     if not any(instrument.notes for instrument in midi.instruments):
-        return np.zeros(0, dtype=np.float32)
+        return np.zeros((0, 2))
     if _has_pyfluidsynth():
-        samples = np.asarray(midi.fluidsynth(fs=rate, synthesizer=str(soundfont)))
-    else:
-        samples = _fluidsynth_program(midi, rate, soundfont)
-    loudest = np.abs(samples).max(initial=0.0)
-    return (samples * (0.9 / loudest if loudest else 1.0)).astype(np.float32)
+        return np.repeat(np.asarray(midi.fluidsynth(fs=rate, synthesizer=str(soundfont)))[:, None], 2, axis=1)
+    return _fluidsynth_program(midi, rate, soundfont)
 
 
 def _fluidsynth_program(midi: "PrettyMIDI", rate: int, soundfont: Path) -> np.ndarray:
-    """The same by the program `fluidsynth`; channels are averaged. Raises ValueError when it writes no such file."""
+    """The same by the program `fluidsynth`. Raises ValueError when it writes no such file."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "clip.mid"), Path(folder, "clip.wav")
         midi.write(str(source))
@@ -96,4 +96,5 @@ def _fluidsynth_program(midi: "PrettyMIDI", rate: int, soundfont: Path) -> np.nd
                 f"fluidsynth made no WAV file with {soundfont} ({error}); name another soundfont in "
                 f"{SOUNDFONT_VARIABLE}, or none for the synthesizer"
             ) from None
-    return np.frombuffer(frames, dtype="<i2").reshape(-1, channels).mean(1) / 32768
+    samples = np.frombuffer(frames, dtype="<i2").reshape(-1, channels) / 32768
+    return samples if channels == 2 else np.repeat(samples.mean(1, keepdims=True), 2, axis=1)

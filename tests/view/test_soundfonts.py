@@ -84,7 +84,7 @@ def test_a_soundfont_is_named_or_found_in_the_usual_folders_or_pretty_midis(
 
 
 @pytest.mark.usefixtures("no_soundfonts")
-def test_the_fluidsynth_program_is_given_the_midi_and_its_channels_are_averaged(
+def test_the_fluidsynth_program_is_given_the_midi_and_its_channels_are_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     fake_fluidsynth(tmp_path / "bin", monkeypatch, WRITE_STEREO)
@@ -92,7 +92,7 @@ def test_the_fluidsynth_program_is_given_the_midi_and_its_channels_are_averaged(
     samples = play(midi, tmp_path / "my font.sf2", 22_050, seconds=0.01)
     assert samples.dtype == np.float32
     assert len(samples) == round(0.01 * 22_050)  # filled up with silence
-    assert samples[0] == pytest.approx(0.9)  # the loudest sample there is
+    assert samples[0].tolist() == pytest.approx([0.3, 0.9])  # the loudest sample there is
     assert not samples[1:].any()
     arguments = (tmp_path / "bin" / "arguments").read_text().splitlines()
     assert str(tmp_path / "my font.sf2") == arguments[-2]
@@ -132,7 +132,12 @@ def test_pyfluidsynth_is_taken_before_the_program(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(pretty_midi.PrettyMIDI, "fluidsynth", played)
     samples = play(midi_of([(0.0, 36, 100)]), tmp_path / "font.sf2", 8000)
     assert calls == [(8000, str(tmp_path / "font.sf2"))]
-    np.testing.assert_allclose(samples, [0.0, 0.9, -0.45])
+    np.testing.assert_allclose(samples, [[0.0, 0.0], [0.9, 0.9], [-0.45, -0.45]], atol=1e-7)
+    # A loop of two samples: the third sounds at its start.
+    loop = play(midi_of([(0.0, 36, 100)]), tmp_path / "font.sf2", 8000, seconds=2 / 8000, loop=True)
+    np.testing.assert_allclose(loop, [[-0.45, -0.45], [0.9, 0.9]], atol=1e-7)
+    longer = play(midi_of([(0.0, 36, 100)]), tmp_path / "font.sf2", 8000, seconds=4 / 8000, loop=True)
+    np.testing.assert_allclose(longer[:, 0], [0.0, 0.9, -0.45, 0.0], atol=1e-7)
     (tmp_path / "fonts").mkdir()
     (tmp_path / "fonts" / "a.sf2").touch()
     assert find_soundfont() == tmp_path / "fonts" / "a.sf2"

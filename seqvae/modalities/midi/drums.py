@@ -270,7 +270,7 @@ class Drums(Modality):
 
         made = [self._piece(clips) for clips in pieces]
         read = [replace(piece, clips=clips, bpm=None) for piece, clips in zip(made, originals, strict=False)]
-        return files_of_pieces(made, arrangement, self.data.written_formats, read)
+        return files_of_pieces(made, arrangement, self.data.written_formats, read, self.data.loop)
 
     def picture(self, pieces: Sequence[Sequence[Clip]], arrangement: Arrangement = "set") -> "Figure | None":
         """The hits of the pieces, below each other or in a square."""

@@ -1,6 +1,6 @@
 """Pieces to files, still to be made: MIDI, sound and a picture of each, and of several as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,16 @@ WHOLE = {"path": "interpolation", "grid": "palette"}
 
 
 def files_of_pieces(
-    pieces: Sequence[Piece], arrangement: Arrangement, formats: Sequence[str], originals: Sequence[Piece] = ()
+    pieces: Sequence[Piece],
+    arrangement: Arrangement,
+    formats: Sequence[str],
+    originals: Sequence[Piece] = (),
+    loop: bool = False,
 ) -> list[Written]:
     """001.mid, 001.wav, 001.png and so on, as far as the formats say, with what each piece is in words.
 
     `originals`, where there are any, are what each piece is a reconstruction of: the words say what became of tempos
-    that change.
+    that change. With `loop` a WAV lasts for exactly the bars of its piece; else until all has faded.
 
     A `path` also has interpolation.mid and the like, a `grid` palette.mid: all pieces one after another, bar lines
     kept, and a picture of all. There is no WAV of more than twenty minutes, which the words then say. A piece whose
@@ -37,20 +41,21 @@ def files_of_pieces(
         from seqvae.view.soundfonts import find_soundfont
 
         soundfont = find_soundfont()
+    sound = partial(_wav, soundfont=soundfont, loop=loop)
     written = []
     for piece in pieces:
         check_clips(piece.clips, piece.classes)
     for number, piece in enumerate(pieces, start=1):
         name = f"{number:03}"
         pictures = [partial(whole_piece, piece, place, name) for place in range(len(piece.stretches))]
-        made = _written(name, piece, pictures, formats, soundfont)
+        made = _written(name, piece, pictures, formats, sound)
         fate = _fate_of_tempos(piece, originals[number - 1]) if originals else ""
         written.append(replace(made, note=made.note + fate))
     if arrangement == "set" or not pieces:
         return written
     name = WHOLE[arrangement]
     all_of_them = replace(pieces[0], clips=[clip for piece in pieces for clip in piece.clips])
-    return [*written, _written(name, all_of_them, [partial(together, pieces, arrangement, name)], formats, soundfont)]
+    return [*written, _written(name, all_of_them, [partial(together, pieces, arrangement, name)], formats, sound)]
 
 
 def _fate_of_tempos(piece: Piece, original: Piece) -> str:
@@ -61,7 +66,11 @@ def _fate_of_tempos(piece: Piece, original: Piece) -> str:
 
 
 def _written(
-    name: str, piece: Piece, pictures: "Sequence[partial[Figure]]", formats: Sequence[str], soundfont: Path | None
+    name: str,
+    piece: Piece,
+    pictures: "Sequence[partial[Figure]]",
+    formats: Sequence[str],
+    sound: Callable[[Piece], bytes],
 ) -> Written:
     """The files of one name."""
     files, note = [], str(piece)
@@ -72,7 +81,7 @@ def _written(
             names = [f"{name}.png", *(f"{name}-{number}.png" for number in range(2, len(pictures) + 1))]
             files += [File(each, partial(_png, make)) for each, make in zip(names, pictures, strict=True)]
         elif piece.seconds <= LONGEST_SOUND_SECONDS:
-            files.append(File(f"{name}.wav", partial(_wav, piece, soundfont)))
+            files.append(File(f"{name}.wav", partial(sound, piece)))
         else:
             minutes, most = piece.seconds / 60, LONGEST_SOUND_SECONDS / 60
             note += f", no WAV, which would last {minutes:.0f} minutes, more than {most:.0f}"
@@ -89,10 +98,10 @@ def _png(make: "partial[Figure]") -> bytes:
     return png(make())
 
 
-def _wav(piece: Piece, soundfont: Path | None) -> bytes:
+def _wav(piece: Piece, soundfont: Path | None, loop: bool) -> bytes:
     from seqvae.view import audio, soundfonts
 
     if soundfont is not None:
-        return audio.wav(soundfonts.play(piece.midi, soundfont, seconds=piece.seconds))
+        return audio.wav(soundfonts.play(piece.midi, soundfont, seconds=piece.seconds, loop=loop))
     hits = [(note.start, note.pitch, note.velocity) for drums in piece.midi.instruments for note in drums.notes]
-    return audio.wav(audio.render(hits, seconds=piece.seconds))
+    return audio.wav(audio.render(hits, seconds=piece.seconds, loop=loop))

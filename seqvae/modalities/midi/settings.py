@@ -61,6 +61,9 @@ class MidiData:
     bpm: float | None = key(
         None, "tempo of what is written; none: the input's, or the usual one", least=4, most=1000, use="writing"
     )
+    loop: bool = key(
+        False, "a WAV lasts for exactly its bars, and what rings on at the end does so at the start", use="writing"
+    )
     formats: str = key(",".join(FORMATS), "files that are written: some of mid, wav and png", use="writing")
 
     def __post_init__(self) -> None:

@@ -54,6 +54,23 @@ def test_an_interpolation_is_written_step_by_step_and_as_a_whole() -> None:
     assert picture.startswith(b"\x89PNG")
 
 
+def test_a_loop_lasts_for_exactly_its_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQVAE_SOUNDFONT", "none")
+    made = replace(clip(2, bpm=122.0), changes=((4, 111.0),))
+    made.hits[-1, 7] = True  # a crash that rings on
+    frames = {}
+    for loop in (False, True):
+        drums = Drums(DrumData(formats="wav")).using({"loop": loop})
+        (result,) = drums.write([[made]])
+        with wave.open(io.BytesIO(result.files[0].content())) as file:
+            assert file.getnchannels() == 2
+            frames[loop] = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, 2).astype(int)
+    assert len(frames[True]) == round(44_100 * (4 * 60 / 122 + 4 * 60 / 111))
+    assert len(frames[False]) > len(frames[True]) + 44_100
+    tail = np.abs(frames[False][len(frames[True]) :]).max()
+    assert np.abs(frames[True][: 44_100 // 100] - frames[False][: 44_100 // 100]).max() > tail / 4
+
+
 def test_of_reconstructions_the_words_say_what_became_of_their_tempos() -> None:
     changing = replace(clip(2), changes=((4, 90.0), (6, 100.0)))
     notes = {}
