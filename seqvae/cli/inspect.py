@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from seqvae.cli.lazy import ModalityGroup
-from seqvae.cli.options import data_argument, given_values, key_options, recipe_option
+from seqvae.cli.options import PATH, data_argument, given_values, key_options, recipe_option
+from seqvae.cli.places import check_file_place, spare_files
 from seqvae.cli.words import held_out_line
 from seqvae.config import counted, few, merge
-from seqvae.modalities.base import Modality
+from seqvae.modalities.base import Item, Modality
 from seqvae.recipes import read_recipe
 from seqvae.settings import build_config
 
@@ -30,14 +31,22 @@ def _make(kind: type[Modality]) -> click.Command:
     @data_argument
     @recipe_option
     @click.pass_context
-    def command(ctx: click.Context, data: tuple[Path, ...], recipe: str | None) -> None:
+    def command(ctx: click.Context, data: tuple[Path, ...], recipe: str | None, out: Path | None = None) -> None:
         if not data:
             raise click.UsageError("there are no data; name at least one file")
+        if out is not None:
+            check_file_place(out)
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, ())
         merged = merge(kind.defaults, values)
         config = build_config(kind.name, kind.data_config, kind.model_config, merged)
-        _show(kind(config.data), data, config.train.seed)
+        modality = kind(config.data)
+        _show(modality, data, config.train.seed)
+        if out is not None:
+            _draw(modality, data, out)
 
+    if kind.picture is not Modality.picture:
+        about = f"Also draw the first {kind.words.items} on a sheet."
+        command.params.append(click.Option(["--out"], type=PATH, metavar="FILE.png", help=about))
     command.params += key_options("data", kind.data_config, kind)
     return command
 
@@ -64,6 +73,27 @@ def _show(modality: Modality, sources: Sequence[Path], seed: int) -> None:
     for line in corpus.report.lines():
         click.echo(line)
     _show_splits(modality, sources, corpus, seed)
+
+
+def _draw(modality: Modality, sources: Sequence[Path], out: Path) -> None:
+    """A picture of the first items, as far as they are as long as the very first one."""
+    from seqvae.files import write_atomically
+    from seqvae.modalities.base import Report
+    from seqvae.view.sheet import png
+
+    spare_files((file for source in sources for file in modality.files_of(source)), [out], "--out another file")
+    pieces: list[list[Item]] = []
+    steps = None
+    for named in modality.named(sources, Report()):
+        x = modality.encode(named.item, Report())
+        steps = steps or (None if x is None else len(x))
+        if x is not None and len(x) == steps:
+            pieces.append([named.item])
+        if len(pieces) == modality.first_shown:
+            break
+    figure = modality.picture(pieces)
+    if figure is not None:
+        click.echo(f"{write_atomically(out, png(figure))}: the first {counted(len(pieces), modality.words.items)}")
 
 
 def _show_splits(modality: Modality, sources: Sequence[Path], corpus: "Corpus", seed: int) -> None:

@@ -59,6 +59,7 @@ class Modality(abc.ABC):
     least_steps: ClassVar[int] = 0  # training takes at least so many, unless epochs are asked for
     few_items: ClassVar[int] = 0  # up to so many get `few_defaults` as well, unless epochs or steps are asked for
     few_defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit few items better than the defaults
+    first_shown: ClassVar[int] = 16  # items of a corpus that `picture` can show at once
     has_pixels: ClassVar[bool] = False  # whether `pixels` draws items, so that there are pictures of all kinds
     end: ClassVar[int | None] = None  # the outcome that ends a sequence; None where the length is known before
 

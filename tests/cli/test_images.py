@@ -109,6 +109,20 @@ def evaluated(seqvae: Call, run: str | Path) -> tuple[str, dict[str, Any]]:
     return " ".join(result.stdout.split()), json.loads(Path("figures.json").read_text())
 
 
+def test_inspect_draws_the_first_images_with_their_labels(
+    seqvae: Call, place: Path, refused: Callable[[Result, str], None]
+) -> None:
+    lines = made(seqvae("inspect", "images", "digits", "--out", "first.png"))
+    assert lines[-1] == "first.png: the first 48 images"
+    shown = pixels("first.png")
+    assert shown.shape[0] > 400 < shown.shape[1]
+    made(seqvae("inspect", "images", "digits", "--out", "again.png"))
+    assert Path("first.png").read_bytes() == Path("again.png").read_bytes()
+    assert seqvae("inspect", "images", "some.npz", "--out", "some.npz").exit_code == 2
+    assert np.load("some.npz")["images"].shape == (8, HEIGHT, WIDTH)
+    refused(seqvae("inspect", "images", "digits", "--out", "digits"), "digits is a folder; give a file")
+
+
 def test_training_tells_what_it_read_and_what_to_try_next(seqvae: Call, place: Path) -> None:
     result = seqvae("train", "images", "digits", "--out", "new", *options(train__epochs=1))
     assert made(result) == [

@@ -70,6 +70,7 @@ class Images(Modality):
     least_steps: ClassVar[int] = LEAST_STEPS
     few_items: ClassVar[int] = FEW_ITEMS
     few_defaults: ClassVar[Mapping[str, Values]] = SUITED_TO_FEW
+    first_shown: ClassVar[int] = 100
     has_pixels: ClassVar[bool] = True
     splits_are_named: ClassVar[bool] = True
     data: ImageData
@@ -185,10 +186,11 @@ class Images(Modality):
         return files_of_images(made, arrangement, before)
 
     def picture(self, pieces: Sequence[Sequence[Picture]], arrangement: Arrangement = "set") -> "Figure":
-        """The images beside each other."""
+        """The images beside each other, a set with its labels where it has any."""
         from seqvae.modalities.images.output import sheet
 
-        return sheet([picture.pixels for (picture,) in pieces], arrangement)
+        labels = [picture.label or "" for (picture,) in pieces]
+        return sheet([picture.pixels for (picture,) in pieces], arrangement, labels=labels if any(labels) else ())
 
     def fit(self, items: Callable[[], Iterable[Picture]]) -> None:
         """Learn the shape and the mean image, where decoders start."""

@@ -36,8 +36,16 @@ def files_of_images(
     return [*written, Written([whole], note)]
 
 
-def sheet(images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray] = ()) -> "Figure":
-    """Images (H, W, C) in one picture, at most MOST_ON_SHEET of a set; `originals` above their reconstructions."""
+def sheet(
+    images: Sequence[np.ndarray],
+    arrangement: Arrangement,
+    originals: Sequence[np.ndarray] = (),
+    labels: Sequence[str] = (),
+) -> "Figure":
+    """Images (H, W, C) in one picture, at most MOST_ON_SHEET of a set.
+
+    `originals` stand above their reconstructions, `labels` below the images of a set.
+    """
     from seqvae.view import pictures
 
     if arrangement == "set":
@@ -47,7 +55,8 @@ def sheet(images: Sequence[np.ndarray], arrangement: Arrangement, originals: Seq
     if arrangement == "path" and len(images) <= MOST_IN_A_ROW:
         return pictures.strip(images)
     columns = {"set": None, "path": MOST_IN_A_ROW, "grid": round(len(images) ** 0.5)}
-    return pictures.image_grid(images, columns=columns[arrangement])
+    names = labels if arrangement == "set" else ()
+    return pictures.image_grid(images, columns=columns[arrangement], names=names)
 
 
 def _png(pixels: np.ndarray) -> bytes:
