@@ -1,5 +1,6 @@
 """Bad input: one plain sentence with the remedy, exit code 2, no traceback, nothing lost or half-written."""
 
+import gzip
 import hashlib
 import json
 import resource
@@ -32,7 +33,18 @@ REFUSED_FILES = {
         LINES + "the caf\xe9 .\n".encode("latin-1"),
         "latin.txt line 4 is not UTF-8 (byte 0xe9 at column 8); re-encode it, or pass --encoding latin-1.",
     ),
-    "folder": ("folder", "folder is a folder; give the text file itself."),
+    "folder": (
+        "folder",
+        "folder holds no text file (.txt, .text, .txt.gz), but no file at all; give text files, or a folder of them.",
+    ),
+    "words.docx": (
+        b"PK\x03\x04" + bytes(30),
+        "words.docx is a zip (or an office document), not text; give the text of it as a plain file.",
+    ),
+    "torn.txt.gz": (
+        gzip.compress(LINES * 99)[:-20],
+        "torn.txt.gz is truncated or damaged: it does not unpack; get the file again.",
+    ),
 }
 
 

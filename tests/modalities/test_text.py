@@ -1,6 +1,9 @@
 """The text modality: reading and writing lines, encoding, networks, metrics."""
 
+import bz2
 import codecs
+import gzip
+import lzma
 import os
 import tracemalloc
 from collections.abc import Iterator
@@ -150,12 +153,42 @@ def test_a_missing_file_is_refused_with_the_nearest(corpus: Path) -> None:
     assert refusal(wanted) == f"there is no file {wanted}; give the path of a text file. Did you mean 'corpus.txt'?"
 
 
-def test_a_folder_is_refused_with_a_file_in_it(corpus: Path) -> None:
-    folder = corpus.parent
-    (folder / ".hidden").touch()
-    assert refusal(folder) == f"{folder} is a folder; give the text file itself."
-    corpus.write_bytes(b"a")
-    assert refusal(folder) == f"{folder} is a folder; give the text file itself, such as {corpus}."
+def test_a_folder_gives_the_lines_of_all_text_files_below_it(tmp_path: Path) -> None:
+    def refusal_of_folder() -> str:
+        with pytest.raises(ValueError) as error:
+            list(Text(TextData()).read([tmp_path], Report()))
+        return str(error.value).replace(str(tmp_path), "FOLDER")
+
+    (tmp_path / ".hidden.txt").touch()
+    wanted = "give text files, or a folder of them."
+    assert refusal_of_folder() == f"FOLDER holds no text file (.txt, .text, .txt.gz), but no file at all; {wanted}"
+    (tmp_path / "notes.pdf").write_bytes(b"%PDF-1.7")
+    assert refusal_of_folder().endswith(f", but 1 other file, such as notes.pdf; {wanted}")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "b.TXT").write_bytes(b"three\nfour\n")
+    (tmp_path / "a.txt").write_bytes(b"one\n\ntwo")
+    (tmp_path / "c.txt.gz").write_bytes(gzip.compress(b"five\n"))
+    (tmp_path / "void.txt").touch()
+    text, report = Text(TextData()), Report()
+    assert list(text.read([tmp_path], report)) == ["one", "two", "five", "three", "four"]
+    assert report.to_dict()["counts"] == {
+        "empty files passed over": 1, "empty lines dropped": 1, "text files read": 3,
+    }  # fmt: skip
+    names = ["a.txt", "c.txt.gz", "deep/b.TXT", "void.txt"]
+    assert [path.relative_to(tmp_path).as_posix() for path in text.files_of(tmp_path)] == names
+
+
+def test_packed_text_is_unpacked_where_it_is_gzip_and_else_named(corpus: Path) -> None:
+    assert read(corpus, gzip.compress("caf\xe9\nb\n".encode())) == (["caf\xe9", "b"], {})
+    assert refusal(corpus, gzip.compress(b"a\nb\xe9"), encoding="utf-8").startswith(f"{corpus} line 2 is not UTF-8")
+    sentence = f"{corpus} is truncated or damaged: it does not unpack; get the file again."
+    assert refusal(corpus, gzip.compress(bytes(range(1, 200)) * 9)[:-30], encoding="latin-1") == sentence
+    assert (
+        refusal(corpus, bz2.compress(b"a"))
+        == f"{corpus} is packed by bzip2, not text; give the text of it as a plain file."
+    )
+    assert refusal(corpus, lzma.compress(b"a")).startswith(f"{corpus} is packed by xz, not text")
+    assert refusal(corpus, b"%PDF-1.7").startswith(f"{corpus} is a PDF, not text")
 
 
 @pytest.mark.parametrize("paragraphs", [False, True])

@@ -1,16 +1,28 @@
 """Text files to lines, one at a time, and back; every fault is named by file, line and column."""
 
 import codecs
+import gzip
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from encodings.aliases import aliases
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, cast
 
-from seqvae.config import nearest
+from seqvae.config import counted, nearest
 from seqvae.modalities.base import Report
-from seqvae.modalities.folders import near_name
+from seqvae.modalities.folders import names_below, near_name
 
 CHUNK_BYTES = 1 << 16
+SUFFIXES = (".txt", ".text", ".txt.gz")  # of the files that are read of a folder; a file itself may have any name
+GZIP = b"\x1f\x8b"
+PACKED = {
+    b"PK\x03\x04": "a zip (or an office document)",
+    b"BZh": "packed by bzip2",
+    b"\xfd7zXZ\0": "packed by xz",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+    b"%PDF-": "a PDF",
+}
 BYTE_ORDER_MARK = "\ufeff"
 COMMON_ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
 
@@ -21,7 +33,7 @@ def examples(source: Path, encoding: str, blank_line_separated: bool, report: Re
     Only the line end (\n or \r\n) is taken off; the characters of a line stay as they are. Lines of nothing but white
     space are no examples: they are counted and dropped, or end a paragraph. The file is never in memory as a whole.
 
-    Raises ValueError when the file is missing, a folder, empty, binary or not in this encoding.
+    Raises ValueError when the file is missing, empty, binary or not in this encoding.
     """
     check_encoding(encoding)
     _check_file(source)
@@ -165,19 +177,46 @@ def check_encoding(encoding: str) -> None:
 
 
 def _check_file(source: Path) -> None:
-    if source.is_dir():
-        inside = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
-        such = f", such as {inside[0]}" if inside else ""
-        raise ValueError(f"{source} is a folder; give the text file itself{such}.")
     if not source.exists():
         raise ValueError(f"there is no file {source}; give the path of a text file.{near_name(source)}")
 
 
-def _open(source: Path) -> BinaryIO:
+@contextmanager
+def _open(source: Path) -> Iterator[BinaryIO]:
+    """The content of a file, unpacked where it is gzip. Raises ValueError for one that is packed in another way."""
     try:
-        return open(source, "rb")
+        with open(source, "rb") as file:
+            start = file.peek(max(map(len, PACKED)))
+            if not start.startswith(GZIP):
+                _refuse_packed(source, start)
+                yield file
+                return
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise ValueError(f"{source} is truncated or damaged: it does not unpack; get the file again.") from None
     except OSError as error:
         raise ValueError(f"{source} cannot be read ({error.strerror}); mend that, or give another file.") from None
+
+
+def _refuse_packed(source: Path, start: bytes) -> None:
+    kind = next((kind for mark, kind in PACKED.items() if start.startswith(mark)), None)
+    if kind is not None:
+        raise ValueError(f"{source} is {kind}, not text; give the text of it as a plain file.")
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The text files below a folder, sorted by their relative paths: those whose names end as SUFFIXES say.
+
+    Raises ValueError where there is none.
+    """
+    names = sorted(names_below(folder))
+    found = [folder / name for name in names if name.lower().endswith(SUFFIXES)]
+    if not found:
+        held = f"{counted(len(names), 'other files')}, such as {names[0]}" if names else "no file at all"
+        kinds = ", ".join(SUFFIXES)
+        raise ValueError(f"{folder} holds no text file ({kinds}), but {held}; give text files, or a folder of them.")
+    return found
 
 
 def _check_found(source: Path, found: int, blank: int) -> None:

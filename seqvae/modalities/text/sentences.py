@@ -84,14 +84,20 @@ class Text(Modality):
     def read(self, sources: Sequence[Path], report: Report) -> Iterator[str]:
         """The examples of text files in order; what is dropped or changed is counted in the report.
 
-        Raises ValueError when a file is missing, a folder, empty, binary or not in `data.encoding`.
+        Raises ValueError when a file is missing, empty, binary or not in `data.encoding`, or a folder has no text file.
         """
-        for source in sources:
-            yield from lines.examples(Path(source), self.data.encoding, self.data.blank_line_separated, report)
+        for source in map(Path, sources):
+            for path in self.files_of(source):
+                if source.is_dir():
+                    empty = not path.stat().st_size
+                    report.count("empty files passed over" if empty else "text files read")
+                    if empty:
+                        continue
+                yield from lines.examples(path, self.data.encoding, self.data.blank_line_separated, report)
 
     def files_of(self, source: Path) -> Sequence[Path]:
-        """The source itself: it has to be a file."""
-        return [source]
+        """The file itself, or the text files below a folder."""
+        return lines.files_below(source) if source.is_dir() else [source]
 
     def as_files(self, data: Items) -> list[File]:
         """A file of the sentences. Raises ValueError for what is no str, and for line ends within one."""
