@@ -4,7 +4,7 @@ Work goes in chunks of `batch_size` rows, so memory is bounded. A row depends on
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -58,6 +58,13 @@ class Decoding:
 
 
 GREEDY = Decoding()
+
+
+def at_temperature(temperature: float | None, decoding: Decoding) -> Decoding:
+    """The decoding at a temperature, where one is named."""
+    if temperature is None or not isinstance(decoding, Decoding):
+        return decoding
+    return replace(decoding, temperature=temperature)
 
 
 @dataclass(frozen=True)

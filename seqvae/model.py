@@ -1,8 +1,9 @@
 """A trained model: items to latent codes and back. The Python API."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,19 +13,19 @@ from torch import Tensor
 
 from seqvae import generate
 from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
-from seqvae.config import Values
+from seqvae.config import Values, uses_of
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare
 from seqvae.evaluate import Settings, Watch, evaluate
 from seqvae.files import store
-from seqvae.generate import GREEDY, Decoding, Length
+from seqvae.generate import GREEDY, Decoding, Length, at_temperature
 from seqvae.memory import Data, files_of, known
 from seqvae.modalities.base import Arrangement, Modality, Report
 from seqvae.modalities.items import Figures, Item
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config
-from seqvae.variation import distances_of_tries, distinct, even_walk
+from seqvae.variation import changed_share, distances_of_tries, distinct, even_walk, key_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +51,33 @@ class Windows:
 class Model:
     """A VAE with its modality: items to latent codes and back. A value: no method changes it.
 
-    What is longer than one code stands for, such as a song of many bars, is cut into windows and put together again.
+    >>> model = seqvae.load("runs/demo")  # doctest: +SKIP
+    >>> model.sample(2, temperature=0.7, seed=1)  # doctest: +SKIP
+    ['the waiter will not share the cake in the kitchen .', 'the librarian will not write a letter in the library .']
+
+    Methods that take several `items` take a list of them, any other iterable, an array of images, or one item alone,
+    which is a list of one. What an item is depends on the modality:
+
+    text: a str, and a str comes back.
+
+    >>> model.encode(["a sentence", "another one"]).mean  # doctest: +SKIP
+    >>> model.interpolate("the first sentence", "the second sentence", steps=7)  # doctest: +SKIP
+
+    images: an array (H, W) or (H, W, 3), a PIL image, the path of a file, or FILE#INDEX of a file of many; an array of
+    uint8 comes back. Several may be one array (N, H, W) or (N, H, W, 3).
+
+    >>> digits = seqvae.mnist()["test"].images  # doctest: +SKIP
+    >>> model.reconstruct(digits[:10])  # doctest: +SKIP
+    >>> model.decode([[0.0, 2.5]])  # doctest: +SKIP
+
+    drums: a PrettyMIDI object, the path of a MIDI file, or FILE#INDEX of one of its windows; a PrettyMIDI comes back.
+    What is longer than one code stands for is cut into windows, each with its code, and put together again.
+
+    >>> (again,) = model.reconstruct("song.mid")  # doctest: +SKIP
+    >>> model.using({"bpm": 96.0}).vary("song.mid#3", n=4, distance=0.3)  # doctest: +SKIP
+
+    Methods that decode take a `temperature` (0 chooses the most probable; images: the mean), or a `decoding` with more:
+    `Decoding(temperature=0.8, top_p=0.9)`, `Decoding(beam=5)`. The same `seed` gives the same result.
     """
 
     def __init__(
@@ -80,7 +107,11 @@ class Model:
 
         Weights are shared, and this model stays as it is. Raises ValueError for a key that the model depends on.
         """
-        modality = self.modality.using(values)
+        try:
+            modality = self.modality.using(values)
+        except ValueError as error:
+            keys = "|".join(map(re.escape, (*uses_of(self.modality.data_config), *values)))
+            raise ValueError(re.sub(rf"\bdata\.({keys})\b", r"\1", str(error))) from None
         return Model(replace(self.config, data=modality.data), modality, self.vae, self.run, self._presents)
 
     def of_split(self, split: Literal["train", "valid", "test"], sources: Sequence[Path]) -> "Model":
@@ -127,44 +158,48 @@ class Model:
 
     # Codes to items -------------------------------------------------------------------------------------------
 
-    def decode(self, z: Tensor | np.ndarray, decoding: Decoding = GREEDY, seed: int = 0) -> list[Item]:
+    def decode(
+        self, z: Tensor | np.ndarray, decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None
+    ) -> list[Item]:
         """The item of each code (N, Z): greedy by default, drawn with a temperature, or by beam search.
 
         Raises ValueError for what is no table of finite numbers with a row for each item.
         """
+        decoding = at_temperature(temperature, decoding)
         return self._made(generate.decode(self.vae, _codes(z), self._length(), decoding, seed))
 
-    def sample(self, n: int, decoding: Decoding | None = None, seed: int = 0) -> list[Item]:
+    def sample(
+        self, n: int, decoding: Decoding | None = None, seed: int = 0, temperature: float | None = None
+    ) -> list[Item]:
         """`n` items from the prior; item i depends on the seed and i alone.
 
         Without a decoding the temperature is 1 for sequences, and 0 for images, whose pixels then are their means.
         """
         decoding = decoding or Decoding(temperature=self.modality.sampling_temperature)
-        return self._made(generate.sample(self.vae, n, self._length(), decoding, seed))
+        return self._made(generate.sample(self.vae, n, self._length(), at_temperature(temperature, decoding), seed))
 
-    def reconstruct(self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0) -> list[Item]:
+    def reconstruct(
+        self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None
+    ) -> list[Item]:
         """Each item encoded and decoded again from its posterior mean."""
         groups = self._all_windows(items)
         codes = self._posterior(groups).mean
-        arrays = iter(generate.decode(self.vae, codes, self._length(groups), decoding, seed))
+        arrays = iter(
+            generate.decode(self.vae, codes, self._length(groups), at_temperature(temperature, decoding), seed)
+        )
         return [self._piece([next(arrays) for _ in group.items], group.items) for group in groups]
 
     def interpolate(
-        self,
-        a: Item,
-        b: Item,
-        steps: int = 8,
-        mode: Mode = "slerp",
-        decoding: Decoding = GREEDY,
-        seed: int = 0,
-        even: bool = False,
-    ) -> list[Item]:
+        self, a: Item, b: Item, steps: int = 8, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0,
+        even: bool = False, temperature: float | None = None,
+    ) -> list[Item]:  # fmt: skip
         """`steps` items between a and b, both ends counted; the ends are their plain reconstructions.
 
         Of two that are cut into windows the shorter one is repeated. A tempo goes from a's to b's as well; what else a
         code lacks, such as a metre, is a's.
         `even`: the points are not spread evenly over the way between the codes, but by how much changes (`change`).
         """
+        decoding = at_temperature(temperature, decoding)
         ends, likes, length = self._aligned([a, b])
 
         def made(points: int | Sequence[float]) -> list[list[Item]]:
@@ -178,12 +213,13 @@ class Model:
                 for share, arrays in zip(shares, zip(*walks, strict=True), strict=True)
             ]
 
-        walk = even_walk(made, self._change, steps) if even else made(steps)
+        walk = even_walk(made, partial(changed_share, self.modality), steps) if even else made(steps)
         return [self._given_back(windows) for windows in walk]
 
     def palette(
-        self, corners: Sequence[Item], size: int = 5, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0
-    ) -> list[Item]:
+        self, corners: Sequence[Item], size: int = 5, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0,
+        temperature: float | None = None,
+    ) -> list[Item]:  # fmt: skip
         """`size` x `size` items, row by row, between four corners: top left, top right, bottom left, bottom right.
 
         The left and the right column are interpolated first, then each row between them; the corners are their plain
@@ -193,6 +229,7 @@ class Model:
         """
         if len(corners) != 4:
             raise ValueError(f"{len(corners)} corners are not possible; give four")
+        decoding = at_temperature(temperature, decoding)
         ends, likes, length = self._aligned(corners)
         squares = [generate.palette(self.vae, four, size, length, decoding, mode, seed) for four in ends]
         between, shares = self.modality.between, [place / (size - 1) for place in range(size)]
@@ -204,8 +241,9 @@ class Model:
         return [self._piece([square[cell] for square in squares], like(*place)) for cell, place in enumerate(places)]
 
     def vary(
-        self, item: Item, n: int = 4, distance: float = 0.3, decoding: Decoding = GREEDY, seed: int = 0
-    ) -> list[Item]:
+        self, item: Item, n: int = 4, distance: float = 0.3, decoding: Decoding = GREEDY, seed: int = 0,
+        temperature: float | None = None,
+    ) -> list[Item]:  # fmt: skip
         """`n` variations of an item: its code moved towards codes drawn from the prior.
 
         `distance` 0 is the reconstruction, 1 a sample that has nothing to do with the item; in between the code is on
@@ -216,7 +254,7 @@ class Model:
 
         Raises ValueError for a distance outside [0, 1].
         """
-        group = self.windows(item)
+        decoding, group = at_temperature(temperature, decoding), self.windows(item)
         means = self._posterior([group]).mean
         length = self._length([group])
 
@@ -231,8 +269,9 @@ class Model:
 
         found = made(generate.prior_codes(self.vae, n, seed), [distance] * n, torch.arange(n))
         if distance:
-            unchanged = self._key(made(means[:1], [0.0], torch.tensor([0]))[0])
-            found = distinct(found, more, self._key, [unchanged, tuple(x.tobytes() for x in group.arrays)])
+            key = partial(key_of, self.modality)
+            unchanged = key(made(means[:1], [0.0], torch.tensor([0]))[0])
+            found = distinct(found, more, key, [unchanged, tuple(x.tobytes() for x in group.arrays)])
         return [self._given_back(windows) for windows in found]
 
     def change(self, item: Item, other: Item) -> float:
@@ -241,7 +280,7 @@ class Model:
         Of drums the hits that stand in one of them only, of texts the tokens to insert, delete or replace, of images
         the mean difference in brightness. Of two lengths, what one has beyond the other is changed.
         """
-        return self._change(self.windows(item).items, self.windows(other, "the other item").items)
+        return changed_share(self.modality, self.windows(item).items, self.windows(other, "the other item").items)
 
     def picture(self, items: Sequence[Item], arrangement: Arrangement = "set") -> "Figure":
         """Items, such as `sample` and `interpolate` give, in one picture. Raises ValueError where none can be drawn."""
@@ -331,20 +370,6 @@ class Model:
 
     def _given_back(self, windows: list[Item]) -> Item:
         return self.modality.present(windows) if self._presents else windows
-
-    def _change(self, windows: Sequence[Item], others: Sequence[Item]) -> float:
-        shared = min(len(windows), len(others))
-        pairs = [self.modality.changes(one, other) for one, other in zip(windows, others, strict=False)]
-        pairs += [
-            (of, of) for own in (*windows[shared:], *others[shared:]) for _, of in [self.modality.changes(own, own)]
-        ]
-        of = sum(all_ for _, all_ in pairs)
-        return sum(changed for changed, _ in pairs) / of if of else 0.0
-
-    def _key(self, windows: Sequence[Item]) -> tuple[bytes | None, ...]:
-        """Equal for equal windows, whatever labels or tempos they bear."""
-        arrays = (self.modality.encode(window, Report()) for window in windows)
-        return tuple(None if x is None else x.tobytes() for x in arrays)
 
     def _made(self, arrays: Sequence[np.ndarray]) -> list[Item]:
         """One item for each array."""

@@ -6,6 +6,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -50,13 +51,18 @@ def records_of(run: Run) -> list[dict[str, Any]]:
     raise ValueError(f"{path} is damaged; the model is not, restore the file from a copy")
 
 
-def losses(run: Run) -> "Figure":
+def losses(of: Model | Run | Path | str) -> "Figure":
     """Negative ELBO, reconstruction and KL over the epochs of a run, in nats per item, of training and validation.
+
+    `of` is the folder of the run, a model that was loaded from it, or what `seqvae.train` returned.
 
     Raises ValueError when the run has no records yet, or its file of metrics is damaged.
     """
     from seqvae.view import charts
 
+    run = of.run if isinstance(of, Model) else Run(Path(of)) if isinstance(of, Path | str) else of
+    if run is None:
+        raise ValueError("this model is of no run, so it has no losses; give the folder of a run")
     records = records_of(run)
     train, validation = (
         [record for record in records if record["event"] == event] for event in ("train", "validation")

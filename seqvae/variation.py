@@ -6,6 +6,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from seqvae.modalities.base import Modality, Report
+from seqvae.modalities.items import Item
+
 Made = TypeVar("Made")
 FINER = 8  # points of the walk that is measured, for each step of the one that is wanted
 HALVINGS = 4  # of those of its steps that hide much change
@@ -106,3 +109,18 @@ def distinct(
         kept.append(next((one for one in tries if key(one) not in seen), item))
         seen.add(key(kept[-1]))
     return kept
+
+
+def changed_share(modality: Modality, windows: Sequence[Item], others: Sequence[Item]) -> float:
+    """How much of the windows is other in the others, as a share; what one side has beyond the other is changed."""
+    shared = min(len(windows), len(others))
+    pairs = [modality.changes(one, other) for one, other in zip(windows, others, strict=False)]
+    pairs += [(of, of) for own in (*windows[shared:], *others[shared:]) for _, of in [modality.changes(own, own)]]
+    of = sum(all_ for _, all_ in pairs)
+    return sum(changed for changed, _ in pairs) / of if of else 0.0
+
+
+def key_of(modality: Modality, windows: Sequence[Item]) -> tuple[bytes | None, ...]:
+    """Equal for equal windows, whatever labels or tempos they bear."""
+    arrays = (modality.encode(window, Report()) for window in windows)
+    return tuple(None if x is None else x.tobytes() for x in arrays)

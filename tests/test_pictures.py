@@ -254,6 +254,11 @@ def test_the_network_runs_from_the_data_to_the_code_and_back() -> None:
 
 def test_a_model_of_sentences_has_losses_a_network_and_a_plane(text_model: Model) -> None:
     assert text_model.run is not None
+    assert text_model.run is not None
+    for other in (text_model, text_model.run.path, str(text_model.run.path)):
+        assert texts(pictures.losses(other)) == texts(pictures.losses(text_model.run))
+    with pytest.raises(ValueError, match="this model is of no run, so it has no losses; give the folder of a run"):
+        pictures.losses(model())
     figure = pictures.losses(text_model.run)
     assert texts(figure)[0] == "Training of words"
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["negative ELBO", "reconstruction", "KL"]

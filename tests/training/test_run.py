@@ -6,14 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from seqvae.build import build_vae, open_run
 from seqvae.corpus import prepare
 from seqvae.data import Part
-from seqvae.evaluate import Settings
 from seqvae.modalities.base import Report
 from seqvae.model import Model
 from seqvae.runs.place import held
@@ -341,34 +339,6 @@ def test_separate_validation_data_are_used_whole(corpus: Path, tmp_path: Path) -
 def test_the_largest_seed_trains(corpus: Path, tmp_path: Path) -> None:
     run = train("text", [corpus], tmp_path / "run", values(epochs=1, seed=2**63 - 1), device="cpu")
     assert run.steps() == [0, 4]
-
-
-def test_one_source_and_one_item_may_be_given_bare(corpus: Path, source: Run, tmp_path: Path) -> None:
-    run = train("text", str(corpus), tmp_path / "run", values(epochs=1), valid=corpus, device="cpu")
-    assert [run.report[name]["items"] for name in ("train", "valid")] == [60, 60]
-    model = Model.load(source.path, "cpu")
-    few = Settings(importance_samples=2, prior_samples=2)
-    assert model.evaluate(str(corpus), few) == model.evaluate([corpus], few)
-    for action in (model.encode, model.reconstruct):
-        assert len(getattr(action("the cat"), "mean", action("the cat"))) == 1
-    assert model.reconstruct("the cat") == model.reconstruct(["the cat"])
-    assert torch.equal(model.encode(np.array(["the cat", "a dog"])).mean, model.encode(["the cat", "a dog"]).mean)
-    with pytest.raises(ValueError, match="a dict is no list of sentences; give a list of those that you mean"):
-        model.encode({"text": "the cat"})
-    with pytest.raises(ValueError, match="item 1: a int is no text; give a str"):
-        model.encode(["the cat", 7])
-
-
-def test_codes_of_every_real_type_are_decoded_alike(source: Run) -> None:
-    model = Model.load(source.path, "cpu")
-    q = model.encode(["the cat sees a dog", "a small bird"])
-    expected = model.decode(q.mean)
-    codes = q.mean.numpy()
-    for given in (codes.astype(">f8"), codes.astype(np.longdouble), codes.astype(">f4"), codes.tolist(), codes[:, ::1]):
-        assert model.decode(given) == expected
-    for wrong in (q, "the cat", [["a", "b", "c"]]):
-        with pytest.raises(ValueError, match=r"is no table of codes; give a tensor or an array \(N, Z\)"):
-            model.decode(wrong)
 
 
 def test_a_sentence_names_few_of_many_keys(source: Run) -> None:
