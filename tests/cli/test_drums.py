@@ -262,11 +262,6 @@ def test_inspect_counts_windows_classes_metres_and_what_is_lost(
     lines = made(seqvae("inspect", "drums", drums / "grooves"))
     assert (lines[5], lines[7]) == ("files: 6 found; 6 read", "windows: 27 found")
     assert lines[6].startswith("hits: ")
-    assert made(seqvae("inspect", "drums", drums / "grooves", "--out", "first.png"))[-1] == (
-        "first.png: the first 16 windows"
-    )
-    assert Path("first.png").read_bytes()[:4] == b"\x89PNG"
-    assert "No such option '--out'" in seqvae("inspect", "text", "--out", "first.png").stderr
 
 
 def test_training_tells_what_it_read_and_what_to_try_next(
