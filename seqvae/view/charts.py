@@ -64,9 +64,9 @@ def losses(
     has_kl = any(record.get("kl_nats") for record in records)
     terms = list(TERMS) if has_kl else ["reconstruction_nats"]
     width, height, pitch = 3.3, 2.7, 4.0
-    sheet = Sheet(0.65 + pitch * len(terms) - (pitch - width), height + 1.0, title, note)
+    sheet = Sheet(0.85 + pitch * len(terms) - (pitch - width), height + 1.0, title, note)
     for column, term in enumerate(terms):
-        axes = sheet.axes(0.65 + pitch * column, 0.3, width, height)
+        axes = sheet.axes(0.85 + pitch * column, 0.3, width, height)
         _draw_curves(axes, train, validation, term)
         axes.set_title(TERMS[term], fontsize=10.5, color=INK, loc="left", pad=7)
         axes.set_xlabel("epoch", fontsize=9.5, color=SOFT)
