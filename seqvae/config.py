@@ -11,7 +11,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -31,8 +31,12 @@ def key(
     below: float | None = None,
     most: float | None = None,
     use: Use | tuple[Use, ...] = "encoding",
+    metavar: str | None = None,
+    help_of: Mapping[Use, str] = MappingProxyType({}),
 ) -> Any:
     """The field of a configuration key: its default, its meaning, the range [least, below) or [least, most], its use.
+
+    `metavar` stands for a value on help pages; `help_of` is what the key means to commands of one use alone.
 
     A key of use `encoding` is part of what a model is. All others may change with each use of the model: `training`
     concerns training alone, and the others are options of every command that reads items (`reading`), reads whole
@@ -40,7 +44,9 @@ def key(
     what was made (`writing`).
     """
     uses = (use,) if isinstance(use, str) else use
-    return field(default=default, metadata={"help": help, "least": least, "below": below, "most": most, "uses": uses})
+    limits = {"least": least, "below": below, "most": most}
+    words = {"help": help, "help_of": help_of, "metavar": metavar}
+    return field(default=default, metadata={**words, **limits, "uses": uses})
 
 
 def uses_of(cls: type) -> dict[str, tuple[Use, ...]]:
@@ -49,6 +55,7 @@ def uses_of(cls: type) -> dict[str, tuple[Use, ...]]:
 
 
 MOST_NAMES = 6  # in one sentence
+MOST_SHOWN = 2**31  # of the limits of a key on help pages
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -177,9 +184,17 @@ def _check_range(key: str, value: Any, metadata: Values) -> None:
         (least is None or value >= least) and (below is None or value < below) and (most is None or value <= most)
     ):
         return
-    possible = f"{least} or more" if below is None else f"{least} or more, and less than {below}"
-    possible = possible if most is None else f"{least} to {most}"
-    raise ValueError(f"{key}={value} is not possible; give {possible}")
+    raise ValueError(f"{key}={value} is not possible; give {_range_words(metadata)}")
+
+
+def _range_words(metadata: Values) -> str:
+    """The range of a key; empty where it has none."""
+    least, below, most = metadata.get("least"), metadata.get("below"), metadata.get("most")
+    if most is not None:
+        return f"{least} to {most}"
+    if below is not None:
+        return f"{least} or more, and less than {below}"
+    return "" if least is None else f"{least} or more"
 
 
 def merge(base: Values, extra: Values) -> dict[str, Any]:
@@ -237,6 +252,21 @@ def options(
     hints = typing.get_type_hints(cls)
     own = defaults.get(section, {})
     return {
-        f"{section}.{f.name}": (hints[f.name], own.get(f.name, f.default), f.metadata.get("help", ""))
-        for f in fields(cls)
+        f"{section}.{f.name}": (hints[f.name], own.get(f.name, f.default), help_of(cls, f.name)) for f in fields(cls)
     }
+
+
+def help_of(cls: type, name: str, uses: Collection[Use] = ()) -> str:
+    """What a key of a configuration dataclass means, to commands of some uses or to all, with its range."""
+    (declared,) = (declared for declared in fields(cls) if declared.name == name)
+    metadata = declared.metadata
+    texts = [text for use, text in metadata.get("help_of", {}).items() if use in uses]
+    possible = "" if (metadata.get("below") or 0) > MOST_SHOWN else _range_words(metadata)
+    return (texts or [metadata.get("help", "")])[0] + f" ({possible})" * bool(possible)
+
+
+def metavar_of(cls: type, name: str) -> str | None:
+    """What stands for the value of a key on help pages; None for the name of its type."""
+    (declared,) = (declared for declared in fields(cls) if declared.name == name)
+    metavar: str | None = declared.metadata.get("metavar")
+    return metavar

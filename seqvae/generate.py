@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from seqvae.core import latent
@@ -60,11 +60,24 @@ class Decoding:
 GREEDY = Decoding()
 
 
-def at_temperature(temperature: float | None, decoding: Decoding) -> Decoding:
+def at(temperature: float | None, decoding: Decoding) -> Decoding:
     """The decoding at a temperature, where one is named."""
     if temperature is None or not isinstance(decoding, Decoding):
         return decoding
     return replace(decoding, temperature=temperature)
+
+
+def codes_of(z: Shaped[Tensor, "..."] | np.ndarray) -> Shaped[Tensor, "..."]:
+    """(N, Z) of any real type that numpy knows, in the byte order of this machine."""
+    if isinstance(z, Tensor) and not z.is_complex():
+        return z
+    try:
+        with np.errstate(over="ignore"):  # what overflows is refused as infinite
+            return torch.from_numpy(np.array(z, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"a {type(z).__name__} is no table of codes; give a tensor or an array (N, Z), such as encode(items).mean"
+        ) from None
 
 
 @dataclass(frozen=True)

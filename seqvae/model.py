@@ -19,7 +19,7 @@ from seqvae.core.vae import VAE
 from seqvae.corpus import prepare
 from seqvae.evaluate import Settings, Watch, evaluate
 from seqvae.files import store
-from seqvae.generate import GREEDY, Decoding, Length, at_temperature
+from seqvae.generate import GREEDY, Decoding, Length, at, codes_of
 from seqvae.memory import Data, files_of, known
 from seqvae.modalities.base import Arrangement, Modality, Report
 from seqvae.modalities.items import Figures, Item
@@ -165,8 +165,8 @@ class Model:
 
         Raises ValueError for what is no table of finite numbers with a row for each item.
         """
-        decoding = at_temperature(temperature, decoding)
-        return self._made(generate.decode(self.vae, _codes(z), self._length(), decoding, seed))
+        decoding = at(temperature, decoding)
+        return self._made(generate.decode(self.vae, codes_of(z), self._length(), decoding, seed))
 
     def sample(
         self, n: int, decoding: Decoding | None = None, seed: int = 0, temperature: float | None = None
@@ -176,7 +176,7 @@ class Model:
         Without a decoding the temperature is 1 for sequences, and 0 for images, whose pixels then are their means.
         """
         decoding = decoding or Decoding(temperature=self.modality.sampling_temperature)
-        return self._made(generate.sample(self.vae, n, self._length(), at_temperature(temperature, decoding), seed))
+        return self._made(generate.sample(self.vae, n, self._length(), at(temperature, decoding), seed))
 
     def reconstruct(
         self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None
@@ -184,9 +184,7 @@ class Model:
         """Each item encoded and decoded again from its posterior mean."""
         groups = self._all_windows(items)
         codes = self._posterior(groups).mean
-        arrays = iter(
-            generate.decode(self.vae, codes, self._length(groups), at_temperature(temperature, decoding), seed)
-        )
+        arrays = iter(generate.decode(self.vae, codes, self._length(groups), at(temperature, decoding), seed))
         return [self._piece([next(arrays) for _ in group.items], group.items) for group in groups]
 
     def interpolate(
@@ -199,7 +197,7 @@ class Model:
         code lacks, such as a metre, is a's.
         `even`: the points are not spread evenly over the way between the codes, but by how much changes (`change`).
         """
-        decoding = at_temperature(temperature, decoding)
+        decoding = at(temperature, decoding)
         ends, likes, length = self._aligned([a, b])
 
         def made(points: int | Sequence[float]) -> list[list[Item]]:
@@ -229,7 +227,7 @@ class Model:
         """
         if len(corners) != 4:
             raise ValueError(f"{len(corners)} corners are not possible; give four")
-        decoding = at_temperature(temperature, decoding)
+        decoding = at(temperature, decoding)
         ends, likes, length = self._aligned(corners)
         squares = [generate.palette(self.vae, four, size, length, decoding, mode, seed) for four in ends]
         between, shares = self.modality.between, [place / (size - 1) for place in range(size)]
@@ -254,7 +252,7 @@ class Model:
 
         Raises ValueError for a distance outside [0, 1].
         """
-        decoding, group = at_temperature(temperature, decoding), self.windows(item)
+        decoding, group = at(temperature, decoding), self.windows(item)
         means = self._posterior([group]).mean
         length = self._length([group])
 
@@ -379,19 +377,6 @@ class Model:
 def load(path: Path | str, device: str = "auto") -> Model:
     """The model of a run folder; see `Model.load`."""
     return Model.load(path, device)
-
-
-def _codes(z: Tensor | np.ndarray) -> Tensor:
-    """(N, Z) of any real type that numpy knows, in the byte order of this machine."""
-    if isinstance(z, Tensor) and not z.is_complex():
-        return z
-    try:
-        with np.errstate(over="ignore"):  # what overflows is refused as infinite
-            return torch.from_numpy(np.array(z, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"a {type(z).__name__} is no table of codes; give a tensor or an array (N, Z), such as encode(items).mean"
-        ) from None
 
 
 def _unwatched(done: int, total: int, what: str) -> None:

@@ -49,9 +49,10 @@ def trained(taps: Path, tmp_path: Path) -> Path:
 def test_the_help_shows_the_options_that_the_modality_declares(trained: Path) -> None:
     page = run("train", "taps", "--help")
     assert page.exit_code == 0
-    assert "data.steps, default: 8" in page.output
+    assert "Steps of an item (1 or more) [data.steps, default: 8]" in " ".join(page.output.split())
     assert "--silence" in page.output
-    assert "--ending" not in page.output, "training writes no taps"
+    assert "--ending" in page.output, "a run keeps what its results are to be"
+    assert "--ending" not in run("inspect", "taps", "--help").output, "reading writes no taps"
     page = run("reconstruct", trained, "--help")
     assert "An INPUT: a file of taps, or FILE#INDEX, a line of it, counted from 0." in page.output
     assert "--silence" in page.output
@@ -131,5 +132,5 @@ def test_steps_agree_within_their_tolerance_and_keep_their_fractions(trained: Pa
     assert x.dtype == np.float32
     assert model.modality.decode(x) == offsets
     assert len(model.using({"ending": "x"}).sample(2)) == 2
-    with pytest.raises(ValueError, match=r"data\.steps=9 is not possible with this model"):
+    with pytest.raises(ValueError, match="steps=9 is not possible with this model"):
         model.using({"steps": 9})

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    cls=RunCommand, uses=("reading", "choosing"), example="seqvae encode runs/mine --file FILE --out latents.npz"
+    cls=RunCommand,
+    uses=("reading", "choosing"),
+    example="seqvae encode runs/demo --file data/demo/test.txt --out codes.npz",
 )
 @run_argument
 @inputs_argument
@@ -67,7 +69,11 @@ def encode(
     click.echo(f"{counted(len(names), 'codes')} of {units} written to {out}", err=True)
 
 
-@click.command(cls=RunCommand, uses=("making", "writing"), example="seqvae decode runs/mine --at 0,2.5 --at=-1,0")
+@click.command(
+    cls=RunCommand,
+    uses=("making", "writing"),
+    example="seqvae decode runs/demo-digits --at 0,2.5 --at=-1,0",
+)
 @run_argument
 @click.argument("codes", type=PATH, metavar="[LATENTS.npz]", required=False)
 @click.option("--at", multiple=True, metavar="Z,Z,...", help="In place of a file: a code, one number for each unit.")

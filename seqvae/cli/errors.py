@@ -5,6 +5,7 @@
 
 import errno
 import os
+import re
 import sys
 import traceback
 from typing import IO, Any
@@ -17,6 +18,7 @@ MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 WORDS = "seqvae.words"  # where a context keeps those of its modality
+_TYPED, _PAGE = "seqvae.typed", "seqvae.page"  # and options that stand for configuration keys, and their command
 
 
 class Failure(click.ClickException):
@@ -59,11 +61,31 @@ def outcome_of(error: BaseException) -> BaseException:
         return Stopped(str(error) or "stopped")
     sentence = _mendable(error)
     if sentence is not None:
-        return Mendable(sentence)
+        return Mendable(_as_typed(sentence))
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return Failure(
         f"seqvae has a defect ({what}); please report it with the command, its files and what --traceback shows"
     )
+
+
+def note_typed(ctx: click.Context, parameter: click.Parameter, key: str, value: object) -> None:
+    """Keep that an option was typed for a configuration key, so that errors speak of the option."""
+    flags = parameter.secondary_opts if value is False else parameter.opts
+    ctx.meta.setdefault(_TYPED, {})[key] = flags[0]
+    ctx.meta[_PAGE] = ctx.command_path
+
+
+def _as_typed(sentence: str) -> str:
+    """A sentence about `data.bpm=3` as one about `--bpm 3`, and the page that lists it, where that was typed."""
+    ctx = click.get_current_context(silent=True)
+    spoken = sentence
+    for key, flag in ctx.meta.get(_TYPED, {}).items() if ctx else ():
+        section, _, name = key.partition(".")
+        value = "" if flag.startswith("--no-") else " "
+        spoken = re.sub(rf"(?<![\w.-])(?:{section}\.)?{name}=", f"{flag}{value}", spoken)
+    if ctx is None or spoken == sentence:
+        return sentence
+    return f"{spoken}{'' if spoken.endswith(('.', '?')) else '.'} See '{ctx.meta[_PAGE]} --help'."
 
 
 def _dash_advice(error: click.UsageError) -> str:

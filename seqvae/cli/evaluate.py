@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    cls=RunCommand, uses=("reading", "choosing"), example="seqvae evaluate runs/mine DATA --json figures.json"
+    cls=RunCommand,
+    uses=("reading", "choosing"),
+    example="seqvae evaluate runs/demo data/demo/test.txt --json figures.json",
 )
 @run_argument
 @click.argument("data", nargs=-1, type=PATH, required=True)

@@ -37,7 +37,11 @@ mode_option = click.option(
 )  # fmt: skip
 
 
-@click.command(cls=RunCommand, uses=("making", "writing"), example="seqvae sample runs/mine -n 4 --seed 1")
+@click.command(
+    cls=RunCommand,
+    uses=("making", "writing"),
+    example="seqvae sample runs/demo -n 4 --temperature 0.7",
+)
 @run_argument
 @click.option("-n", "--number", type=click.IntRange(1), default=8, show_default=True, help="How many.")
 @decoding_options("temperature", "top_k", "top_p", temperature=None)
@@ -67,7 +71,9 @@ def _check_prior(model: "Model", run: Path) -> None:
 
 
 @click.command(
-    cls=RunCommand, uses=("reading", "choosing", "writing"), example="seqvae reconstruct runs/mine INPUT --out made"
+    cls=RunCommand,
+    uses=("reading", "choosing", "writing"),
+    example="seqvae reconstruct runs/demo-drums data/demo-drums/clips/rock.mid",
 )
 @run_argument
 @inputs_argument
@@ -97,7 +103,11 @@ def reconstruct(
     show(model, Made(model.reconstruct(windows, decoding, seed), "set", named, windows), folder)
 
 
-@click.command(cls=RunCommand, uses=("reading", "writing"), example="seqvae interpolate runs/mine A B --steps 5")
+@click.command(
+    cls=RunCommand,
+    uses=("reading", "writing"),
+    example='seqvae interpolate runs/demo "the cook sings ." "do the pirates eat ?"',
+)
 @run_argument
 @click.argument("a", required=False)
 @click.argument("b", required=False)
@@ -189,7 +199,11 @@ def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None) -> tupl
     return corners
 
 
-@click.command(cls=RunCommand, uses=("reading", "writing"), example="seqvae similar runs/mine INPUT --distance 0.2")
+@click.command(
+    cls=RunCommand,
+    uses=("reading", "writing"),
+    example="seqvae similar runs/demo-drums data/demo-drums/clips/funk.mid",
+)
 @run_argument
 @click.argument("a", metavar="INPUT")
 @click.option("-n", "--number", type=click.IntRange(1), default=4, show_default=True, help="How many.")

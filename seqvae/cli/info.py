@@ -1,6 +1,7 @@
 """`seqvae info`: what is in a run folder."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from seqvae.runs.run import Run
 
 
-@click.command(epilog="Example: seqvae info runs/mine")
+@click.command(epilog="Example: seqvae info runs/demo")
 @run_argument
 def info(run: Path) -> None:
     """Show what is in a run folder.
@@ -37,14 +38,21 @@ def info(run: Path) -> None:
 
 
 def _show_configuration(config: Values) -> None:
+    """The configuration as a recipe in TOML would have it."""
     for section in SECTIONS:
-        click.echo(f"\n[{section}]")
-        for name, value in config[section].items():
-            click.echo(f"{name} = {json.dumps(value, ensure_ascii=False)}")
-    if STAGES in config:
-        click.echo(f"\n[{STAGES}]")
-        for place, stage in enumerate(config[STAGES], 1):
-            click.echo(f"{place} = {json.dumps(stage)}")
+        _show_table(f"[{section}]", config[section])
+    for stage in config.get(STAGES, ()):
+        _show_table(f"[[{STAGES}]]", {name: value for name, value in stage.items() if not isinstance(value, Mapping)})
+        for name, values in stage.items():
+            if isinstance(values, Mapping):
+                _show_table(f"[{STAGES}.{name}]", values)
+
+
+def _show_table(head: str, values: Values) -> None:
+    click.echo(f"\n{head}")
+    for name, value in values.items():
+        shown = "none" if value is None else value  # TOML has no word for it, and a recipe may say "none"
+        click.echo(f"{name} = {json.dumps(shown, ensure_ascii=False)}")
 
 
 def _show_network(model: "Model") -> None:

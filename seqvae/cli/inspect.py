@@ -10,8 +10,8 @@ from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import PATH, data_argument, given_values, key_options, recipe_option
 from seqvae.cli.places import check_file_place, spare_files
 from seqvae.cli.words import held_out_line
-from seqvae.config import counted, few, merge
-from seqvae.modalities.base import Item, Modality
+from seqvae.config import counted, few, merge, uses_of
+from seqvae.modalities.base import OF_RESULTS, Item, Modality
 from seqvae.recipes import read_recipe
 from seqvae.settings import build_config
 
@@ -26,7 +26,7 @@ def _make(kind: type[Modality]) -> click.Command:
         kind.name,
         help=f"Read and encode the files DATA of {kind.name} as training would, and show what that gives: "
         "counts, lengths, what is dropped and why.",
-        epilog=f"Example: seqvae inspect {kind.name} DATA",
+        epilog=f"Example: seqvae inspect {kind.name} {kind.words.data}",
     )
     @data_argument
     @recipe_option
@@ -47,7 +47,8 @@ def _make(kind: type[Modality]) -> click.Command:
     if kind.picture is not Modality.picture:
         about = f"Also draw the first {kind.words.items} on a sheet."
         command.params.append(click.Option(["--out"], type=PATH, metavar="FILE.png", help=about))
-    command.params += key_options("data", kind.data_config, kind)
+    read = tuple(name for name, uses in uses_of(kind.data_config).items() if not OF_RESULTS.issuperset(uses))
+    command.params += key_options("data", kind.data_config, kind, read)
     return command
 
 

@@ -44,9 +44,10 @@ def read_items(
         named += _all_of(model if split is None else model.of_split(split, [file]), file)
     elif split is not None:
         raise click.UsageError("--split chooses among the files of --file; give --file, or leave --split out")
+    words = model.modality.words
     if not named:
         raise click.UsageError(
-            f"no input; give INPUT ({model.modality.words.input}), or --file FILE for all of its items"
+            f"no input; give INPUT ({words.input}{words.all_of}), or --file FILE for all of its items"
         )
     return named, windows_of(model, named)
 

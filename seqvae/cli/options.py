@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from seqvae.cli.errors import note_typed
 from seqvae.cli.run_command import click_type
-from seqvae.config import Values, merge, options, parse_overrides, uses_of
+from seqvae.config import Values, merge, metavar_of, options, parse_overrides
 
 if TYPE_CHECKING:
     from seqvae.generate import Decoding
@@ -27,7 +28,6 @@ class _Path(click.Path):
 
 PATH = _Path(path_type=Path)
 DEVICES = ("auto", "cpu", "cuda", "mps")
-NOT_IN_TRAINING = ({"making"}, {"writing"}, {"making", "writing"})  # uses of keys that training has no use for
 _VALUES = "seqvae.values"  # where the options of configuration keys leave their values
 _DECODING = "seqvae.decoding"  # where the options of a Decoding leave theirs
 
@@ -127,24 +127,23 @@ def _check_draws(values: Values) -> None:
 def key_options(section: str, cls: type, modality: Any, names: tuple[str, ...] = ()) -> list[click.Parameter]:
     """One option for each key of a section (or for those named), an alias of `--set section.name=value`.
 
-    Keys that only matter when a model is used are left out. Their values are collected by `given_values`; the callback
-    of the command does not see it.
+    Their values are collected by `given_values`; the callback of the command does not see it.
     """
-    uses = uses_of(cls)
     made: list[click.Parameter] = []
     for key, (kind, default, text) in options(section, cls, modality.defaults).items():
         name = key.partition(".")[2]
-        if (not names or name in names) and set(uses[name]) not in NOT_IN_TRAINING:
-            made.append(_key_option(key, kind, default, text))
+        if not names or name in names:
+            made.append(_key_option(key, kind, default, text, metavar_of(cls, name)))
     return made
 
 
-def _key_option(key: str, kind: Any, default: Any, text: str) -> click.Option:
+def _key_option(key: str, kind: Any, default: Any, text: str, metavar: str | None) -> click.Option:
     flag = "--" + key.partition(".")[2].replace("_", "-")
-    shown = str(default).lower() if isinstance(default, bool) else "empty" if default == "" else default
+    shown = str(default).lower() if isinstance(default, bool | None) else "empty" if default == "" else default
     return click.Option(
         [f"{flag}/--no-{flag[2:]}" if kind is bool else flag],
         type=click_type(kind),
+        metavar=metavar,
         default=None,
         expose_value=False,
         help=f"{text[:1].upper()}{text[1:]}  [{key}, default: {shown}]",
@@ -158,6 +157,7 @@ def _keep(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
         if value is not None:
             ctx.meta.setdefault(_VALUES, {}).setdefault(section, {})[name] = value
+            note_typed(ctx, parameter, key, value)
 
     return keep
 

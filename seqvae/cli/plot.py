@@ -11,7 +11,7 @@ import click
 from seqvae.cli.items import open_model
 from seqvae.cli.options import PATH, data_argument, device_option, run_argument, seed_option, split_option
 from seqvae.cli.places import check_folder_place, check_own, own_folder, spare_files
-from seqvae.cli.run_command import RunCommand
+from seqvae.cli.run_command import RunCommand, given_uses
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     return chosen
 
 
-@click.command(cls=RunCommand, uses=("reading", "choosing"), example="seqvae plot runs/mine --only losses,plane")
+@click.command(cls=RunCommand, uses=("reading", "choosing"), example="seqvae plot runs/demo-digits --only losses,plane")
 @run_argument
 @data_argument
 @split_option
@@ -72,6 +72,9 @@ def plot(
     manifold, samples, reconstructions, traversals and interpolations, too. The seed draws items and samples.
     """
     check_folder_place(out)
+    if not data and split is None and given_uses():
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given_uses())
+        raise click.UsageError(f"{flags} says how DATA are read; give DATA, or leave it out")
     model = open_model(run, device, split)
     possible = _possible(model)
     for name in only:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import click
 
 from seqvae import modalities
-from seqvae.config import Use, options, uses_of
+from seqvae.cli.errors import note_typed
+from seqvae.config import Use, help_of, metavar_of, options, uses_of
 from seqvae.modalities.base import Modality
 
 _KINDS, _VALUES = "seqvae.kinds", "seqvae.used"  # where a context keeps the modalities, and what their options said
@@ -52,11 +53,12 @@ class RunCommand(click.Command):
         if "reading" not in self._uses or not any(param.name in ("inputs", "a") for param in self.params):
             return
         kinds = ctx.meta.get(_KINDS, [])
+        takes_several = any(param.name == "inputs" for param in self.params)
         formatter.write_paragraph()
         with formatter.indentation():
             for kind in kinds:
                 of = f" of a model of {kind.name}" if len(kinds) > 1 else ""
-                formatter.write_text(f"An INPUT{of}: {kind.words.input}.")
+                formatter.write_text(f"An INPUT{of}: {kind.words.input}{kind.words.all_of * takes_several}.")
 
     def _kind_of_run(self, args: Sequence[str]) -> type[Modality] | None:
         """The modality of the first word that is a run folder, and no value of one of the command's own options."""
@@ -107,8 +109,9 @@ def _options(kinds: Sequence[type[Modality]], uses: frozenset[Use]) -> list[clic
     found: dict[str, click.Option] = {}
     for kind in kinds:
         prefix = f"{kind.name.capitalize()}: " if len(kinds) > 1 else ""
-        for key, (declared, _, text) in options("data", kind.data_config).items():
+        for key, (declared, _, _) in options("data", kind.data_config).items():
             name = key.partition(".")[2]
+            text = help_of(kind.data_config, name, uses)
             if uses.isdisjoint(uses_of(kind.data_config)[name]):
                 continue
             if name in found:
@@ -118,10 +121,11 @@ def _options(kinds: Sequence[type[Modality]], uses: frozenset[Use]) -> list[clic
             found[name] = click.Option(
                 [f"{flag}/--no-{flag[2:]}" if declared is bool else flag, f"use_{name}"],
                 type=click_type(declared),
+                metavar=metavar_of(kind.data_config, name),
                 default=None,
                 expose_value=False,
                 callback=_keep(name),
-                help=f"{prefix}{text}" if prefix else f"{text[:1].upper()}{text[1:]}",
+                help=(f"{prefix}{text}" if prefix else f"{text[:1].upper()}{text[1:]}") + "  [default: the run's]",
             )
     return list(found.values())
 
@@ -131,13 +135,26 @@ def click_type(declared: Any) -> Any:
     if typing.get_origin(declared) is Literal:
         return click.Choice(typing.get_args(declared))
     if type(None) in typing.get_args(declared):
-        declared = next(kind for kind in typing.get_args(declared) if kind is not type(None))
+        return _OrNone(click_type(next(kind for kind in typing.get_args(declared) if kind is not type(None))))
     return {int: int, float: float, bool: click.BOOL}.get(declared, click.STRING)
+
+
+class _OrNone(click.ParamType):
+    """A value of a type, or the word none, which stays a word until the configuration is made."""
+
+    def __init__(self, kind: click.ParamType) -> None:
+        self._kind = click.types.convert_type(kind)
+        self.name = f"{self._kind.name}|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value. Raises UsageError for what is neither."""
+        return value if value == "none" else self._kind.convert(value, param, ctx)
 
 
 def _keep(name: str) -> Any:
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
         if value is not None:
             ctx.meta.setdefault(_VALUES, {})[name] = value
+            note_typed(ctx, parameter, f"data.{name}", value)
 
     return keep

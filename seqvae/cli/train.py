@@ -37,6 +37,7 @@ ALIASED_TRAIN_KEYS = ("epochs", "seed", "precision", "tensorboard")
 class _TrainCommand(click.Command):
     """A command whose help page closes with the configuration keys that have no option of their own."""
 
+    data = "DATA"  # of the example
     sections: Mapping[str, type] = {}
     defaults: Mapping[str, Values] = {}
 
@@ -64,7 +65,7 @@ class _TrainCommand(click.Command):
         with formatter.section("Configuration keys, for --set and recipes"):
             formatter.write_dl(rows)
         formatter.write_paragraph()
-        formatter.write_text(f"Example: seqvae train {ctx.info_name} DATA --out runs/mine")
+        formatter.write_text(f"Example: seqvae train {ctx.info_name} {self.data} --out runs/mine")
 
 
 def _make(kind: type[Modality]) -> click.Command:
@@ -114,7 +115,7 @@ def _make(kind: type[Modality]) -> click.Command:
         "data", kind.data_config, kind
     )
     command.sections = {"model": kind.model_config, "objective": Objective, "train": Train}
-    command.defaults = kind.defaults
+    command.defaults, command.data = kind.defaults, kind.words.data
     return command
 
 

@@ -112,7 +112,7 @@ class Modality(abc.ABC):
         path, number = file_and_index(word, self.words.item)
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "is not there"
-            raise ValueError(f"{path} {what}; give {self.words.input}.{near_name(path)}")
+            raise ValueError(f"{path} {what}; give {self.words.input}{self.words.all_of}.{near_name(path)}")
         found = list(self.named([path], report))
         if number is None:
             return found

@@ -58,11 +58,13 @@ class Words:
     """How a modality is spoken of on the command line."""
 
     input: str  # what one INPUT is
+    all_of: str = ""  # what it may also be where several are taken
     items: str = "items"  # their plural, and their singular
     item: str = "item"
     steps: str = "steps"  # of an item, where these are worth counting
     elements: str = "steps"  # of an item, in which two of them differ
     example: tuple[str, str] = ("A", "B")  # two inputs
+    data: str = "DATA"  # an example of what is trained on, from the demo
     smaller: str = ""  # the option that makes items smaller, where memory runs out
     remedies: str = "a smaller model (--set model.latent=8)"  # where items are few
     no_split: str = "the split '{split}' has nothing of {files}; leave --split out, or give other files"

@@ -344,10 +344,10 @@ REFUSED = {
     "interpolate --help'.",
     "similar run two.mid --distance 2": "Invalid value for '--distance': 2.0 is not in the range 0<=x<=1. See 'seqvae "
     "similar --help'.",
-    "sample run --bpm 0": "data.bpm=0.0 is not possible; give 4 to 1000",
+    "sample run --bpm 0": "--bpm 0.0 is not possible; give 4 to 1000. See 'seqvae sample --help'.",
     "sample run --meter 6/8": "this model does not know 6/8; choose 4/4",
-    "sample run --formats mp3": "data.formats=mp3 is not possible; choose among mid, wav, png, with commas between "
-    "them",
+    "sample run --formats mp3": "--formats mp3 is not possible; choose among mid, wav, png, with commas between "
+    "them. See 'seqvae sample --help'.",
     "sample run --out notes.txt": "notes.txt is a file; give --out a folder",
     "reconstruct run two.mid --encoding latin-1": "--encoding is for text, and this is a model of drums; leave it out. "
     "See 'seqvae reconstruct --help'.",

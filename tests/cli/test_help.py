@@ -1,5 +1,6 @@
 """Help pages: at once, without torch; unknown names get the nearest known one."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,9 @@ from click.testing import Result
 
 from seqvae import __version__, modalities
 from seqvae.cli import COMMANDS
+from seqvae.config import changed
 from seqvae.modalities import REGISTRY
+from seqvae.modalities.midi.settings import DrumData
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
@@ -77,7 +80,8 @@ def test_the_page_of_a_command_that_takes_items_says_what_they_are_for_each_moda
     page = " ".join(seqvae(command, "--help").stdout.split())
     for name in REGISTRY:
         words = modalities.get(name).words
-        assert f"An INPUT of a model of {name}: {words.input}." in page
+        more = words.all_of if command in ("reconstruct", "encode") else ""  # the others take single items
+        assert f"An INPUT of a model of {name}: {words.input}{more}." in page
 
 
 def test_the_options_of_a_modality_are_its_data_keys(seqvae: Callable[..., Result]) -> None:
@@ -137,3 +141,68 @@ def test_the_launcher_called_inspect_does_not_hide_the_standard_library_s() -> N
     code = f"import sys\nsys.path.insert(0, {str(ROOT / 'scripts')!r})\nimport inspect\nprint(inspect.signature(len))"
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "(obj, /)\n"
+
+
+def test_the_options_of_a_modality_show_range_form_and_default(seqvae: Callable[..., Result]) -> None:
+    page = " ".join(seqvae("sample", "--help").stdout.split())
+    assert "--bpm BPM|none Drums: tempo of what is written" in page
+    assert "or the usual one (4 to 1000) [default: the run's]" in page
+    assert "--formats NAME,... " in page
+    page = " ".join(seqvae("train", "drums", "--help").stdout.split())
+    assert "or the usual one (4 to 1000) [data.bpm, default: none]" in page
+    assert "Share of the files held out for validation (0 or more, and less than 1) [data.valid_share, " in page
+    assert "--split-csv FILE " in page
+    assert "--seed INTEGER Seed of weights, order and noise [train.seed, default: 0]" in page
+    assert "--bpm" not in seqvae("inspect", "drums", "--help").stdout
+
+
+def test_the_metre_means_to_each_command_what_it_does_with_it(seqvae: Callable[..., Result]) -> None:
+    texts = {
+        "sample": "metre of what is made, such as 4/4; empty: the one most met in training",
+        "reconstruct": "read only bars of this metre, such as 4/4; empty: those of all metres that the model knows",
+        "train drums": "Read only bars of this metre, such as 4/4, and make samples in it; empty: all metres, and",
+    }
+    for command, text in texts.items():
+        page = " ".join(seqvae(*command.split(), "--help").stdout.split())
+        assert text in page, command
+        assert not any(other in page for name, other in texts.items() if name != command)
+
+
+def test_examples_of_help_are_of_the_demo(seqvae: Callable[..., Result]) -> None:
+    demo = (ROOT / "scripts" / "demo.py").read_text(encoding="utf-8")
+    for page in PAGES:
+        example = " ".join(seqvae(*page.split(), "--help").stdout.rpartition("Example: ")[2].split())
+        folders = re.findall(r"(?:runs|data)/demo[a-z-]*", example)
+        assert all(f'"{folder}"' in demo for folder in folders), example
+        assert not re.search(r"\b(?:DATA|INPUT|FILE|A B)\b", example), example
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("train drums a.mid --out new --bpm 0", "--bpm 0.0 is not possible; give 4 to 1000. See 'seqvae train drums "),
+        ("train drums a.mid --out new --set data.bpm=0", "data.bpm=0.0 is not possible; give 4 to 1000"),
+        (
+            "inspect drums a.mid --bars 0",
+            "--bars 0 is not possible; give 1 or more. See 'seqvae inspect drums --help'.",
+        ),
+        ("inspect drums a.mid --meter x/4", "--meter x/4 is not possible; write beats/unit, such as 4/4 or 6/8. See "),
+        (
+            "train text a.txt --out new --epochs 0",
+            "--epochs 0 is not possible; give 1 or more. See 'seqvae train text ",
+        ),
+    ],
+)
+def test_a_value_is_refused_by_the_name_that_was_typed(
+    arguments: str, sentence: str, seqvae: Callable[..., Result], here: Path
+) -> None:
+    result = seqvae(*arguments.split())
+    assert result.exit_code == 2
+    assert result.stderr.startswith(sentence)
+    assert not (here / "new").exists()
+
+
+def test_none_is_a_value_where_the_help_says_so(seqvae: Callable[..., Result], here: Path) -> None:
+    assert seqvae("sample", "missing", "--bpm", "none").stderr.startswith("missing is not a run folder")
+    assert seqvae("sample", "missing", "--bpm", "fast").stderr.startswith("Invalid value for '--bpm': 'fast' is not")
+    assert changed(DrumData(bpm=90.0), {"bpm": "none"}, "data") == DrumData()

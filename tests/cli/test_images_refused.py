@@ -125,8 +125,8 @@ REFUSED = {
     "train images floats.npz --out new": "'images' of floats.npz holds floats from 2 to 124; give floats in [0, 1], "
     "or uint8 of 0 to 255",
     "train images objects.npz --out new": "'images' of objects.npz holds Python objects; store an array of numbers",
-    "train images some.npz --out new --size 0,4": "data.size=0,4 is not possible; give height,width such as 32,48, or "
-    "one number for squares, each 1 to 1024",
+    "train images some.npz --out new --size 0,4": "--size 0,4 is not possible; give height,width such as 32,48, or "
+    "one number for squares, each 1 to 1024. See 'seqvae train images --help'.",
     "train images some.npz --out new --from run --size 7": "--from keeps the model and encoding of run, but data.size "
     "would change; leave it out",
     "train images some.npz --out new --set model.posterior=point --set objective.importance_samples=5": "objective."
@@ -140,8 +140,8 @@ REFUSED = {
     "encode run --file sizes --out z.npz": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
     "reconstruct run unreadable/b.png": "unreadable/b.png is no image that can be read: it is empty; give another file",
     "reconstruct run sizes": "sizes is a folder; give one file of it, or --file sizes for all of its images",
-    "reconstruct run": "no input; give INPUT (an image file, FILE#INDEX of an IDX, .npz or .npy file, counted from 0, "
-    "or all of it), or --file FILE for all of its items. See 'seqvae reconstruct --help'.",
+    "reconstruct run": "no input; give INPUT (an image file, or FILE#INDEX of an IDX, .npz or .npy file, counted from "
+    "0, or all of such a file), or --file FILE for all of its items. See 'seqvae reconstruct --help'.",
     "reconstruct run some.npz#3": "some.npz has 3 images, so there is no #3; give some.npz#0 to #2",
     "reconstruct run a.png#1": "a.png has 1 image, so there is no #1; give a.png#0",
     "reconstruct run some.npz#first": "'some.npz#first' names no image; write FILE#INDEX, counted from 0, such as "

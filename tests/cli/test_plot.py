@@ -135,3 +135,15 @@ def test_bad_names_places_and_data_are_refused(
         f"no name in {folder} shows the split 'test'; leave --split out, or give files named such as train-images*, "
         "t10k-images*, or folders train, valid and test",
     )
+
+
+def test_an_option_of_reading_without_data_is_refused(
+    seqvae: Call, run: Path, here: Path, refused: Callable[[Result, str], None]
+) -> None:
+    refused(
+        seqvae("plot", run, "--only", "losses", "--encoding", "latin-1"),
+        "--encoding says how DATA are read; give DATA, or leave it out. See 'seqvae plot --help'.",
+    )
+    assert made(seqvae("plot", run, "sentences.txt", "--only", "plane", "--encoding", "latin-1", "--out", "p")) == [
+        "plane.png"
+    ]

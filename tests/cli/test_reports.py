@@ -3,11 +3,16 @@
 import json
 import math
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+
+from seqvae.cli.info import _show_configuration
+from seqvae.modalities.midi.settings import DrumData, DrumModel
+from seqvae.settings import build_config
 
 KEYS = [
     "items",
@@ -144,6 +149,22 @@ def test_info_tells_configuration_size_data_history_and_checkpoints(seqvae: Call
     assert diagram[-1] == ["total", lines[0].split()[-2]]
     assert "  validation at step 6 (epoch 2.0): " in result.stdout
     assert "; step 6 is used\n" in result.stdout
+
+
+def test_the_configuration_of_info_is_a_recipe(seqvae: Callable[..., Result], run: Path) -> None:
+    settings = json.loads((run / "config.json").read_text())
+    shown = seqvae("info", run).stdout.partition("\n\n")[2].partition("\n\nnetwork\n")[0]
+    assert tomllib.loads(shown) == {section: settings[section] for section in ("data", "model", "objective", "train")}
+
+
+def test_stages_and_what_is_none_are_shown_as_recipes_take_them(capsys: pytest.CaptureFixture[str]) -> None:
+    stages = [{"train": {"epochs": 1, "learning_rate": 1e-5}}, {"objective": {"beta": 0.5}, "keep": ["encoder"]}]
+    config = build_config("drums", DrumData, DrumModel, {"stages": stages})
+    _show_configuration(config.to_dict())
+    shown = tomllib.loads(capsys.readouterr().out)
+    assert shown["data"]["bpm"] == "none"
+    assert shown["stages"] == stages
+    assert build_config("drums", DrumData, DrumModel, shown) == config
 
 
 @pytest.mark.parametrize("garbage", ["\x00\x01{\n", "3\n", '{"event": "validation"}\n', "{}\n"])

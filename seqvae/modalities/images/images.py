@@ -48,7 +48,9 @@ class Images(Modality):
     data_config: ClassVar[type] = ImageData
     model_config: ClassVar[type] = ImageModel
     words = Words(
-        input="an image file, FILE#INDEX of an IDX, .npz or .npy file, counted from 0, or all of it",
+        input="an image file, or FILE#INDEX of an IDX, .npz or .npy file, counted from 0",
+        all_of=", or all of such a file",
+        data="data/demo-digits",
         items="images",
         item="image",
         steps="images",

@@ -23,7 +23,9 @@ class ImageData:
     """How image files are read, and what training sees of them."""
 
     size: str = key(
-        "", "height,width that images are resized to, or one number for squares; empty: all are of one size"
+        "",
+        "height,width that images are resized to, or one number for squares; empty: all are of one size",
+        metavar="H,W",
     )
     channels: Literal["auto", "grey", "rgb"] = key("auto", "auto: rgb where any image has colour, else grey")
     binarise: Literal["none", "static", "dynamic"] = key(

@@ -13,7 +13,7 @@ import numpy as np
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Split, Words, Written
 from seqvae.modalities.items import Items, single
-from seqvae.modalities.midi import classes, rhythm
+from seqvae.modalities.midi import classes, midi_objects, rhythm
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.hits import DrumPart
@@ -52,6 +52,7 @@ class Drums(Modality):
     model_config: ClassVar[type] = DrumModel
     words: ClassVar[Words] = Words(
         input="a MIDI file of any length, or FILE#INDEX, a window of one, counted from 0",
+        data="data/demo-drums/grooves",
         items="windows",
         item="window",
         steps="drum steps",
@@ -196,9 +197,7 @@ class Drums(Modality):
 
     def as_files(self, data: Items) -> list[File]:
         """A MIDI file of each PrettyMIDI object. Raises ValueError for what is none."""
-        from seqvae.modalities.midi.midi_objects import as_files
-
-        return as_files(self.several(data.items), data.labels)
+        return midi_objects.as_files(self.several(data.items), data.labels)
 
     def read(self, sources: Sequence[Path], report: Report) -> Iterator[Clip]:
         """The windows of all files in order; what becomes of every file and hit is counted in the report.
@@ -235,9 +234,7 @@ class Drums(Modality):
 
         if not isinstance(item, PrettyMIDI):
             raise ValueError(f"a {type(item).__name__} is no MIDI; give a PrettyMIDI object or the path of a file")
-        from seqvae.modalities.midi.midi_objects import from_midi
-
-        return items_of(self.source, from_midi(item), "the PrettyMIDI object", self.meters)
+        return items_of(self.source, midi_objects.from_midi(item), "the PrettyMIDI object", self.meters)
 
     def window_names(self, named: Named, count: int) -> list[str]:
         """FILE#INDEX of each window of a whole file, or its bars where no window is counted from there."""

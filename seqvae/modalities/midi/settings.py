@@ -47,24 +47,39 @@ class MidiData:
         "read only bars of this metre, such as 4/4, and make samples in it; empty: all metres, and samples in the most "
         "frequent one",
         use=("choosing", "making"),
+        metavar="BEATS/UNIT",
+        help_of={
+            "choosing": "read only bars of this metre, such as 4/4; empty: those of all metres that the model knows",
+            "making": "metre of what is made, such as 4/4; empty: the one most met in training",
+        },
     )
     unique: bool = key(False, "drop windows that stand in the corpus before", use="training")
     split_csv: str = key(
         "",
         "a CSV file that says which split each file is of, such as the Groove MIDI Dataset's info.csv",
         use="splitting",
+        metavar="FILE",
     )
-    split_column: str = key("split", "the column of that file with train, valid and test", use="training")
+    split_column: str = key(
+        "split", "the column of that file with train, valid and test", use="training", metavar="NAME"
+    )
     valid_share: float = key(0.05, "share of the files held out for validation", least=0, below=1, use="training")
     test_share: float = key(0.05, "share of the files held out for testing", least=0, below=1, use="training")
     split_seed: int = key(0, "seed of the choice of held-out files", least=0, below=2**63, use="training")
     bpm: float | None = key(
-        None, "tempo of what is written; none: the input's, or the usual one", least=4, most=1000, use="writing"
+        None,
+        "tempo of what is written; none: the input's, or the usual one",
+        least=4,
+        most=1000,
+        use="writing",
+        metavar="BPM|none",
     )
     loop: bool = key(
         False, "a WAV lasts for exactly its bars, and what rings on at the end does so at the start", use="writing"
     )
-    formats: str = key(",".join(FORMATS), "files that are written: some of mid, wav and png", use="writing")
+    formats: str = key(
+        ",".join(FORMATS), "files that are written: some of mid, wav and png", use="writing", metavar="NAME,..."
+    )
 
     def __post_init__(self) -> None:
         if self.steps_per_quarter not in GRIDS:
@@ -106,12 +121,16 @@ class MidiData:
 class DrumData(MidiData):
     """How the drums of MIDI files are read and turned into steps."""
 
-    classes: str = key("gm", "drum classes: gm (General MIDI, 9), roland (9), pitch (63), or a JSON file of your own")
+    classes: str = key(
+        "gm",
+        "drum classes: gm (General MIDI, 9), roland (9), pitch (63), or a JSON file of your own",
+        metavar="NAME|FILE",
+    )
     steps: Literal["auto", "combinations", "classes"] = key(
         "auto", "a step is one of the combinations of classes (auto: of up to 9), or each class is hit or not"
     )
     drum_channel: int = key(
-        DRUM_CHANNEL + 1, "the MIDI channel of the drums, counted from 1", least=1, below=17, use="reading"
+        DRUM_CHANNEL + 1, "the MIDI channel of the drums, counted from 1", least=1, most=16, use="reading"
     )
     all_channels: bool = key(False, "take the notes of all channels for drums", use="reading")
     mix: float = key(

@@ -30,7 +30,9 @@ class Text(Modality):
     data_config: ClassVar[type] = TextData
     model_config: ClassVar[type] = SequenceModel
     words = Words(
-        input="a sentence; - reads sentences from the standard input",
+        input="a sentence",
+        all_of="; - reads sentences from the standard input",
+        data="data/demo/train.txt",
         items="sentences",
         item="sentence",
         steps="tokens",

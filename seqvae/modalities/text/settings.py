@@ -31,8 +31,8 @@ class TextData:
     max_length: int = key(256, "longest example in tokens, the end of sequence not counted", least=1)
     long: Literal["cut", "skip"] = key("cut", "what happens to longer examples")
     blank_line_separated: bool = key(False, "examples are paragraphs between blank lines, not lines")
-    encoding: str = key("utf-8", "encoding of the text files", use="reading")
-    unknown: str = key("<unk>", "the corpus's own word for unknown words (word)")
+    encoding: str = key("utf-8", "encoding of the text files", use="reading", metavar="NAME")
+    unknown: str = key("<unk>", "the corpus's own word for unknown words (word)", metavar="WORD")
 
     def __post_init__(self) -> None:
         if self.unknown.split() != [self.unknown]:

@@ -1,4 +1,4 @@
-"""The Python API with sentences: what may be handed in, and how it is named."""
+"""The Python API as notebooks write it: words that stand alone, and what errors call them."""
 
 from pathlib import Path
 from typing import Any
@@ -22,36 +22,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def source(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    settings = values(epochs=2, learning_rate=0.02)
-    return train("text", [corpus], tmp_path_factory.mktemp("runs") / "source", settings, device="cpu")
-
-
-def test_one_source_and_one_item_may_be_given_bare(corpus: Path, source: Run, tmp_path: Path) -> None:
-    run = train("text", str(corpus), tmp_path / "run", values(epochs=1), valid=corpus, device="cpu")
-    assert [run.report[name]["items"] for name in ("train", "valid")] == [60, 60]
-    model = Model.load(source.path, "cpu")
-    few = Settings(importance_samples=2, prior_samples=2)
-    assert model.evaluate(str(corpus), few) == model.evaluate([corpus], few)
-    for action in (model.encode, model.reconstruct):
-        assert len(getattr(action("the cat"), "mean", action("the cat"))) == 1
-    assert model.reconstruct("the cat") == model.reconstruct(["the cat"])
-    assert torch.equal(model.encode(np.array(["the cat", "a dog"])).mean, model.encode(["the cat", "a dog"]).mean)
-    with pytest.raises(ValueError, match="a dict is no list of sentences; give a list of those that you mean"):
-        model.encode({"text": "the cat"})
-    with pytest.raises(ValueError, match="item 1: a int is no text; give a str"):
-        model.encode(["the cat", 7])
-
-
-def test_codes_of_every_real_type_are_decoded_alike(source: Run) -> None:
-    model = Model.load(source.path, "cpu")
-    q = model.encode(["the cat sees a dog", "a small bird"])
-    expected = model.decode(q.mean)
-    codes = q.mean.numpy()
-    for given in (codes.astype(">f8"), codes.astype(np.longdouble), codes.astype(">f4"), codes.tolist(), codes[:, ::1]):
-        assert model.decode(given) == expected
-    for wrong in (q, "the cat", [["a", "b", "c"]]):
-        with pytest.raises(ValueError, match=r"is no table of codes; give a tensor or an array \(N, Z\)"):
-            model.decode(wrong)
+    """A run that tests read."""
+    return train("text", corpus, tmp_path_factory.mktemp("notebook") / "run", values(learning_rate=0.02), device="cpu")
 
 
 def test_a_temperature_is_named_alone_or_beside_a_decoding(source: Run) -> None:
@@ -81,3 +53,31 @@ def test_a_key_of_a_use_is_named_as_it_was_written(source: Run) -> None:
         model.using({"max_length": 3})
     with pytest.raises(ValueError, match=r"^no configuration key 'encodin'; .* Did you mean 'encoding'"):
         model.using({"encodin": "latin-1"})
+
+
+def test_one_source_and_one_item_may_be_given_bare(corpus: Path, source: Run, tmp_path: Path) -> None:
+    run = train("text", str(corpus), tmp_path / "run", values(epochs=1), valid=corpus, device="cpu")
+    assert [run.report[name]["items"] for name in ("train", "valid")] == [60, 60]
+    model = Model.load(source.path, "cpu")
+    few = Settings(importance_samples=2, prior_samples=2)
+    assert model.evaluate(str(corpus), few) == model.evaluate([corpus], few)
+    for action in (model.encode, model.reconstruct):
+        assert len(getattr(action("the cat"), "mean", action("the cat"))) == 1
+    assert model.reconstruct("the cat") == model.reconstruct(["the cat"])
+    assert torch.equal(model.encode(np.array(["the cat", "a dog"])).mean, model.encode(["the cat", "a dog"]).mean)
+    with pytest.raises(ValueError, match="a dict is no list of sentences; give a list of those that you mean"):
+        model.encode({"text": "the cat"})
+    with pytest.raises(ValueError, match="item 1: a int is no text; give a str"):
+        model.encode(["the cat", 7])
+
+
+def test_codes_of_every_real_type_are_decoded_alike(source: Run) -> None:
+    model = Model.load(source.path, "cpu")
+    q = model.encode(["the cat sees a dog", "a small bird"])
+    expected = model.decode(q.mean)
+    codes = q.mean.numpy()
+    for given in (codes.astype(">f8"), codes.astype(np.longdouble), codes.astype(">f4"), codes.tolist(), codes[:, ::1]):
+        assert model.decode(given) == expected
+    for wrong in (q, "the cat", [["a", "b", "c"]]):
+        with pytest.raises(ValueError, match=r"is no table of codes; give a tensor or an array \(N, Z\)"):
+            model.decode(wrong)
