@@ -16,7 +16,8 @@ TERMS = {"elbo_nats": "negative ELBO", "reconstruction_nats": "reconstruction", 
 TRAINING, VALIDATION = BLUE, RED
 FAR = 5.0  # heights of what a curve has later on, above which its beginning leaves the panel
 MOST_CLASSES = len(COLOURS)  # that get a colour
-LEAST_COLOURED = 0.5  # share of the points with a label; where fewer had a colour, none has
+LEAST_COLOURED = 0.5  # share of the points with a label; where fewer had a colour, none has,
+SMALL_CLASS = 5  # nor where the classes with one would have fewer points on average
 LONGEST_LABEL = 24  # letters
 LEAST_NAMED = 10  # points that have their label among them: it would hide fewer
 MOST_NEIGHBOURS = 2000  # points among which the places of the labels are found
@@ -87,7 +88,7 @@ def plane(
 
     Each label of ten points or more stands among them, too, so that nobody has to keep ten colours apart.
     Beyond ten labels the most frequent ones have a colour, and the others are grey; where these would be most of the
-    points, there are no colours, which the note then says. `prior`: circles that hold 39, 86 and 99 % of a standard
+    points, or all labels have a few only, there are no colours, which the note then says. `prior`: circles that hold 39, 86 and 99 % of a standard
     normal in two units.
 
     Raises ValueError for anything but two coordinates for each item, and one label.
@@ -222,13 +223,14 @@ def _limits(codes: np.ndarray, prior: bool) -> tuple[np.ndarray, np.ndarray]:
 def _groups(labels: np.ndarray, names: Sequence[str]) -> list[tuple[str, str, np.ndarray]]:
     """Name, colour and rows of each label that is there, in the order of the names; last those beyond ten, in grey.
 
-    None at all where those beyond ten have most of the points.
+    None at all where those beyond ten have most of the points, or where all are small.
 
     Of ten labels at most each has its colour for good, whichever of them are there.
     """
     present, counts = np.unique(labels[labels >= 0], return_counts=True)
     kept = present if len(present) <= MOST_CLASSES else np.sort(present[np.argsort(-counts)[: MOST_CLASSES - 1]])
-    if np.isin(labels, kept).sum() < LEAST_COLOURED * counts.sum():
+    coloured = np.isin(labels, kept).sum()
+    if len(kept) < len(present) and coloured < max(LEAST_COLOURED * counts.sum(), SMALL_CLASS * len(kept)):
         return []
     named = {label: str(names[label]) if label < len(names) else str(label) for label in kept.tolist()}
     few = present.max(initial=0) < MOST_CLASSES

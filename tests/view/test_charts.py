@@ -169,7 +169,7 @@ def test_labels_of_one_place_are_pushed_apart() -> None:
 
 
 def test_beyond_ten_labels_the_most_frequent_nine_have_colours_and_the_others_are_grey() -> None:
-    labels = np.concatenate([np.arange(12), np.arange(2, 11)])
+    labels = np.concatenate([np.arange(12), *[np.arange(2, 11)] * 5])
     codes = np.random.default_rng(0).normal(size=(len(labels), 2))
     (axes,) = charts.plane(codes, labels, [f"class {place}" for place in range(12)]).axes
     assert points(axes)[1].count(OTHER) == 3
@@ -185,6 +185,10 @@ def test_of_many_small_classes_none_has_a_colour_or_a_name() -> None:
     assert figure.axes[0].get_legend() is None
     assert not figure.axes[0].texts
     assert texts(figure) == ["400 codes; 40 labels, too many for colours"]
+    # nine labels have most of these points, and two points each
+    few = charts.plane(codes[:20], np.concatenate([np.arange(12), np.arange(8)]), [str(place) for place in range(12)])
+    assert few.axes[0].get_legend() is None
+    assert charts.plane(codes[:20], np.arange(20) % 10).axes[0].get_legend() is not None
 
 
 def test_items_without_a_label_are_grey_among_those_with_one() -> None:
