@@ -88,8 +88,8 @@ def plane(
 
     Each label of ten points or more stands among them, too, so that nobody has to keep ten colours apart.
     Beyond ten labels the most frequent ones have a colour, and the others are grey; where these would be most of the
-    points, or all labels have a few only, there are no colours, which the note then says. `prior`: circles that hold 39, 86 and 99 % of a standard
-    normal in two units.
+    points, or all labels have a few only, there are no colours, which the note then says. `prior`: circles that hold
+    39, 86 and 99 % of a standard normal in two units.
 
     Raises ValueError for anything but two coordinates for each item, and one label.
     """

@@ -198,6 +198,7 @@ def test_folders_are_splits_where_their_names_say_so(seqvae: Call, place: Path) 
     lines = made(seqvae("inspect", "images", "folders"))
     assert lines == [
         "items: 8 images", "shape: 6 x 5 (height x width), grey", "labels: 2 (lies, stands)", "8 image files read",
+        "splits: files are split as their names and folders say",
         "split train: 5 items", "split valid: 3 items, 0 of them stand in train, too",
     ]  # fmt: skip
 

@@ -231,7 +231,7 @@ def test_an_input_is_never_overwritten(seqvae: Call, refused: Callable[[Result, 
     assert seqvae("similar", "run", "a.png", "-n", 3).exit_code == 0
     kept = Path("run/similar/002.png").read_bytes()
     assert seqvae("similar", "run", "run/similar/002.png", "-n", 1).exit_code == 0
-    assert sorted(path.name for path in Path("run/similar").glob("[!.]*")) == ["000.png", "002.png"]
+    assert sorted(path.name for path in Path("run/similar").glob("[!.]*")) == ["000.png", "002.png", "images.png"]
     assert Path("run/similar/002.png").read_bytes() == kept
 
 
