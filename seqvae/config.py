@@ -197,10 +197,17 @@ def _range_words(metadata: Values) -> str:
     return "" if least is None else f"{least} or more"
 
 
+def as_table(values: object) -> Values:
+    """Values by name. Raises ValueError for what is no table of them."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{values!r:.60} is no table of values by name; give a dict")
+    return values
+
+
 def merge(base: Values, extra: Values) -> dict[str, Any]:
     """Nested dictionaries, `extra` laid over `base`."""
     merged = dict(base)
-    for key, value in extra.items():
+    for key, value in as_table(extra).items():
         old = merged.get(key)
         merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return merged

@@ -52,6 +52,8 @@ def check_regular(path: Path) -> None:
 
 def store(folder: Path, name: str, content: bytes) -> Path:
     """Write a file into a folder, which is made where it is missing; its path. Whole or not at all, as above."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; give a folder")
     folder.mkdir(parents=True, exist_ok=True)
     return write_atomically(folder / name, content)
 

@@ -3,6 +3,7 @@
 Work goes in chunks of `batch_size` rows, so memory is bounded. A row depends on its code, the seed and its key alone.
 """
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
@@ -24,6 +25,22 @@ from seqvae.noise import Noise
 from seqvae.types import Batch
 
 
+def whole(name: str, value: object) -> int:
+    """A whole number of any library as Python's own. Raises ValueError, which names it, for anything else."""
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError(f"{name}={value!r} is not possible; give a whole number") from None
+
+
+def number(name: str, value: object) -> float:
+    """A number of any library as Python's own. Raises ValueError, which names it, for anything else."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}={value!r} is not possible; give a number") from None
+
+
 @dataclass(frozen=True)
 class Decoding:
     """How codes become items: greedy by default, by drawing with a temperature, or by beam search.
@@ -42,7 +59,7 @@ class Decoding:
 
     def __post_init__(self) -> None:
         for name in ("beam", "batch_size"):
-            if getattr(self, name) < 1:
+            if whole(name, getattr(self, name)) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} is not possible; give 1 or more")
         check_length_penalty(self.length_penalty)
         if self.choice.temperature > 0.0 and self.beam > 1:
@@ -54,7 +71,7 @@ class Decoding:
     @property
     def choice(self) -> Choice:
         """How one outcome is chosen."""
-        return Choice(float(self.temperature), self.top_k, self.top_p)
+        return Choice(number("temperature", self.temperature), whole("top_k", self.top_k), number("top_p", self.top_p))
 
 
 GREEDY = Decoding()
@@ -70,10 +87,10 @@ def at(temperature: float | None, decoding: Decoding) -> Decoding:
 def codes_of(z: Shaped[Tensor, "..."] | np.ndarray) -> Shaped[Tensor, "..."]:
     """(N, Z) of any real type that numpy knows, in the byte order of this machine."""
     if isinstance(z, Tensor) and not z.is_complex():
-        return z
+        return torch.atleast_1d(z)
     try:
         with np.errstate(over="ignore"):  # what overflows is refused as infinite
-            return torch.from_numpy(np.array(z, dtype=np.float64))
+            return torch.from_numpy(np.array(z, dtype=np.float64, ndmin=1))
     except (TypeError, ValueError):
         raise ValueError(
             f"a {type(z).__name__} is no table of codes; give a tensor or an array (N, Z), such as encode(items).mean"
@@ -114,7 +131,7 @@ def _decode(
         raise ValueError(
             f"codes of shape {tuple(z.shape)} do not fit this model; give (N, {vae.latent}), one row for each item"
         )
-    z = z.to(vae.device, vae.dtype)
+    z, seed = z.to(vae.device, vae.dtype), whole("seed", seed)
     finite = z.isfinite().all(1)
     if not finite.all():
         raise ValueError(
@@ -154,6 +171,7 @@ def prior_codes(vae: VAE, n: int, seed: int) -> Float[Tensor, "N Z"]:
 
     Raises ValueError when n is negative.
     """
+    n, seed = whole("n", n), whole("seed", seed)
     if n < 0:
         raise ValueError(f"{n} samples are not possible; give 0 or more")
     codes = Noise(seed, torch.arange(n)).normal("prior", vae.latent)
@@ -162,7 +180,7 @@ def prior_codes(vae: VAE, n: int, seed: int) -> Float[Tensor, "N Z"]:
 
 def further_prior_codes(vae: VAE, key: int, n: int, seed: int) -> Float[Tensor, "N Z"]:
     """`n` standard normal codes in place of code `key` of `prior_codes`, none of which stands there."""
-    codes = Noise(seed, torch.tensor([key])).repeat(n).normal("prior", vae.latent)
+    codes = Noise(whole("seed", seed), torch.tensor([key])).repeat(n).normal("prior", vae.latent)
     return codes.to(vae.device, vae.dtype)
 
 

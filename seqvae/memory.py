@@ -31,7 +31,7 @@ def known(data: Data) -> Items | list[Path]:
         data = [data]
     elif isinstance(data, Iterable) and not hasattr(data, "keys") and not hasattr(data, "__array__"):
         data = data if isinstance(data, Sequence) else list(data)
-    elif getattr(data, "dtype", np.dtype(object)).kind == "U":
+    elif isinstance(data, np.ndarray) and data.dtype.kind == "U":
         data = data.tolist()
     if not isinstance(data, Sequence) or not all(isinstance(one, str | Path) for one in data):
         return Items(*data) if _are_labelled(data) else Items(data)

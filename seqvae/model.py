@@ -13,16 +13,16 @@ from torch import Tensor
 
 from seqvae import generate
 from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
-from seqvae.config import Values, uses_of
+from seqvae.config import Values, as_table, uses_of
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare
 from seqvae.evaluate import Settings, Watch, evaluate
 from seqvae.files import store
-from seqvae.generate import GREEDY, Decoding, Length, at, codes_of
+from seqvae.generate import GREEDY, Decoding, Length, at, codes_of, number, whole
 from seqvae.memory import Data, files_of, known
 from seqvae.modalities.base import Arrangement, Modality, Report
-from seqvae.modalities.items import Figures, Item
+from seqvae.modalities.items import Figures, Item, check_arrangement
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config
 from seqvae.variation import changed_share, distances_of_tries, distinct, even_walk, key_of
@@ -60,7 +60,6 @@ class Model:
 
     text: a str, and a str comes back.
 
-    >>> model.encode(["a sentence", "another one"]).mean  # doctest: +SKIP
     >>> model.interpolate("the first sentence", "the second sentence", steps=7)  # doctest: +SKIP
 
     images: an array (H, W) or (H, W, 3), a PIL image, the path of a file, or FILE#INDEX of a file of many; an array of
@@ -68,7 +67,6 @@ class Model:
 
     >>> digits = seqvae.mnist()["test"].images  # doctest: +SKIP
     >>> model.reconstruct(digits[:10])  # doctest: +SKIP
-    >>> model.decode([[0.0, 2.5]])  # doctest: +SKIP
 
     drums: a PrettyMIDI object, the path of a MIDI file, or FILE#INDEX of one of its windows; a PrettyMIDI comes back.
     What is longer than one code stands for is cut into windows, each with its code, and put together again.
@@ -107,15 +105,17 @@ class Model:
 
         Weights are shared, and this model stays as it is. Raises ValueError for a key that the model depends on.
         """
+        values = as_table(values)
         try:
             modality = self.modality.using(values)
         except ValueError as error:
-            keys = "|".join(map(re.escape, (*uses_of(self.modality.data_config), *values)))
+            keys = "|".join(re.escape(str(key)) for key in (*uses_of(self.modality.data_config), *values))
             raise ValueError(re.sub(rf"\bdata\.({keys})\b", r"\1", str(error))) from None
         return Model(replace(self.config, data=modality.data), modality, self.vae, self.run, self._presents)
 
-    def of_split(self, split: Literal["train", "valid", "test"], sources: Sequence[Path]) -> "Model":
+    def of_split(self, split: Literal["train", "valid", "test"], sources: Sequence[Path] | Path | str) -> "Model":
         """The same model, reading one split of the sources' files. Raises ValueError where that has no file."""
+        sources = [Path(sources)] if isinstance(sources, str | Path) else sources
         modality = self.modality.of_split(split, sources)
         if modality is None:
             raise ValueError(self.modality.words.no_split.format(split=split, files=", ".join(map(str, sources))))
@@ -197,11 +197,11 @@ class Model:
         code lacks, such as a metre, is a's.
         `even`: the points are not spread evenly over the way between the codes, but by how much changes (`change`).
         """
-        decoding = at(temperature, decoding)
+        decoding, steps = at(temperature, decoding), whole("steps", steps)
         ends, likes, length = self._aligned([a, b])
 
         def made(points: int | Sequence[float]) -> list[list[Item]]:
-            shares = np.linspace(0.0, 1.0, points).tolist() if isinstance(points, int) else points
+            shares = np.linspace(0.0, 1.0, max(0, points)).tolist() if isinstance(points, int) else points
             walks = (
                 generate.interpolate(self.vae, first, last, points, length, decoding, mode, seed)
                 for first, last in ends
@@ -225,6 +225,7 @@ class Model:
 
         Raises ValueError when there are not four corners.
         """
+        corners, size = self.modality.several(corners), whole("size", size)
         if len(corners) != 4:
             raise ValueError(f"{len(corners)} corners are not possible; give four")
         decoding = at(temperature, decoding)
@@ -253,6 +254,7 @@ class Model:
         Raises ValueError for a distance outside [0, 1].
         """
         decoding, group = at(temperature, decoding), self.windows(item)
+        n, distance = whole("n", n), number("distance", distance)
         means = self._posterior([group]).mean
         length = self._length([group])
 
@@ -282,14 +284,14 @@ class Model:
 
     def picture(self, items: Sequence[Item], arrangement: Arrangement = "set") -> "Figure":
         """Items, such as `sample` and `interpolate` give, in one picture. Raises ValueError where none can be drawn."""
-        figure = self.modality.picture(self._pieces(items), arrangement)
+        figure = self.modality.picture(self._pieces(items), check_arrangement(arrangement))
         if figure is None:
             raise ValueError(f"items of {self.modality.name} have no picture; see pictures.plane for their codes")
         return figure
 
     def write(self, items: Sequence[Item], folder: Path | str, arrangement: Arrangement = "set") -> list[Path]:
         """Write items, such as `sample` and `interpolate` give, as files into a folder; the paths written."""
-        written = self.modality.write(self._pieces(items), arrangement)
+        written = self.modality.write(self._pieces(items), check_arrangement(arrangement))
         return [store(Path(folder), file.name, file.content()) for result in written for file in result.files]
 
     def evaluate(self, sources: Data, settings: Settings | None = None, watch: Watch | None = None) -> Figures:

@@ -93,16 +93,20 @@ def network(model: Model) -> "Figure":
 def plane(
     model: Model,
     items: Sequence[Item] | Tensor,
-    labels: np.ndarray | None = None,
+    labels: Sequence[Any] | np.ndarray | None = None,
     label_names: Sequence[str] = (),
 ) -> "Figure":
     """The codes of items as points, coloured by label; more than two units by their two longest principal axes.
 
-    `items` are what `Model.encode` takes, or codes (N, Z) that it gave. `labels` are places in `label_names`, -1 for
-    none. Raises ValueError for a model of fewer than two units.
+    `items` are what `Model.encode` takes, or codes (N, Z) that it gave. `labels` are one for each,
+    or places in `label_names`, where there are any, -1 for none. Raises ValueError for a model of fewer than two units.
     """
     from seqvae.view import charts
 
+    if labels is not None and not len(label_names):
+        found, labels = np.unique(np.asarray(labels), return_inverse=True)
+        label_names = [str(name) for name in found]
+    places = None if labels is None else np.asarray(labels)
     codes = _codes(model, items)
     if codes.shape[1] < 2:
         raise ValueError(
@@ -116,13 +120,13 @@ def plane(
             note += (
                 "circles at 1, 2 and 3 standard deviations of the prior" if prior else "the prior does not hold them"
             )
-        return charts.plane(codes.numpy(), labels, label_names, prior=prior, title="The latent plane", note=note)
+        return charts.plane(codes.numpy(), places, label_names, prior=prior, title="The latent plane", note=note)
     mean, axes, scales = latent.principal_axes(codes)
     shares = _shares(scales)
     names = (f"first axis, {shares[0]} of the variance", f"second axis, {shares[1]}")
     along = ((codes - mean) @ axes[:2].T).numpy()
     note = f"{count}, {codes.shape[1]} units, seen along the two directions in which they vary most"
-    return charts.plane(along, labels, label_names, names, title="The latent space by its principal axes", note=note)
+    return charts.plane(along, places, label_names, names, title="The latent space by its principal axes", note=note)
 
 
 def manifold(model: Model, size: int = 30, items: Sequence[Item] | Tensor | None = None) -> "Figure":
@@ -309,6 +313,8 @@ def _name(model: Model) -> str:
 
 def _codes(model: Model, items: Sequence[Item] | Tensor) -> Tensor:
     """(N, Z) codes in float64 on the CPU: the means of items, or the codes themselves."""
+    if isinstance(items, np.ndarray) and items.dtype.kind == "f" and items.shape[1:] == (model.vae.latent,):
+        items = torch.from_numpy(items)
     codes = items if isinstance(items, Tensor) else model.encode(items).mean
     return codes.to("cpu", torch.float64)
 

@@ -79,6 +79,8 @@ def test_images_in_memory_train_the_model_of_their_file(tmp_path: Path) -> None:
             assert found.label_names == expected.label_names == ["0", "1", "2"]
             assert found.labels is not None
             assert np.array_equal(found.labels, expected.labels)
+    channel_first = train("images", torch.from_numpy(GREY[:, None]), tmp_path / "torch", OF_IMAGES, device="cpu")
+    assert seqvae.load(channel_first.path, "cpu").modality.shape == (6, 5, 1)
     bare = train("images", GREY, tmp_path / "bare", OF_IMAGES, GREY[:4], device="cpu")
     assert [bare.report[part]["items"] for part in ("train", "valid")] == [30, 4]
     assert corpora_of(bare.path)[0].labels is None

@@ -81,3 +81,53 @@ def test_codes_of_every_real_type_are_decoded_alike(source: Run) -> None:
     for wrong in (q, "the cat", [["a", "b", "c"]]):
         with pytest.raises(ValueError, match=r"is no table of codes; give a tensor or an array \(N, Z\)"):
             model.decode(wrong)
+
+
+def test_numbers_of_any_library_are_whole_numbers(source: Run) -> None:
+    model = Model.load(source.path, "cpu")
+    for n, seed in ((np.int64(3), np.int64(7)), (np.uint8(3), np.int32(7)), (torch.tensor(3), torch.tensor(7))):
+        assert model.sample(n, temperature=1, seed=seed) == model.sample(3, temperature=1, seed=7)  # type: ignore[arg-type]
+        assert model.vary("the cat", n, seed=seed) == model.vary("the cat", 3, seed=7)  # type: ignore[arg-type]
+        walk = model.interpolate("the cat", "a dog", n)  # type: ignore[arg-type]
+        assert walk == model.interpolate("the cat", "a dog", 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda model: model.sample(2.5), "n=2.5 is not possible; give a whole number"),
+        (lambda model: model.sample("2"), "n='2' is not possible; give a whole number"),
+        (lambda model: model.sample(2, seed=1.5), "seed=1.5 is not possible; give a whole number"),
+        (lambda model: model.sample(2, seed="a"), "seed='a' is not possible; give a whole number"),
+        (lambda model: model.sample(2, temperature="hot"), "temperature='hot' is not possible; give a number"),
+        (lambda model: model.vary("a", 2.5), "n=2.5 is not possible; give a whole number"),
+        (lambda model: model.vary("a", distance="far"), "distance='far' is not possible; give a number"),
+        (lambda model: model.interpolate("a", "b", 2.5), "steps=2.5 is not possible; give a whole number"),
+        (lambda model: model.interpolate("a", "b", -4), "-4 steps are too few; an interpolation counts both ends"),
+        (lambda model: model.palette(["a"] * 4, "2"), "size='2' is not possible; give a whole number"),
+        (lambda model: model.palette("a"), "1 corners are not possible; give four"),
+        (
+            lambda model: model.decode(0),
+            r"codes of shape \(1,\) do not fit this model; give \(N, 3\), one row for each",
+        ),
+        (lambda model: model.decode(None), r"codes of shape \(1,\) do not fit this model"),
+        (lambda model: model.decode(torch.tensor(0.0)), r"codes of shape \(1,\) do not fit this model"),
+        (lambda model: model.using(None), "None is no table of values by name; give a dict"),
+        (lambda model: model.using([1]), r"\[1\] is no table of values by name; give a dict"),
+        (lambda model: model.using({3: 4}), "no configuration key '3'; there are"),
+        (lambda model: model.picture(["a"], "ring"), "no arrangement 'ring'; there are set, path, grid"),
+        (lambda model: model.write(["a"], __file__), "is a file; give a folder"),
+        (lambda model: model.of_split("test", __file__), "sentences are not split by file"),
+    ],
+)
+def test_what_is_not_possible_is_one_sentence(call: Any, sentence: str, source: Run) -> None:
+    with pytest.raises(ValueError, match=sentence) as error:
+        call(Model.load(source.path, "cpu"))
+    assert "\n" not in str(error.value)
+
+
+def test_values_of_a_training_are_a_table(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus.txt")
+    for wrong in (["latent"], "latent=3"):
+        with pytest.raises(ValueError, match="is no table of values by name; give a dict"):
+            train("text", corpus, tmp_path / "run", wrong)  # type: ignore[arg-type]

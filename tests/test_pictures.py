@@ -281,3 +281,14 @@ def test_losses_of_a_damaged_file_are_refused_in_a_sentence(text_model: Model, t
     Damaged.metrics_path.write_text('{"event": "train", "step\n')
     with pytest.raises(ValueError, match=r"metrics.jsonl is damaged; the model is not, restore the file from a copy$"):
         pictures.losses(Damaged())  # type: ignore[arg-type]
+
+
+def test_labels_of_a_plane_are_those_of_the_items_or_places_among_names() -> None:
+    items, words = some_images(12), ["b", "a", "c"] * 4
+    expected = pictures.plane(model(), items, np.array([1, 0, 2] * 4), ["a", "b", "c"])
+    for labels in (words, np.array(words)):
+        found = pictures.plane(model(), items, labels)
+        assert texts(found) == texts(expected)
+        np.testing.assert_array_equal(points(found), points(expected))
+    codes = model().encode(items).mean.numpy()
+    np.testing.assert_allclose(points(pictures.plane(model(), codes, words)), points(expected), rtol=1e-12)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from seqvae.config import Values, counted
 
@@ -12,6 +12,14 @@ Split = Literal["all", "train", "valid", "test"]
 Item: TypeAlias = Any  # what one code stands for, or what a user hands in or gets back: each modality has its own
 Figures: TypeAlias = dict[str, "float | int | None"]  # of an evaluation by name; None where one does not apply
 Arrangement = Literal["set", "path", "grid"]  # items side by side, an interpolation, a square palette row by row
+
+
+def check_arrangement(arrangement: Arrangement) -> Arrangement:
+    """The arrangement. Raises ValueError for an unknown one."""
+    known = get_args(Arrangement)
+    if arrangement not in known:
+        raise ValueError(f"no arrangement {arrangement!r}; there are {', '.join(known)}")
+    return arrangement
 
 
 @dataclass(frozen=True, eq=False)

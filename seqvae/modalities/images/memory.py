@@ -24,6 +24,8 @@ def archive_of(data: Items, several: Sequence[Any], size: Size | None) -> bytes:
     labels = data.labels
     if is_array(data.items):
         stack = as_bytes(as_array(data.items), "the array")
+        if stack.ndim == 4 and stack.shape[1] == 1 != stack.shape[3]:
+            stack = stack[:, 0]  # an axis of channels that stands where other libraries have it
         shape_of_stack(stack.shape, "the array")
     else:
         stack = _stacked([_pixels(image, place) for place, image in enumerate(several)], size)
