@@ -110,8 +110,8 @@ def drums(epochs: int | None) -> None:
     run("seqvae", "evaluate", DRUM_RUN, GROOVES, *reading)
     run("seqvae", "interpolate", DRUM_RUN, f"{CLIPS}/rock.mid", f"{CLIPS}/samba.mid", "--steps", "8")
     run(composer, "check", *(f"{DRUM_RUN}/interpolate/{step:03}.mid" for step in range(1, 9)))
-    run("seqvae", "similar", DRUM_RUN, f"{CLIPS}/funk.mid", "-n", "4", "--distance", "0.3")
-    run("seqvae", "sample", DRUM_RUN, "-n", "8", "--temperature", "0.5")
+    run("seqvae", "similar", DRUM_RUN, f"{CLIPS}/funk.mid", "-n", "8")
+    run("seqvae", "sample", DRUM_RUN, "-n", "8")
     figures = figures_of(DRUM_RUN)
     click.echo(
         f"\ntrained in {minutes:.1f} minutes; {figures['step_accuracy_greedy']:.1%} of the steps of {figures['items']} "

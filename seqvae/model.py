@@ -72,7 +72,7 @@ class Model:
     What is longer than one code stands for is cut into windows, each with its code, and put together again.
 
     >>> (again,) = model.reconstruct("song.mid")  # doctest: +SKIP
-    >>> model.using({"bpm": 96.0}).vary("song.mid#3", n=4, distance=0.3)  # doctest: +SKIP
+    >>> model.using({"bpm": 96.0}).vary("song.mid#3", n=4, distance=0.4)  # doctest: +SKIP
 
     Methods that decode take a `temperature` (0 chooses the most probable; images: the mean), or a `decoding` with more:
     `Decoding(temperature=0.8, top_p=0.9)`, `Decoding(beam=5)`. The same `seed` gives the same result.
@@ -173,7 +173,8 @@ class Model:
     ) -> list[Item]:
         """`n` items from the prior; item i depends on the seed and i alone.
 
-        Without a decoding the temperature is 1 for sequences, and 0 for images, whose pixels then are their means.
+        Without a decoding the temperature is `modality.sampling_temperature`: 1 for texts, 0.3 for drums, and 0 for
+        images, whose pixels then are their means.
         """
         decoding = decoding or Decoding(temperature=self.modality.sampling_temperature)
         return self._made(generate.sample(self.vae, n, self._length(), at(temperature, decoding), seed))
@@ -240,7 +241,7 @@ class Model:
         return [self._piece([square[cell] for square in squares], like(*place)) for cell, place in enumerate(places)]
 
     def vary(
-        self, item: Item, n: int = 4, distance: float = 0.3, decoding: Decoding = GREEDY, seed: int = 0,
+        self, item: Item, n: int = 4, distance: float = 0.4, decoding: Decoding = GREEDY, seed: int = 0,
         temperature: float | None = None,
     ) -> list[Item]:  # fmt: skip
         """`n` variations of an item: its code moved towards codes drawn from the prior.

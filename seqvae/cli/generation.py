@@ -208,7 +208,7 @@ def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None) -> tupl
 @click.argument("a", metavar="INPUT")
 @click.option("-n", "--number", type=click.IntRange(1), default=4, show_default=True, help="How many.")
 @click.option(
-    "--distance", type=click.FloatRange(0, 1), default=0.3, show_default=True,
+    "--distance", type=click.FloatRange(0, 1), default=0.4, show_default=True,
     help="0: the reconstruction, 1: a sample that has nothing to do with INPUT.",
 )  # fmt: skip
 @decoding_options("temperature")

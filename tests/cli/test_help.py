@@ -206,3 +206,10 @@ def test_none_is_a_value_where_the_help_says_so(seqvae: Callable[..., Result], h
     assert seqvae("sample", "missing", "--bpm", "none").stderr.startswith("missing is not a run folder")
     assert seqvae("sample", "missing", "--bpm", "fast").stderr.startswith("Invalid value for '--bpm': 'fast' is not")
     assert changed(DrumData(bpm=90.0), {"bpm": "none"}, "data") == DrumData()
+
+
+def test_the_temperatures_of_the_modalities_are_those_that_help_names(seqvae: Callable[..., Result]) -> None:
+    kinds = {name: modalities.get(name) for name in sorted(REGISTRY)}
+    named = ", ".join(f"{name} {kind.sampling_temperature:g}" for name, kind in kinds.items())
+    assert named == "drums 0.3, images 0, text 1"
+    assert f"[default: (the modality's: {named})]" in " ".join(seqvae("sample", "--help").stdout.split())

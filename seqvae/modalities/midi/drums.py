@@ -13,14 +13,14 @@ import numpy as np
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Split, Words, Written
 from seqvae.modalities.items import Items, single
-from seqvae.modalities.midi import classes, midi_objects, rhythm
+from seqvae.modalities.midi import classes, midi_objects, rhythm, settings
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.hits import DrumPart
 from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
 from seqvae.modalities.midi.reading import MidiSource
 from seqvae.modalities.midi.score import Song, find_song, items_of
-from seqvae.modalities.midi.settings import DEFAULTS, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, DrumData, DrumModel
+from seqvae.modalities.midi.settings import DrumData, DrumModel
 from seqvae.modalities.midi.sources import find
 from seqvae.modalities.midi.survey import Survey, Windows
 from seqvae.modalities.midi.tempo import tempos_between
@@ -61,11 +61,12 @@ class Drums(Modality):
         smaller="--bars 1",
         no_split="the split '{split}' has no file of {files}; leave --split out",
     )
-    least_steps: ClassVar[int] = LEAST_STEPS
-    few_items: ClassVar[int] = FEW_ITEMS
-    few_defaults: ClassVar[Mapping[str, Values]] = SUITED_TO_FEW
-    defaults: ClassVar[Mapping[str, Values]] = DEFAULTS
+    least_steps: ClassVar[int] = settings.LEAST_STEPS
+    few_items: ClassVar[int] = settings.FEW_ITEMS
+    few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
+    defaults: ClassVar[Mapping[str, Values]] = settings.DEFAULTS
     sample_units: ClassVar[Mapping[str, str]] = rhythm.UNITS
+    sampling_temperature: ClassVar[float] = settings.SAMPLING_TEMPERATURE
     data: DrumData
 
     def __init__(self, data: DrumData) -> None:

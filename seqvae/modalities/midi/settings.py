@@ -15,6 +15,9 @@ from seqvae.nets.sizes import SequenceModel
 FORMATS = ("mid", "wav", "png")
 LEAST_STEPS = 400  # of a folder of few files, whose epochs are short
 FEW_ITEMS = 2000  # windows, for which smaller nets learn as much in a third of the time
+# Of 1, 0.7, 0.5 and 0.3 the temperature at which samples repeat their bars most nearly as often as the data do (see
+# BENCHMARKS.md); at 0 more of them are equal.
+SAMPLING_TEMPERATURE = 0.3
 # 48 bits of free KL and a beta of 0.2 are MusicVAE's: codes keep grooves apart, and the prior can be sampled. Weights
 # shared by classes, positions and windows that borrow from others make the most of a folder of some hundred files.
 DEFAULTS: Mapping[str, Values] = {
