@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -28,11 +29,22 @@ LETTER = 0.07  # of them
 KEY, KEY_LETTER = 0.48, 0.058  # of the palette: a colour with what is left free around it, and its name
 ROW = 0.2
 BEAT = 0.8
+OVERVIEW_SHAPE = 1.4  # its width by its height
 LONGEST_LINE = 16  # beats
 MOST_LINES = 40
 MOST_ROWS = 12  # with more classes, only those that are hit get a row
 LONGEST_LABEL = 16  # letters
 LONGEST_NAME = 24
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A clip of an overview: hits (T, C), the steps of its beats and bars, and what stands above it."""
+
+    hits: np.ndarray
+    steps_per_beat: int
+    steps_per_bar: int
+    label: str
 
 
 def grid_figure(
@@ -109,10 +121,8 @@ def palette_figure(
     height = len(rows) * ROW * 0.5
     across, down = width + 0.14, height + 0.14
     across_all = 0.7 + columns * across
-    keys = [Patch(facecolor=_colour(name), label=_shown(name)) for name in kept]
-    widths = [KEY + KEY_LETTER * len(_shown(name)) for name in kept]
-    in_line = len(keys) if sum(widths) <= across_all else max(1, int(across_all / max(widths)))
-    figure = _figure(across_all, len(grid) * down + 0.4 + 0.2 * math.ceil(len(keys) / in_line), title)
+    in_line = _keys_in_line(kept, across_all)
+    figure = _figure(across_all, len(grid) * down + 0.4 + 0.2 * math.ceil(len(kept) / in_line), title)
     for i, line in enumerate(grid):
         for j, hits in enumerate(line):
             axes = _axes(figure, 0.35 + j * across, 0.1 + i * down, width, height)
@@ -122,10 +132,47 @@ def palette_figure(
         left = MARGIN + (0.1 if j == 0 else 0.35 + columns * across + 0.03)
         middle = 1 - (TITLE + 0.1 + i * down + height / 2) / figure.get_figheight()
         _text(figure, left / figure.get_figwidth(), middle, corner, 13)
+    _name_colours(figure, kept, in_line)
+    return figure
+
+
+def overview_figure(clips: Sequence[Panel], names: Sequence[str], title: str = "") -> Figure:
+    """Clips of any metres and lengths in rows and columns, each under its label, about as high as wide in all."""
+    rows = _rows([clip.hits for clip in clips], names)
+    kept = [names[row] for row in rows]
+    beats = max(len(clip.hits) / clip.steps_per_beat for clip in clips)
+    width, height = max(0.4, beats * BEAT * 0.5), len(rows) * ROW * 0.55
+    across, down = width + 0.25, height + 0.35
+    columns = math.ceil(math.sqrt(OVERVIEW_SHAPE * len(clips) * down / across))
+    lines = math.ceil(len(clips) / columns)
+    columns = math.ceil(len(clips) / lines)
+    across_all = max(columns * across - 0.25, KEY + KEY_LETTER * max(len(_shown(name)) for name in kept))
+    in_line = _keys_in_line(kept, across_all)
+    figure = _figure(across_all, lines * down + 0.1 + 0.2 * math.ceil(len(kept) / in_line), title)
+    for place, clip in enumerate(clips):
+        line, column = divmod(place, columns)
+        left, top = column * across, line * down + 0.2
+        own = width * len(clip.hits) / clip.steps_per_beat / beats
+        axes = _axes(figure, left, top, own, height)
+        _draw(axes, clip.hits[:, rows], kept, clip.steps_per_beat, clip.steps_per_bar)
+        middle = 1 - (TITLE + top - 0.1) / figure.get_figheight()
+        _text(figure, (MARGIN + left) / figure.get_figwidth(), middle, _short(clip.label), 8)
+    _name_colours(figure, kept, in_line)
+    return figure
+
+
+def _keys_in_line(names: Sequence[str], width: float) -> int:
+    """How many of the colours' keys stand side by side in a figure."""
+    widths = [KEY + KEY_LETTER * len(_shown(name)) for name in names]
+    return len(names) if sum(widths) <= width else max(1, int(width / max(widths)))
+
+
+def _name_colours(figure: Figure, names: Sequence[str], in_line: int) -> None:
+    """The names of the classes beside their colours, at the bottom."""
+    keys = [Patch(facecolor=_colour(name), label=_shown(name)) for name in names]
     legend = figure.legend(handles=keys, loc="lower center", ncols=in_line, frameon=False, fontsize=7.5)
     for text in legend.get_texts():
         text.set_parse_math(False)
-    return figure
 
 
 def _rows(clips: Sequence[np.ndarray], names: Sequence[str]) -> list[int]:

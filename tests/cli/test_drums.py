@@ -76,9 +76,11 @@ def names(folder: Path | str) -> list[str]:
 
 def test_sample_writes_midi_sound_and_picture_of_each_into_the_run(seqvae: Callable[..., Result], place: Path) -> None:
     lines = made(seqvae("sample", "run", "-n", 2, "--bpm", 75))
-    assert [line.split(":")[0] for line in lines] == [f"run/sample/00{n}.mid (.wav .png)" for n in (1, 2)]
-    assert all(": 2 bars of 4/4, 75 bpm, " in line for line in lines)
-    assert names("run/sample") == [f"00{n}.{kind}" for n in (1, 2) for kind in ("mid", "png", "wav")]
+    assert [line.split(":")[0] for line in lines[:2]] == [f"run/sample/00{n}.mid (.wav .png)" for n in (1, 2)]
+    assert all(": 2 bars of 4/4, 75 bpm, " in line for line in lines[:2])
+    assert lines[2:] == ["run/sample/overview.png: all in one"]
+    each = [f"00{n}.{kind}" for n in (1, 2) for kind in ("mid", "png", "wav")]
+    assert names("run/sample") == [*each, "overview.png"]
     with wave.open("run/sample/001.wav") as sound:
         assert sound.getnframes() / sound.getframerate() >= 2 * 4 * 60 / 75
     assert Path("run/sample/001.png").read_bytes().startswith(b"\x89PNG")
@@ -97,7 +99,7 @@ def test_the_folder_of_the_run_holds_the_latest_result_only(seqvae: Callable[...
 def test_a_folder_of_the_user_s_keeps_what_is_in_it(seqvae: Callable[..., Result], place: Path) -> None:
     made(seqvae("sample", "run", "-n", 2, "--formats", "mid,png", "--out", "made/here"))
     made(seqvae("sample", "run", "-n", 1, "--formats", "MID", "--out", "made/here"))
-    assert names("made/here") == ["001.mid", "001.png", "002.mid", "002.png"]
+    assert names("made/here") == ["001.mid", "001.png", "002.mid", "002.png", "overview.png"]
 
 
 def test_a_seed_gives_the_same_bytes(seqvae: Callable[..., Result], place: Path) -> None:

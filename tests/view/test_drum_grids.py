@@ -166,6 +166,41 @@ def test_a_palette_is_a_square_with_its_corners_named_and_a_key_of_colours():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(NAMES)
 
 
+def test_an_overview_has_each_clip_under_its_label_in_its_own_metre():
+    lengths = ((32, 4, 16), (24, 4, 12), (24, 6, 12), (16, 4, 16), (32, 4, 16))
+    clips = [
+        drum_grids.Panel(some_hits(steps, seed=seed), beat, bar, f"00{seed}")
+        for seed, (steps, beat, bar) in enumerate(lengths)
+    ]
+    figure = drum_grids.overview_figure(clips, NAMES, "five clips")
+    assert len(figure.axes) == 5
+    for axes, clip in zip(figure.axes, clips, strict=True):
+        assert set(boxes(axes)) == {(int(step), int(row)) for step, row in np.argwhere(clip.hits)}
+        assert bar_lines(axes) == list(range(0, len(clip.hits) + 1, clip.steps_per_bar))
+    assert titles(figure) == ["five clips", *(clip.label for clip in clips)]
+    places = [axes.get_position() for axes in figure.axes]
+    assert places[1].width / places[0].width == pytest.approx(24 / 32), "a beat is as wide in every clip"
+    assert places[2].width / places[0].width == pytest.approx(4 / 8)
+    assert len({round(place.y0, 6) for place in places}) == 3
+    for place, label in zip(places, figure.texts[1:], strict=True):
+        assert label.get_position()[0] == pytest.approx(place.x0)
+        assert 0 < (label.get_position()[1] - place.y1) * figure.get_figheight() < 0.2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(NAMES)
+
+
+def test_an_overview_of_many_clips_is_no_strip_and_overlaps_nowhere():
+    many = [drum_grids.Panel(some_hits(seed=seed), 4, 16, f"{seed:03}") for seed in range(60)]
+    figure = drum_grids.overview_figure(many, NAMES)
+    width, height = figure.get_size_inches()
+    assert 0.9 < width / height < 2
+    places = [axes.get_position() for axes in figure.axes]
+    for index, one in enumerate(places):
+        assert 0 <= one.x0 < one.x1 <= 1
+        assert 0 < one.y0 < one.y1 < 1
+        for other in places[:index]:
+            assert one.x0 >= other.x1 or other.x0 >= one.x1 or one.y0 >= other.y1 or other.y0 >= one.y1
+
+
 def test_nothing_is_drawn_beyond_the_edge():
     clips = [some_hits(seed=seed) for seed in range(3)]
     for figure in (

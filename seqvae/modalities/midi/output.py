@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqvae.modalities.base import Arrangement, File, Written
-from seqvae.modalities.midi.pictures import together, whole_piece
+from seqvae.modalities.midi.pictures import MOST_ON_SHEET, together, whole_piece
 from seqvae.modalities.midi.piece import Piece
 from seqvae.modalities.midi.writing import check_clips, midi_bytes
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LONGEST_SOUND_SECONDS = 1200.0  # a WAV of more is left out: it would take gigabytes of memory
+OVERVIEW = "overview"  # of a set
 WHOLE = {"path": "interpolation", "grid": "palette"}
 
 
@@ -31,8 +32,8 @@ def files_of_pieces(
     that change. With `loop` a WAV lasts for exactly the bars of its piece; else until all has faded.
 
     A `path` also has interpolation.mid and the like, a `grid` palette.mid: all pieces one after another, bar lines
-    kept, and a picture of all. There is no WAV of more than twenty minutes, which the words then say. A piece whose
-    metre changes has a picture for each stretch of one metre.
+    kept, and a picture of all; a `set` of several has the picture alone, overview.png. There is no WAV of more than
+    twenty minutes, which the words then say. A piece whose metre changes has a picture for each stretch of one metre.
 
     Raises ValueError for a piece that MIDI cannot hold, or a soundfont that is named and not there.
     """
@@ -51,7 +52,13 @@ def files_of_pieces(
         made = _written(name, piece, pictures, formats, sound)
         fate = _fate_of_tempos(piece, originals[number - 1]) if originals else ""
         written.append(replace(made, note=made.note + fate))
-    if arrangement == "set" or not pieces:
+    if arrangement == "set":
+        if len(pieces) > 1 and "png" in formats:
+            sheet = File(f"{OVERVIEW}.png", partial(_png, partial(together, pieces, arrangement, OVERVIEW)))
+            cut = len(pieces) > MOST_ON_SHEET
+            written.append(Written([sheet], f"the first {MOST_ON_SHEET} in one" if cut else "all in one"))
+        return written
+    if not pieces:
         return written
     name = WHOLE[arrangement]
     all_of_them = replace(pieces[0], clips=[clip for piece in pieces for clip in piece.clips])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STRIP_BARS, PALETTE_BARS = 8, 4  # that are drawn of each piece; more could not be read
+MOST_ON_SHEET = 100  # pieces of a set
 
 
 def whole_piece(piece: Piece, place: int, name: str) -> "Figure":
@@ -26,9 +27,14 @@ def whole_piece(piece: Piece, place: int, name: str) -> "Figure":
 
 
 def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "") -> "Figure":
-    """The beginnings of pieces in one picture: below each other, or a `grid` in a square between its corners."""
+    """The beginnings of pieces in one picture: a `path` below each other, a `grid` in a square between its corners.
+
+    Of a `set` the first hundred are drawn, each in its own metre.
+    """
     from seqvae.view import drum_grids
 
+    if arrangement == "set":
+        return _overview(pieces, name)
     firsts, names = [piece.stretches[0] for piece in pieces], pieces[0].classes.names
     bar, total = steps_per_bar(firsts[0].meter, firsts[0].steps_per_quarter), len(pieces[0].bars)
     shown = min(total, PALETTE_BARS if arrangement == "grid" else STRIP_BARS)
@@ -41,6 +47,22 @@ def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "") 
     size = math.isqrt(len(hits))
     rows = [hits[row * size : (row + 1) * size] for row in range(size)]
     return drum_grids.palette_figure(rows, names, *_lines(firsts[0]), title)
+
+
+def _overview(pieces: Sequence[Piece], name: str) -> "Figure":
+    """The beginnings of pieces side by side, under their numbers."""
+    from seqvae.view import drum_grids
+
+    panels, is_cut = [], False
+    for number, piece in enumerate(pieces[:MOST_ON_SHEET], start=1):
+        clip = piece.stretches[0]
+        beat, bar = _lines(clip)
+        is_cut |= len(piece.bars) > min(PALETTE_BARS, len(clip.hits) // bar)
+        panels.append(drum_grids.Panel(clip.hits[: PALETTE_BARS * bar], beat, bar, f"{number:03}"))
+    title = f"{name}: " if name else ""
+    title += f"{len(panels)} of {len(pieces):,} clips" if len(panels) < len(pieces) else counted(len(pieces), "clips")
+    title += f", bars 1 to {PALETTE_BARS} at most" if is_cut else ""
+    return drum_grids.overview_figure(panels, pieces[0].classes.names, title)
 
 
 def _lines(clip: Clip) -> tuple[int, int]:

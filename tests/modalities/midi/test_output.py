@@ -15,6 +15,7 @@ from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drums import DrumData, Drums
 from seqvae.modalities.midi.output import LONGEST_SOUND_SECONDS, files_of_pieces
 from seqvae.modalities.midi.parser import parse
+from seqvae.modalities.midi.pictures import together
 from seqvae.modalities.midi.piece import Piece
 from seqvae.modalities.midi.settings import FORMATS
 from tests.modalities.midi.songs import cut, source_of
@@ -52,6 +53,36 @@ def test_an_interpolation_is_written_step_by_step_and_as_a_whole() -> None:
         seconds = file.getnframes() / file.getframerate()
     assert 3 * 2 * 4 * 0.6 <= seconds < 3 * 2 * 4 * 0.6 + 3  # the last cymbal may ring on
     assert picture.startswith(b"\x89PNG")
+
+
+def test_a_set_of_several_has_a_picture_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    long, waltz = clip(6), clip(2, (3, 4))
+    results = written([[long, clip(1, (3, 4))], [waltz], [clip(1)]], formats=["mid", "png"])
+    assert [file.name for file in results[-1].files] == ["overview.png"]
+    assert results[-1].note == "all in one"
+    assert results[-1].files[0].content().startswith(b"\x89PNG")
+    shown = {}
+    monkeypatch.setattr(
+        "seqvae.view.drum_grids.overview_figure", lambda panels, names, title: shown.update({title: panels})
+    )
+    pieces = [Piece(clips, GENERAL_MIDI) for clips in ([long], [waltz], [clip(1)])]
+    together(pieces, "set", "overview")
+    ((title, panels),) = shown.items()
+    assert title == "overview: 3 clips, bars 1 to 4 at most"
+    assert [panel.label for panel in panels] == ["001", "002", "003"]
+    assert [(panel.steps_per_beat, panel.steps_per_bar) for panel in panels] == [(4, 16), (4, 12), (4, 16)]
+    expected = (long.hits[:64], waltz.hits, clip(1).hits)
+    assert all(np.array_equal(panel.hits, hits) for panel, hits in zip(panels, expected, strict=True))
+    shown.clear()
+    together(pieces[2:] * 101, "set")
+    ((title, panels),) = shown.items()
+    assert (title, len(panels)) == ("100 of 101 clips", 100)
+    assert written([[clip(1)]] * 101, formats=["png"])[-1].note == "the first 100 in one"
+
+
+@pytest.mark.parametrize(("count", "formats"), [(1, ["png"]), (2, ["mid"])])
+def test_one_piece_alone_and_files_without_pictures_have_no_picture_of_all(count: int, formats: list[str]) -> None:
+    assert len(written([[clip(1)]] * count, formats=formats)) == count
 
 
 def test_a_loop_lasts_for_exactly_its_bars(monkeypatch: pytest.MonkeyPatch) -> None:
