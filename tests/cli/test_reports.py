@@ -125,6 +125,7 @@ def test_inspect_counts_items_lengths_vocabulary_and_drops(seqvae: Callable[...,
         "bytes: 33 (line ends counted)\n"
         "1 empty line dropped\n"
         "1 item longer than 4 tokens, cut\n"
+        "splits: 1 of them held out for validation\n"
     )
 
 

@@ -30,6 +30,6 @@ def test_a_recipe_of_another_modality_or_an_unknown_one_is_refused(tmp_path: Pat
     corpus = write_corpus(tmp_path / "corpus.txt")
     with pytest.raises(ValueError, match="recipe mnist-plane is for images, not text"):
         train("text", corpus, tmp_path / "run", recipe="mnist-plane")
-    with pytest.raises(ValueError, match=r"no recipe 'mnist-plan'; .* Did you mean 'mnist-plane'\?"):
+    with pytest.raises(ValueError, match=r"no recipe 'mnist-plan'; .* Did you mean 'mnist-plane' \(4 min\)\?"):
         train("images", corpus, tmp_path / "run", recipe="mnist-plan")
     assert not (tmp_path / "run").exists()

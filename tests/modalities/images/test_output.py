@@ -58,9 +58,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize(
     ("arrangement", "originals", "expected"),
     [
-        ("set", False, ("image_grid", (9, None))),
+        ("set", False, ("image_grid", (9, None, ()))),
         ("path", False, ("strip", (9,))),
-        ("grid", False, ("image_grid", (9, 3))),
+        ("grid", False, ("image_grid", (9, 3, ()))),
         ("set", True, ("pairs", (9, 9))),
     ],
 )
@@ -84,7 +84,7 @@ def test_a_sheet_of_very_many_images_shows_the_first(
     monkeypatch.setattr(output, "MOST_ON_SHEET", 5)
     images = list(stack(9, 4, 3, 3))
     write_images(images, tmp_path, "set")
-    assert shown == [("image_grid", (5, None))]
+    assert shown == [("image_grid", (5, None, ()))]
     assert len(list(tmp_path.iterdir())) == 10
 
 
@@ -96,7 +96,7 @@ def test_a_large_square_is_drawn_whole_and_a_long_way_in_rows(
     write_images(images, tmp_path / "square", "grid")
     write_images(images[:17], tmp_path / "way", "path")
     write_images(images[:16], tmp_path / "short", "path")
-    assert shown[:2] == [("image_grid", (25, 5)), ("image_grid", (17, 16))]
+    assert shown[:2] == [("image_grid", (25, 5, ())), ("image_grid", (17, 16, ()))]
     assert shown[2][0] == "strip"
 
 
