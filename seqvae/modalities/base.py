@@ -183,7 +183,10 @@ class Modality(abc.ABC):
         return names_of(named.name, count)
 
     def as_long_as(self, item: Item, other: Item) -> Item:
-        """An item to decode like this one, but as long as the longer of the two: what leads from one to the other."""
+        """An item to decode like this one, but as long as the longer of the two: what leads from one to the other.
+
+        Raises ValueError where nothing does.
+        """
         return item
 
     def between(self, a: Item, b: Item, share: float) -> Item:

@@ -244,8 +244,14 @@ class Drums(Modality):
     # Clips to files -------------------------------------------------------------------------------------------
 
     def as_long_as(self, item: Clip, other: Clip) -> Clip:
-        """The clip, filled up with silence to the length of the other where both have one metre."""
-        missing = max(0, len(other.hits) - len(item.hits)) if other.meter == item.meter else 0
+        """The clip, filled up with silence to the length of the other. Raises ValueError for two metres."""
+        if item.meter != other.meter:
+            one, two = meter_name(item.meter), meter_name(other.meter)
+            raise ValueError(
+                f"nothing leads from {one} to {two}, since what is made has one metre; give clips of one metre, or "
+                f"read the bars of one alone, with --meter {one}"
+            )
+        missing = max(0, len(other.hits) - len(item.hits))
         return replace(item, hits=np.pad(item.hits, ((0, missing), (0, 0))))
 
     def between(self, a: Clip, b: Clip, share: float) -> Clip:

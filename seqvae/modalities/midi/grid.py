@@ -137,6 +137,15 @@ def layout(notes: Notes, places: np.ndarray, steps_per_quarter: int = 4) -> Layo
     return result
 
 
+def bar_number(notes: Notes, tick: int) -> int:
+    """The number of the bar that begins at a tick, counted from 1; one that a change of metre cuts short counts."""
+    changes, bars = _meter_changes(notes), 1
+    ends = [start for start, _ in changes[1:]] + [tick]
+    for (start, (beats, unit)), end in zip(changes, ends, strict=True):
+        bars -= -max(0, min(end, tick) - start) * unit // (4 * beats * notes.ticks_per_quarter)
+    return bars
+
+
 def _meter_changes(notes: Notes) -> list[tuple[int, Meter]]:
     """Where a metre starts that is not that before; of several at one tick the last."""
     by_tick: dict[int, Meter] = {0: DEFAULT_METER}

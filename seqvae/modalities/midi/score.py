@@ -1,20 +1,22 @@
 """A whole piece on the grid: its bars in stretches of one metre, its windows by their numbers, and what it lost."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from seqvae.config import few
+from seqvae.config import counted, few
 from seqvae.modalities.base import Named, Report
 from seqvae.modalities.items import file_and_index, no_such_index
 from seqvae.modalities.midi.accounts import Accounts, count_unheld
-from seqvae.modalities.midi.grid import Layout, layout
+from seqvae.modalities.midi.grid import Layout, bar_number, layout
 from seqvae.modalities.midi.meters import Meter, meter_name
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MidiError
 from seqvae.modalities.midi.part import PartWords, Taken
 from seqvae.modalities.midi.reading import MidiSource, notes_of
+from seqvae.modalities.midi.settings import MidiData
 from seqvae.modalities.midi.windows import Bars, piece_names, pieces, stretch_at, window_count
 
 Item = TypeVar("Item")
@@ -32,25 +34,53 @@ class Song(Generic[Item]):
 
 @dataclass(frozen=True)
 class Score(Generic[Item]):
-    """All bars of one piece, in order."""
+    """All bars of one piece, in order; `first_bars` are the numbers of the first bar of each stretch, from 1."""
 
     name: str
     stretches: Sequence[Bars[Item]]
+    first_bars: Sequence[int]
     taken: Taken
     placed: Layout
     damage: str  # why it was read only in part
 
-    def check_meters(self, meters: Collection[Meter]) -> None:
-        """Raises ValueError where there are bars in none of these metres."""
-        for stretch in self.stretches:
-            if stretch.meter not in meters:
-                raise ValueError(
-                    f"{self.name} is in {meter_name(stretch.meter)}, and this model knows "
-                    f"{few(map(meter_name, meters))} only; give a clip in one of these, or train with that metre"
-                )
+    def song(self, data: MidiData, meters: Collection[Meter]) -> Song[Item]:
+        """The bars that are read, in items; those of other metres than `data.meter` are left out.
 
-    def count_losses(self, report: Report, words: PartWords) -> None:
-        """Count the notes that are in none of the bars, and a damage."""
+        Raises ValueError where none is left, or one is in none of these metres.
+        """
+        self._check_meters(data.only_meter, meters)
+        items = pieces(self.stretches, data.bars)
+        names = piece_names(self.name, self.stretches, data.bars, data.hop)
+        of = [stretch.meter for stretch in self.stretches for _ in range(0, stretch.bars, data.bars)]
+        kept = [place for place, meter in enumerate(of) if data.only_meter in (None, meter)]
+        return Song([items[place] for place in kept], [names[place] for place in kept])
+
+    def _check_meters(self, only: Meter | None, meters: Collection[Meter]) -> None:
+        there = Counter[Meter]()
+        for stretch in self.stretches:
+            there[stretch.meter] += stretch.bars
+        if only is not None and only not in there:
+            found = few(f"{counted(bars, 'bars')} of {meter_name(meter)}" for meter, bars in there.items())
+            raise ValueError(
+                f"{self.name} has no bar of {meter_name(only)}, the metre that is read; it has {found}; give another "
+                "file, or another --meter"
+            )
+        strange = [meter for meter in there if only is None and meter not in meters]
+        if strange:
+            known = [meter for meter in there if meter in meters]
+            alone = f", or pass --meter {meter_name(known[0])} to read those bars alone" if known else ""
+            raise ValueError(
+                f"{self.name} is in {meter_name(strange[0])}, and this model knows "
+                f"{few(map(meter_name, meters))} only; give a clip in one of these{alone}, or train with that metre"
+            )
+
+    def count_losses(self, report: Report, words: PartWords, only: Meter | None) -> None:
+        """Count the bars that are in another metre than that which is read, notes in none of the bars, and a damage."""
+        for first, stretch in zip(self.first_bars, self.stretches, strict=True):
+            if only not in (None, stretch.meter):
+                last = first + stretch.bars - 1
+                where = f"{first} to {last}" if last > first else f"{first}"
+                report.count(f"of {meter_name(stretch.meter)}, left out", stretch.bars, "bars", where)
         count_unheld(report, self.taken, words)
         for meter, number in self.placed.misfits.items():
             what = f"in bars of {meter_name(meter)}, which do not fit the grid, left out"
@@ -68,17 +98,17 @@ def score_of(source: MidiSource[Item], notes: Notes, name: str) -> Score[Item]:
         accounts = Accounts(part.words)
         accounts.take(notes, taken, placed, [], source.data)
         accounts.refuse(name, source.data)
-    return Score(name, [part.lay(segment) for segment in placed.segments], taken, placed, notes.damage)
+    first_bars = [bar_number(notes, segment.start) for segment in placed.segments]
+    return Score(name, [part.lay(segment) for segment in placed.segments], first_bars, taken, placed, notes.damage)
 
 
 def items_of(source: MidiSource[Item], notes: Notes, name: str, meters: Collection[Meter]) -> list[Item]:
     """A whole piece in items, window after window; the last of each stretch of one metre may be shorter.
 
-    Raises ValueError, which names the piece, for one without bars or in another metre than these.
+    Where `data.meter` is set, other bars are left out. Raises ValueError, which names the piece, for one without bars
+    or in another metre than these.
     """
-    score = score_of(source, notes, name)
-    score.check_meters(meters)
-    return pieces(score.stretches, source.data.bars)
+    return list(score_of(source, notes, name).song(source.data, meters).items)
 
 
 def find_song(source: MidiSource[Item], word: str, meters: Collection[Meter], report: Report) -> Named:
@@ -94,13 +124,18 @@ def find_song(source: MidiSource[Item], word: str, meters: Collection[Meter], re
         raise ValueError(f"{error}; {WANTED}") from None
     bars, hop = source.data.bars, source.data.hop
     if number is None:
-        score.check_meters(meters)
-        score.count_losses(report, source.part.words)
-        return Named(word, Song(pieces(score.stretches, bars), piece_names(word, score.stretches, bars, hop)), path)
+        song = replace(score, name=word).song(source.data, meters)
+        score.count_losses(report, source.part.words, source.data.only_meter)
+        return Named(word, song, path)
     count = window_count(score.stretches, hop)
     if number >= count:
         raise no_such_index(path, number, count, "windows")
     stretch, first = stretch_at(score.stretches, number, hop)
+    if source.data.only_meter not in (None, stretch.meter):
+        raise ValueError(
+            f"{word} is in {meter_name(stretch.meter)}, and only bars of {source.data.meter} are read; give another "
+            "window, or another --meter"
+        )
     if stretch.meter not in meters:
         raise ValueError(
             f"{word} is in {meter_name(stretch.meter)}, and this model knows {few(map(meter_name, meters))} only; give "

@@ -49,7 +49,7 @@ class MidiData:
         "",
         "read only bars of this metre, such as 4/4, and make samples in it; empty: all metres, and samples in the most "
         "frequent one",
-        use=("choosing", "making"),
+        use=("reading", "making"),
         metavar="BEATS/UNIT",
         help_of={
             "choosing": "read only bars of this metre, such as 4/4; empty: those of all metres that the model knows",

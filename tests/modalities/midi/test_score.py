@@ -11,6 +11,8 @@ from seqvae.modalities.base import Named, Report
 from seqvae.modalities.midi import reading, score
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drums import Drums
+from seqvae.modalities.midi.grid import bar_number
+from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.score import Song, find_song
 from seqvae.modalities.midi.settings import DrumData
 from tests.modalities.midi.smf import hits, meter, midi, on
@@ -214,3 +216,59 @@ def test_a_song_and_a_list_are_taken_as_they_are(here: Path) -> None:
     clips = drums.accept(Path("five.mid"))
     assert drums.accept(Song(clips, ["a", "b", "c"])) == drums.accept(clips) == clips
     assert drums.window_names(Named("x.mid#3", clips[0]), 1) == ["x.mid#3"]
+
+
+def test_only_bars_of_the_metre_that_is_set_are_read_and_the_others_are_told(here: Path) -> None:
+    report = Report()
+    four = find_song(source_of(meter="4/4"), "mixed.mid", METERS, report)
+    assert (four.item.names, [clip.meter for clip in four.item.items]) == (["mixed.mid#3"], [(4, 4)])
+    assert counts_of(report) == {"bars of 3/4, left out: 1 to 3": 3}
+    report = Report()
+    three = find_song(source_of(meter="3/4"), "mixed.mid", [(3, 4)], report)
+    assert three.item.names == ["mixed.mid#0", "mixed.mid#2"]
+    assert counts_of(report) == {"bars of 4/4, left out: 4": 1}
+    assert find("mixed.mid#3", meter="4/4").item == four.item.items[0]
+    modality = Drums(DrumData(meter="4/4"))
+    modality.fit(lambda: four.item.items)
+    assert modality.accept("mixed.mid") == list(four.item.items)
+
+
+@pytest.mark.parametrize(
+    ("word", "only", "sentence"),
+    [
+        (
+            "mixed.mid", "5/4",
+            "mixed.mid has no bar of 5/4, the metre that is read; it has 3 bars of 3/4, 1 bar of 4/4; give another "
+            "file, or another --meter",
+        ),
+        (
+            "mixed.mid#0", "4/4",
+            "mixed.mid#0 is in 3/4, and only bars of 4/4 are read; give another window, or another --meter",
+        ),
+        (
+            "mixed.mid", "",
+            "mixed.mid is in 3/4, and this model knows 4/4 only; give a clip in one of these, or pass --meter 4/4 to "
+            "read those bars alone, or train with that metre",
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_without_the_metre_that_is_set_is_refused(word: str, only: str, sentence: str, here: Path) -> None:
+    with pytest.raises(ValueError) as caught:
+        find_song(source_of(meter=only), word, [(4, 4)], Report())
+    assert str(caught.value) == sentence
+
+
+def test_bars_are_numbered_through_changes_of_metre_that_cut_them_short() -> None:
+    changes = [(0, 4, 4), (3 * BAR, 3, 4), (3 * BAR + 1440 + 480, 3, 32), (4 * BAR + 1440 + 480, 4, 4)]
+    notes = parse(midi(b"".join(_changes(changes)), hits([(0, 36), (6 * BAR, 36)])), "piece")
+    assert notes.meters[0][1:] == (4, 4)
+    ticks = (0, BAR, 3 * BAR, 3 * BAR + 1440, 3 * BAR + 1920, 4 * BAR + 1920)
+    assert [bar_number(notes, tick) for tick in ticks] == [1, 2, 4, 5, 6, 17]
+
+
+def _changes(changes: list[tuple[int, int, int]]) -> list[bytes]:
+    at, made = 0, []
+    for tick, numerator, denominator in changes:
+        made.append(meter(tick - at, numerator, denominator.bit_length() - 1))
+        at = tick
+    return made
