@@ -1,8 +1,9 @@
 """A trained model: items to latent codes and back. The Python API."""
 
+import contextlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from seqvae import generate
 from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
+from seqvae.codes import Codes, Windows, codes_of_items
 from seqvae.config import Values, as_table, uses_of
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
@@ -22,7 +24,7 @@ from seqvae.files import store
 from seqvae.generate import GREEDY, Decoding, Length, at, codes_of, number, whole
 from seqvae.memory import Data, files_of, known
 from seqvae.modalities.base import Arrangement, Modality, Report
-from seqvae.modalities.items import Figures, Item, check_arrangement
+from seqvae.modalities.items import Figures, Item, Named, check_arrangement, names_of
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config
 from seqvae.variation import changed_share, distances_of_tries, distinct, even_walk, key_of
@@ -31,21 +33,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Mode = Literal["slerp", "lerp"]
-
-
-@dataclass(frozen=True)
-class Windows:
-    """An item as a model reads it: its windows, their arrays, and what of it the model cannot hold.
-
-    `Model.windows` makes it; every method that takes an item takes it too, and does not read the item again.
-    """
-
-    items: Sequence[Item]
-    arrays: Sequence[np.ndarray]
-    report: Report
-
-    def __len__(self) -> int:
-        return len(self.items)
 
 
 class Model:
@@ -139,22 +126,32 @@ class Model:
     # Items to codes -------------------------------------------------------------------------------------------
 
     def windows(self, item: Item, name: str = "the item") -> Windows:
-        """An item cut into windows and encoded; `name` is for errors.
+        """An item, or a Named one, cut into windows and encoded; `name` is what an item without a name is called.
 
         Raises ValueError for one that the model's limits leave out.
         """
-        return item if isinstance(item, Windows) else self._encoded(self.modality.accept(item), name)
+        if isinstance(item, Windows):
+            return item
+        shown = f"'{item.name}'" if isinstance(item, Named) else name
+        return self._encoded(*self._taken(item, name), shown)
 
-    def encode(self, items: Sequence[Item]) -> DiagonalGaussian:
-        """q(z|x) of each item, (N, Z), or of each window of it, in order.
+    def encode(self, items: Sequence[Item]) -> Codes:
+        """q(z|x) of each item, (N, Z), or of each window of it, in order: `mean` and `scale` have a row for each.
+
+        An item that is cut into windows has several rows: those of item i are `spans[i]`, and `of(i)` is its codes
+        alone. `names` are those of the rows, FILE#INDEX for windows of files.
+
+        >>> codes = model.encode(["a.mid", "b.mid"])  # doctest: +SKIP
+        >>> model.decode(codes.of(1).mean), codes.of(1).names, codes.mean[codes.spans[1]]  # doctest: +SKIP
 
         Raises ValueError for an item that the model's limits leave out.
         """
-        return self._posterior(self._all_windows(items))
+        groups = self._all_windows(items)
+        return codes_of_items(self._posterior(groups), [group.names for group in groups])
 
     def encode_windows(self, windows: Sequence[Item]) -> DiagonalGaussian:
         """q(z|x) of what `modality.accept` or `modality.read` gives, (N, Z). Raises ValueError as `encode`."""
-        return self._posterior([self._encoded(windows, "a window")])
+        return self._posterior([self._encoded(windows, names_of("window", len(windows)), "a window")])
 
     # Codes to items -------------------------------------------------------------------------------------------
 
@@ -316,24 +313,32 @@ class Model:
     def _all_windows(self, items: Sequence[Item]) -> list[Windows]:
         """The windows of each item. Raises ValueError, which says the place of an item that is none."""
         several = self.modality.several(items)
-        return [
-            item if isinstance(item, Windows) else self._encoded(self._accepted(item, place, several), f"item {place}")
-            for place, item in enumerate(several)
-        ]
+        groups: list[Windows] = []
+        for place, item in enumerate(several):
+            if isinstance(item, Windows):
+                groups.append(item)
+                continue
+            with _at_place(place, several):
+                windows, names = self._taken(item, f"item {place}")
+            groups.append(self._encoded(windows, names, f"item {place}"))
+        return groups
+
+    def _taken(self, item: Item | Named, name: str) -> tuple[list[Item], list[str]]:
+        """The windows of something that a user hands in, and their names; `name` is that of what has none."""
+        named = item if isinstance(item, Named) else self.modality.as_named(item, name)
+        windows = self.modality.accept(named.item)
+        return windows, self.modality.window_names(named, len(windows))
 
     def _pieces(self, items: Sequence[Item]) -> list[list[Item]]:
         """What each thing that a user hands in is made of."""
         several = self.modality.several(items)
-        return [self._accepted(item, place, several) for place, item in enumerate(several)]
+        pieces = []
+        for place, item in enumerate(several):
+            with _at_place(place, several):
+                pieces.append(self.modality.accept(item))
+        return pieces
 
-    def _accepted(self, item: Item, place: int, among: Sequence[Item]) -> list[Item]:
-        """The items of one of several that a user hands in."""
-        try:
-            return self.modality.accept(item)
-        except ValueError as error:
-            raise ValueError(f"item {place}: {error}" if len(among) > 1 else str(error)) from None
-
-    def _encoded(self, items: Sequence[Item], name: str) -> Windows:
+    def _encoded(self, items: Sequence[Item], names: Sequence[str], name: str) -> Windows:
         """The arrays of items. Raises ValueError, which bears the name, for one that is dropped."""
         report, arrays = Report(), []
         for item in items:
@@ -342,7 +347,7 @@ class Model:
                 reasons = ", ".join(what for members in report.counts.values() for what in members)
                 raise ValueError(f"{name} does not fit the model ({reasons}); leave it out")
             arrays.append(x)
-        return Windows(items, arrays, report)
+        return Windows(items, arrays, report, names)
 
     def _posterior(self, groups: Sequence[Windows]) -> DiagonalGaussian:
         arrays = [x for group in groups for x in group.arrays]
@@ -375,6 +380,15 @@ class Model:
     def _made(self, arrays: Sequence[np.ndarray]) -> list[Item]:
         """One item for each array."""
         return [self._piece([x], [None]) for x in arrays]
+
+
+@contextlib.contextmanager
+def _at_place(place: int, among: Sequence[Item]) -> Iterator[None]:
+    """Errors say the place of the item that they are about, where it is one of several."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"item {place}: {error}" if len(among) > 1 else str(error)) from None
 
 
 def load(path: Path | str, device: str = "auto") -> Model:

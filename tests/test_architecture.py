@@ -34,6 +34,7 @@ LAYERS = (
     "corpus",
     "data",
     "generate",
+    "codes",
     "variation",
     "evaluate",
     "build",

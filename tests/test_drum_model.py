@@ -165,9 +165,7 @@ def test_nothing_leads_from_one_metre_to_another() -> None:
     """The last item would be no reconstruction: its code, which stands for bars of one length, in bars of another."""
     four, three = (piece(groove(2, seed, meter=meter)) for seed, meter in ((1, (4, 4)), (2, (3, 4))))
     for walk in (lambda: model().interpolate(three, four), lambda: model().palette([three, three, three, four])):
-        with pytest.raises(
-            ValueError, match=r"^nothing leads from 3/4 to 4/4, since what is made has one metre"
-        ):
+        with pytest.raises(ValueError, match=r"^nothing leads from 3/4 to 4/4, since what is made has one metre"):
             walk()
 
 

@@ -60,13 +60,10 @@ def encode(
     named, windows = read_items(model, inputs, file, split)
     read = [*(item.path for item in named if item.path is not None), *([] if file is None else [file])]
     spare_files(read, [out], "--out another file")
-    names = [
-        name for item, own in zip(named, windows, strict=True) for name in model.modality.window_names(item, len(own))
-    ]
-    posterior = model.encode(windows)
-    _write_codes(out, posterior.mean.cpu().numpy(), posterior.scale.cpu().numpy(), names)
-    units = counted(posterior.mean.shape[1], "units")
-    click.echo(f"{counted(len(names), 'codes')} of {units} written to {out}", err=True)
+    codes = model.encode(windows)
+    _write_codes(out, codes.mean.cpu().numpy(), codes.scale.cpu().numpy(), codes.names)
+    units = counted(codes.mean.shape[1], "units")
+    click.echo(f"{counted(len(codes.names), 'codes')} of {units} written to {out}", err=True)
 
 
 @click.command(

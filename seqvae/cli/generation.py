@@ -28,8 +28,9 @@ from seqvae.cli.run_command import RunCommand
 from seqvae.config import counted
 
 if TYPE_CHECKING:
+    from seqvae.codes import Windows
     from seqvae.modalities.base import Named
-    from seqvae.model import Model, Windows
+    from seqvae.model import Model
 
 mode_option = click.option(
     "--mode", type=click.Choice(["slerp", "lerp"]), show_default="slerp; plain autoencoders: lerp",

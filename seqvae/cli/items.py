@@ -11,8 +11,9 @@ from seqvae.cli.run_command import given_uses
 from seqvae.config import counted, uses_of
 
 if TYPE_CHECKING:
+    from seqvae.codes import Windows
     from seqvae.modalities.base import Named, Report
-    from seqvae.model import Model, Windows
+    from seqvae.model import Model
 
     Split = Literal["train", "valid", "test"]
 
@@ -66,7 +67,7 @@ def windows_of(model: "Model", named: "Sequence[Named]") -> "list[Windows]":
     from seqvae.modalities.base import Report
 
     losses = Report()
-    windows = [model.windows(item.item, f"'{item.name}'") for item in named]
+    windows = [model.windows(item) for item in named]
     for each in windows:
         losses.add(each.report)
     show_report("input", losses)

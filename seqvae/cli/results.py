@@ -11,9 +11,10 @@ import click
 from seqvae.cli.places import check_own, own_folder, spare_files
 
 if TYPE_CHECKING:
+    from seqvae.codes import Windows
     from seqvae.modalities.base import Arrangement, Named, Written
     from seqvae.modalities.items import Item
-    from seqvae.model import Model, Windows
+    from seqvae.model import Model
 
 LATEST = ".latest.json"  # the names of the files that the latest call left in the folder of the run
 

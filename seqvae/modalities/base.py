@@ -178,6 +178,10 @@ class Modality(abc.ABC):
         """
         return list(item) if isinstance(item, list) else [item]
 
+    def as_named(self, item: Item, name: str) -> Named:
+        """Something that a user hands in under its own name, which a str or path is, or else under this one."""
+        return Named(str(item) if isinstance(item, str | Path) else name, item)
+
     def window_names(self, named: Named, count: int) -> list[str]:
         """The names of the `count` items that `accept` makes of something named."""
         return names_of(named.name, count)

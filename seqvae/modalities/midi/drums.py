@@ -12,14 +12,14 @@ import numpy as np
 
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Split, Words, Written
-from seqvae.modalities.items import Items, single
+from seqvae.modalities.items import Item, Items, single
 from seqvae.modalities.midi import classes, midi_objects, rhythm, settings
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.hits import DrumPart
 from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
 from seqvae.modalities.midi.reading import MidiSource
-from seqvae.modalities.midi.score import Song, find_song, items_of
+from seqvae.modalities.midi.score import Song, find_song, song_of
 from seqvae.modalities.midi.settings import DrumData, DrumModel
 from seqvae.modalities.midi.sources import find
 from seqvae.modalities.midi.survey import Survey, Windows
@@ -225,17 +225,19 @@ class Drums(Modality):
         """
         if isinstance(item, list | tuple) and not (item and all(isinstance(clip, Clip) for clip in item)):
             return self.accept(single(item))
-        if isinstance(item, Clip | list | tuple):
-            return [item] if isinstance(item, Clip) else list(item)
-        if isinstance(item, Song):
-            return list(item.items)
-        if isinstance(item, Path | str):
-            return self.accept(find_song(self.source, str(item), self.meters, Report()).item)
-        from pretty_midi import PrettyMIDI
+        if isinstance(item, Clip):
+            return [item]
+        if isinstance(item, Song | list | tuple):
+            return list(item.items if isinstance(item, Song) else item)
+        return self.accept(self.as_named(item, "the PrettyMIDI object").item)
 
-        if not isinstance(item, PrettyMIDI):
-            raise ValueError(f"a {type(item).__name__} is no MIDI; give a PrettyMIDI object or the path of a file")
-        return items_of(self.source, midi_objects.from_midi(item), "the PrettyMIDI object", self.meters)
+    def as_named(self, item: Item, name: str) -> Named:
+        """A file or PrettyMIDI object as a Song, whose windows have names of their own; clips as they are."""
+        if isinstance(item, Song | Clip | list | tuple):
+            return super().as_named(item, name)
+        if isinstance(item, Path | str):
+            return find_song(self.source, str(item), self.meters, Report())
+        return Named(name, song_of(self.source, midi_objects.from_midi(item), name, self.meters))
 
     def window_names(self, named: Named, count: int) -> list[str]:
         """FILE#INDEX of each window of a whole file, or its bars where no window is counted from there."""
@@ -246,10 +248,9 @@ class Drums(Modality):
     def as_long_as(self, item: Clip, other: Clip) -> Clip:
         """The clip, filled up with silence to the length of the other. Raises ValueError for two metres."""
         if item.meter != other.meter:
-            one, two = meter_name(item.meter), meter_name(other.meter)
             raise ValueError(
-                f"nothing leads from {one} to {two}, since what is made has one metre; give clips of one metre, or "
-                f"read the bars of one alone, with --meter {one}"
+                f"nothing leads from {meter_name(item.meter)} to {meter_name(other.meter)}, since what is made has one "
+                f"metre; give clips of one metre, or read the bars of one alone, with --meter {meter_name(item.meter)}"
             )
         missing = max(0, len(other.hits) - len(item.hits))
         return replace(item, hits=np.pad(item.hits, ((0, missing), (0, 0))))

@@ -44,8 +44,12 @@ def _bytes(midi: "PrettyMIDI", place: int) -> bytes:
 def from_midi(midi: "PrettyMIDI") -> Notes:
     """The notes of a PrettyMIDI object, as if it had been written and read; objects made by hand too.
 
-    Raises ValueError for a note that MIDI cannot hold.
+    Raises ValueError for what is no such object, and for a note that MIDI cannot hold.
     """
+    from pretty_midi import PrettyMIDI
+
+    if not isinstance(midi, PrettyMIDI):
+        raise ValueError(f"a {type(midi).__name__} is no MIDI; give a PrettyMIDI object or the path of a file")
     rows: list[tuple[int, ...]] = []
     seconds: list[float] = []  # at which the notes end
     programs: dict[int, int] = {}

@@ -21,6 +21,7 @@ from seqvae.modalities.midi.windows import Bars, piece_names, pieces, stretch_at
 
 Item = TypeVar("Item")
 
+OBJECT = "the PrettyMIDI object"  # how errors call it
 WANTED = "give a MIDI file, or FILE#INDEX for a window of one"
 
 
@@ -42,6 +43,7 @@ class Score(Generic[Item]):
     taken: Taken
     placed: Layout
     damage: str  # why it was read only in part
+    windows_of: str = ""  # how names of windows call it, where that is not `name`
 
     def song(self, data: MidiData, meters: Collection[Meter]) -> Song[Item]:
         """The bars that are read, in items; those of other metres than `data.meter` are left out.
@@ -50,7 +52,7 @@ class Score(Generic[Item]):
         """
         self._check_meters(data.only_meter, meters)
         items = pieces(self.stretches, data.bars)
-        names = piece_names(self.name, self.stretches, data.bars, data.hop)
+        names = piece_names(self.windows_of or self.name, self.stretches, data.bars, data.hop)
         of = [stretch.meter for stretch in self.stretches for _ in range(0, stretch.bars, data.bars)]
         kept = [place for place, meter in enumerate(of) if data.only_meter in (None, meter)]
         return Song([items[place] for place in kept], [names[place] for place in kept])
@@ -102,13 +104,13 @@ def score_of(source: MidiSource[Item], notes: Notes, name: str) -> Score[Item]:
     return Score(name, [part.lay(segment) for segment in placed.segments], first_bars, taken, placed, notes.damage)
 
 
-def items_of(source: MidiSource[Item], notes: Notes, name: str, meters: Collection[Meter]) -> list[Item]:
-    """A whole piece in items, window after window; the last of each stretch of one metre may be shorter.
+def song_of(source: MidiSource[Item], notes: Notes, name: str, meters: Collection[Meter]) -> Song[Item]:
+    """A PrettyMIDI object in items, window after window; the last of each stretch of one metre may be shorter.
 
-    Where `data.meter` is set, other bars are left out. Raises ValueError, which names the piece, for one without bars
-    or in another metre than these.
+    Where `data.meter` is set, other bars are left out. The name is that of its windows. Raises ValueError for a piece
+    without bars, or in another metre than these.
     """
-    return list(score_of(source, notes, name).song(source.data, meters).items)
+    return replace(score_of(source, notes, OBJECT), windows_of=name).song(source.data, meters)
 
 
 def find_song(source: MidiSource[Item], word: str, meters: Collection[Meter], report: Report) -> Named:
@@ -124,7 +126,7 @@ def find_song(source: MidiSource[Item], word: str, meters: Collection[Meter], re
         raise ValueError(f"{error}; {WANTED}") from None
     bars, hop = source.data.bars, source.data.hop
     if number is None:
-        song = replace(score, name=word).song(source.data, meters)
+        song = replace(score, windows_of=word).song(source.data, meters)
         score.count_losses(report, source.part.words, source.data.only_meter)
         return Named(word, song, path)
     count = window_count(score.stretches, hop)
