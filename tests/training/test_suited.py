@@ -7,6 +7,7 @@ import pytest
 
 from seqvae import modalities
 from seqvae.modalities.text.sentences import Text
+from seqvae.modalities.text.settings import TextData
 from seqvae.model import load
 from seqvae.settings import build_config
 from seqvae.training import suited
@@ -60,24 +61,29 @@ def test_many_items_get_the_usual_defaults(corpus: Path, tmp_path: Path, monkeyp
     assert run.settings["objective"]["beta"] == 1.0
 
 
-@pytest.mark.parametrize(("most", "expected"), [(8000, 257 + 20 + 20), (290, 290)])
-def test_few_sentences_get_pieces_that_are_met_more_than_a_few_times(
-    most: int, expected: int, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of 1,600 bytes with 19 letters and the space."""
-    text = corpus.read_text()
-    lines = (text * 2)[:1599].rstrip("\n")
-    corpus.write_text(lines + "\n" * (1600 - len(lines)))
-    characters = len(set(lines) - {"\n"})
-    fields = {**Text.defaults["train"], "epochs": 1}
-    monkeypatch.setattr(Text, "defaults", {"data": {"vocabulary_size": most}, "train": fields})
+def fitted(tokenizer: str, most: int = 8000) -> Text:
+    """A text modality that has learned from sentences of eight characters, the space among them."""
+    modality = Text(TextData(tokenizer=tokenizer, vocabulary_size=most))
+    modality.fit(lambda: ["bad cafe fed", "a face faded", "gab bag cab"] * 20)
+    return modality
+
+
+def test_few_sentences_get_pieces_that_are_met_often_and_single_words_are_spelt() -> None:
+    modality = fitted("unigram")
+    assert modality.suited_to_few(100, 3600)["data"]["vocabulary_size"] == 256 + 1 + 8 + 3600 // 12
+    assert modality.suited_to_few(1000, 7200)["data"]["vocabulary_size"] == 256 + 1 + 8 + 7200 // 120
+    assert fitted("unigram", 270).suited_to_few(100, 3600)["data"]["vocabulary_size"] == 270, "no more than the usual"
+    assert "data" not in fitted("word").suited_to_few(100, 3600)
+
+
+def test_pieces_are_learned_anew_for_few_sentences(corpus: Path, tmp_path: Path) -> None:
     run = train("text", corpus, tmp_path / "run", {}, device="cpu")
     size = run.settings["data"]["vocabulary_size"]
-    assert abs(size - (expected - 20 + characters)) <= 1 if most == 8000 else size == expected
+    sentences = corpus.read_text()
+    assert size == 256 + 1 + len(set(sentences) - {"\n"}) + len(sentences) // 12
     modality = load(run.path).modality
     assert isinstance(modality, Text)
     assert modality.outcomes <= size
-    assert modality.encode(lines.splitlines()[0], modalities.base.Report()) is not None
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from seqvae.nets.sizes import CodeModel
 
 LARGEST_SIZE = 1024
 LEAST_STEPS = 2000  # a few hundred images would else be seen for some seconds only
-FEW_ITEMS = 2000  # of which smaller batches learn in fewer steps
-SUITED_TO_FEW: Mapping[str, Values] = {"train": {"batch_size": 32, "stop_patience": 8}}
+FEW_ITEMS = 2000  # of which smaller batches learn in half the steps
+SUITED_TO_FEW: Mapping[str, Values] = {"train": {"batch_size": 32, "steps": 1000, "stop_patience": 8}}
 DEFAULTS: Mapping[str, Values] = {
     "objective": {"schedule": "constant"},
     "train": {"batch_size": 128, "log_steps": 100},

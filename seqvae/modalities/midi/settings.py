@@ -14,7 +14,7 @@ from seqvae.nets.sizes import SequenceModel
 
 FORMATS = ("mid", "wav", "png")
 LEAST_STEPS = 400  # of a folder of few files, whose epochs are short
-FEW_ITEMS = 2000  # windows, for which smaller nets learn as much in a third of the time
+FEW_ITEMS = 500  # windows, such as those of a few songs
 # Of 1, 0.7, 0.5 and 0.3 the temperature at which samples repeat their bars most nearly as often as the data do (see
 # BENCHMARKS.md); at 0 more of them are equal.
 SAMPLING_TEMPERATURE = 0.3
@@ -32,10 +32,7 @@ DEFAULTS: Mapping[str, Values] = {
         "warmup_steps": 100, "cosine": True, "clip": 1.0, "decay_patience": 0, "validate_steps": 200,
     },
 }  # fmt: skip
-SUITED_TO_FEW: Mapping[str, Values] = {
-    "model": {"latent": 32, "embedding": 64, "position": 16, "encoder_hidden": 128, "decoder_hidden": 128},
-    "train": {"learning_rate": 3e-3, "warmup_steps": 50},
-}
+SUITED_TO_FEW: Mapping[str, Values] = {"train": {"warmup_steps": 50, "validate_steps": 100}}
 
 
 @dataclass(frozen=True)

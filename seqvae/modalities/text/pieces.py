@@ -53,7 +53,7 @@ class SentencePieceTokenizer:
     @property
     def characters(self) -> int:
         """The number of pieces of a single character."""
-        return sum(len(self._pieces.IdToPiece(place)) == 1 for place in range(self.size))
+        return sum(len(self._pieces.IdToPiece(place)) == 1 for place in range(self.size) if place != END)
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's pieces. Raises ValueError for a text that UTF-8 cannot hold."""

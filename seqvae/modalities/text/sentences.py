@@ -13,7 +13,7 @@ from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, 
 from seqvae.modalities.items import Items, single
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
-from seqvae.modalities.text.settings import BYTES_OF_PIECE, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, TextData
+from seqvae.modalities.text.settings import BYTES_OF_PIECE, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, WORD, TextData
 from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
 from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_description, save
 from seqvae.nets.sizes import SequenceModel
@@ -206,10 +206,11 @@ class Text(Modality):
         return encoder, decoder
 
     def suited_to_few(self, items: int, size_bytes: int) -> Mapping[str, Values]:
-        """Small nets and a small weight of the KL term, and pieces that are met more than a few times."""
+        """Small nets and a small weight of the KL term; words are spelt, sentences made of frequent pieces."""
         if not isinstance(self.tokenizer, SentencePieceTokenizer):
             return self.few_defaults
-        size = BYTES_AND_END + self.tokenizer.characters + size_bytes // BYTES_OF_PIECE
+        pieces = size_bytes // (BYTES_OF_PIECE if size_bytes >= WORD * items else 10 * BYTES_OF_PIECE)
+        size = BYTES_AND_END + self.tokenizer.characters + pieces
         return {**self.few_defaults, "data": {"vocabulary_size": min(size, self.data.vocabulary_size)}}
 
     def metrics(self, truth: Sequence[str], guess: Sequence[str]) -> dict[str, float | None]:

@@ -8,7 +8,8 @@ from seqvae.config import Values, key
 
 LEAST_STEPS = 600  # a few hundred sentences would else be seen for some seconds only
 FEW_ITEMS = 5000  # of which the defaults learn a language model that ignores the code
-BYTES_OF_PIECE = 80  # of few sentences, for each piece beyond single characters; more pieces would be whole sentences
+BYTES_OF_PIECE = 12  # of few sentences, for each piece beyond single characters; with more, pieces are whole sentences
+WORD = 16  # bytes: items that are shorter on average are single words, which are spelt
 # Small nets, and a KL term of a quarter of its weight: of 1,000 names the defaults brought back none, not even in part.
 SUITED_TO_FEW: Mapping[str, Values] = {
     "model": {"latent": 16, "embedding": 64, "encoder_hidden": 64, "decoder_hidden": 128, "word_dropout": 0.1},
