@@ -1,6 +1,7 @@
 """Items in windows, and their codes: which rows are whose, where an item is longer than one code stands for."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -55,3 +56,12 @@ def codes_of_items(posterior: DiagonalGaussian, names: Sequence[Sequence[str]]) 
     ends = accumulate(map(len, names), initial=0)
     spans = tuple(slice(first, last) for first, last in pairwise(ends))
     return Codes(posterior.mean, posterior.log_scale, tuple(name for own in names for name in own), spans)
+
+
+@contextlib.contextmanager
+def at_place(place: int, among: Sequence[Item]) -> Iterator[None]:
+    """Errors say the place of the item that they are about, where it is one of several."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"item {place}: {error}" if len(among) > 1 else str(error)) from None

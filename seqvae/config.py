@@ -56,6 +56,7 @@ def uses_of(cls: type) -> dict[str, tuple[Use, ...]]:
 
 MOST_NAMES = 6  # in one sentence
 MOST_SHOWN = 2**31  # of the limits of a key on help pages
+MOST_BYTES = 1 << 26  # of a TOML or JSON file: the values take some ten times as much memory
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -229,22 +230,39 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The nested values of a TOML recipe. Raises ValueError naming file and place when it is not TOML."""
+    content = _content(path)
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(content.decode())
+    except RecursionError:
+        raise ValueError(f"{path} is not valid TOML: it is nested too deeply; mend that place") from None
+    except ValueError as error:
         raise ValueError(f"{path} is not valid TOML: {error}; mend that place") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The nested values of a JSON file. Raises ValueError naming file and place when it is not JSON."""
+    content = _content(path)
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        values = json.loads(content.decode())
+    except RecursionError:
+        raise ValueError(f"{path} is not valid JSON: it is nested too deeply; restore the file from a copy") from None
+    except ValueError as error:
         raise ValueError(f"{path} is not valid JSON: {error}; restore the file from a copy") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path} holds a JSON {type(values).__name__}, not an object; restore the file from a copy")
     return values
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes. Raises ValueError for what is no file, such as a device, or too large to hold settings."""
+    path = Path(path)
+    if path.exists() and not path.is_file():  # a device or a pipe may go on for ever
+        raise ValueError(f"{path} is not a regular file; give another path")
+    with open(path, "rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{path} has more than {MOST_BYTES:,} bytes, too many for a file of settings; give another")
+    return content
 
 
 def options(

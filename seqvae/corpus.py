@@ -198,13 +198,20 @@ class _Writer:
         self._pending, self._pending_labels, self._pending_steps = [], [], 0
 
 
+def check_readable_again(source: Path) -> None:
+    """Raises ValueError for a pipe or a device: data are read several times."""
+    if source.exists() and not (source.is_file() or source.is_dir()):
+        raise ValueError(f"{source} is not a regular file, and data are read several times; copy them to a file")
+
+
 def content_hash(source: Path, files: Sequence[Path]) -> str:
     """sha256 of the contents of a source's files and of their names below it.
 
-    Raises ValueError when there is nothing at `source`.
+    Raises ValueError when there is nothing at `source`, or what can be read once only.
     """
     if not source.exists():
         raise ValueError(f"there is no file or folder {source}; check the path, or restore the data")
+    check_readable_again(source)
     digest = hashlib.sha256()
     for path in files:
         if path.is_file():

@@ -78,6 +78,9 @@ def of_data(name: str) -> str:
     return f"data_{name.removeprefix('sample_')}"
 
 
+MOST_IMPORTANCE_SAMPLES = 100_000  # all codes of an item are in memory at once
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How much the evaluation draws: samples of z per item, samples from the prior, their temperature, the seed.
@@ -91,6 +94,13 @@ class Settings:
     temperature: float | None = None
     codes: Literal["mean", "drawn"] = "mean"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a number of importance samples that is not possible."""
+        if not 1 <= self.importance_samples <= MOST_IMPORTANCE_SAMPLES:
+            raise ValueError(
+                f"importance_samples={self.importance_samples} is not possible; give 1 to {MOST_IMPORTANCE_SAMPLES}"
+            )
 
     @property
     def code_seed(self) -> int | None:

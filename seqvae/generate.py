@@ -3,6 +3,7 @@
 Work goes in chunks of `batch_size` rows, so memory is bounded. A row depends on its code, the seed and its key alone.
 """
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,23 @@ from seqvae.nets.likelihoods import Choice
 from seqvae.nets.sampling import StepDecoder, beam_search, check_length_penalty, generate
 from seqvae.noise import Noise
 from seqvae.types import Batch
+
+BUDGET_BYTES = 1 << 30  # of memory for what one call makes
+BYTES_OF_ITEM = 1 << 10  # besides its numbers: the arrays, words, notes or pictures that hold these
+COPIES = 4  # of the numbers, on their way from a decoder to a file
+MOST_BEAM = 1000  # hypotheses, of each of which all outcomes are weighed
+
+
+def check_count(name: str, count: int, numbers: int, squared: bool = False) -> None:
+    """Raises ValueError where so many items (their square), each of some numbers, take more than BUDGET_BYTES."""
+    each = BYTES_OF_ITEM + COPIES * numbers * 8
+    most = max(1, BUDGET_BYTES // each)
+    most = math.isqrt(most) if squared else most
+    if whole(name, count) > most:
+        raise ValueError(
+            f"{name}={count} is more than memory is used for at once ({BUDGET_BYTES >> 30} GiB, and each result takes "
+            f"{each >> 10:,} KiB); give at most {most:,}, and other seeds for more"
+        )
 
 
 def whole(name: str, value: object) -> int:
@@ -61,6 +79,8 @@ class Decoding:
         for name in ("beam", "batch_size"):
             if whole(name, getattr(self, name)) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} is not possible; give 1 or more")
+        if self.beam > MOST_BEAM:
+            raise ValueError(f"beam={self.beam} is not possible; give 1 to {MOST_BEAM}")
         check_length_penalty(self.length_penalty)
         if self.choice.temperature > 0.0 and self.beam > 1:
             raise ValueError(

@@ -1,8 +1,8 @@
 """A trained model: items to latent codes and back. The Python API."""
 
-import contextlib
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqvae import generate
 from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
-from seqvae.codes import Codes, Windows, codes_of_items
+from seqvae.codes import Codes, Windows, at_place, codes_of_items
 from seqvae.config import Values, as_table, uses_of
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
@@ -174,6 +174,7 @@ class Model:
         images, whose pixels then are their means.
         """
         decoding = decoding or Decoding(temperature=self.modality.sampling_temperature)
+        generate.check_count("n", n, self._numbers(1, self._length()))
         return self._made(generate.sample(self.vae, n, self._length(), at(temperature, decoding), seed))
 
     def reconstruct(
@@ -197,6 +198,7 @@ class Model:
         """
         decoding, steps = at(temperature, decoding), whole("steps", steps)
         ends, likes, length = self._aligned([a, b])
+        generate.check_count("steps", steps, self._numbers(len(likes), length))
 
         def made(points: int | Sequence[float]) -> list[list[Item]]:
             shares = np.linspace(0.0, 1.0, max(0, points)).tolist() if isinstance(points, int) else points
@@ -228,6 +230,7 @@ class Model:
             raise ValueError(f"{len(corners)} corners are not possible; give four")
         decoding = at(temperature, decoding)
         ends, likes, length = self._aligned(corners)
+        generate.check_count("grid", size, self._numbers(len(likes), length), squared=True)
         squares = [generate.palette(self.vae, four, size, length, decoding, mode, seed) for four in ends]
         between, shares = self.modality.between, [place / (size - 1) for place in range(size)]
 
@@ -255,6 +258,7 @@ class Model:
         n, distance = whole("n", n), number("distance", distance)
         means = self._posterior([group]).mean
         length = self._length([group])
+        generate.check_count("n", n, self._numbers(len(group), length))
 
         def made(towards: Tensor, distances: Sequence[float], keys: Tensor) -> list[list[Item]]:
             moved = (generate.vary(self.vae, z, towards, distances, keys, length, decoding, seed) for z in means)
@@ -318,7 +322,7 @@ class Model:
             if isinstance(item, Windows):
                 groups.append(item)
                 continue
-            with _at_place(place, several):
+            with at_place(place, several):
                 windows, names = self._taken(item, f"item {place}")
             groups.append(self._encoded(windows, names, f"item {place}"))
         return groups
@@ -334,7 +338,7 @@ class Model:
         several = self.modality.several(items)
         pieces = []
         for place, item in enumerate(several):
-            with _at_place(place, several):
+            with at_place(place, several):
                 pieces.append(self.modality.accept(item))
         return pieces
 
@@ -377,18 +381,13 @@ class Model:
     def _given_back(self, windows: list[Item]) -> Item:
         return self.modality.present(windows) if self._presents else windows
 
+    def _numbers(self, windows: int, length: Length) -> int:
+        """How many numbers a result of so many windows can have, with their codes."""
+        return windows * (self.vae.latent + length.max_steps * math.prod(self.modality.step_type.shape))
+
     def _made(self, arrays: Sequence[np.ndarray]) -> list[Item]:
         """One item for each array."""
         return [self._piece([x], [None]) for x in arrays]
-
-
-@contextlib.contextmanager
-def _at_place(place: int, among: Sequence[Item]) -> Iterator[None]:
-    """Errors say the place of the item that they are about, where it is one of several."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"item {place}: {error}" if len(among) > 1 else str(error)) from None
 
 
 def load(path: Path | str, device: str = "auto") -> Model:

@@ -46,7 +46,7 @@ def records_of(run: Run) -> list[dict[str, Any]]:
         records = [json.loads(line) for line in lines]
         if all("event" in record for record in records):
             return records
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         pass
     raise ValueError(f"{path} is damaged; the model is not, restore the file from a copy")
 

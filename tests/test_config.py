@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
+from seqvae import config
 from seqvae.config import from_dict, merge, nearest, options, parse_overrides, read_json, read_toml
 from seqvae.nets.sizes import SequenceModel
 from seqvae.settings import Config, Objective, Train, build_config, changed_keys, with_train
@@ -206,6 +207,16 @@ def test_a_toml_recipe_is_read_and_its_faults_are_placed(tmp_path: Path) -> None
     recipe.write_bytes(b'[data]\nunknown = "\xe9"\n')
     with pytest.raises(ValueError, match=r"recipe\.toml is not valid TOML: .*0xe9"):
         read_toml(recipe)
+
+
+def test_a_file_of_settings_is_read_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "MOST_BYTES", 20)
+    for name, read, content in (("a.toml", read_toml, "a = '{}'"), ("a.json", read_json, '{{"a": "{}"}}')):
+        (tmp_path / name).write_text(content.format("x" * (20 - len(content.format("")))))
+        assert list(read(tmp_path / name)) == ["a"]
+        (tmp_path / name).write_text(content.format("x" * 20))
+        with pytest.raises(ValueError, match=rf"{name} has more than 20 bytes, too many for a file of settings"):
+            read(tmp_path / name)
 
 
 @pytest.mark.parametrize(

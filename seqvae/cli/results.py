@@ -88,7 +88,7 @@ def _clear(folder: Path, names: Sequence[str], inputs: Iterable[Path]) -> None:
 def _latest(folder: Path) -> list[str]:
     """The names that the latest call noted, without any that lead out of the folder."""
     try:
-        names = json.loads((folder / LATEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        names = json.loads((folder / LATEST).read_text(encoding="utf-8")) if (folder / LATEST).is_file() else []
+    except (OSError, ValueError, RecursionError):
         return []
     return [name for name in names if isinstance(name, str) and name == Path(name).name]

@@ -1,8 +1,7 @@
 """Commands on a run: besides their own options they have those of the run's modality, as its keys declare them."""
 
-import json
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ import click
 
 from seqvae import modalities
 from seqvae.cli.errors import note_typed
-from seqvae.config import Use, help_of, metavar_of, options, uses_of
+from seqvae.config import Use, help_of, metavar_of, options, read_json, uses_of
 from seqvae.modalities.base import Modality
 
 _KINDS, _VALUES = "seqvae.kinds", "seqvae.used"  # where a context keeps the modalities, and what their options said
@@ -86,10 +85,9 @@ def given_uses(ctx: click.Context | None = None) -> dict[str, Any]:
 def _modality_name(run: Path) -> object:
     """What the config.json of a folder says its modality is; None where it says nothing."""
     try:
-        content = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_json(run / "config.json").get("modality")
+    except (OSError, ValueError):
         return None
-    return content.get("modality") if isinstance(content, Mapping) else None
 
 
 def _all_kinds() -> list[type[Modality]]:

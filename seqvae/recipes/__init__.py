@@ -47,8 +47,10 @@ def find_recipe(name: str | Path) -> Path:
     path = Path(name)
     if path.is_dir():
         raise ValueError(f"recipe {name} is a folder; give a TOML file, or one of {', '.join(known)}")
-    if path.exists():
+    if path.is_file():
         return path
+    if path.exists():  # a device or a pipe may go on for ever
+        raise ValueError(f"recipe {name} is not a regular file; give a TOML file, or one of {', '.join(known)}")
     raise ValueError(
         f"no recipe '{name}'; there are {', '.join(known)}, or the path of a TOML file.{_suggested(name, known)}"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from seqvae.config import Values, counted
-from seqvae.files import own, write_atomically
+from seqvae.files import check_regular, own, write_atomically
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -72,6 +72,7 @@ class MetricsLog:
     """
 
     def __init__(self, path: Path, size: int, tensorboard: bool, step: int = 0) -> None:
+        check_regular(path)
         self._writer = _tensorboard_writer(path.parent / "tensorboard", step) if tensorboard else None
         self._file = open(path, "ab")  # noqa: SIM115 - stays open as long as the run
         if size < self._file.tell():  # never longer: that would fill the file up with zero bytes

@@ -10,7 +10,7 @@ from seqvae import __version__, modalities
 from seqvae.build import build_vae, load_weights, open_run, read_config
 from seqvae.config import Values, few, merge, uses_of
 from seqvae.core.vae import ALL_PARTS, VAE
-from seqvae.corpus import Corpus, encoded, prepare, repeated
+from seqvae.corpus import Corpus, check_readable_again, encoded, prepare, repeated
 from seqvae.data import Part
 from seqvae.files import own
 from seqvae.memory import Data, files_of, known, names_of
@@ -186,6 +186,8 @@ def resumed_config(run: Run, values: Values) -> Config:
 
 def fit_modality(modality: Modality, sources: Sequence[Path], valid: Sequence[Path] = ()) -> None:
     """Let a modality learn from the items that are for training."""
+    for source in sources:
+        check_readable_again(source)
     part = _for_training(modality, sources, valid) or modality
     modality.fit(lambda: part.read(sources, Report()))
 

@@ -1,5 +1,6 @@
 """Image files (PNG, JPEG and others) to pixels, and what their headers say."""
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +24,12 @@ SUFFIXES_OF = {
     "PCX": (".pcx",), "SGI": (".sgi", ".rgb", ".rgba", ".bw"), "SUN": (".ras",), "ICO": (".ico",), "TGA": (".tga",),
 }  # fmt: skip
 SUFFIXES = tuple(suffix for suffixes in SUFFIXES_OF.values() for suffix in suffixes)
+ORIENTATION = 0x0112  # the number of the EXIF tag
 TURNED_BY_EXIF = ("JPEG", "MPO", "WEBP")
 MOST_PIXELS = 64_000_000
+MOST_LEARNED = 1 << 20  # pixels of an image that is not resized
+MOST_AT_ONCE = 1 << 24  # pixels that are converted at once: this takes some ten times their bytes
+LEAST_LEFT = 1 << 22  # about so many pixels are left of an image that has more: several for each that is learned
 GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -46,9 +51,20 @@ def look(path: Path) -> tuple[int, int, int]:
         return height, width, 3 if _has_colour(image) else 1
 
 
-def load(path: Path) -> np.ndarray:
-    """(H, W, C) uint8 of an image file, of its first frame where there are several. Raises UnreadableImage."""
+def load(path: Path, resizes: bool = False) -> np.ndarray:
+    """(H, W, C) uint8 of an image file, of its first frame where there are several.
+
+    Where it is resized afterwards, a large one is decoded to fewer pixels, each the mean of a square of those it has;
+    memory holds no more than the image itself then. Raises UnreadableImage, also for a large one as it is.
+    """
     with _opened(path) as image:
+        pixels = image.width * image.height
+        if pixels > MOST_LEARNED and not resizes:
+            raise UnreadableImage(path, f"it has more than {MOST_LEARNED:,} pixels, and is not resized (--size)")
+        if pixels > MOST_AT_ONCE:
+            image.draft(None, (image.width // 2, image.height // 2))  # a JPEG can be decoded to a part of its size
+            if image.width * image.height > MOST_AT_ONCE:
+                return _shrunk(image, path)
         if _orientation(image) > 1:
             from PIL import ImageOps
 
@@ -78,6 +94,25 @@ def pixels_of(image: "Image") -> np.ndarray:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), above)
     pixels = np.asarray(image.convert("RGB" if colour else "L"))
     return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def _shrunk(image: "Image", path: Path) -> np.ndarray:
+    """The pixels of a large image, those of each square as their mean. Strips of it are converted one after another."""
+    from PIL import Image, ImageOps
+
+    if image.mode.startswith(("I", "F")):
+        raise UnreadableImage(path, f"it has more than {MOST_AT_ONCE:,} pixels of more than 8 bits")
+    factor = math.ceil(math.sqrt(image.width * image.height / LEAST_LEFT))
+    rows = factor * max(1, LEAST_LEFT // (factor * image.width))
+    strips = []
+    for top in range(0, image.height, rows):
+        pixels = pixels_of(image.crop((0, top, image.width, min(top + rows, image.height))))
+        part = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]).reduce(factor)
+        strips.append(np.asarray(part).reshape(part.height, part.width, -1))
+    whole = np.concatenate(strips)
+    upright = Image.fromarray(whole if whole.shape[2] == 3 else whole[:, :, 0])
+    upright.getexif()[ORIENTATION] = _orientation(image)
+    return pixels_of(ImageOps.exif_transpose(upright))
 
 
 def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -138,7 +173,7 @@ def _orientation(image: "Image") -> int:
     """1 to 8 as in EXIF; from 5 on the image lies on its side."""
     if image.format not in TURNED_BY_EXIF:
         return 1
-    turn = image.getexif().get(0x0112, 1)
+    turn = image.getexif().get(ORIENTATION, 1)
     return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
 
 

@@ -47,6 +47,11 @@ def shape_of(sources: Sequence[Path], reading: Reading) -> Shape:
     first: tuple[Path, Shape] | None = None
     channels = {"auto": 1, "grey": 1, "rgb": 3}[reading.channels]
     for path, shape in _looks(_of_split(sources, reading.split)):
+        if reading.size is None and shape[0] * shape[1] > files.MOST_LEARNED:
+            raise ValueError(
+                f"{path} is {size_words(shape)}, and images of more than {files.MOST_LEARNED:,} pixels are not learned "
+                "as they are; pass --size, such as --size 64, to resize all"
+            )
         if first is None:
             first = path, shape
         elif first[1][:2] != shape[:2] and reading.size is None:
@@ -59,7 +64,7 @@ def shape_of(sources: Sequence[Path], reading: Reading) -> Shape:
         if reading.size is not None and (reading.channels != "auto" or channels == 3):
             break
     if first is None:
-        raise _nothing(sources, reading.split)
+        raise _nothing(sources, reading)
     height, width = reading.size or first[1][:2]
     return height, width, channels
 
@@ -79,7 +84,7 @@ def named_pictures(sources: Sequence[Path], reading: Reading, shape: Shape, repo
     first: dict[str, Path] = {}  # the first file with each fault
     for source in _of_split(sources, reading.split):
         try:
-            images, labels = source.load()
+            images, labels = _loaded(source, reading)
         except UnreadableImage as error:
             path = first.setdefault(error.reason, source.path)
             report.count(f"unreadable image files skipped: {error.reason}, such as {path}")
@@ -94,7 +99,7 @@ def named_pictures(sources: Sequence[Path], reading: Reading, shape: Shape, repo
             yield Named(name, Picture(fit(pixels), label), source.path)
         count += len(images)
     if not count:
-        raise _nothing(sources, reading.split)
+        raise _nothing(sources, reading)
 
 
 def pictures_of(path: Path, reading: Reading, shape: Shape) -> Sequence[Picture]:
@@ -107,7 +112,7 @@ def pictures_of(path: Path, reading: Reading, shape: Shape) -> Sequence[Picture]
         raise ValueError(f"{path} is a folder; give one file of it, or --file {path} for all of its images")
     stacks = []
     for source in _of_split([path], reading.split):
-        images, labels = source.load()
+        images, labels = _loaded(source, reading)
         stacks.append((images, labels, _Fit(images.shape[1:], reading, shape, path)))
     return _Pictures(stacks)
 
@@ -186,12 +191,17 @@ def _looks(sources: Sequence[Source]) -> Iterator[tuple[Path, Shape]]:
             continue
 
 
-def _nothing(sources: Sequence[Path], split: Split) -> ValueError:
+def _loaded(source: Source, reading: Reading) -> tuple[np.ndarray, Sequence[str | None]]:
+    """The images (N, H, W, C) of a source and their labels. Raises ValueError when they cannot be read."""
+    return source.load(reading.size is not None) if isinstance(source, ImageFile) else source.load()
+
+
+def _nothing(sources: Sequence[Path], reading: Reading) -> ValueError:
     """Why nothing can be read: for a single file what is wrong with it."""
-    found = _of_split(sources, split)
-    whose = "" if split == "all" else f" of the split '{split}'"
+    found = _of_split(sources, reading.split)
+    whose = "" if reading.split == "all" else f" of the split '{reading.split}'"
     try:
-        found[0].load()
+        _loaded(found[0], reading)
     except ValueError as error:
         if len(found) == 1:
             return error

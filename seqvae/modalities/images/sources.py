@@ -35,9 +35,9 @@ class ImageFile:
         """Height, width and channels. Raises UnreadableImage."""
         return files.look(self.path)
 
-    def load(self) -> tuple[np.ndarray, Sequence[str | None]]:
-        """The one image (1, H, W, C) and its label. Raises UnreadableImage."""
-        return files.load(self.path)[None], [self.label]
+    def load(self, resizes: bool = False) -> tuple[np.ndarray, Sequence[str | None]]:
+        """The one image (1, H, W, C) and its label; `resizes`: see `files.load`. Raises UnreadableImage."""
+        return files.load(self.path, resizes)[None], [self.label]
 
 
 @dataclass(frozen=True)

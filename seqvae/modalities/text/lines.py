@@ -179,6 +179,8 @@ def check_encoding(encoding: str) -> None:
 def _check_file(source: Path) -> None:
     if not source.exists():
         raise ValueError(f"there is no file {source}; give the path of a text file.{near_name(source)}")
+    if source.is_char_device() or source.is_block_device():  # it may go on for ever
+        raise ValueError(f"{source} is a device; give the path of a text file.")
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def read_description(kind: str, folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION_FILE
     try:
         content = json.loads(read_file(path).decode())
-    except (UnicodeDecodeError, json.JSONDecodeError):
+    except (ValueError, RecursionError):
         raise damaged(path) from None
     if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
         raise damaged(path)
