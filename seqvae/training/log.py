@@ -110,10 +110,11 @@ class MetricsLog:
 def mend(path: Path, size: int, step: int) -> str | None:
     """Make sure that metrics.jsonl is whole up to the checkpoint of `step`, when it had `size` bytes.
 
-    None where it is, else what was lost, in words. Whole lines are kept; a damaged file is kept beside the new one.
+    None where it is, else what was lost, in words. Whole lines are kept, but those of later steps, which come again;
+    a damaged file is kept beside the new one.
     """
     found = path.read_bytes() if path.is_file() else b""
-    lines = [line + b"\n" for line in found[:size].split(b"\n") if _is_record(line)]
+    lines = [line + b"\n" for line in found[:size].split(b"\n") if _is_record_up_to(step, line)]
     kept = b"".join(lines)
     if kept == found[:size] and len(kept) == size:
         return None
@@ -132,12 +133,12 @@ def mend(path: Path, size: int, step: int) -> str | None:
     )
 
 
-def _is_record(line: bytes) -> bool:
+def _is_record_up_to(step: int, line: bytes) -> bool:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(record, dict) and isinstance(record.get("step"), int)
+    return isinstance(record, dict) and isinstance(record.get("step"), int) and record["step"] <= step
 
 
 def _tensorboard_writer(folder: Path, step: int) -> "SummaryWriter":

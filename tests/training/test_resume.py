@@ -328,6 +328,21 @@ def test_a_log_that_is_cut_or_gone_is_told_and_kept(corpus: Path, brief: Run, tm
     assert records(tmp_path / "gone")[0]["step"] > 6
 
 
+def test_a_log_that_was_lost_shows_no_step_twice_after_a_second_kill(brief: Run, tmp_path: Path) -> None:
+    shutil.copytree(brief.path, tmp_path / "run")
+    step = Run(tmp_path / "run").steps()[-1]
+    # as a process leaves it that went on without the old log and was killed before its next checkpoint
+    later = f'{{"event": "train", "step": {step + 1}}}\n'.encode()
+    (tmp_path / "run" / "metrics.jsonl").write_bytes(later)
+    listener = Listener()
+    resume(tmp_path / "run", {"train": {"epochs": 3}}, device="cpu", reporter=listener)
+    assert f"of the log up to step {step} only 0 whole lines" in listener.messages[0]
+    trained = [record["step"] for record in records(tmp_path / "run") if record["event"] == "train"]
+    assert trained[0] > step
+    assert trained == sorted(set(trained))
+    assert (tmp_path / "run" / "metrics-damaged.jsonl").read_bytes() == later
+
+
 def test_lines_after_the_checkpoint_are_no_damage(brief: Run, tmp_path: Path) -> None:
     shutil.copytree(brief.path, tmp_path / "run")
     with open(tmp_path / "run" / "metrics.jsonl", "ab") as file:
