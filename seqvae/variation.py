@@ -49,14 +49,18 @@ def even_places(changes: Sequence[float], count: int) -> list[int]:
     """The places of `count` points of a walk, both ends counted, between which about equally much changes.
 
     `changes[i]` is what changes from point i to point i + 1. A change larger than the even share cannot be divided: it
-    takes one step, and the others share what remains. No two points are equal as long as there are others.
+    takes one step, and the others share what remains. No two points are equal as long as there are others. Where
+    nothing changes at all they are spread evenly over the way.
 
     >>> even_places([0.0, 0.1, 0.0, 0.1, 0.6, 0.0, 0.1, 0.1], 4)
     [0, 4, 5, 8]
     """
+    steps = count - 1
+    if not any(changes):
+        return [round(place * len(changes) / steps) for place in range(count)]
     states = [0, *(np.flatnonzero(changes) + 1).tolist()]  # the points at which something has changed
     states[-1] = len(changes)
-    last, steps = len(states) - 1, count - 1
+    last = len(states) - 1
     if last <= steps:
         return [states[round(place * last / steps)] for place in range(steps)] + [len(changes)]
     moved = np.array([change for change in changes if change])

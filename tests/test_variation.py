@@ -43,7 +43,12 @@ def test_no_two_places_are_equal_as_long_as_there_are_others() -> None:
         states = 1 + np.count_nonzero(changes)
         different = sum(step > 0 for step in steps_of(changes, places))
         assert different == min(count, states) - 1
-    assert even_places([0.0, 0.0, 0.0], 4)[-1] == 3
+
+
+def test_where_nothing_changes_the_places_are_spread_over_the_way() -> None:
+    """Both ends stay what they are: a tempo, which no change counts, may still go from one to the other."""
+    assert even_places([0.0] * 6, 4) == [0, 2, 4, 6]
+    assert even_walk(list, lambda a, b: 0.0, 3) == [0.0, 0.5, 1.0]
 
 
 def test_a_walk_is_made_finer_where_it_hides_much() -> None:
