@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from seqvae.build import read_config
 from seqvae.runs.run import Run
-from seqvae.training.run import resume
+from seqvae.training.run import resume, train
 from tests.old_runs.write import MORE_STEPS, figures
 from tests.training.small import records
 
@@ -63,3 +64,10 @@ def test_a_run_of_an_old_format_that_goes_on_has_checkpoints_of_today(folder: Pa
     resume(whole, {"train": {"steps": MORE_STEPS + 6}}, device="cpu")
     last = [place.load(MORE_STEPS + 6).weights for place in (again, Run(whole))]
     assert all(torch.equal(last[0][name], last[1][name]) for name in last[1])
+
+
+def test_the_configuration_of_an_old_run_as_a_recipe_means_what_it_meant_then(folder: Path) -> None:
+    old = read_config(Run("words"))
+    assert (old.train.best_by, old.train.decay_steps) == ("bound", 0)
+    again = train("text", "words.txt", "again", device="cpu", recipe="words/config.json")
+    assert read_config(again) == old

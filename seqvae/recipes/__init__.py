@@ -8,8 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from seqvae.config import Values, nearest, read_json, read_toml
-from seqvae.settings import SECTIONS, STAGES, idle_lengths
+from seqvae.config import Values, merge, nearest, read_json, read_toml
+from seqvae.settings import OF_OLDER_RUNS, SECTIONS, STAGES, idle_lengths
 
 EXPECTED = "expected"
 
@@ -118,7 +118,10 @@ def _read(path: Path) -> dict[str, Any]:
     """The values of a recipe; of a run's config.json those that make up its configuration and change something."""
     if path.suffix.lower() != ".json":
         return read_toml(path)
-    values = {name: value for name, value in read_json(path).items() if name in ("modality", *SECTIONS, STAGES)}
+    found = read_json(path)
+    values = {name: value for name, value in found.items() if name in ("modality", *SECTIONS, STAGES)}
+    if "format" in found:  # what its version of seqvae did where it had no key for it yet
+        values = merge(OF_OLDER_RUNS, values)
     for name in idle_lengths(values):
         del values["train"][name]
     return values
