@@ -96,20 +96,31 @@ def clear_cache() -> Cleared:
 
 
 def strangers_in(corpus: Path) -> Iterator[Path]:
-    """What stands in the folder of a corpus, or in its place, and was not written by seqvae."""
-    if corpus.is_symlink() or not corpus.is_dir():
+    """What stands in the folder of a corpus, or in its place, and was not written by seqvae.
+
+    Nothing where there is no such folder, as when another process moved it away meanwhile.
+    """
+    if corpus.is_symlink() or (corpus.exists() and not corpus.is_dir()):
         yield corpus
         return
-    for path in sorted(corpus.iterdir()):
+    for path in _entries(corpus):
         if corpus.name.startswith(".damaged-") and _CORPUS.fullmatch(path.name):
             yield from strangers_in(path)
         elif path.name not in FILES or path.is_symlink() or not path.is_file():
             yield path
 
 
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder, in order; nothing where there is none."""
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def _strangers(folder: Path) -> Iterator[Path]:
     """What is not ours in the folder of corpora, which may be missing."""
-    for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for entry in _entries(folder):
         if entry.name != MARK:
             yield from strangers_in(entry) if _is_named(entry) else (entry,)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from seqvae import corpus as corpora
 from seqvae.cache import MARK, cache_folder, claim, clear_cache, corpora_folder
-from seqvae.corpus import prepare
+from seqvae.corpus import Corpus, prepare
 from tests.digits import Digits
 
 
@@ -139,3 +140,23 @@ def test_a_file_of_somebody_else_in_a_damaged_corpus_is_not_thrown_away(tmp_path
     with pytest.raises(ValueError, match=r"diary\.txt stands in the cache and was not written by seqvae; move it away"):
         corpus(tmp_path)
     assert (folder / "diary.txt").read_text() == "dear"
+
+
+def test_a_damaged_corpus_that_another_process_moves_away_first_is_no_file_of_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = corpus(tmp_path)
+    (folder / "corpus.json").write_text("{")
+
+    class Slow(Corpus):
+        """A corpus that is gone once it was found damaged."""
+
+        def __init__(self, place: Path, modality: Digits) -> None:
+            try:
+                super().__init__(place, modality)
+            except ValueError:
+                place.rename(tmp_path / "away")
+                raise
+
+    monkeypatch.setattr(corpora, "Corpus", Slow)
+    assert corpus(tmp_path) == folder
