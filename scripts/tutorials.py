@@ -26,7 +26,7 @@ import click
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 WORK = ROOT / "runs" / "tutorials"
-LONGEST, SHOWN = 48, 12  # lines of output that are shown whole; else so many at the start and at the end
+LONGEST, SHOWN = 64, 12  # lines of output that are shown whole; else so many at the start and at the end
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M | re.S)
 PICTURE = re.compile(r'!\[[^\]]*\]\((?P<target>[^\s)]+) "(?P<source>[^"]+)"\)')
 

@@ -71,7 +71,7 @@ def divide(files: Sequence[MidiFile], survey: Survey[Item]) -> Division:
     if data.split_csv:
         table = Path(data.split_csv)
         parts = by_table(files, table, data.split_column)
-        return Division(parts, f"files are split as {table} says{_without_validation(parts)}")
+        return Division(parts, f"files are split as {table.name} says{_without_validation(parts)}")
     found = survey.windows(files)
     windows = {digest: each for digest, each in found if _meters(each)}
     split_of = _split_of(windows, data)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seqvae.config import counted
@@ -39,7 +40,8 @@ def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "") 
     bar, total = steps_per_bar(firsts[0].meter, firsts[0].steps_per_quarter), len(pieces[0].bars)
     shown = min(total, PALETTE_BARS if arrangement == "grid" else STRIP_BARS)
     title = f"{name}: " if name else ""
-    title += f"{counted(len(firsts), 'clips')}, {meter_name(firsts[0].meter)}, {pieces[0].tempo}"
+    tempo = replace(pieces[0], clips=[clip for piece in pieces for clip in piece.clips]).tempo
+    title += f"{counted(len(firsts), 'clips')}, {meter_name(firsts[0].meter)}, {tempo}"
     title += f" (bars 1 to {shown} of {total})" if shown < total else ""
     hits = [clip.hits[: shown * bar] for clip in firsts]
     if arrangement != "grid":

@@ -80,6 +80,13 @@ def test_a_set_of_several_has_a_picture_of_all(monkeypatch: pytest.MonkeyPatch) 
     assert written([[clip(1)]] * 101, formats=["png"])[-1].note == "the first 100 in one"
 
 
+def test_the_title_of_a_walk_has_the_tempos_of_all_its_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    titles = []
+    monkeypatch.setattr("seqvae.view.drum_grids.strip_figure", lambda *given: titles.append(given[-1]))
+    together([Piece([clip(2, bpm=bpm)], GENERAL_MIDI) for bpm in (120.0, 100.0, 80.0)], "path", "walk")
+    assert titles == ["walk: 3 clips, 4/4, 3 tempos from 120 to 80 bpm"]
+
+
 @pytest.mark.parametrize(("count", "formats"), [(1, ["png"]), (2, ["mid"])])
 def test_one_piece_alone_and_files_without_pictures_have_no_picture_of_all(count: int, formats: list[str]) -> None:
     assert len(written([[clip(1)]] * count, formats=formats)) == count
