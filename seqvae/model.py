@@ -76,9 +76,10 @@ class Model:
 
     @staticmethod
     def load(path: Path | str, device: str = "auto") -> "Model":
-        """The model of a run folder: its best weights by the bound on the validation data, else the last.
+        """The model of a run folder: its best weights on the validation data, else the last.
 
-        The bound is the ELBO with beta = 1, or the importance-weighted one where that was trained on.
+        The best are those by the objective at its final beta and free bits; with `train.best_by=bound` by the bound,
+        the ELBO with beta = 1 or the importance-weighted one where that was trained on.
 
         Raises ValueError when the folder is not a run, is damaged, or when this machine lacks the device.
         """

@@ -1,5 +1,6 @@
-"""The folder of a run that is moved or deleted while it trains: what was learned is not lost with it."""
+"""The folder of a run that is moved, deleted or emptied while it trains: what was learned is not lost with it."""
 
+import contextlib
 import os
 import sys
 from dataclasses import replace
@@ -20,9 +21,8 @@ def rescue(run: Run, metrics: int, step: int, checkpoint: Checkpoint) -> str:
 
     `metrics` is the open metrics.jsonl, by which a folder that was moved is found.
     """
-    file = place_of(metrics)
-    moved = None if file is None else Run(file.parent, to_train=True)
-    if moved is not None and moved.files == run.files:
+    moved = _moved(run, metrics)
+    if moved is not None:
         moved.save(step, checkpoint)
         (moved.path / LOCK).unlink(missing_ok=True)
         return (
@@ -36,9 +36,19 @@ def rescue(run: Run, metrics: int, step: int, checkpoint: Checkpoint) -> str:
     alone = replace(checkpoint, state={**checkpoint.state, "best_step": step})  # the best one went with the folder
     Run(folder, to_train=True).save(step, alone)
     return (
-        f"{run.path} was deleted while it trained, so training stopped at step {step:,}; the weights of that step, "
-        f"without the log, are in {folder}: use them, or go on with --resume --out {folder}"
+        f"{run.path} was deleted or changed while it trained, so training stopped at step {step:,}; the weights of "
+        f"that step, without the log, are in {folder}: use them, or go on with --resume --out {folder}"
     )
+
+
+def _moved(run: Run, metrics: int) -> Run | None:
+    """The run where its folder is now; None where that is not to be found, or not whole."""
+    file = place_of(metrics)
+    with contextlib.suppress(ValueError, OSError):
+        found = None if file is None else Run(file.parent, to_train=True)
+        if found is not None and found.files == run.files:
+            return found
+    return None
 
 
 def place_of(handle: int) -> Path | None:

@@ -79,9 +79,10 @@ class Run:
         return {name: read_verified(self._home, name) for name in read_manifest(self._home)}
 
     def is_in_place(self) -> bool:
-        """Whether the folder is still the one that `files` were read from: somebody may move or delete it."""
+        """Whether the folder is still the one that `files` were read from: somebody may move, delete or empty it."""
         with contextlib.suppress(ValueError, OSError):
-            return read_manifest(self._home) == {name: sha256(content) for name, content in self.files.items()}
+            is_own = read_manifest(self._home) == {name: sha256(content) for name, content in self.files.items()}
+            return is_own and all(own(self._home, name).is_file() for name in self.files)
         return False
 
     def _what_is_there(self) -> str:
@@ -231,7 +232,7 @@ class Run:
         return None
 
     def best_step(self) -> int:
-        """The step whose weights had the best bound on the validation data, else the newest.
+        """The step whose weights were the best on the validation data, by what `train.best_by` names; else the newest.
 
         Raises ValueError when there is no checkpoint, or the newest does not name the best, or that is gone.
         """

@@ -52,10 +52,10 @@ def losses(
 ) -> Figure:
     """Negative ELBO, reconstruction and KL in nats per item over the epochs, of training and of validation.
 
-    The records are those of metrics.jsonl. A ring marks the last that is the best by its bound on the validation data,
-    which with several importance samples is the tighter one, a broken line; its value stands above the panel. First
-    steps that are worse by far leave a panel at its top, or the rest of the curve would be flat: an arrow says from
-    where. Without any KL (a plain autoencoder) there is the reconstruction alone.
+    The records are those of metrics.jsonl. A ring marks the last that is the best on the validation data; its value
+    stands above the panel. With several importance samples a broken line is the tighter bound. First steps that are
+    worse by far leave a panel at its top, or the rest of the curve would be flat: an arrow says from where. Without
+    any KL (a plain autoencoder) there is the reconstruction alone.
 
     Raises ValueError when there is nothing to draw.
     """
@@ -155,7 +155,7 @@ def network(layers: Sequence[Layer], title: str = "", note: str = "") -> Figure:
 def _draw_curves(
     axes: Axes, train: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], term: str
 ) -> None:
-    """One term of the bound over the epochs, with the value at the best bound on the validation data."""
+    """One term of the bound over the epochs, with its value where the weights were the best on the validation data."""
     sign = -1.0 if term == "elbo_nats" else 1.0
     curves = [_curve(records, term, sign) for records in (train, validation)]
     for (epochs, nats), name, colour in zip(curves, ("training", "validation"), (TRAINING, VALIDATION), strict=True):

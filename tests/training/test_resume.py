@@ -265,7 +265,7 @@ def test_a_run_that_is_deleted_while_it_trains_leaves_its_weights(corpus: Path, 
     out, rescued = tmp_path / "run", tmp_path / "run-rescued-2"
     (tmp_path / "run-rescued").mkdir()  # of the user's
     with pytest.raises(
-        ValueError, match=rf"run was deleted while it trained, .* step 10; the weights .* in {rescued}: use them"
+        ValueError, match=rf"run was deleted or changed while it trained, .* step 10; the weights .* in {rescued}: use"
     ):
         train("text", [corpus], out, EVERYTHING, device="cpu", reporter=Mover(10, lambda: shutil.rmtree(out)))
     assert not out.exists()
@@ -281,6 +281,15 @@ def test_a_run_that_is_deleted_while_it_trains_leaves_its_weights(corpus: Path, 
     assert last is not None
     assert expected is not None
     assert last[0] == expected[0]
+
+
+def test_a_run_that_loses_its_configuration_while_it_trains_leaves_its_weights(
+    corpus: Path, alone: Run, tmp_path: Path
+) -> None:
+    out, rescued = tmp_path / "run", tmp_path / "run-rescued"
+    with pytest.raises(ValueError, match=rf"run was deleted or changed while it trained, .* in {rescued}: use them"):
+        train("text", [corpus], out, EVERYTHING, device="cpu", reporter=Mover(10, (out / "config.json").unlink))
+    assert (Run(rescued).best_step(), Run(rescued).report) == (10, alone.report)
 
 
 def test_another_run_in_the_place_of_the_own_one_is_left_alone(corpus: Path, brief: Run, tmp_path: Path) -> None:
