@@ -15,7 +15,7 @@ from seqvae.data import Batches, Part
 from seqvae.evaluation.latent import NEIGHBOURS, active_units, collect_posterior, mutual_information, neighbour_accuracy
 from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity
 from seqvae.evaluation.reconstruction import free_running_accuracy, step_accuracy, token_accuracy
-from seqvae.generate import Decoding, Length
+from seqvae.generate import GREEDY, Decoding, Length, at
 from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Figures
 from seqvae.nets.cross_entropy import BRIGHTEST
@@ -96,11 +96,12 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a number of importance samples that is not possible."""
+        """Raises ValueError for a number of importance samples, or a temperature, that is not possible."""
         if not 1 <= self.importance_samples <= MOST_IMPORTANCE_SAMPLES:
             raise ValueError(
                 f"importance_samples={self.importance_samples} is not possible; give 1 to {MOST_IMPORTANCE_SAMPLES}"
             )
+        at(self.temperature, GREEDY)
 
     @property
     def code_seed(self) -> int | None:

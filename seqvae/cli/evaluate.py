@@ -61,6 +61,7 @@ def evaluate(
     from seqvae.corpus import prepare
     from seqvae.evaluate import Settings
 
+    settings = Settings(importance_samples=importance_samples, codes=codes, temperature=temperature, seed=seed)
     model = open_model(run, device, split)
     model = model if split is None else model.of_split(split, data)
     if json_file is not None:
@@ -73,7 +74,6 @@ def evaluate(
     names = ", ".join(map(str, data))
     show_report(names, prepare(model.modality, data).report)  # encoded once: the model finds it in the cache
     with ProgressBar() as bar:
-        settings = Settings(importance_samples=importance_samples, codes=codes, temperature=temperature, seed=seed)
         figures = model.evaluate(data, settings, bar)
     remarks = model.modality.remarks(model.config.model, figures)
     if model.vae.has_points:

@@ -69,6 +69,15 @@ def test_evaluate_shows_samples_beside_the_data(seqvae: Callable[..., Result], r
         assert figures["data_words"] == 6
 
 
+def test_evaluate_refuses_a_temperature_before_anything_is_scored(
+    seqvae: Callable[..., Result], refused: Callable[..., None], run: Path, here: Path
+) -> None:
+    (here / "gaps.txt").write_text("the dog sees\n\n")
+    result = seqvae("evaluate", run, "gaps.txt", "--temperature", -1)
+    refused(result, "a temperature of -1.0 is not possible; give 0 (greedy) or more")
+    assert "empty line" not in result.stderr, "nothing is read before"
+
+
 def test_evaluate_gives_the_same_figures_for_the_same_seed(
     seqvae: Callable[..., Result], run: Path, here: Path
 ) -> None:
