@@ -1,5 +1,6 @@
 """Data in memory: told from names of files, and laid into files for as long as a modality reads them."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -78,7 +79,7 @@ def files_of(modality: Modality, data: Items | Sequence[Path]) -> Iterator[Seque
                 (folder / file.name).write_bytes(file.content())
             yield [folder / files[0].name] if len(files) == 1 else [folder]
         except ValueError as error:
-            raise ValueError(str(error).replace(f"{root}/", "")) from None
+            raise ValueError(str(error).replace(f"{root}{os.sep}", "")) from None
 
 
 def names_of(data: Items | Sequence[Path]) -> list[str]:

@@ -228,7 +228,7 @@ def denoising(model: Model, items: Sequence[Item], n: int = 20, seed: int = 0) -
     _check_pixels(model)
     if not corrupts(model):
         raise ValueError(f"{_name(model)} was trained without noise; train with model.corruption=0.3 to denoise")
-    chosen = list(items[:n])
+    chosen = model.modality.several(items)[:n]
     arrays = [model.modality.encode(window, Report()) for item in chosen for window in model.modality.accept(item)]
     batch = model.modality.settle(collate([x for x in arrays if x is not None], range(len(arrays))))
     batch, noise = batch.to(model.vae.device), Noise(seed, batch.keys.to(model.vae.device))

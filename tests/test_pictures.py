@@ -222,6 +222,9 @@ def test_denoising_shows_what_the_encoder_met_what_came_of_it_and_the_truth() ->
     for noisy, denoised, _ in images:  # the noise of the first row is what the second is made of
         np.testing.assert_array_equal(denoised, noisy_model.reconstruct([noisy])[0])
     assert pictures.corrupts(noisy_model)
+    for one in (items[0], iter(items[:1])):  # whatever the other pictures take
+        noisy = shown(pictures.denoising(noisy_model, one, seed=4))[0]
+        np.testing.assert_array_equal(noisy, images[0, 0])
     with pytest.raises(ValueError, match=r"^the model was trained without noise; train with model.corruption=0.3"):
         pictures.denoising(model(), some_images(2))
 
