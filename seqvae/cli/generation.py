@@ -223,6 +223,8 @@ def similar(run: Path, a: str, number: int, distance: float, seed: int, folder: 
     equals another, or changes nothing, is drawn again, at last from larger distances.
     """
     check_folder_place(folder)
+    from seqvae.variation import key_of
+
     decoding = given_decoding()
     model = open_model(run, device)
     _check_prior(model, run)
@@ -233,7 +235,7 @@ def similar(run: Path, a: str, number: int, distance: float, seed: int, folder: 
     notes = [f"{_shares([change])} {_of_all(model)} changed" for change in changes]
     show(model, Made(made, "set", named, notes=notes), folder)
     is_text = model.modality.printed(made) is not None
-    different = sum(one not in made[:place] for place, one in enumerate(made))
+    different = len({key_of(model.modality, one) for one in made})
     click.echo(_told(different, number, f"; changed: {_shares(changes)} {_of_all(model)}" if is_text else ""), err=True)
 
 
