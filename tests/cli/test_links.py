@@ -64,6 +64,19 @@ def test_reading_leaves_what_a_killed_training_left(command: str, seqvae: Call, 
     assert tree(copy) == before
 
 
+def test_a_run_that_was_set_aside_is_read_there(seqvae: Call, copy: Path) -> None:
+    """As it is when a process was killed between the old run and the first checkpoint of the new one."""
+    expected = seqvae("sample", "copy").stdout
+    names = [path.name for path in copy.iterdir()]
+    (copy / ".replaced-run").mkdir()
+    for name in names:
+        (copy / name).rename(copy / ".replaced-run" / name)
+    before = tree(copy)
+    assert seqvae("sample", "copy").stdout == expected
+    assert seqvae("info", "copy").exit_code == 0
+    assert tree(copy) == before
+
+
 USING = {
     "info": ["info", "copy"],
     "sample": ["sample", "copy"],
