@@ -24,7 +24,7 @@ from seqvae.files import store
 from seqvae.generate import GREEDY, Decoding, Length, at, codes_of, number, whole
 from seqvae.memory import Data, files_of, known
 from seqvae.modalities.base import Arrangement, Modality, Report
-from seqvae.modalities.items import Figures, Item, Named, check_arrangement, names_of
+from seqvae.modalities.items import Figures, Item, Named, check_arrangement
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config
 from seqvae.variation import changed_share, distances_of_tries, distinct, even_walk, key_of
@@ -149,10 +149,6 @@ class Model:
         """
         groups = self._all_windows(items)
         return codes_of_items(self._posterior(groups), [group.names for group in groups])
-
-    def encode_windows(self, windows: Sequence[Item]) -> DiagonalGaussian:
-        """q(z|x) of what `modality.accept` or `modality.read` gives, (N, Z). Raises ValueError as `encode`."""
-        return self._posterior([self._encoded(windows, names_of("window", len(windows)), "a window")])
 
     # Codes to items -------------------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ def hits_of(midi: PrettyMIDI) -> np.ndarray:
 
 
 def codes(clip: Clip) -> torch.Tensor:
-    return model().encode_windows([clip]).mean[0]
+    return model().encode([clip]).mean[0]
 
 
 def decoded(z: torch.Tensor, steps: int) -> np.ndarray:
