@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from seqvae.files import check_regular
 from seqvae.meanings import KEYS, OPTIONS, is_known, key_for, plain, value_for
 
 Keys: TypeAlias = Any  # an instance of a configuration dataclass
@@ -255,9 +256,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _content(path: Path) -> bytes:
     """A file's bytes. Raises ValueError for what is no file, such as a device, or too large to hold settings."""
-    path = Path(path)
-    if path.exists() and not path.is_file():  # a device or a pipe may go on for ever
-        raise ValueError(f"{path} is not a regular file; give another path")
+    check_regular(Path(path))  # a device or a pipe may go on for ever
     with open(path, "rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
