@@ -237,18 +237,18 @@ def interpolate(
     vae: VAE,
     a: Float[Tensor, " Z"],
     b: Float[Tensor, " Z"],
-    steps: int | Sequence[float],
+    shares: Sequence[float],
     length: Length,
     decoding: Decoding = GREEDY,
     mode: Literal["slerp", "lerp"] = "slerp",
     seed: int = 0,
 ) -> list[np.ndarray]:
-    """The sequences at `steps` points from code a to code b, both ends counted, or at these shares of the way.
+    """The sequences at these shares of the way from code a (0) to code b (1); see `core.latent.even_shares`.
 
     The ends are what `decode` gives for a and for b alone: where outcomes are drawn, all points meet the same noise,
-    so neighbours differ by their codes only. Raises ValueError for fewer than two steps or an unknown mode.
+    so neighbours differ by their codes only. Raises ValueError for an unknown mode.
     """
-    codes = latent.interpolate(a, b, steps, mode) if isinstance(steps, int) else latent.walk(a, b, steps, mode)
+    codes = latent.walk(a, b, shares, mode)
     return _decode(vae, codes, torch.zeros(len(codes), dtype=torch.int64), length, decoding, seed)
 
 

@@ -16,6 +16,7 @@ from seqvae import generate
 from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
 from seqvae.codes import Codes, Windows, at_place, codes_of_items
 from seqvae.config import Values, as_table, uses_of
+from seqvae.core.latent import even_shares
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare
@@ -197,10 +198,9 @@ class Model:
         ends, likes, length = self._aligned([a, b])
         generate.check_count("steps", steps, self._numbers(len(likes), length))
 
-        def made(points: int | Sequence[float]) -> list[list[Item]]:
-            shares = np.linspace(0.0, 1.0, max(0, points)).tolist() if isinstance(points, int) else points
+        def made(shares: Sequence[float]) -> list[list[Item]]:
             walks = (
-                generate.interpolate(self.vae, first, last, points, length, decoding, mode, seed)
+                generate.interpolate(self.vae, first, last, shares, length, decoding, mode, seed)
                 for first, last in ends
             )
             return [
@@ -208,7 +208,7 @@ class Model:
                 for share, arrays in zip(shares, zip(*walks, strict=True), strict=True)
             ]
 
-        walk = even_walk(made, partial(changed_share, self.modality), steps) if even else made(steps)
+        walk = even_walk(made, partial(changed_share, self.modality), steps) if even else made(even_shares(steps))
         return [self._given_back(windows) for windows in walk]
 
     def palette(
@@ -229,7 +229,7 @@ class Model:
         ends, likes, length = self._aligned(corners)
         generate.check_count("grid", size, self._numbers(len(likes), length), squared=True)
         squares = [generate.palette(self.vae, four, size, length, decoding, mode, seed) for four in ends]
-        between, shares = self.modality.between, [place / (size - 1) for place in range(size)]
+        between, shares = self.modality.between, even_shares(size)
 
         def like(down: float, across: float) -> list[Item]:
             return [between(between(a, c, down), between(b, d, down), across) for a, b, c, d in likes]

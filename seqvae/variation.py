@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from seqvae.core.latent import even_shares
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.items import Item
 
@@ -26,10 +27,9 @@ def even_walk(
 
     Raises ValueError for fewer than two steps.
     """
-    if steps < 2:
-        raise ValueError(f"{steps} steps are too few; an interpolation counts both ends, so give at least 2")
-    fine = FINER * (steps - 1) if steps > 2 else 1
-    shares = [place / fine for place in range(fine + 1)]
+    shares = even_shares(steps)  # all there is to a walk of two
+    if steps > 2:
+        shares = even_shares(FINER * (steps - 1) + 1)
     items = make(shares)
     changes = [change(a, b) for a, b in itertools.pairwise(items)]
     for _ in range(HALVINGS):

@@ -60,9 +60,17 @@ def interpolate(
 
     Raises ValueError for fewer than two steps or an unknown mode.
     """
+    return walk(a, b, even_shares(steps), mode)
+
+
+def even_shares(steps: int) -> list[float]:
+    """The shares of the way, from 0 to 1, at which `steps` points stand equally far apart, both ends counted.
+
+    Raises ValueError for fewer than two steps.
+    """
     if steps < 2:
         raise ValueError(f"{steps} steps are too few; an interpolation counts both ends, so give at least 2")
-    return walk(a, b, [i / (steps - 1) for i in range(steps)], mode)
+    return [i / (steps - 1) for i in range(steps)]
 
 
 def walk(
