@@ -119,7 +119,7 @@ def _convert(key: str, kind: Any, value: Any) -> Any:
             raise ValueError(f"{key}={value} is not possible; choose {', '.join(choices)}.{hint}")
         return value
     if origin in (typing.Union, types.UnionType):
-        if value is None or value in ("", "none"):
+        if value is None or str(value).lower() in ("", "none"):
             return None
         return _convert(key, next(a for a in typing.get_args(kind) if a is not type(None)), value)
     if kind is bool:

@@ -13,7 +13,7 @@ LENGTHS = ("epochs", "steps")  # keys of `train` that say how long a run, or a s
 OF_THE_RUN = ("seed", "precision", "threads", "tensorboard")  # keys of `train` that no stage can change
 
 # What older versions did, for keys that their runs do not hold.
-OF_OLDER_RUNS: Values = {"train": {"decay_steps": 0, "best_by": "bound"}}
+OF_OLDER_RUNS: Values = {"objective": {"anneal_epochs": 10.0}, "train": {"decay_steps": 0, "best_by": "bound"}}
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,14 @@ class Objective:
     """The training objective: -E[log p(x|z)] + beta * KL, with free bits and a schedule for beta."""
 
     beta: float = key(1.0, "final weight of the KL term", least=0)
-    schedule: Literal["constant", "linear", "sigmoid", "cyclical"] = key("linear", "how beta rises to its final value")
+    schedule: Literal["constant", "linear", "sigmoid", "cosine", "cyclical"] = key(
+        "linear", "how beta rises to its final value"
+    )
     beta_start: float = key(0.0, "weight of the KL term at the first step", least=0)
-    anneal_epochs: float = key(10.0, "length of the rise in epochs; fractions are fine", least=0)
+    anneal_epochs: float | None = key(
+        None, "length of the rise, or of all cycles, in epochs; fractions are fine; none: 10, and for the cyclical "
+        "schedule the whole training", least=0,
+    )  # fmt: skip
     anneal_steps: int = key(0, "length of the rise in optimizer steps; overrides epochs", least=0)
     cycles: int = key(4, "number of cycles of the cyclical schedule", least=1)
     rising: float = key(0.5, "share of each cycle in which beta rises", least=0)

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 import click
 
@@ -59,8 +59,8 @@ class _TrainCommand(click.Command):
         rows = []
         for section, cls in self.sections.items():
             for key, (kind, default, text) in options(section, cls, self.defaults).items():
-                choices = f" ({', '.join(map(str, get_args(kind)))})" if get_args(kind) else ""
-                shown = str(default).lower() if isinstance(default, bool) else default
+                choices = f" ({', '.join(map(str, get_args(kind)))})" if get_origin(kind) is Literal else ""
+                shown = str(default).lower() if default is None or isinstance(default, bool) else default
                 rows.append((f"{key}={shown}", text + choices))
         with formatter.section("Configuration keys, for --set and recipes"):
             formatter.write_dl(rows)

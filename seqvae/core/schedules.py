@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-Schedule = Literal["constant", "linear", "sigmoid", "cyclical"]
+Schedule = Literal["constant", "linear", "sigmoid", "cosine", "cyclical"]
 SamplingSchedule = Literal["constant", "exponential", "inverse_sigmoid"]
 
 
@@ -17,9 +17,17 @@ def kl_weight(
 ) -> float:
     """beta at `progress`, which is 0 at the first step and 1 at the end of the rise.
 
-    linear: Bowman et al. 2016 use a rise from 0; sigmoid: their logistic curve, rescaled to meet both ends exactly;
-    cyclical: `cycles` rises to `final`, each linear over the share `rising` of its cycle and then constant
-    (Fu et al. 2019, equation 6). After progress 1 the weight stays at `final`.
+    It is start + (final - start) * share, where the share of the way at progress p is
+
+    - linear: p (Bowman et al. 2016, section 3.1, by steps instead of a sigmoid);
+    - sigmoid: (s(p) - s(0)) / (s(1) - s(0)) with s(p) = 1 / (1 + exp(-10 (p - 1/2))), their logistic curve, stretched
+      so that it meets both ends;
+    - cosine: (1 - cos(pi p)) / 2, half a cosine (one of the rises in Fu et al. 2019, section 3.2);
+    - cyclical: min(1, frac(p * cycles) / rising), so many equal cycles, each a linear rise over the share `rising`
+      of its length and then a rest (Fu et al. 2019, equations 6 and 7, with 4 cycles, of which half is rising);
+    - constant: 1.
+
+    After progress 1 the weight stays at `final`.
 
     Raises ValueError for negative progress, an unknown schedule, and cycles or a rising share that are not possible.
 
@@ -38,12 +46,14 @@ def kl_weight(
         steepness = 10.0
         low, high = _logistic(-steepness / 2), _logistic(steepness / 2)
         share = (_logistic(steepness * (progress - 0.5)) - low) / (high - low)
+    elif schedule == "cosine":
+        share = 0.5 * (1.0 - math.cos(math.pi * progress))
     elif schedule == "cyclical":
         if cycles < 1 or not 0 < rising <= 1:
             raise ValueError(f"cycles={cycles}, rising={rising} is not possible; give 1 or more and a share in (0, 1]")
         share = min((progress * cycles) % 1.0 / rising, 1.0)
     else:
-        raise ValueError(f"no schedule '{schedule}'; there are constant, linear, sigmoid, cyclical")
+        raise ValueError(f"no schedule '{schedule}'; there are constant, linear, sigmoid, cosine, cyclical")
     return start + (final - start) * share
 
 

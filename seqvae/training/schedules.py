@@ -8,6 +8,7 @@ from seqvae.core.schedules import kl_weight, sampling_probability
 from seqvae.settings import Config
 from seqvae.training.progress import Progress
 
+RISE = 10.0  # epochs of a rise of beta whose length is not asked for
 GROWTH = 0.75  # of a stage, in which the importance samples grow to their last number
 
 
@@ -56,11 +57,17 @@ class Schedules:
         return self.config.objective.schedule == "constant" or self._annealing(progress) >= 1.0
 
     def _annealing(self, progress: Progress) -> float:
-        """Share of the schedule of beta that is done, by steps or by (fractional) epochs; above 1 after its end."""
+        """Share of the schedule of beta that is done, by steps or by (fractional) epochs; above 1 after its end.
+
+        Cycles whose length is not asked for go over the whole stage (Fu et al. 2019, section 3.2).
+        """
         objective = self.config.objective
         if objective.anneal_steps:
             return progress.stage_steps / objective.anneal_steps
-        return self._own_epochs(progress) / objective.anneal_epochs if objective.anneal_epochs else 1.0
+        if objective.anneal_epochs is None and objective.schedule == "cyclical":
+            return self._share(progress)
+        epochs = RISE if objective.anneal_epochs is None else objective.anneal_epochs
+        return self._own_epochs(progress) / epochs if epochs else 1.0
 
     def _own_epochs(self, progress: Progress) -> float:
         """Epochs of the stage that are done, with the fraction of the current one."""

@@ -23,7 +23,10 @@ def suited_to_few(config: Config, asked: Values, modality: Modality, corpus: Cor
     """
     if config.stages or len(corpus) > modality.few_items or set(LENGTHS) & asked.get("train", {}).keys():
         return config
-    wanted = merge(modality.suited_to_few(len(corpus), corpus.bytes or 0), asked)
+    suited = modality.suited_to_few(len(corpus), corpus.bytes or 0)
+    if asked.get("objective", {}).get("schedule") == "cyclical":  # which has a length of its own
+        suited = merge(suited, {"objective": {"anneal_steps": config.objective.anneal_steps}})
+    wanted = merge(suited, asked)
     values = merge(plain_sections(config.to_dict()), wanted)
     return build_config(modality.name, modality.data_config, modality.model_config, values)
 

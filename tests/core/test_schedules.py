@@ -7,7 +7,7 @@ import pytest
 
 from seqvae.core.schedules import kl_weight, sampling_probability
 
-SCHEDULES = ("linear", "sigmoid", "cyclical")
+SCHEDULES = ("linear", "sigmoid", "cosine", "cyclical")
 
 
 def test_the_constant_schedule_is_its_final_value_from_the_first_step() -> None:
@@ -27,6 +27,13 @@ def test_the_sigmoid_schedule_is_the_logistic_curve_stretched_to_both_ends() -> 
     assert weights[1] == pytest.approx(0.2 + 0.4 * 0.070102, abs=1e-5)
 
 
+def test_the_cosine_schedule_is_half_a_cosine() -> None:
+    weights = [kl_weight(p, "cosine", start=0.2, final=0.6) for p in (0.0, 1 / 6, 0.25, 0.5, 2 / 3, 1.0)]
+    # sin^2(pi p / 2) is the same curve: at a quarter (1 - sqrt(1/2)) / 2, at two thirds 3/4
+    shares = [0.0, math.sin(math.pi / 12) ** 2, (1 - math.sqrt(0.5)) / 2, 0.5, 0.75, 1.0]
+    assert weights == pytest.approx([0.2 + 0.4 * share for share in shares])
+
+
 def test_the_cyclical_schedule_rises_and_rests_in_each_cycle() -> None:
     points = [0.0, 0.05, 0.1, 0.15, 0.2, 0.26, 1 / 3, 0.3834, 0.99]
     weights = [kl_weight(p, "cyclical", start=0.1, final=0.5, cycles=3, rising=0.6) for p in points]
@@ -42,7 +49,7 @@ def test_a_rise_begins_at_start_and_ends_at_final(schedule: str) -> None:
     assert kl_weight(40.0, schedule, start=0.25, final=0.75) == 0.75
 
 
-@pytest.mark.parametrize("schedule", ["linear", "sigmoid"])
+@pytest.mark.parametrize("schedule", ["linear", "sigmoid", "cosine"])
 def test_a_schedule_of_one_rise_never_falls(schedule: str) -> None:
     weights = [kl_weight(i / 97, schedule) for i in range(120)]
     assert weights == sorted(weights)

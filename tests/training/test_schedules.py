@@ -50,6 +50,8 @@ def test_the_share_of_drawn_inputs_follows_the_steps() -> None:
         ({"anneal_epochs": 2.0}, Progress(step=99, epoch=1, examples=5), 0.75),
         ({"anneal_epochs": 0.0, "beta": 0.3}, Progress(), 0.3),
         ({"schedule": "constant", "beta": 0.3}, Progress(), 0.3),
+        ({}, Progress(epoch=2, examples=5), 0.25),  # ten epochs
+        ({"schedule": "cosine"}, Progress(epoch=5), 0.5),
     ],
 )
 def test_beta_rises_with_steps_or_with_epochs_and_their_fractions(
@@ -57,6 +59,27 @@ def test_beta_rises_with_steps_or_with_epochs_and_their_fractions(
 ) -> None:
     values = at(progress, objective=objective)
     assert values.beta == values.draws.beta == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("objective", "train", "weights"),
+    [
+        ({}, {"epochs": 40}, [0.0, 1.0, 0.5]),  # at epochs 0, 5 and 12.5, of four cycles of ten epochs
+        ({}, {"epochs": 99, "steps": 400}, [0.0, 1.0, 0.5]),  # the same in steps, of ten an epoch
+        ({"anneal_epochs": 10.0}, {"epochs": 40}, [0.0, 0.0, 1.0]),  # as asked for: at the start of a cycle, at the end
+        ({"anneal_steps": 400}, {"epochs": 7}, [0.0, 1.0, 0.5]),
+    ],
+)
+def test_cycles_go_over_the_whole_training_unless_a_length_is_asked_for(
+    objective: dict[str, float], train: dict[str, float], weights: list[float]
+) -> None:
+    sections = {"objective": {"schedule": "cyclical", **objective}, "train": train}
+    places = [Progress(step=step, epoch=step // 10, examples=step % 10) for step in (0, 50, 125)]
+    assert [at(place, **sections).beta for place in places] == pytest.approx(weights)
+    config = build_config("text", Text.data_config, Text.model_config, sections)
+    early = Schedules(config, 10).is_annealed(places[-1])
+    assert early == ("anneal_epochs" in objective), "the last cycle is over"
+    assert Schedules(config, 10).is_annealed(Progress(step=400, epoch=40))
 
 
 @pytest.mark.parametrize(

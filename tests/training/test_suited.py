@@ -43,6 +43,16 @@ def test_few_items_get_the_defaults_for_few_under_what_is_asked_for(corpus: Path
     assert load(run.path).vae.latent == 3
 
 
+def test_cycles_are_not_squeezed_into_the_rise_for_few_items(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Text, "few_defaults", {"model": NETS, "objective": {"beta": 0.125, "anneal_steps": 4}})
+    for schedule, steps in (("cyclical", 0), ("sigmoid", 4)):
+        asked = {"data": {"tokenizer": "word"}, "objective": {"schedule": schedule}}
+        objective = train("text", corpus, tmp_path / schedule, asked, device="cpu").settings["objective"]
+        assert (objective["anneal_steps"], objective["anneal_epochs"], objective["beta"]) == (steps, None, 0.125)
+
+
 @pytest.mark.parametrize("length", [{"epochs": 1}, {"steps": 3}])
 def test_who_says_how_long_to_train_gets_the_usual_defaults(
     length: dict[str, int], corpus: Path, tmp_path: Path
