@@ -33,6 +33,9 @@ class Objective:
     cycles: int = key(4, "number of cycles of the cyclical schedule", least=1)
     rising: float = key(0.5, "share of each cycle in which beta rises", least=0)
     free_nats_per_dimension: float = key(0.0, "floor on the batch mean of each latent unit's KL, in nats", least=0)
+    free_nats_per_dimension_and_example: float = key(
+        0.0, "floor on each latent unit's KL in each example, in nats", least=0
+    )
     free_nats_total: float = key(0.0, "mean over examples of max(KL - free, 0), in nats", least=0)
     importance_samples: int = key(1, "draws of z for each example: 1 the ELBO, more the bound of IWAE", least=1)
     first_importance_samples: int = key(

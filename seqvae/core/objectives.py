@@ -14,6 +14,7 @@ def negative_elbo(
     free_nats_per_dimension: float = 0.0,
     free_nats_total: float = 0.0,
     kl_mean: Float[Tensor, " Z"] | None = None,
+    free_nats_per_dimension_and_example: float = 0.0,
 ) -> Float[Tensor, ""]:
     """-E[log p(x|z)] + beta * KL with free bits, in nats per example.
 
@@ -22,28 +23,45 @@ def negative_elbo(
     whole batch when this call sees a part of it only (several processes, accumulated gradients); the parts' means,
     weighted by their sizes, then add up to the objective of the whole.
 
+    Per dimension and example: mean_b sum_z max(free, KL_bz) (Li et al. 2019, section 3.1), under which a unit that is
+    above the floor on average is still free in the examples where it is below; it is never less than the former.
+
     Total: mean_b max(sum_z KL_bz - free, 0) (Roberts et al. 2018, equation 4).
 
-    Raises ValueError when both are asked for.
+    Raises ValueError when more than one of the three is asked for.
 
     >>> log_px, kl = torch.tensor([-3.0, -5.0]), torch.tensor([[0.2, 0.0], [0.0, 2.0]])
     >>> negative_elbo(log_px, kl, free_nats_per_dimension=0.5)  # 4 + 0.5 + 1
     tensor(5.5000)
     >>> negative_elbo(log_px, kl, free_nats_total=0.5)  # 4 + (0 + 1.5) / 2
     tensor(4.7500)
+    >>> negative_elbo(log_px, kl, free_nats_per_dimension_and_example=0.5)  # 4 + (0.5 + 0.5 + 0.5 + 2) / 2
+    tensor(5.7500)
     """
-    if free_nats_per_dimension and free_nats_total:
-        raise ValueError(
-            f"free_nats_per_dimension={free_nats_per_dimension} and free_nats_total={free_nats_total} exclude each "
-            "other; set one of them to 0"
-        )
+    kinds = {
+        "free_nats_per_dimension": free_nats_per_dimension,
+        "free_nats_per_dimension_and_example": free_nats_per_dimension_and_example,
+        "free_nats_total": free_nats_total,
+    }
+    asked = [f"{name}={nats}" for name, nats in kinds.items() if nats]
+    if len(asked) > 1:
+        raise ValueError(f"{' and '.join(asked)} exclude each other; set all but one of them to 0")
     if free_nats_per_dimension:
         whole = kl.mean(0).detach() if kl_mean is None else kl_mean  # (Z,)
         free = whole <= free_nats_per_dimension  # false for NaN, which has to show in the result
         penalty = torch.where(free, free_nats_per_dimension, kl.mean(0)).sum()
     else:
-        penalty = (kl.sum(1) - free_nats_total).clamp(min=0).mean() if free_nats_total else kl.sum(1).mean()
+        penalty = kl_beyond(kl, free_nats_total, free_nats_per_dimension_and_example).mean()
     return -log_px.mean() + beta * penalty
+
+
+def kl_beyond(
+    kl: Float[Tensor, "B Z"], free_nats_total: float = 0.0, free_nats_per_dimension_and_example: float = 0.0
+) -> Float[Tensor, " B"]:
+    """What the KL of each example counts under free bits that act on single examples, in nats; see `negative_elbo`."""
+    if free_nats_per_dimension_and_example:
+        kl = kl.clamp(min=free_nats_per_dimension_and_example)
+    return (kl.sum(1) - free_nats_total).clamp(min=0) if free_nats_total else kl.sum(1)
 
 
 def importance_weighted_bound(log_weights: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:

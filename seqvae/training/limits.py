@@ -8,6 +8,8 @@ from seqvae.core.schedules import kl_weight, sampling_probability
 from seqvae.settings import STAGES, Config, Train, idle_lengths
 from seqvae.training.stages import check_parts
 
+OF_THE_KL = ("free_nats_per_dimension_and_example",)  # keys of `objective` that ask something of the KL of a code
+
 
 def check_values(config: Config) -> None:
     """Raises ValueError for values of `objective` or `train` that exclude each other, in any stage."""
@@ -38,9 +40,29 @@ def _check_stage(config: Config) -> None:
     negative_elbo(
         nothing[0], nothing, free_nats_per_dimension=objective.free_nats_per_dimension,
         free_nats_total=objective.free_nats_total,
+        free_nats_per_dimension_and_example=objective.free_nats_per_dimension_and_example,
     )  # fmt: skip
+    _check_code(config)
     _check_draws(config)
     _check_step_decay(config.train)
+
+
+def _check_code(config: Config) -> None:
+    """Raises ValueError for keys of `objective` that act on a code, or on its KL, which the model does not have."""
+    for name in OF_THE_KL:
+        value = getattr(config.objective, name)
+        if not value:
+            continue
+        if config.model.latent == 0:
+            raise ValueError(
+                f"objective.{name}={value} does not go with model.latent=0, a language model without a code; set "
+                f"model.latent, or leave objective.{name} out"
+            )
+        if config.model.posterior == "point":
+            raise ValueError(
+                f"objective.{name}={value} does not go with model.posterior=point, whose codes have no KL; set "
+                f"model.posterior=gaussian, or leave objective.{name} out"
+            )
 
 
 def _check_draws(config: Config) -> None:
@@ -61,6 +83,7 @@ def _check_draws(config: Config) -> None:
     single = "scheduled sampling and free nats are for a single draw"
     for section, name, idle, why in (
         ("objective", "free_nats_per_dimension", 0.0, single),
+        ("objective", "free_nats_per_dimension_and_example", 0.0, single),
         ("objective", "free_nats_total", 0.0, single),
         ("objective", "sampling_schedule", "constant", single),
         ("objective", "sampling_rate", 0.0, single),

@@ -97,6 +97,7 @@ class NegativeBound:
 
     free_nats_per_dimension: float = 0.0
     free_nats_total: float = 0.0
+    free_nats_per_dimension_and_example: float = 0.0
     figures: tuple[str, ...] = ()
 
     @property
@@ -123,8 +124,11 @@ class NegativeBound:
         if terms.bound is not None:
             return -terms.bound.mean() * part.share, {}
         kl_mean = None if survey is None else survey / part.group_examples
-        free, free_total = self.free_nats_per_dimension, self.free_nats_total
-        return negative_elbo(terms.log_px, terms.kl, values.beta, free, free_total, kl_mean) * part.share, {}
+        loss = negative_elbo(
+            terms.log_px, terms.kl, values.beta, self.free_nats_per_dimension, self.free_nats_total, kl_mean,
+            self.free_nats_per_dimension_and_example,
+        )  # fmt: skip
+        return loss * part.share, {}
 
     def next_state(self, state: State, figures: Callable[[], Mapping[str, float]]) -> State:
         """The same, without a look at the figures, which would make each step wait for the device."""
@@ -133,4 +137,7 @@ class NegativeBound:
 
 def objective_of(config: Config) -> Objective:
     """The objective that a configuration asks for."""
-    return NegativeBound(config.objective.free_nats_per_dimension, config.objective.free_nats_total)
+    asked = config.objective
+    return NegativeBound(
+        asked.free_nats_per_dimension, asked.free_nats_total, asked.free_nats_per_dimension_and_example
+    )

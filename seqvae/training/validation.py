@@ -8,6 +8,7 @@ from torch import Tensor
 
 from seqvae.config import Values
 from seqvae.core.importance import Draws
+from seqvae.core.objectives import kl_beyond
 from seqvae.core.vae import VAE, Terms
 from seqvae.evaluation.likelihood import Elbo, perplexity
 from seqvae.noise import Noise
@@ -62,7 +63,7 @@ def validate(
         log_px, kl, mean = (values.to(sums) for values in terms[:3])
         bounds = log_px - kl.sum(1) if terms.bound is None else terms.bound
         count, tokens_here = sums.new_tensor(len(batch)), batch.lengths.sum().to(sums)
-        beyond = (kl.sum(1) - objective.free_nats_total).clamp(min=0).sum()
+        beyond = kl_beyond(kl, objective.free_nats_total, objective.free_nats_per_dimension_and_example).sum()
         counts = torch.stack([count, tokens_here, -log_px.sum(), bounds.to(sums).sum(), beyond])
         sums += torch.cat([counts, kl.sum(0), mean.sum(0), (mean**2).sum(0)])
     sums = total(sums).cpu()
@@ -81,7 +82,8 @@ def validate(
     if samples > 1:
         return {"iw_bound_nats": float(sums[3]) / items, **figures}
     free = objective.free_nats_per_dimension
-    if not latent or vae.has_points or not (objective.beta != 1 or free or objective.free_nats_total):
+    asked = free or objective.free_nats_total or objective.free_nats_per_dimension_and_example or objective.beta != 1
+    if not latent or vae.has_points or not asked:
         return figures
     penalty = float((kl / items).clamp(min=free).sum() if free else sums[4] / items)
     return {"objective_nats": elbo.mean_reconstruction_nats + objective.beta * penalty, **figures}

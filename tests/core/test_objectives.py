@@ -1,6 +1,7 @@
 """The objective: values that separate each formula from the nearest wrong one, and parts that add up to the whole."""
 
 import math
+from itertools import combinations
 
 import pytest
 import torch
@@ -33,6 +34,16 @@ def test_the_floor_per_dimension_acts_on_the_mean_over_the_batch() -> None:
     assert value(free_nats_per_dimension=2.0) == pytest.approx(6 + 4)
 
 
+def test_the_floor_per_dimension_and_example_acts_on_each_number() -> None:
+    # (1.5 + 1.5) + (2 + 1.5) + (1.5 + 1.5); a floor on the means of units, or on the sums of examples, would give 3
+    assert value(free_nats_per_dimension_and_example=1.5) == pytest.approx(6 + 9.5 / 3)
+    assert value(free_nats_per_dimension_and_example=1.5, beta=0.5) == pytest.approx(6 + 9.5 / 6)
+    kl = KL.clone().requires_grad_()
+    negative_elbo(LOG_PX, kl, 0.6, free_nats_per_dimension_and_example=0.75).backward()
+    assert kl.grad is not None
+    assert torch.allclose(kl.grad, torch.tensor([[0.0, 0.0], [0.2, 0.2], [0.0, 0.0]], dtype=torch.float64))
+
+
 def test_the_floor_on_the_total_acts_on_each_example() -> None:
     # (0 + 2 + 0) / 3; a floor on the mean of 1.5 would give 0.5
     assert value(free_nats_total=1.0) == pytest.approx(6 + 2 / 3)
@@ -44,9 +55,14 @@ def test_beta_weighs_what_the_free_nats_leave() -> None:
     assert value(beta=0.5, free_nats_total=1.0) == pytest.approx(6 + 1 / 3)
 
 
-def test_both_kinds_of_free_nats_at_once_are_refused() -> None:
-    with pytest.raises(ValueError, match="exclude each other; set one of them to 0"):
-        value(free_nats_per_dimension=0.5, free_nats_total=1.0)
+KINDS = ("free_nats_per_dimension", "free_nats_per_dimension_and_example", "free_nats_total")
+
+
+@pytest.mark.parametrize("kinds", list(combinations(KINDS, 2)))
+def test_two_kinds_of_free_nats_at_once_are_refused(kinds: tuple[str, str]) -> None:
+    match = rf"{kinds[0]}=0\.5 and {kinds[1]}=0\.5 exclude each other; set all but one of them to 0"
+    with pytest.raises(ValueError, match=match):
+        value(**dict.fromkeys(kinds, 0.5))
 
 
 def test_units_under_the_floor_get_no_gradient_and_the_others_their_share() -> None:
@@ -64,7 +80,7 @@ def test_examples_under_the_total_get_no_gradient_and_the_others_their_share() -
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"free_nats_per_dimension": 0.75}, {"free_nats_total": 1.0}], ids=["plain", "dimension", "total"]
+    "settings", [{}, *({kind: 0.75} for kind in KINDS)], ids=["plain", "dimension", "example", "total"]
 )
 def test_parts_weighted_by_their_sizes_add_up_to_the_whole_with_its_gradient(settings: dict[str, float]) -> None:
     def run(parts: list[slice], kl_mean: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -87,7 +103,7 @@ def test_without_the_mean_of_the_whole_the_floor_would_act_on_each_part() -> Non
     assert parts[0] / 3 + parts[1] * 2 / 3 != pytest.approx(value(free_nats_per_dimension=0.75))
 
 
-@pytest.mark.parametrize("settings", [{}, {"free_nats_per_dimension": 0.75}, {"free_nats_total": 1.0}])
+@pytest.mark.parametrize("settings", [{}, *({kind: 0.75} for kind in KINDS)])
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
 def test_a_divergence_that_is_not_finite_shows_in_the_objective(settings: dict[str, float], broken: float) -> None:
     kl = KL.clone()

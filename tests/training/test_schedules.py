@@ -93,6 +93,18 @@ def test_cycles_go_over_the_whole_training_unless_a_length_is_asked_for(
         ({"train": {"step_decay": 1.5}}, r"train\.step_decay=1\.5 is not possible"),
         ({"objective": {"sampling_rate": 2}}, r"a sampling rate of 2\.0 is not possible with the schedule constant"),
         ({"objective": {"sampling_schedule": "inverse_sigmoid"}}, r"rate of 0\.0 .* give a number of 1 or more"),
+        (
+            {"objective": {"free_nats_per_dimension_and_example": 0.5}, "model": {"posterior": "point"}},
+            r"and_example=0\.5 does not go with model\.posterior=point, whose codes have no KL; set model\.posterior=g",
+        ),
+        (
+            {"objective": {"free_nats_per_dimension_and_example": 0.5}, "model": {"latent": 0}},
+            r"and_example=0\.5 does not go with model\.latent=0, a language model without a code; set model\.latent",
+        ),
+        (
+            {"objective": {"free_nats_per_dimension_and_example": 0.5, "importance_samples": 5}},
+            r"importance_samples=5 does not go with objective\.free_nats_per_dimension_and_example=0\.5",
+        ),
     ],
 )
 def test_values_that_exclude_each_other_are_refused(section: dict[str, dict[str, float]], message: str) -> None:
