@@ -37,6 +37,15 @@ class Objective:
         0.0, "floor on each latent unit's KL in each example, in nats", least=0
     )
     free_nats_total: float = key(0.0, "mean over examples of max(KL - free, 0), in nats", least=0)
+    target_kl_nats: float = key(
+        0.0, "hold the mean KL near this, in nats, by the way that target_kl_by names; 0: no target", least=0
+    )
+    target_kl_by: Literal["distance", "controller"] = key(
+        "distance", "the KL term is beta * |KL - target|, or a controller sets its weight, from 0 to beta, at each step"
+    )
+    target_kl_gain: float = key(
+        5e-4, "controller: change of the weight at a step, for each nat off the target", least=0
+    )
     importance_samples: int = key(1, "draws of z for each example: 1 the ELBO, more the bound of IWAE", least=1)
     first_importance_samples: int = key(
         0, "IWAE: draws at the start, from which they grow to importance_samples; 0: all from the start", least=0

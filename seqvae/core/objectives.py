@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+PROPORTIONAL = 0.01  # of the controller of the KL, as its authors have it for text
+LARGEST_EXPONENT = 700.0  # exp of more is infinite
+
 
 def negative_elbo(
     log_px: Float[Tensor, " B"],
@@ -62,6 +65,42 @@ def kl_beyond(
     if free_nats_per_dimension_and_example:
         kl = kl.clamp(min=free_nats_per_dimension_and_example)
     return (kl.sum(1) - free_nats_total).clamp(min=0) if free_nats_total else kl.sum(1)
+
+
+def distance_to_target(
+    kl: Float[Tensor, "B Z"], target_nats: float, kl_mean: Float[Tensor, " Z"] | None = None
+) -> Float[Tensor, ""]:
+    """|mean_b sum_z KL_bz - target|, in nats (Burgess et al. 2018, equation 8).
+
+    `kl_mean` is the mean of each unit over the whole batch when this call sees a part of it only, as in
+    `negative_elbo`: the parts' values, which may be negative, weighted by their sizes, add up to that of the whole.
+
+    >>> distance_to_target(torch.tensor([[0.5, 0.5], [2.0, 0.0]]), target_nats=2.0)
+    tensor(0.5000)
+    """
+    units = kl.mean(0).detach() if kl_mean is None else kl_mean
+    return torch.sign(units.sum() - target_nats).to(kl) * (kl.sum(1).mean() - target_nats)
+
+
+def controlled_weight(
+    kl_nats: float, target_nats: float, integral: float, gain: float, most: float = 1.0
+) -> tuple[float, float]:
+    """The weight of the KL term after a step whose KL was `kl_nats`, and the integral that the next call takes.
+
+    A PI controller (Shao et al. 2020, ControlVAE, equation 9), of the error e = target - KL:
+
+        integral <- integral - gain * e,    weight = PROPORTIONAL / (1 + exp(e)) + integral,
+
+    both kept within [0, most], so that the integral does not run away while the weight is at an end (their section
+    3.2). A KL above the target raises the weight until the KL comes down, and the other way round.
+
+    >>> controlled_weight(kl_nats=7.0, target_nats=5.0, integral=0.25, gain=0.001)
+    (0.2608..., 0.252)
+    """
+    error = target_nats - kl_nats
+    integral = min(max(integral - gain * error, 0.0), most)
+    proportional = PROPORTIONAL / (1.0 + math.exp(min(error, LARGEST_EXPONENT)))
+    return min(proportional + integral, most), integral
 
 
 def importance_weighted_bound(log_weights: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:

@@ -5,10 +5,13 @@ import torch
 from seqvae.config import Values
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.schedules import kl_weight, sampling_probability
-from seqvae.settings import STAGES, Config, Train, idle_lengths
+from seqvae.settings import STAGES, Config, Objective, Train, idle_lengths
 from seqvae.training.stages import check_parts
 
-OF_THE_KL = ("free_nats_per_dimension_and_example",)  # keys of `objective` that ask something of the KL of a code
+OF_THE_KL = (
+    "free_nats_per_dimension_and_example",
+    "target_kl_nats",
+)  # keys of `objective` that ask something of the KL of a code
 
 
 def check_values(config: Config) -> None:
@@ -43,6 +46,7 @@ def _check_stage(config: Config) -> None:
         free_nats_per_dimension_and_example=objective.free_nats_per_dimension_and_example,
     )  # fmt: skip
     _check_code(config)
+    _check_target(objective)
     _check_draws(config)
     _check_step_decay(config.train)
 
@@ -65,6 +69,23 @@ def _check_code(config: Config) -> None:
             )
 
 
+def _check_target(objective: Objective) -> None:
+    """Raises ValueError for a target of the KL beside what acts on the KL otherwise."""
+    if not objective.target_kl_nats:
+        return
+    for name in ("free_nats_per_dimension", "free_nats_per_dimension_and_example", "free_nats_total"):
+        if getattr(objective, name):
+            raise ValueError(
+                f"objective.target_kl_nats={objective.target_kl_nats} and objective.{name}={getattr(objective, name)} "
+                "exclude each other, since both say how large the KL is to be; set one of them to 0"
+            )
+    if not objective.beta:
+        raise ValueError(
+            f"objective.target_kl_nats={objective.target_kl_nats} does not go with objective.beta=0, the largest "
+            "weight that holds the KL there; set objective.beta, such as 1"
+        )
+
+
 def _check_draws(config: Config) -> None:
     objective, samples = config.objective, config.objective.importance_samples
     if objective.first_importance_samples > samples:
@@ -80,11 +101,12 @@ def _check_draws(config: Config) -> None:
                     "objective.importance_samples, such as 50"
                 )
         return
-    single = "scheduled sampling and free nats are for a single draw"
+    single = "scheduled sampling, free nats and a target of the KL are for a single draw"
     for section, name, idle, why in (
         ("objective", "free_nats_per_dimension", 0.0, single),
         ("objective", "free_nats_per_dimension_and_example", 0.0, single),
         ("objective", "free_nats_total", 0.0, single),
+        ("objective", "target_kl_nats", 0.0, single),
         ("objective", "sampling_schedule", "constant", single),
         ("objective", "sampling_rate", 0.0, single),
         ("model", "posterior", "gaussian", "points are not drawn"),

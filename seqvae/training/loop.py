@@ -309,8 +309,8 @@ class _Loop:
             "event": "train", **self._place(),
             "elbo_nats": (sums["log_px"] - sums["kl"]) / examples, "reconstruction_nats": -sums["log_px"] / examples,
             "kl_nats": None if self.vae.has_points else sums["kl"] / examples, "loss": sums["loss"] / steps,
-            **{name: sums[name] / steps for name in self.objective.figures},
-            "beta": values.beta, "learning_rate": values.learning_rate, "gradient_norm": sums["gradient_norm"] / steps,
+            "beta": values.beta, **{name: sums[name] / steps for name in self.objective.figures},
+            "learning_rate": values.learning_rate, "gradient_norm": sums["gradient_norm"] / steps,
             "tokens_per_second": sums["tokens"] / (progress.seconds - progress.logged_seconds),
             "seconds": progress.seconds,
         }  # fmt: skip

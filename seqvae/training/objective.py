@@ -18,7 +18,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from seqvae.core.objectives import negative_elbo
+from seqvae.core.objectives import controlled_weight, distance_to_target, negative_elbo
 from seqvae.core.vae import ALL_PARTS, Codes, Terms
 from seqvae.settings import Config
 from seqvae.training.progress import State
@@ -135,9 +135,93 @@ class NegativeBound:
         return state
 
 
+@dataclass(frozen=True)
+class DistanceToTarget:
+    """-E[log p(x|z)] + beta * |KL - target|, with the mean KL over the group. In nats."""
+
+    target_nats: float
+    figures: tuple[str, ...] = ()
+    surveys: bool = True
+
+    def start(self) -> State:
+        """No values."""
+        return {}
+
+    def trained_parts(self, state: State) -> tuple[str, ...]:
+        """All."""
+        return ALL_PARTS
+
+    def survey(self, codes: Codes, part: Part) -> Tensor:
+        """The KL of each unit, summed over the examples, (Z,)."""
+        return codes.kl.sum(0)
+
+    def loss(
+        self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
+    ) -> tuple[Tensor, Figures]:
+        """The part's share; on which side of the target the KL is, is a matter of the group."""
+        assert survey is not None
+        distance = distance_to_target(terms.kl, self.target_nats, survey / part.group_examples)
+        return (values.beta * distance - terms.log_px.mean()) * part.share, {}
+
+    def next_state(self, state: State, figures: Callable[[], Mapping[str, float]]) -> State:
+        """The same."""
+        return state
+
+
+@dataclass(frozen=True)
+class ControlledKL:
+    """-E[log p(x|z)] + weight * KL, whose weight a controller moves so that the KL comes to a target. In nats.
+
+    Its state is the weight of the next step and the controller's integral. The weight starts at 0, so that the code is
+    used before its KL costs something, and never exceeds the beta of the schedule.
+    """
+
+    target_nats: float
+    gain: float
+    most: float  # the final beta
+    figures: tuple[str, ...] = ("beta", "kl_nats")
+    surveys: bool = False
+
+    def start(self) -> State:
+        """A weight of 0."""
+        return {"weight": 0.0, "integral": 0.0}
+
+    def trained_parts(self, state: State) -> tuple[str, ...]:
+        """All."""
+        return ALL_PARTS
+
+    def survey(self, codes: Codes, part: Part) -> Tensor:
+        """Nothing is surveyed."""
+        raise AssertionError("a controller asks for no survey")
+
+    def loss(
+        self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
+    ) -> tuple[Tensor, Figures]:
+        """The part's share of the loss, of the weight and of the KL."""
+        weight = min(_number(state["weight"]), values.beta)
+        loss = negative_elbo(terms.log_px, terms.kl, weight) * part.share
+        return loss, {"beta": loss.new_tensor(weight * part.share), "kl_nats": terms.kl.sum(1).mean() * part.share}
+
+    def next_state(self, state: State, figures: Callable[[], Mapping[str, float]]) -> State:
+        """The weight that the KL of the group asks for."""
+        kl_nats, integral = figures()["kl_nats"], _number(state["integral"])
+        weight, integral = controlled_weight(kl_nats, self.target_nats, integral, self.gain, self.most)
+        return {"weight": weight, "integral": integral}
+
+
+def _number(value: float | int | str | bool | None) -> float:
+    """A value of a state that is a number."""
+    assert isinstance(value, (int, float))
+    return float(value)
+
+
 def objective_of(config: Config) -> Objective:
     """The objective that a configuration asks for."""
     asked = config.objective
+    if asked.target_kl_nats and asked.target_kl_by == "controller":
+        return ControlledKL(asked.target_kl_nats, asked.target_kl_gain, asked.beta)
+    if asked.target_kl_nats:
+        return DistanceToTarget(asked.target_kl_nats)
     return NegativeBound(
         asked.free_nats_per_dimension, asked.free_nats_total, asked.free_nats_per_dimension_and_example
     )

@@ -48,9 +48,10 @@ def validate(
 ) -> ValidationFigures:
     """The beta = 1 bound with its parts (nats per item), active units, and the bound on the perplexity per token.
 
-    Of an objective with several draws also the importance-weighted bound of so many; of one with free bits or another
-    beta also its own value at the final beta, by which the best weights are chosen: the bound itself would prefer codes
-    that carry less than they were asked to.
+    Of an objective with several draws also the importance-weighted bound of so many; of one with free bits, another
+    beta or a target of the KL also its own value at the final beta, by which the best weights are chosen: the bound
+    itself would prefer codes that carry less than they were asked to. With a target that value is the reconstruction
+    plus beta * |KL - target|, whatever holds the KL there.
 
     Each process gives its share of the batches, an empty share too; `total` adds a tensor up over the processes.
     `zeros` has the device and type of the sums. The figures are those of `seqvae.evaluation` on all items at once.
@@ -82,6 +83,9 @@ def validate(
     if samples > 1:
         return {"iw_bound_nats": float(sums[3]) / items, **figures}
     free = objective.free_nats_per_dimension
+    if objective.target_kl_nats:
+        distance = abs(elbo.mean_kl_nats - objective.target_kl_nats)
+        return {"objective_nats": elbo.mean_reconstruction_nats + objective.beta * distance, **figures}
     asked = free or objective.free_nats_total or objective.free_nats_per_dimension_and_example or objective.beta != 1
     if not latent or vae.has_points or not asked:
         return figures

@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqvae.core.objectives import importance_weighted_bound, negative_elbo
+from seqvae.core.objectives import (
+    PROPORTIONAL,
+    controlled_weight,
+    distance_to_target,
+    importance_weighted_bound,
+    negative_elbo,
+)
 
 LOG_PX = torch.tensor([-3.0, -5.0, -10.0], dtype=torch.float64)
 # means over the examples 1, 0.5; sums over the units 0.5, 3, 1
@@ -113,6 +119,54 @@ def test_a_divergence_that_is_not_finite_shows_in_the_objective(settings: dict[s
 
 def test_a_model_without_latent_units_has_its_reconstruction_as_objective() -> None:
     assert negative_elbo(LOG_PX, torch.zeros(3, 0, dtype=torch.float64)).item() == pytest.approx(6)
+
+
+@pytest.mark.parametrize(("target", "distance", "sign"), [(1.0, 0.5, 1.0), (2.25, 0.75, -1.0)])
+def test_the_distance_to_a_target_is_that_of_the_mean_divergence(target: float, distance: float, sign: float) -> None:
+    # the mean is 1.5; the mean of the examples' own distances would be 5 / 6 and 13 / 12
+    kl = KL.clone().requires_grad_()
+    found = distance_to_target(kl, target)
+    found.backward()
+    assert found.item() == pytest.approx(distance)
+    assert kl.grad is not None
+    assert kl.grad.flatten().tolist() == pytest.approx([sign / 3] * 6)
+
+
+def test_the_distances_of_parts_to_a_target_add_up_to_that_of_the_whole() -> None:
+    parts = [distance_to_target(KL[part], 1.25, KL.mean(0)).item() for part in (slice(0, 1), slice(1, 3))]
+    # the first part lies below the target and the second above, so their own distances would add up to 0.75
+    assert parts == pytest.approx([-0.75, 0.75])
+    assert parts[0] / 3 + parts[1] * 2 / 3 == pytest.approx(0.25)
+
+
+def test_a_divergence_that_is_not_finite_has_no_distance() -> None:
+    assert distance_to_target(KL * math.nan, 1.0).isnan()
+
+
+def test_the_controlled_weight_is_that_of_the_formula() -> None:
+    # Shao et al. 2020, equation 9, summed up from the start
+    errors, gain = (-4.0, -2.0, 1.0, -0.5), 0.01
+    integral = 0.0
+    for count, error in enumerate(errors, 1):
+        weight, integral = controlled_weight(6.0 - error, 6.0, integral, gain)
+        assert integral == pytest.approx(-gain * sum(errors[:count]))
+        assert weight == pytest.approx(PROPORTIONAL / (1 + math.exp(error)) - gain * sum(errors[:count]))
+
+
+def test_the_controlled_weight_stays_between_zero_and_the_most_and_leaves_an_end_at_once() -> None:
+    weight, integral = controlled_weight(1000.0, 5.0, 0.3, 0.01, most=0.4)
+    assert (weight, integral) == (0.4, 0.4)
+    assert controlled_weight(3.0, 5.0, integral, 0.01, most=0.4)[0] < 0.4, "the integral ran away"
+    assert controlled_weight(0.0, 1e6, 0.3, 0.01) == (pytest.approx(0.0, abs=1e-300), 0.0)
+
+
+def test_the_controller_brings_a_divergence_that_the_weight_lowers_to_its_target() -> None:
+    kl, integral = 12.0, 0.0
+    for _ in range(3000):
+        weight, integral = controlled_weight(kl, 4.0, integral, 5e-4)
+        kl += 0.02 * (12.0 * math.exp(-3.0 * weight) - kl)  # it follows the weight with a delay of fifty steps
+    assert kl == pytest.approx(4.0, abs=1e-3)
+    assert weight == pytest.approx(math.log(3.0) / 3.0, abs=1e-3)
 
 
 def test_the_importance_weighted_bound_takes_the_mean_inside_of_the_logarithm() -> None:

@@ -57,6 +57,8 @@ def test_the_weighted_bound_of_a_validation_is_the_evidence_when_q_is_the_true_p
         ({"beta": 0.25}, lambda kl: 0.25 * kl.sum(1).mean()),
         ({"beta": 0.5, "free_nats_total": 1.7}, lambda kl: 0.5 * (kl.sum(1) - 1.7).clamp(min=0).mean()),
         ({"free_nats_per_dimension": 0.6}, lambda kl: kl.mean(0).clamp(min=0.6).sum()),
+        ({"target_kl_nats": 1.5, "beta": 2.0}, lambda kl: 2 * (kl.sum(1).mean() - 1.5).abs()),
+        ({"target_kl_nats": 9.0, "beta": 0.5, "target_kl_by": "controller"}, lambda kl: (9 - kl.sum(1).mean()) / 2),
         ({"free_nats_per_dimension_and_example": 0.2}, lambda kl: kl.clamp(min=0.2).sum(1).mean()),
     ],
 )

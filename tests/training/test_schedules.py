@@ -98,6 +98,22 @@ def test_cycles_go_over_the_whole_training_unless_a_length_is_asked_for(
             r"and_example=0\.5 does not go with model\.posterior=point, whose codes have no KL; set model\.posterior=g",
         ),
         (
+            {"objective": {"target_kl_nats": 3.0, "free_nats_total": 2.0}},
+            r"target_kl_nats=3\.0 and objective\.free_nats_total=2\.0 exclude each other, since both say how large",
+        ),
+        (
+            {"objective": {"target_kl_nats": 3.0, "beta": 0.0}},
+            r"target_kl_nats=3\.0 does not go with objective\.beta=0",
+        ),
+        (
+            {"objective": {"target_kl_nats": 3.0, "importance_samples": 5}},
+            r"importance_samples=5 does not go with objective\.target_kl_nats=3\.0",
+        ),
+        (
+            {"objective": {"target_kl_nats": 3.0}, "model": {"posterior": "point"}},
+            r"target_kl_nats=3\.0 does not go with model\.posterior=point",
+        ),
+        (
             {"objective": {"free_nats_per_dimension_and_example": 0.5}, "model": {"latent": 0}},
             r"and_example=0\.5 does not go with model\.latent=0, a language model without a code; set model\.latent",
         ),
