@@ -46,6 +46,15 @@ class Objective:
     target_kl_gain: float = key(
         5e-4, "controller: change of the weight at a step, for each nat off the target", least=0
     )
+    mmd: float = key(
+        0.0, "weight of the maximum mean discrepancy between a step's codes and the prior, beside beta * KL", least=0
+    )
+    mmd_kernel: Literal["inverse_multiquadratic", "gaussian"] = key(
+        "inverse_multiquadratic", "its kernel of the squared distance d, with C = 2 latent: C / (C + d), or exp(-d / C)"
+    )
+    mmd_estimator: Literal["unbiased", "biased"] = key(
+        "unbiased", "over pairs of different codes, or of all codes, each with itself too"
+    )
     importance_samples: int = key(1, "draws of z for each example: 1 the ELBO, more the bound of IWAE", least=1)
     first_importance_samples: int = key(
         0, "IWAE: draws at the start, from which they grow to importance_samples; 0: all from the start", least=0

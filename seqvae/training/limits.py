@@ -8,6 +8,7 @@ from seqvae.core.schedules import kl_weight, sampling_probability
 from seqvae.settings import STAGES, Config, Objective, Train, idle_lengths
 from seqvae.training.stages import check_parts
 
+OF_CODES = ("mmd",)  # keys of `objective` that ask something of codes
 OF_THE_KL = (
     "free_nats_per_dimension_and_example",
     "target_kl_nats",
@@ -53,7 +54,7 @@ def _check_stage(config: Config) -> None:
 
 def _check_code(config: Config) -> None:
     """Raises ValueError for keys of `objective` that act on a code, or on its KL, which the model does not have."""
-    for name in OF_THE_KL:
+    for name in OF_CODES + OF_THE_KL:
         value = getattr(config.objective, name)
         if not value:
             continue
@@ -62,7 +63,7 @@ def _check_code(config: Config) -> None:
                 f"objective.{name}={value} does not go with model.latent=0, a language model without a code; set "
                 f"model.latent, or leave objective.{name} out"
             )
-        if config.model.posterior == "point":
+        if name in OF_THE_KL and config.model.posterior == "point":
             raise ValueError(
                 f"objective.{name}={value} does not go with model.posterior=point, whose codes have no KL; set "
                 f"model.posterior=gaussian, or leave objective.{name} out"
@@ -101,12 +102,13 @@ def _check_draws(config: Config) -> None:
                     "objective.importance_samples, such as 50"
                 )
         return
-    single = "scheduled sampling, free nats and a target of the KL are for a single draw"
+    single = "scheduled sampling, free nats, a target of the KL and a discrepancy are for a single draw"
     for section, name, idle, why in (
         ("objective", "free_nats_per_dimension", 0.0, single),
         ("objective", "free_nats_per_dimension_and_example", 0.0, single),
         ("objective", "free_nats_total", 0.0, single),
         ("objective", "target_kl_nats", 0.0, single),
+        ("objective", "mmd", 0.0, single),
         ("objective", "sampling_schedule", "constant", single),
         ("objective", "sampling_rate", 0.0, single),
         ("model", "posterior", "gaussian", "points are not drawn"),

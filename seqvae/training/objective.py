@@ -5,19 +5,21 @@ parts, one for each batch in each process, whose losses add up to the loss of th
 whole group is surveyed first: a sum over all parts, such as the KL of each unit, or a table of which each part fills in
 its own rows, such as the codes.
 
-Of the second kind is a penalty on the codes of N examples by a kernel k, as in maximum mean discrepancy: the mean of
-k(z, z') over all pairs of the group. A part's survey is a table (N, Z) with its codes in its rows and zeros elsewhere,
-and the sum of these tables holds all codes. Its loss is the sum of k(own z, any z') over N^2, and the parts' losses
-add up to the mean over all pairs. A pair stands in two rows, and the survey has no gradient, so half of the gradient
-would be missing: the loss is doubled, and its own value subtracted once without gradient.
+Of the second kind is a penalty on the codes of N examples by a kernel k, such as the maximum mean discrepancy: the mean
+of k(z, z') over all pairs of the group. A part's survey is a table (N, Z) with its codes in its rows and zeros
+elsewhere, and the sum of these tables holds all codes. Its loss is the sum of k(own z, any z') over N^2, and the parts'
+losses add up to the mean over all pairs. A pair stands in two rows, and the survey has no gradient, so half of the
+gradient would be missing: the loss is doubled, and its own value subtracted once without gradient.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
+from seqvae.core.discrepancy import Estimator, Kernel, discrepancy
 from seqvae.core.objectives import controlled_weight, distance_to_target, negative_elbo
 from seqvae.core.vae import ALL_PARTS, Codes, Terms
 from seqvae.settings import Config
@@ -209,6 +211,56 @@ class ControlledKL:
         return {"weight": weight, "integral": integral}
 
 
+@dataclass(frozen=True)
+class WithDiscrepancy:
+    """Another objective plus weight * the maximum mean discrepancy between the codes of the group and the prior.
+
+    With beta = 0 it is the Wasserstein autoencoder (Tolstikhin et al. 2018, WAE-MMD), whose codes may be points; with
+    beta = 1 - alpha and weight = alpha + lambda - 1 the InfoVAE (Zhao et al. 2019, equation 6).
+    """
+
+    other: Objective
+    weight: float
+    kernel: Kernel
+    estimator: Estimator
+    surveys: bool = True
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Those of the other, and the discrepancy."""
+        return (*self.other.figures, "mmd")
+
+    def start(self) -> State:
+        """The other's."""
+        return self.other.start()
+
+    def trained_parts(self, state: State) -> tuple[str, ...]:
+        """The other's."""
+        return self.other.trained_parts(state)
+
+    def survey(self, codes: Codes, part: Part) -> Tensor:
+        """A table of all codes and, where the other asks for a survey, of their KL, (group_examples, Z or 2 Z)."""
+        found = torch.cat([codes.z, codes.kl], 1) if self.other.surveys else codes.z
+        table = found.new_zeros(part.group_examples, found.shape[1])
+        table[part.rows] = found
+        return table
+
+    def loss(
+        self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
+    ) -> tuple[Tensor, Figures]:
+        """The other's, whose survey is the sum of the table's KL, and the part's share of the discrepancy."""
+        assert survey is not None
+        units = terms.z.shape[1]
+        divergences = survey[:, units:].sum(0) if self.other.surveys else None
+        loss, figures = self.other.loss(terms, part, divergences, values, state)
+        found = discrepancy(terms.z, self.kernel, self.estimator, survey[:, :units], part.rows)
+        return loss + self.weight * found, {**figures, "mmd": found}
+
+    def next_state(self, state: State, figures: Callable[[], Mapping[str, float]]) -> State:
+        """The other's."""
+        return self.other.next_state(state, figures)
+
+
 def _number(value: float | int | str | bool | None) -> float:
     """A value of a state that is a number."""
     assert isinstance(value, (int, float))
@@ -217,6 +269,12 @@ def _number(value: float | int | str | bool | None) -> float:
 
 def objective_of(config: Config) -> Objective:
     """The objective that a configuration asks for."""
+    asked, found = config.objective, _of_the_kl(config)
+    return WithDiscrepancy(found, asked.mmd, asked.mmd_kernel, asked.mmd_estimator) if asked.mmd else found
+
+
+def _of_the_kl(config: Config) -> Objective:
+    """The objective without what acts on the codes of the group."""
     asked = config.objective
     if asked.target_kl_nats and asked.target_kl_by == "controller":
         return ControlledKL(asked.target_kl_nats, asked.target_kl_gain, asked.beta)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from seqvae.config import Values
+from seqvae.core.discrepancy import discrepancy
 from seqvae.core.importance import Draws
 from seqvae.core.objectives import kl_beyond
 from seqvae.core.vae import VAE, Terms
@@ -18,6 +19,10 @@ from seqvae.types import Batch
 PLAIN = Objective()
 SEED = 1  # one draw of z for each validation item, the same at every validation
 ACTIVE_VARIANCE = 0.01  # of the posterior mean over the items (Burda et al. 2016, section 5.2)
+# keys of an objective that is another one than beta * KL
+BESIDE_THE_BOUND = (
+    "free_nats_per_dimension", "free_nats_per_dimension_and_example", "free_nats_total", "target_kl_nats", "mmd",
+)  # fmt: skip
 COLLAPSED_NATS = 0.1  # below this KL, with no active unit, the latent code carries nothing
 COLLAPSE_ADVICE = (
     "the latent code has collapsed: its KL is {kl:.3f} nats at a final beta of {beta:g} and no unit is active, so the "
@@ -31,6 +36,7 @@ class ValidationFigures(TypedDict):
 
     iw_bound_nats: NotRequired[float]  # where there are several draws of each code
     objective_nats: NotRequired[float]  # where the objective is another one than the bound
+    mmd: NotRequired[float]  # the squared discrepancy between the codes of a batch and the prior, where it is asked for
     elbo_nats: float
     reconstruction_nats: float
     kl_nats: float | None  # None for points, which have no KL
@@ -51,25 +57,29 @@ def validate(
     Of an objective with several draws also the importance-weighted bound of so many; of one with free bits, another
     beta or a target of the KL also its own value at the final beta, by which the best weights are chosen: the bound
     itself would prefer codes that carry less than they were asked to. With a target that value is the reconstruction
-    plus beta * |KL - target|, whatever holds the KL there.
+    plus beta * |KL - target|, whatever holds the KL there; a discrepancy is the mean of those within each batch, as in
+    training.
 
     Each process gives its share of the batches, an empty share too; `total` adds a tensor up over the processes.
     `zeros` has the device and type of the sums. The figures are those of `seqvae.evaluation` on all items at once.
     """
     latent, samples = vae.latent, objective.importance_samples
-    # items, tokens, -log p(x|z), bound, KL beyond the free nats; KL, means, squared means of each unit
-    sums = zeros.new_zeros(5 + 3 * latent)
+    # items, tokens, -log p(x|z), bound, KL beyond the free nats, discrepancy; KL, means, squared means of each unit
+    sums = zeros.new_zeros(6 + 3 * latent)
     for batch in batches:
         terms: Terms = vae(batch, Noise(SEED, batch.keys), dropout=False, draws=Draws(samples))
         log_px, kl, mean = (values.to(sums) for values in terms[:3])
         bounds = log_px - kl.sum(1) if terms.bound is None else terms.bound
         count, tokens_here = sums.new_tensor(len(batch)), batch.lengths.sum().to(sums)
         beyond = kl_beyond(kl, objective.free_nats_total, objective.free_nats_per_dimension_and_example).sum()
-        counts = torch.stack([count, tokens_here, -log_px.sum(), bounds.to(sums).sum(), beyond])
+        apart = sums.new_zeros(())
+        if objective.mmd:
+            apart = len(batch) * discrepancy(terms.z, objective.mmd_kernel, objective.mmd_estimator).to(sums)
+        counts = torch.stack([count, tokens_here, -log_px.sum(), bounds.to(sums).sum(), beyond, apart])
         sums += torch.cat([counts, kl.sum(0), mean.sum(0), (mean**2).sum(0)])
     sums = total(sums).cpu()
     items, tokens = int(sums[0]), int(sums[1])
-    kl, means, squares = sums[5:].chunk(3) if latent else (sums[5:],) * 3
+    kl, means, squares = sums[6:].chunk(3) if latent else (sums[6:],) * 3
     elbo = Elbo(items, tokens, float(sums[2]), kl)
     variance = (squares - means**2 / items) / max(1, items - 1)
     has_perplexity = vae.decoder.has_steps and not vae.has_points
@@ -82,15 +92,22 @@ def validate(
     }
     if samples > 1:
         return {"iw_bound_nats": float(sums[3]) / items, **figures}
-    free = objective.free_nats_per_dimension
-    if objective.target_kl_nats:
-        distance = abs(elbo.mean_kl_nats - objective.target_kl_nats)
-        return {"objective_nats": elbo.mean_reconstruction_nats + objective.beta * distance, **figures}
-    asked = free or objective.free_nats_total or objective.free_nats_per_dimension_and_example or objective.beta != 1
-    if not latent or vae.has_points or not asked:
+    if objective.mmd:
+        figures["mmd"] = float(sums[5]) / items
+    plain = objective.beta == 1 and not any(getattr(objective, name) for name in BESIDE_THE_BOUND)
+    if not latent or plain or (vae.has_points and not objective.mmd):
         return figures
-    penalty = float((kl / items).clamp(min=free).sum() if free else sums[4] / items)
-    return {"objective_nats": elbo.mean_reconstruction_nats + objective.beta * penalty, **figures}
+    penalty = 0.0 if vae.has_points else _of_the_kl(objective, kl / items, float(sums[4]) / items)
+    value = elbo.mean_reconstruction_nats + objective.beta * penalty + objective.mmd * figures.get("mmd", 0.0)
+    return {"objective_nats": value, **figures}
+
+
+def _of_the_kl(objective: Objective, kl: Tensor, beyond: float) -> float:
+    """What beta weighs, in nats: of the mean KL of each unit, or the mean of what the examples' KL count."""
+    if objective.target_kl_nats:
+        return abs(float(kl.sum()) - objective.target_kl_nats)
+    free = objective.free_nats_per_dimension
+    return float(kl.clamp(min=free).sum()) if free else beyond
 
 
 def collapse_advice(figures: Values, vae: VAE, beta: float) -> str | None:

@@ -58,6 +58,10 @@ SETTINGS_OF_TWO = {
         **_OFTEN | {"batch_size": 30, "batch_by": "tokens", "accumulate": 3},
     ),
     "total": values(model=_DROPOUT, objective={"free_nats_total": 0.06}, **_OFTEN | {"batch_size": 11}),
+    "mmd": values(
+        model=_DROPOUT, objective={"mmd": 30.0, "free_nats_per_dimension": 0.02},
+        **_OFTEN | {"batch_size": 7, "accumulate": 2},
+    ),
     "distance": values(model=_DROPOUT, objective={"target_kl_nats": 0.05}, **_OFTEN | {"batch_size": 7}),
     "controlled": values(
         model=_DROPOUT, objective={"target_kl_nats": 0.02, "target_kl_by": "controller", "schedule": "constant"},

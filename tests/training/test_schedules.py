@@ -82,6 +82,11 @@ def test_cycles_go_over_the_whole_training_unless_a_length_is_asked_for(
     assert Schedules(config, 10).is_annealed(Progress(step=400, epoch=40))
 
 
+def test_points_may_have_a_discrepancy() -> None:
+    sections = {"objective": {"mmd": 9.0}, "model": {"posterior": "point"}}
+    check_values(build_config("text", Text.data_config, Text.model_config, sections))
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [
@@ -112,6 +117,14 @@ def test_cycles_go_over_the_whole_training_unless_a_length_is_asked_for(
         (
             {"objective": {"target_kl_nats": 3.0}, "model": {"posterior": "point"}},
             r"target_kl_nats=3\.0 does not go with model\.posterior=point",
+        ),
+        (
+            {"objective": {"mmd": 9.0}, "model": {"latent": 0}},
+            r"mmd=9\.0 does not go with model\.latent=0, a language model",
+        ),
+        (
+            {"objective": {"mmd": 9.0, "importance_samples": 5}},
+            r"samples=5 does not go with objective\.mmd=9\.0, since",
         ),
         (
             {"objective": {"free_nats_per_dimension_and_example": 0.5}, "model": {"latent": 0}},
