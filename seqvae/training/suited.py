@@ -38,7 +38,8 @@ def suited_lengths(config: Config, asked: Values, modality: Modality, part: Part
     """
     epoch = steps_of(replace(config.train, epochs=1, steps=0), part)
     if not config.stages and not set(LENGTHS) & asked.get("train", {}).keys():
-        config = with_train(config, epochs=max(config.train.epochs, math.ceil(modality.least_steps / epoch)))
+        least = min(modality.least_steps, config.train.steps or modality.least_steps)  # few items may need fewer
+        config = with_train(config, epochs=max(config.train.epochs, math.ceil(least / epoch)))
     if "validate_steps" in asked.get("train", {}) or config.train.validate_steps or epoch >= SHORT_EPOCH:
         return config
     total = sum(steps_of(stage.train, part) for stage in config.of_each_stage())

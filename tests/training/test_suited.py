@@ -53,6 +53,15 @@ def test_cycles_are_not_squeezed_into_the_rise_for_few_items(
         assert (objective["anneal_steps"], objective["anneal_epochs"], objective["beta"]) == (steps, None, 0.125)
 
 
+def test_epochs_are_no_more_than_the_steps_for_few_items_need(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Text, "few_defaults", {"model": NETS, "train": {"steps": 9}})
+    monkeypatch.setattr(Text, "least_steps", 40)
+    run = train("text", corpus, tmp_path / "run", {"data": {"tokenizer": "word"}}, device="cpu")
+    assert (run.steps()[-1], run.settings["train"]["epochs"]) == (9, 3)
+
+
 @pytest.mark.parametrize("length", [{"epochs": 1}, {"steps": 3}])
 def test_who_says_how_long_to_train_gets_the_usual_defaults(
     length: dict[str, int], corpus: Path, tmp_path: Path
