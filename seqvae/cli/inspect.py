@@ -40,6 +40,8 @@ def _make(kind: type[Modality]) -> click.Command:
         merged = merge(kind.defaults, values)
         config = build_config(kind.name, kind.data_config, kind.model_config, merged)
         modality = kind(config.data)
+        if out is not None:
+            spare_files((file for source in data for file in modality.files_of(source)), [out], "--out another file")
         _show(modality, data, config.train.seed)
         if out is not None:
             _draw(modality, data, out)
@@ -82,7 +84,6 @@ def _draw(modality: Modality, sources: Sequence[Path], out: Path) -> None:
     from seqvae.modalities.base import Report
     from seqvae.view.sheet import png
 
-    spare_files((file for source in sources for file in modality.files_of(source)), [out], "--out another file")
     pieces: list[list[Item]] = []
     steps = None
     for named in modality.named(sources, Report()):
