@@ -1,7 +1,7 @@
 """The LSTM encoder, and the LSTM as the recurrence of a decoder."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -19,7 +19,9 @@ class LSTMEncoder(nn.Module):
     """x to the last hidden states of an LSTM, both directions side by side (Bowman et al. 2016, section 2.1).
 
     `embed` maps steps to (B, T, E), E = `embedding`. Each direction is an LSTM of its own that starts at a real step,
-    so padding is never read before the state that counts. `position` adds each step's place to its input.
+    so padding is never read before the states that count. `position` adds each step's place to its input. With
+    `model.pooling` it is the mean, or the maximum of each unit, over the states of all real steps in place of the last
+    one: every step is then as near to the code as the last (Long et al. 2019, section 3).
     """
 
     def __init__(
@@ -28,7 +30,7 @@ class LSTMEncoder(nn.Module):
         super().__init__()
         self.embed = embed
         self.position = position
-        self.input_dropout = model.encoder_dropout
+        self.input_dropout, self.pooling = model.encoder_dropout, model.pooling
         directions, hidden = 2 if model.bidirectional else 1, model.encoder_hidden
         self.features = directions * hidden
         sizes = [embedding + (position.width if position else 0)] + [self.features] * (model.encoder_layers - 1)
@@ -37,7 +39,7 @@ class LSTMEncoder(nn.Module):
         )
 
     def forward(self, batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B H"]:
-        """(B, directions * hidden): the state after each example's last real step, and after its first."""
+        """(B, directions * hidden): the state after each example's last real step, and after its first; or pooled."""
         inputs = dropout(self.embed(batch.x), self.input_dropout, noise, "encoder input")
         inputs = _with_position(inputs, self.position)
         backwards = _reversal(batch)
@@ -49,10 +51,22 @@ class LSTMEncoder(nn.Module):
             outputs, ends = [], []
             for direction, lstm in enumerate(layer):
                 states, _ = lstm(_reorder(inputs, backwards) if direction else inputs)  # (B, T, H)
-                last = (batch.lengths - 1).view(-1, 1, 1).expand(-1, 1, states.shape[2])
-                ends.append(states.gather(1, last).squeeze(1))
+                ends.append(_pooled(states, batch, self.pooling))
                 outputs.append(states)
         return torch.cat(ends, -1)
+
+
+def _pooled(
+    states: Float[Tensor, "B T H"], batch: Batch, pooling: Literal["last", "mean", "max"]
+) -> Float[Tensor, "B H"]:
+    """The state of each example's last real step, or the mean or the maximum over its real steps."""
+    if pooling == "last":
+        last = (batch.lengths - 1).view(-1, 1, 1).expand(-1, 1, states.shape[2])
+        return states.gather(1, last).squeeze(1)
+    padding = ~batch.mask.unsqueeze(2)
+    if pooling == "max":
+        return states.masked_fill(padding, -torch.inf).amax(1)
+    return states.masked_fill(padding, 0.0).sum(1) / batch.lengths.unsqueeze(1).to(states.dtype)
 
 
 def _reversal(batch: Batch) -> Int[Tensor, "B T"]:

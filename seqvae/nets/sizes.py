@@ -33,6 +33,9 @@ class SequenceModel(CodeModel):
     encoder_layers: int = key(1, "layers of the encoder", least=1)
     decoder_layers: int = key(1, "layers of the decoder", least=1)
     bidirectional: bool = key(True, "read the input in both directions")
+    pooling: Literal["last", "mean", "max"] = key(
+        "last", "what the posterior reads of the encoder's states: the last one, the mean or the maximum of all"
+    )
     initial_state: Literal["cell", "dense"] = key(
         "cell", "cell: c0 = W z, h0 = tanh(c0); dense: tanh of a dense layer for all states"
     )

@@ -70,6 +70,8 @@ class Case:
 CASES = (
     Case("words", "text", SENTENCES, {"tokenizer": "word"}, SIZES),
     Case("characters", "text", SENTENCES, {"tokenizer": "character"}, {**SIZES, **DEEP, "initial_state": "dense"}),
+    Case("words, pooled by the mean", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "pooling": "mean"}),
+    Case("combinations, pooled by the maximum", "drums", grooves(9), {"meter": "4/4"}, {**SIZES, "pooling": "max"}),
     Case(
         "unigram",
         "text",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, unpack_sequence
 
 from seqvae.nets.decoder import SequenceDecoder
 from seqvae.nets.likelihoods import Categorical
@@ -30,10 +30,12 @@ def codes(rows: int = 6) -> Tensor:
     return torch.randn(rows, LATENT, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
 
 
-def encoder(layers: int = 1, bidirectional: bool = True, input_dropout: float = 0.0) -> LSTMEncoder:
+def encoder(
+    layers: int = 1, bidirectional: bool = True, input_dropout: float = 0.0, pooling: str = "last"
+) -> LSTMEncoder:
     torch.manual_seed(3)
     embed = nn.Embedding(OUTCOMES, EMBEDDING)
-    sizes = {"encoder_hidden": HIDDEN, "encoder_layers": layers, "bidirectional": bidirectional}
+    sizes = {"encoder_hidden": HIDDEN, "encoder_layers": layers, "bidirectional": bidirectional, "pooling": pooling}
     return lstm_encoder(embed, EMBEDDING, encoder_dropout=input_dropout, **sizes).double()
 
 
@@ -53,10 +55,8 @@ WIRINGS = [(1, "cell"), (3, "cell"), (1, "dense"), (2, "dense")]
 wirings = pytest.mark.parametrize(("layers", "initial_state"), WIRINGS, ids=[f"{n} {s}" for n, s in WIRINGS])
 
 
-@pytest.mark.parametrize("layers", [1, 3])
-@pytest.mark.parametrize("bidirectional", [True, False])
-def test_the_encoder_is_that_of_torch_on_packed_sequences(layers: int, bidirectional: bool) -> None:
-    net, data = encoder(layers, bidirectional), batch()
+def packed(net: LSTMEncoder, data: Batch, layers: int, bidirectional: bool) -> tuple[PackedSequence, Tensor]:
+    """Outputs and last states of torch's own LSTM, of the same weights, on packed sequences."""
     packed_lstm = nn.LSTM(EMBEDDING, HIDDEN, layers, batch_first=True, bidirectional=bidirectional).double()
     state = {}
     for i, layer in enumerate(net.layers):
@@ -64,11 +64,32 @@ def test_the_encoder_is_that_of_torch_on_packed_sequences(layers: int, bidirecti
             for name, value in lstm.state_dict().items():
                 state[name.replace("_l0", f"_l{i}") + "_reverse" * direction] = value
     packed_lstm.load_state_dict(state)
-    packed = pack_padded_sequence(net.embed(data.x), data.lengths, batch_first=True, enforce_sorted=False)
-    _, (h, _) = packed_lstm(packed)
+    packing = pack_padded_sequence(net.embed(data.x), data.lengths, batch_first=True, enforce_sorted=False)
+    outputs, (h, _) = packed_lstm(packing)
+    return outputs, h
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_the_encoder_is_that_of_torch_on_packed_sequences(layers: int, bidirectional: bool) -> None:
+    net, data = encoder(layers, bidirectional), batch()
+    _, h = packed(net, data, layers, bidirectional)
     expected = torch.cat([h[-2], h[-1]], 1) if bidirectional else h[-1]
     assert net.features == expected.shape[1]
     assert torch.allclose(net(data), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_pooling_is_over_the_states_of_real_steps_alone(pooling: str, bidirectional: bool) -> None:
+    net, data = encoder(2, bidirectional, pooling=pooling), batch()
+    outputs, _ = packed(net, data, 2, bidirectional)
+    found = net(data)
+    for row, states in zip(found, unpack_sequence(outputs), strict=True):  # (T, H) of each example, without padding
+        assert torch.allclose(row, states.mean(0) if pooling == "mean" else states.amax(0), atol=1e-12)
+    assert (found < 0).any()  # where a padding of zeros would be the maximum
+    single = data.select(torch.tensor([2]))  # of one step, all three are that step
+    assert torch.allclose(net(single), encoder(2, bidirectional)(single), atol=1e-12)
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
