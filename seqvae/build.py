@@ -23,7 +23,7 @@ def build_vae(config: Config, modality: Modality, stage: int = 0) -> VAE:
         torch.manual_seed((config.train.seed + stage * _BETWEEN_STAGES) % 2**63)
         encoder, decoder = modality.nets(config.model)
         model = config.model
-        return VAE(encoder, decoder, model.scale, model.code_initial_scale, model.posterior)
+        return VAE(encoder, decoder, model.scale, model.code_initial_scale, model.posterior, model.least_kl_nats)
 
 
 def read_config(run: Run) -> Config:

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from seqvae.noise import Noise
 
+_LEAST_LOG_SCALE = -20.0  # whatever KL is asked for, a scale has a logarithm in single precision
+
 
 @dataclass(frozen=True)
 class DiagonalGaussian:
@@ -32,6 +34,25 @@ class DiagonalGaussian:
         # below -40 log softplus(x) is x; softplus alone would underflow to 0 there and its logarithm to -inf
         capped = raw.clamp(min=-40.0)
         return DiagonalGaussian(mean, F.softplus(capped).log() + (raw - capped))
+
+    @staticmethod
+    def of_least_kl(features: Float[Tensor, "B F"], least: float) -> "DiagonalGaussian":
+        """Split a layer's output into a mean and a scale such that no unit's KL to the prior is below `least` nats.
+
+        scale = low + (high - low) * sigmoid(second half), within `scales_of_least_kl`; mean = sqrt(2 least + 1 + log
+        scale^2 - scale^2) + max(0, first half): the square root alone gives a KL of `least` (Razavi et al. 2019,
+        delta-VAE, the independent case). The decoder so pays for the code whether it reads it or not.
+
+        >>> DiagonalGaussian.of_least_kl(torch.tensor([[-7.0, 1.0]]), 0.3).kl()
+        tensor([[0.3000]])
+        """
+        first, second = features.chunk(2, dim=-1)  # (B, Z) each
+        low, high = scales_of_least_kl(least)
+        scale = low + (high - low) * second.sigmoid()
+        log_scale = scale.log()
+        nearest = 2 * least - torch.expm1(2 * log_scale) + 2 * log_scale  # the square of the least mean
+        # at the ends it is 0, where the square root has no slope
+        return DiagonalGaussian(nearest.clamp(min=1e-12).sqrt() + first.clamp(min=0.0), log_scale)
 
     @property
     def scale(self) -> Float[Tensor, "B Z"]:
@@ -75,6 +96,29 @@ class DiagonalGaussian:
         tensor([[0.5000]])
         """
         return 0.5 * (self.mean**2 + torch.expm1(2 * self.log_scale)) - self.log_scale
+
+
+def scales_of_least_kl(least: float) -> tuple[float, float]:
+    """The smallest and the largest scale at which N(0, scale^2) has a KL of at most `least` nats to N(0, 1).
+
+    The two roots of 0.5 * (scale^2 - 1) - log scale = least, between which a mean can make up for the difference.
+
+    >>> low, high = scales_of_least_kl(0.5)
+    >>> round(low, 4), round(high, 4)
+    (0.3982, 1.7738)
+    """
+
+    def divergence(log_scale: float) -> float:
+        return 0.5 * math.expm1(2 * log_scale) - log_scale
+
+    ends = []
+    for outside in (-least - 0.5, 0.5 * math.log(2 * least + 1) + 1):  # the divergence is above `least` there
+        inside = 0.0
+        for _ in range(100):  # bisection, to the last bit
+            middle = 0.5 * (inside + outside)
+            inside, outside = (middle, outside) if divergence(middle) < least else (inside, middle)
+        ends.append(math.exp(max(inside, _LEAST_LOG_SCALE)))
+    return ends[0], ends[1]
 
 
 def prior_log_prob(z: Float[Tensor, "B Z"]) -> Float[Tensor, " B"]:

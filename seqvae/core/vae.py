@@ -120,7 +120,8 @@ class VAE(nn.Module):
     `DiagonalGaussian.from_features`. `initial_scale`: the layers that give the posterior start normal with this
     scale, their biases at zero (Magenta's MusicVAE: 0.001); 0 leaves them as torch draws them. With `posterior="point"`
     it is a plain autoencoder: a Gaussian of scale zero, so that each draw is the mean, without a KL term and without a
-    likelihood of x.
+    likelihood of x. With `least_kl_nats` no posterior has a KL below it, of which each unit has an equal
+    share (`DiagonalGaussian.of_least_kl`); `scale` then has no meaning.
     """
 
     encoder: Encoder | None
@@ -133,6 +134,7 @@ class VAE(nn.Module):
         scale: Literal["exp", "softplus"] = "exp",
         initial_scale: float = 0.0,
         posterior: Literal["gaussian", "point"] = "gaussian",
+        least_kl_nats: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder = cast(Encoder | None, encoder)
@@ -145,6 +147,7 @@ class VAE(nn.Module):
                 "a model has both or neither"
             )
         self.has_points = posterior == "point"
+        self.least_kl_nats = least_kl_nats
         self.to_mean: nn.Linear | None = None
         self.to_scale: nn.Linear | None = None
         if self.encoder is None:
@@ -171,6 +174,8 @@ class VAE(nn.Module):
             features = features.float()  # autocast gives 16 bits, in which the terms of a small KL cancel to nothing
         if self.has_points:
             return DiagonalGaussian(features, torch.full_like(features, -torch.inf))
+        if self.least_kl_nats:
+            return DiagonalGaussian.of_least_kl(features, self.least_kl_nats / self.latent)
         return DiagonalGaussian.from_features(features, self.scale)
 
     def forward(

@@ -15,11 +15,24 @@ class CodeModel:
         "gaussian", "gaussian, or point: a plain autoencoder, whose code is the mean alone, without KL term"
     )
     scale: Literal["exp", "softplus"] = key("exp", "posterior scale: exp of half a log-variance, or softplus")
+    least_kl_nats: float = key(
+        0.0, "no posterior has a KL below this, of which each unit has an equal share, its scale bounded; 0: no limit",
+        least=0,
+    )  # fmt: skip
     code_initial_scale: float = key(
         0.0,
         "the layers to and from the code start normal with this scale, biases at zero; 0: as the others",
         least=0,
     )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a kind of posterior that a model without one is to have."""
+        if self.least_kl_nats and (self.posterior == "point" or not self.latent):
+            other = "posterior=point" if self.latent else "latent=0"
+            raise ValueError(
+                f"model.least_kl_nats={self.least_kl_nats:g} is not possible with model.{other}, which has no KL; "
+                "leave one of them out"
+            )
 
 
 @dataclass(frozen=True)

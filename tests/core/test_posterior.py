@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
-from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
+from seqvae.core.posterior import DiagonalGaussian, prior_log_prob, scales_of_least_kl
 from seqvae.noise import Noise
 
 FEATURES = 3.0 * torch.randn(5, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -135,3 +135,47 @@ def test_a_posterior_of_no_units_has_no_divergence_and_density_one() -> None:
     assert z.shape == (6, 0)
     assert q.kl().sum(1).tolist() == [0.0] * 3
     assert q.log_prob(z[:3]).tolist() == prior_log_prob(z[:3]).tolist() == [0.0] * 3
+
+
+LEAST = [1e-3, 0.05, 0.4, 2.0, 60.0]
+
+
+@pytest.mark.parametrize("least", LEAST)
+def test_the_scales_of_a_least_divergence_are_where_a_mean_of_zero_has_just_that(least: float) -> None:
+    low, high = scales_of_least_kl(least)
+    assert low < 1 < high
+    standard = Normal(0.0, 1.0)
+    for scale in (high, low) if least < 20 else (high,):  # e^-20 is the least scale of all
+        kl = kl_divergence(Normal(0.0, torch.tensor(scale, dtype=torch.float64)), standard)
+        assert kl.item() == pytest.approx(least, rel=1e-9)
+
+
+@pytest.mark.parametrize("least", LEAST)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_unit_has_less_than_the_least_divergence_whatever_the_features(least: float, dtype: torch.dtype) -> None:
+    extremes = torch.tensor([0.0, 1e-9, 1.0, 17.0, 40.0, 90.0, 1e4, 1e18])
+    ends = torch.cartesian_prod(torch.cat([extremes, -extremes]), torch.cat([extremes, -extremes]))
+    features = torch.cat([ends, 6 * torch.randn(4000, 2)]).to(dtype).requires_grad_()
+    q = DiagonalGaussian.of_least_kl(features, least)
+    kl = kl_divergence(Normal(q.mean.double(), q.scale.double()), Normal(0.0, 1.0)).squeeze(1)
+    rounding = {torch.float32: 1e-6, torch.float64: 1e-14}[dtype] * (1 + least)
+    assert kl.min() >= least - rounding
+    at_zero = features[:, 0] <= 0
+    assert (kl[at_zero] - least).abs().max() < 2 * rounding + 1e-12  # 1e-12 keeps the square root off 0
+    assert (kl[features[:, 0] > 0.1] > least).all()
+    low, high = scales_of_least_kl(least)
+    assert low <= q.scale.min() * (1 + rounding)
+    assert q.scale.max() <= high * (1 + rounding)
+    finite = features.detach().abs().amax(1) < 1e17  # above, the square of the mean is no float
+    (gradient,) = torch.autograd.grad(q.kl()[finite].sum() + q.mean[finite].sum() + q.scale[finite].sum(), features)
+    assert gradient.isfinite().all()
+
+
+def test_the_slopes_of_a_posterior_with_a_least_divergence_are_those_of_finite_differences() -> None:
+    features = FEATURES.clone().requires_grad_()
+
+    def both(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        q = DiagonalGaussian.of_least_kl(features, 0.4)
+        return q.mean, q.log_scale
+
+    assert torch.autograd.gradcheck(both, features)

@@ -82,7 +82,8 @@ class ImageModel(CodeModel):
     )
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a scale beside a likelihood that has its own."""
+        """Raises ValueError for a scale beside a likelihood that has its own, and as `CodeModel`."""
+        super().__post_init__()
         if self.pixel_scale and self.likelihood == "squares":
             raise ValueError(
                 f"model.pixel_scale={self.pixel_scale} is not possible with model.likelihood=squares, whose scale is "
