@@ -10,6 +10,6 @@ sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 def launch(command: str) -> None:
     """Run a command of seqvae with the arguments of this process."""
-    from seqvae.cli import main
+    from seqvae.__main__ import run
 
-    main(args=[command, *sys.argv[1:]], prog_name="seqvae")
+    run(command)

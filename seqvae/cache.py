@@ -66,8 +66,8 @@ def claim() -> None:
 def clear_cache() -> Cleared:
     """Delete what seqvae wrote into its cache, and nothing else.
 
-    A corpus is known by its name and those of its files. A folder without the mark, such as older versions left, is
-    cleared only when all in it is ours and its corpora have the hashes that were written with them.
+    A corpus is known by its name, those of its files, and the hashes that were written with them. A folder without the
+    mark, such as older versions left, is cleared only when all in it is ours.
 
     Raises ValueError, before anything is deleted, for a folder that is not a cache of seqvae's.
     """
@@ -86,8 +86,9 @@ def clear_cache() -> Cleared:
                 f"{strange} is not as seqvae wrote it, and {folder} does not bear its mark ({MARK}), so nothing was "
                 "deleted; check SEQVAE_CACHE, or delete by hand what is of no use"
             )
-    kept = list(_strangers(folder))
-    size = sum(_delete(entry) for entry in folder.iterdir() if _is_named(entry))
+    changed = list(_changed(folder))
+    kept = sorted({*_strangers(folder), *changed})
+    size = sum(_delete(entry) for entry in folder.iterdir() if _is_named(entry) and entry not in changed)
     if not kept:
         (folder / MARK).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # something of others is in it
@@ -138,7 +139,8 @@ def _changed(folder: Path) -> Iterator[Path]:
             hashes = read_json(entry / META).get("sha256")
         except (ValueError, OSError):
             hashes = None
-        if hashes != {path.name: file_hash(path) for path in entry.iterdir() if path.name != META}:
+        ours = (path for path in map(entry.joinpath, FILES) if path.name != META and path.is_file())
+        if hashes != {path.name: file_hash(path) for path in ours}:
             yield entry
 
 

@@ -81,7 +81,7 @@ class Train:
 
     epochs: int = key(20, "passes over the training data", least=1)
     steps: int = key(0, "stop after this many optimizer steps; 0: by epochs alone", least=0)
-    batch_size: int = key(32, "examples (or tokens) of one batch, over all processes", least=1)
+    batch_size: int = key(32, "examples (or tokens) of one batch, over all processes", least=1, below=10**9)
     batch_by: Literal["examples", "tokens"] = key("examples", "what batch_size counts")
     length_spread: int = key(
         8, "lengths in a batch differ by less than this; 1 pads least, more mixes structures", least=1

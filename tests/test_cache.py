@@ -85,12 +85,23 @@ def test_what_lies_beside_and_within_the_cache_stays(cache: Path, tmp_path: Path
     (folder / "notes.txt").write_text("mine")
     cleared = clear_cache()
     assert cleared.bytes > 0
-    assert {path.name for path in cleared.kept} == {"0" * 32, "steps.bin", "notes.txt"}
+    assert {path.name for path in cleared.kept} == {"0" * 32, "1" * 32, "steps.bin", "notes.txt"}
     assert tree(outside) == {"steps.bin": b"mine"}
     assert set(tree(cache)) == {
         "diary.txt", f"corpora/{MARK}", f"corpora/{folder.name}/notes.txt", f"corpora/{'1' * 32}/steps.bin",
     }  # fmt: skip
     assert (cache / "corpora" / ("0" * 32)).is_symlink()
+
+
+def test_a_folder_that_bears_the_name_of_a_corpus_and_not_its_hashes_stays(cache: Path, tmp_path: Path) -> None:
+    own = corpus(tmp_path)
+    letters = corpora_folder() / "0123456789abcdef0123456789abcdef"
+    letters.mkdir()
+    (letters / "steps.bin").write_text("dear")
+    cleared = clear_cache()
+    assert cleared.kept == [letters]
+    assert (letters / "steps.bin").read_text() == "dear"
+    assert not own.exists()
 
 
 def test_a_cache_of_an_older_version_is_cleared_when_its_hashes_are_right(cache: Path, tmp_path: Path) -> None:

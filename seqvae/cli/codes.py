@@ -123,8 +123,11 @@ def _read_codes(path: Path) -> "np.ndarray":
     """The array `mean` (N, Z) of a file of codes. Raises ValueError when it is not such a file."""
     import numpy as np
 
+    from seqvae.files import check_regular
+
     if path.is_dir():
         raise ValueError(f"{path} is a folder; give a file that seqvae encode wrote")
+    check_regular(path)  # nobody may ever write into a pipe
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             mean = arrays["mean"]

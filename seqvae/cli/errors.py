@@ -57,7 +57,7 @@ def outcome_of(error: BaseException) -> BaseException:
         return Mendable(f"{message}{end}{_dash_advice(error)}{page}")
     if isinstance(error, click.ClickException):
         return Mendable(error.format_message())
-    if isinstance(error, KeyboardInterrupt | click.Abort):
+    if isinstance(error, KeyboardInterrupt | click.Abort) or isinstance(error.__cause__, KeyboardInterrupt):
         return Stopped(str(error) or "stopped")
     sentence = _mendable(error)
     if sentence is not None:
@@ -128,7 +128,7 @@ def memory_advice() -> str:
 
 def _of_system(error: OSError) -> str:
     """The sentence for what the operating system refused."""
-    place = str(error.filename) if error.filename is not None else ""
+    place = "" if error.filename is None else str(error.filename).partition(f"{os.sep}.writing-")[0]
     if error.errno in NO_SPACE:
         where = f" for {place}" if place else ""
         return (

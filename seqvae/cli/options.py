@@ -40,7 +40,11 @@ device_option = click.option(
     "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to compute."
 )
 seed_option = click.option(
-    "--seed", type=int, default=0, show_default=True, help="Seed; the same gives the same output."
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Seed; the same gives the same output.",
 )
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a configuration key; may be repeated."

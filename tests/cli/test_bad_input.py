@@ -286,9 +286,11 @@ def test_a_path_below_a_file_is_refused(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", [200, 6000], ids=["in the cache", "in the run"])
+@pytest.mark.parametrize(
+    ("limit", "where"), [(200, ""), (6000, " for run/checkpoints")], ids=["in the cache", "in the run"]
+)
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(
-    limit: int, environment: dict[str, str], tiny: Sequence[str], here: Path
+    limit: int, where: str, environment: dict[str, str], tiny: Sequence[str], here: Path
 ) -> None:
     def limit_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -299,7 +301,8 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
         env={**environment, "SEQVAE_CACHE": str(here / "cache"), "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     assert done.stderr.splitlines()[-1] == (
-        "no space left on the disk; free some, or set SEQVAE_CACHE (the cache of encoded data) or --out to another disk"
+        f"no space left on the disk{where}; free some, or set SEQVAE_CACHE (the cache of encoded data) or --out to "
+        "another disk"
     )
     assert done.returncode == 2
     assert done.stdout == ""

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seqvae import modalities
+from seqvae.__main__ import run
 from seqvae.cli import main
-from seqvae.cli.errors import WORDS, Failure, memory_advice, outcome_of
+from seqvae.cli.errors import WORDS, Failure, Stopped, memory_advice, outcome_of
 
 
 def told(error: BaseException) -> tuple[int, str]:
@@ -116,3 +117,22 @@ def test_a_failure_inside_a_command_leaves_through_the_one_place(monkeypatch: py
     assert result.stderr == (
         "cache may not be read or written (permission denied); change its permissions, or give another\n"
     )
+
+
+def test_a_stop_that_another_error_wraps_is_a_stop() -> None:
+    error = RuntimeError("Error calling __set_name__")
+    error.__cause__ = KeyboardInterrupt()
+    assert isinstance(outcome_of(error), Stopped)
+
+
+def test_a_stop_before_any_command_began_has_its_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seqvae.cli.main", stopped)
+    with pytest.raises(SystemExit) as caught:
+        run()
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "stopped\n"
