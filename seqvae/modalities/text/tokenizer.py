@@ -87,8 +87,9 @@ def read_file(path: Path) -> bytes:
 def read_description(kind: str, folder: Path) -> dict[str, Any]:
     """What `description` wrote. Raises ValueError when it is missing, damaged, newer or of another kind."""
     path = folder / DESCRIPTION_FILE
+    written = read_file(path)
     try:
-        content = json.loads(read_file(path).decode())
+        content = json.loads(written.decode())
     except (ValueError, RecursionError):
         raise damaged(path) from None
     if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
