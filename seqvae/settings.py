@@ -55,6 +55,10 @@ class Objective:
     mmd_estimator: Literal["unbiased", "biased"] = key(
         "unbiased", "over pairs of different codes, or of all codes, each with itself too"
     )
+    aggressive: bool = key(
+        False, "train the encoder until its loss settles before each step of the decoder, as long as the mutual "
+        "information on the validation data rises; takes several times as long",
+    )  # fmt: skip
     importance_samples: int = key(1, "draws of z for each example: 1 the ELBO, more the bound of IWAE", least=1)
     first_importance_samples: int = key(
         0, "IWAE: draws at the start, from which they grow to importance_samples; 0: all from the start", least=0

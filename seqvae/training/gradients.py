@@ -32,13 +32,20 @@ class Gradients:
         self._vae, self._model, self._batches = vae, model, batches
         self._objective, self._engine, self._tally = objective, engine, tally
 
-    def backward(self, group: Sequence[np.ndarray], step: int, values: StepValues, state: State) -> dict[str, Tensor]:
+    def backward(
+        self,
+        group: Sequence[np.ndarray],
+        step: int,
+        values: StepValues,
+        state: State,
+        parts: Sequence[str] = ALL_PARTS,
+    ) -> dict[str, Tensor]:
         """Put the gradient of the group's loss into the parameters; return this process's part of loss and figures.
 
         Those are in nats per example of the group, one scalar for `loss` and for each of the objective's figures.
 
         Of each batch, an array of corpus indices, this process takes every n-th example. Parts of the weights that
-        the objective does not train in this step have no gradient.
+        the objective does not train in this step, or that are not of `parts`, have no gradient.
         """
         shares = list(self._shares(group, step))
         survey = self._survey(shares, step, values) if self._objective.surveys and len(shares) > 1 else None
@@ -60,7 +67,7 @@ class Gradients:
             for name, value in {"loss": loss, **figures}.items():
                 sums[name] += value.detach() * weight
             self._count(batch, terms, weight)
-        self._drop_frozen(self._objective.trained_parts(state))
+        self._drop_frozen(self._objective.trained_parts(state), parts)
         return sums
 
     def totals(self, figures: dict[str, Tensor]) -> dict[str, float]:
@@ -98,10 +105,11 @@ class Gradients:
         counts = (batch.lengths.new_tensor(len(batch)), batch.lengths.sum(), terms.log_px.sum(), terms.kl.sum())
         self._tally.add(dict(zip(COUNTED, counts, strict=True)), weight)
 
-    def _drop_frozen(self, trained: Sequence[str]) -> None:
-        """Drop the gradients of the parts of the weights that this step does not change."""
-        if trained == ALL_PARTS:
-            return
-        for name, parameter in self._vae.named_parameters():
-            if not is_of(name, trained):
-                parameter.grad = None
+    def _drop_frozen(self, *trained: Sequence[str]) -> None:
+        """Drop the gradients of all but the weights that are in each of the lists of parts."""
+        for parts in trained:
+            if parts == ALL_PARTS:
+                continue
+            for name, parameter in self._vae.named_parameters():
+                if not is_of(name, parts):
+                    parameter.grad = None

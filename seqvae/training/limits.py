@@ -12,6 +12,7 @@ OF_CODES = ("mmd",)  # keys of `objective` that ask something of codes
 OF_THE_KL = (
     "free_nats_per_dimension_and_example",
     "target_kl_nats",
+    "aggressive",
 )  # keys of `objective` that ask something of the KL of a code
 
 

@@ -7,15 +7,16 @@ from itertools import islice
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seqvae.build import load_weights, weights_of
 from seqvae.config import Values
-from seqvae.core.vae import VAE
+from seqvae.core.vae import ALL_PARTS, VAE
 from seqvae.data import Batches, Part
 from seqvae.runs.rescue import rescue
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config, Train
+from seqvae.training.aggressive import DECODER, ENCODER, EncoderFirst, Group
 from seqvae.training.ending import advice_on_few_items, has_its_length, summary, why_early
 from seqvae.training.engine import Engine
 from seqvae.training.finite import FiniteCheck
@@ -121,11 +122,13 @@ class _Loop:
         size, by = settings.batch_size, settings.batch_by
         self.train = Batches(self.data[0], size, by, settings.seed, settings.length_spread)
         self.valid = Batches(self.data[1], size, by)
+        self.encoder_first = EncoderFirst(config, self.progress, self.train, self.valid)
         self.schedules = Schedules(config, len(self.data[0]))
         self.finite = FiniteCheck(settings)
         self.optimizer = self.engine.prepare_optimizer(make_optimizer(self.vae, settings))
         self.objective = self.objective_of(config)
-        names = (*COUNTED, "loss", "gradient_norm", *self.objective.figures)
+        self.figures = (*self.objective.figures, *["encoder_steps"] * config.objective.aggressive)
+        names = (*COUNTED, "loss", "gradient_norm", *self.figures)
         self.tally = Tally(names, self.engine.zeros, self.engine.total)
         self.gradients = Gradients(self.vae, self.model, self.train, self.objective, self.engine, self.tally)
 
@@ -215,15 +218,11 @@ class _Loop:
 
     def _step(self, group: list[np.ndarray]) -> None:
         """One optimizer step on the batches of a group, each shared out among the processes."""
-        progress, values = self.progress, self.schedules.at(self.progress)
-        figures = self.gradients.backward(group, progress.step, values, progress.objective)
-        norm = self.engine.clip(self.model.parameters(), self.config.train.clip)
-        self.finite.note(progress.step + 1, progress.epoch + 1, np.concatenate(group), figures["loss"], norm)
-        if self.engine.looks_at_once:  # elsewhere before anything is written
-            self.finite.check()
-        for settings in self.optimizer.param_groups:
-            settings["lr"] = values.learning_rate
-        self.engine.step(self.optimizer)
+        progress, is_on = self.progress, self.encoder_first.is_on
+        if is_on:
+            taken = self.encoder_first.settle(group, self._move_encoder)
+            self.tally.add({"encoder_steps": self.engine.zeros(1)[0] + taken / self.engine.processes})
+        figures, norm = self._move(group, progress.step, DECODER if is_on else ALL_PARTS)
         self.tally.add(figures)
         # the norm is the same in all processes, whose sums are added up
         self.tally.add({"gradient_norm": norm / self.engine.processes})
@@ -234,6 +233,23 @@ class _Loop:
             self.reporter.stepped(progress.step)
         progress.objective = dict(self.objective.next_state(progress.objective, lambda: self.gradients.totals(figures)))
 
+    def _move(self, group: Group, noise_step: int, parts: tuple[str, ...]) -> tuple[dict[str, Tensor], Tensor]:
+        """Change parts of the weights by the gradient of a group; this process's figures, and the gradient's norm."""
+        progress, values = self.progress, self.schedules.at(self.progress)
+        figures = self.gradients.backward(group, noise_step, values, progress.objective, parts)
+        norm = self.engine.clip(self.model.parameters(), self.config.train.clip)
+        self.finite.note(progress.step + 1, progress.epoch + 1, np.concatenate(group), figures["loss"], norm)
+        if self.engine.looks_at_once:  # elsewhere before anything is written
+            self.finite.check()
+        for settings in self.optimizer.param_groups:
+            settings["lr"] = values.learning_rate
+        self.engine.step(self.optimizer)
+        return figures, norm
+
+    def _move_encoder(self, group: Group, noise_step: int) -> float:
+        """Change encoder and posterior alone; the loss of the group, over all processes."""
+        return self.gradients.totals(self._move(group, noise_step, ENCODER)[0])["loss"]
+
     # Validation -----------------------------------------------------------------------------------------------
 
     def _validate(self) -> None:
@@ -243,6 +259,10 @@ class _Loop:
         with self.engine.autocast():
             settings, zeros = self.config.objective, self.engine.zeros(1)
             figures = validate(self.vae, self._validation_batches(), zeros, self.engine.total, settings)
+        if self.encoder_first.is_on:
+            figures["mutual_information_nats"], end = self.encoder_first.validated(self.vae, self.engine)
+            if end is not None and self.engine.is_first:
+                self.reporter.message(end)
         bound = figures.get("iw_bound_nats", figures["elbo_nats"])
         judged = figures.get("objective_nats", -bound) if train.best_by == "objective" else -bound
         self.finite.check_validation(judged, progress.step)
@@ -309,7 +329,7 @@ class _Loop:
             "event": "train", **self._place(),
             "elbo_nats": (sums["log_px"] - sums["kl"]) / examples, "reconstruction_nats": -sums["log_px"] / examples,
             "kl_nats": None if self.vae.has_points else sums["kl"] / examples, "loss": sums["loss"] / steps,
-            "beta": values.beta, **{name: sums[name] / steps for name in self.objective.figures},
+            "beta": values.beta, **{name: sums[name] / steps for name in self.figures},
             "learning_rate": values.learning_rate, "gradient_norm": sums["gradient_norm"] / steps,
             "tokens_per_second": sums["tokens"] / (progress.seconds - progress.logged_seconds),
             "seconds": progress.seconds,

@@ -13,6 +13,7 @@ OPTIONAL = (
     "first_step",
     "first_epoch",
     "decayed_step",
+    "encoder_first",
 )  # written only where there is something to write
 
 
@@ -47,6 +48,7 @@ class Progress:
     finished: bool = False
     threads: int = 0
     objective: State = field(default_factory=dict)
+    encoder_first: State = field(default_factory=dict)  # of the phase of `training.aggressive`
     stage: int = 0
     first_step: int = 0  # steps, and epochs, that were done when the stage began
     first_epoch: int = 0
@@ -86,7 +88,7 @@ class Progress:
         self.epoch += self.offset > 0
         self.offset = self.examples = self.stalled = self.stalled_since_decay = self.decayed_step = 0
         self.best_nats = self.best_step = None
-        self.rate_factor, self.objective = 1.0, {}
+        self.rate_factor, self.objective, self.encoder_first = 1.0, {}, {}
         self.stage, self.first_step, self.first_epoch = self.stage + 1, self.step, self.epoch
 
     def judge(self, nats: float, train: Train) -> tuple[bool, bool]:

@@ -37,6 +37,7 @@ class ValidationFigures(TypedDict):
     iw_bound_nats: NotRequired[float]  # where there are several draws of each code
     objective_nats: NotRequired[float]  # where the objective is another one than the bound
     mmd: NotRequired[float]  # the squared discrepancy between the codes of a batch and the prior, where it is asked for
+    mutual_information_nats: NotRequired[float]  # while the encoder is trained aggressively
     elbo_nats: float
     reconstruction_nats: float
     kl_nats: float | None  # None for points, which have no KL

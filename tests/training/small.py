@@ -62,6 +62,9 @@ SETTINGS_OF_TWO = {
         model=_DROPOUT, objective={"mmd": 30.0, "free_nats_per_dimension": 0.02},
         **_OFTEN | {"batch_size": 7, "accumulate": 2},
     ),
+    "encoder first": values(
+        model=_DROPOUT, objective={"aggressive": True}, **_OFTEN | {"batch_size": 20, "validate_steps": 2}
+    ),
     "distance": values(model=_DROPOUT, objective={"target_kl_nats": 0.05}, **_OFTEN | {"batch_size": 7}),
     "controlled": values(
         model=_DROPOUT, objective={"target_kl_nats": 0.02, "target_kl_by": "controller", "schedule": "constant"},
