@@ -4,6 +4,7 @@ The order of an epoch is a function of (seed, epoch) alone, so a position is two
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,7 @@ class Part:
         self.corpus = corpus
         self._seed, self._held_out = seed, held_out
         self._limit = share
+        self._only: np.ndarray | None = None
         if share:
             ends = [(u.min(), u.max()) for u in (_uniform(seed, window) for window in _windows(len(corpus)))]
             lowest, highest = min(low for low, _ in ends), max(high for _, high in ends)
@@ -45,12 +47,21 @@ class Part:
     def __len__(self) -> int:
         return self.items
 
+    def alone(self, indices: np.ndarray) -> "Part":
+        """The part of these corpus indices and no others."""
+        part = copy(self)
+        part._only = np.sort(indices)
+        part.items, part.steps = len(indices), int(self.corpus.lengths(indices).sum())
+        return part
+
     def indices(self, window: np.ndarray) -> np.ndarray:
         """Those of the corpus indices that belong to this part."""
         return window[self.holds(window)]
 
     def holds(self, indices: np.ndarray) -> np.ndarray:
         """Whether each of these corpus indices belongs to this part."""
+        if self._only is not None:
+            return np.isin(indices, self._only)
         if not self._limit:
             return np.ones(len(indices), dtype=bool)
         return (_uniform(self._seed, indices) < self._limit) == self._held_out

@@ -10,7 +10,13 @@ from seqvae.meanings import key_for
 SECTIONS = ("data", "model", "objective", "train")
 STAGES = "stages"
 LENGTHS = ("epochs", "steps")  # keys of `train` that say how long a run, or a stage of it, is trained
-OF_THE_RUN = ("seed", "precision", "threads", "tensorboard")  # keys of `train` that no stage can change
+OF_THE_RUN = (
+    "overfit_batch",
+    "seed",
+    "precision",
+    "threads",
+    "tensorboard",
+)  # keys of `train` that no stage can change
 
 # What older versions did, for keys that their runs do not hold.
 OF_OLDER_RUNS: Values = {"objective": {"anneal_epochs": 10.0}, "train": {"decay_steps": 0, "best_by": "bound"}}
@@ -116,6 +122,9 @@ class Train:
     validate_steps: int = key(0, "steps between validations; 0: after each epoch", least=0)
     checkpoint_steps: int = key(500, "steps between checkpoints, besides validations", least=1)
     log_steps: int = key(50, "steps between lines of metrics.jsonl", least=1)
+    overfit_batch: bool = key(
+        False, "train on the first batch again and again, and validate on it: to see that a model can learn at all"
+    )
     seed: int = key(0, "seed of weights, order and noise", least=0, below=2**63)
     precision: Literal["fp32", "bf16", "fp16"] = key("fp32", "arithmetic of the network")
     threads: int = key(0, "CPU threads; 0: torch's choice", least=0)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 HELP = """Train a model of {modality} on the files DATA and write it into the run folder --out.
 
 The configuration is made of defaults, over them a recipe, over it options, over these --set."""
-ALIASED_TRAIN_KEYS = ("epochs", "seed", "precision", "tensorboard")
+ALIASED_TRAIN_KEYS = ("epochs", "seed", "precision", "tensorboard", "overfit_batch")
 
 
 class _TrainCommand(click.Command):

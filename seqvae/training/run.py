@@ -33,6 +33,7 @@ from seqvae.training.limits import check_lengths, check_values
 from seqvae.training.log import Reporter, Silent
 from seqvae.training.loop import fit
 from seqvae.training.objective import Objective, objective_of
+from seqvae.training.one_batch import first_batch, suited_to_one_batch, what_was_reached
 from seqvae.training.stages import Stages, check_parts, divided, listed
 from seqvae.training.suited import said_of, suited_lengths, suited_to_few
 
@@ -91,7 +92,8 @@ def train(  # noqa: PLR0913 - the command line, in one call
         corpora.extend(found)
         report = _report(corpora, config.train.seed, words)
         reporter.data(report)
-        part, _ = parts(corpora, config.train.seed)
+        whole = suited_to_one_batch(whole, values, encoding)
+        part, _ = _trained_on(corpora, whole)
         whole = suited_lengths(whole, values, encoding, part)
         if (said := said_of(config, whole, len(part), encoding.words.items)) is not None:
             reporter.message(said)
@@ -374,8 +376,18 @@ def _continue(
     corpora = corpora or corpora_of(out)
     # a run with a checkpoint goes on from there, so the weights that it started from may be gone by now
     vae = _starting_point(config, modality, None if run.steps() else run.settings["from"], run.settings.get("take", ()))
-    fit(vae, Stages(config, modality), run, parts(corpora, config.train.seed), engine, reporter, objective)
+    data = _trained_on(corpora, config)
+    fit(vae, Stages(config, modality), run, data, engine, reporter, objective)
+    if config.train.overfit_batch and engine.is_first:
+        load_weights(vae, run.weights(run.best_step()), run.path)
+        reporter.message(what_was_reached(vae, data[0], modality, engine.device))
     return run
+
+
+def _trained_on(corpora: Sequence[Corpus], config: Config) -> tuple[Part, Part]:
+    """The training and the validation part: one batch for both, where it is to be overfitted."""
+    found = parts(corpora, config.train.seed)
+    return (first_batch(found[0], config),) * 2 if config.train.overfit_batch else found
 
 
 def parts(corpora: Sequence[Corpus], seed: int) -> tuple[Part, Part]:
