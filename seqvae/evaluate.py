@@ -87,6 +87,7 @@ class Settings:
 
     A temperature of None is the modality's own for samples.
     `codes`: reconstructions are made from the posterior mean, or from one code drawn from the posterior.
+    `precision`: of matrix products; with bf16 many samples take half of the time on hardware that has it.
     """
 
     importance_samples: int = 100
@@ -94,13 +95,16 @@ class Settings:
     temperature: float | None = None
     codes: Literal["mean", "drawn"] = "mean"
     seed: int = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a number of importance samples, or a temperature, that is not possible."""
+        """Raises ValueError for a number of importance samples, a temperature or a precision that is not possible."""
         if not 1 <= self.importance_samples <= MOST_IMPORTANCE_SAMPLES:
             raise ValueError(
                 f"importance_samples={self.importance_samples} is not possible; give 1 to {MOST_IMPORTANCE_SAMPLES}"
             )
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision={self.precision!r} is not possible; give fp32 or bf16")
         at(self.temperature, GREEDY)
 
     @property
@@ -111,6 +115,11 @@ class Settings:
 
 def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> Figures:
     """All figures of `units` for a model on a corpus; None where one does not apply."""
+    with torch.autocast(vae.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+        return _figures(vae, modality, corpus, settings, watch)
+
+
+def _figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> Figures:
     batches = Batches(Part(corpus), _tokens_per_batch(corpus), "tokens")
 
     def read(what: str, batches: Batches = batches) -> Iterator[Batch]:

@@ -282,3 +282,18 @@ def test_samples_stand_beside_as_many_items_of_the_data(tmp_path: Path, monkeypa
     few = Settings(importance_samples=1, prior_samples=70)
     assert evaluate(vae, modality, corpus, few, quiet)["samples"] == 70
     assert sorted(seen[-1]) == sorted(lines), "all, where there are fewer"
+
+
+def test_products_in_sixteen_bits_give_the_same_figures_up_to_rounding(tmp_path: Path) -> None:
+    source = write_corpus(tmp_path / "corpus.txt", 20)
+    modality = Text(Text.data_config(tokenizer="word", vocabulary_size=0))
+    modality.fit(lambda: iter(source.read_text().splitlines()))
+    vae = VAE(*modality.nets(from_dict(Text.model_config, {**MODEL, "latent": 3}, "model")))
+    corpus = prepare(modality, [source])
+    whole, low = (
+        evaluate(vae, modality, corpus, Settings(importance_samples=5, prior_samples=2, precision=name), quiet)  # type: ignore[arg-type]
+        for name in ("fp32", "bf16")
+    )
+    for name in ("elbo_nats", "iw_nll_nats", "kl_nats"):
+        assert low[name] == pytest.approx(whole[name], rel=2e-2), name
+    assert low["iw_nll_nats"] != whole["iw_nll_nats"]

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     "--temperature", type=float, show_default="that of seqvae sample",
     help="Of the samples that are compared with DATA.",
 )  # fmt: skip
+@click.option(
+    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True,
+    help="Of matrix products; bf16 takes less time with many importance samples.",
+)  # fmt: skip
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write the figures to this file.")
 @seed_option
 @device_option
@@ -46,6 +50,7 @@ def evaluate(
     importance_samples: int,
     codes: Literal["mean", "drawn"],
     temperature: float | None,
+    precision: Literal["fp32", "bf16"],
     json_file: Path | None,
     seed: int,
     device: str,
@@ -61,7 +66,9 @@ def evaluate(
     from seqvae.corpus import prepare
     from seqvae.evaluate import Settings
 
-    settings = Settings(importance_samples=importance_samples, codes=codes, temperature=temperature, seed=seed)
+    settings = Settings(
+        importance_samples=importance_samples, codes=codes, temperature=temperature, seed=seed, precision=precision
+    )
     model = open_model(run, device, split)
     model = model if split is None else model.of_split(split, data)
     if json_file is not None:

@@ -247,18 +247,26 @@ def cross_entropy_in_chunks(
     grad: Float[Tensor, " N"] | None,
     need_gradients: bool,
 ) -> tuple[Float[Tensor, " N"], Gradients]:
-    """Log-probabilities in nats, and the gradients of sum(grad * log_prob); grad None stands for ones."""
+    """Log-probabilities in nats, and the gradients of sum(grad * log_prob); grad None stands for ones.
+
+    The chunks share their memory: the system takes as long to hand out and clear so much anew as the exponentials take.
+    """
     accumulator = torch.float64 if h.dtype == torch.float64 else torch.float32
     log_prob = torch.empty(h.shape[0], dtype=accumulator, device=h.device)
     dh = torch.empty_like(h) if need_gradients else None
     dweight = torch.zeros_like(weight) if need_gradients else None
     dbias = torch.zeros_like(bias) if need_gradients and bias is not None else None
-    low = weight.to(dtype)
+    low = weight.detach().to(dtype)
+    products = torch.empty(min(CHUNK_ROWS, h.shape[0]), weight.shape[0], dtype=dtype, device=h.device)
+    exact = products if dtype == accumulator else torch.empty_like(products, dtype=accumulator)
     with torch.autocast(h.device.type, enabled=False):
         for first in range(0, h.shape[0], CHUNK_ROWS):
             rows = slice(first, first + CHUNK_ROWS)
-            states, targets = h[rows].to(dtype), x[rows].unsqueeze(1)
-            logits = (states @ low.T).to(accumulator)
+            states, targets = h[rows].detach().to(dtype), x[rows].unsqueeze(1)
+            torch.mm(states, low.T, out=products[: len(states)])
+            logits = exact[: len(states)]
+            if logits.dtype != dtype:
+                logits.copy_(products[: len(states)])
             if bias is not None:
                 logits += bias
             chosen = logits.gather(1, targets)
@@ -272,7 +280,8 @@ def cross_entropy_in_chunks(
             dlogits = exponentials.mul_(-scale / total).scatter_add_(1, targets, scale)  # scale * (onehot - softmax)
             if dbias is not None:
                 dbias += dlogits.sum(0)
-            dlogits = dlogits.to(dtype)
+            if dtype != accumulator:
+                dlogits = products[: len(states)].copy_(dlogits)
             dh[rows] = (dlogits @ low).to(dh.dtype)
             if dtype == dweight.dtype:
                 dweight.addmm_(dlogits.T, states)

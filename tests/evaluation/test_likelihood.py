@@ -246,6 +246,29 @@ def recorded_rows(vae: VAE, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int],
     return encoded, decoded
 
 
+def test_many_items_and_samples_at_a_time_equal_one_item_and_one_sample_at_a_time(sentences: list[Tensor]) -> None:
+    """In single precision, as users score; the other way reads a word a step, and adds up in double precision."""
+    vae, samples = lstm_vae(latent=5, outcomes=9).float().requires_grad_(False), 60
+    expected = []
+    for key, sentence in enumerate(sentences, start=10):
+        batch = token_batch([sentence], [key])
+        q = vae.posterior(batch)
+        log_weights = []
+        for z in q.rsample(Noise(0, batch.keys), samples).split(1):
+            state, x_prev, log_px = vae.decoder.start(z), None, 0.0
+            for token in sentence.split(1):
+                h, state = vae.decoder.step(state, x_prev)
+                log_px += float(vae.decoder.likelihood.scores(h)[0, token])
+                x_prev = token
+            ratio = Normal(0.0, 1.0).log_prob(z) - Normal(q.mean, q.scale).log_prob(z)
+            log_weights.append(log_px + float(ratio.sum()))
+        top = max(log_weights)
+        expected.append(math.log(samples) - top - math.log(sum(math.exp(weight - top) for weight in log_weights)))
+        assert max(log_weights) - min(log_weights) > 0.1, "the draws differ"
+    found = importance_weighted_nll(vae, batchings(sentences)["backwards"], samples, rows_per_chunk=100).nll_nats
+    assert found.tolist() == pytest.approx(expected, abs=1e-4)
+
+
 @pytest.mark.parametrize("rows", [3, 25])
 def test_the_encoder_runs_once_an_item_and_the_decoder_on_bounded_rows(
     sentences: list[Tensor], monkeypatch: pytest.MonkeyPatch, rows: int
@@ -256,6 +279,13 @@ def test_the_encoder_runs_once_an_item_and_the_decoder_on_bounded_rows(
     assert encoded == [2, 5]
     assert max(decoded) <= rows
     assert sum(decoded) == 7 * 11
+
+
+def test_five_thousand_samples_of_an_item_go_by_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    vae = lstm_vae(latent=5, outcomes=9)
+    _, decoded = recorded_rows(vae, monkeypatch)
+    importance_weighted_nll(vae, [token_batch([torch.tensor([3, 1, 0]), torch.tensor([2, 0])], [0, 1])], samples=5000)
+    assert decoded == [2048, 2048, 904] * 2
 
 
 def test_long_sequences_get_fewer_rows(sentences: list[Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
