@@ -10,6 +10,7 @@ import math
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +106,14 @@ class Corpus:
             if size is None:
                 return None
             total += size
+        return total
+
+    @cached_property
+    def sizes(self) -> Counter[str]:
+        """How many words, characters and the like all items have together, as decoded."""
+        total: Counter[str] = Counter()
+        for index in range(len(self)):
+            total.update(self.modality.sizes(self.modality.decode(self[index])))
         return total
 
 

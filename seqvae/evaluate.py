@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from seqvae import generate
+from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus
 from seqvae.data import Batches, Part
 from seqvae.evaluation.latent import NEIGHBOURS, active_units, collect_posterior, mutual_information, neighbour_accuracy
-from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity
+from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity, spelling_nats
 from seqvae.evaluation.reconstruction import free_running_accuracy, step_accuracy, token_accuracy
 from seqvae.generate import GREEDY, Decoding, Length, at
 from seqvae.modalities.base import Modality
@@ -41,9 +42,17 @@ UNITS = {
     "iw_nll_nats": "nats per item, -log p(x), importance weighted",
     "importance_samples": "draws of z per item",
     "perplexity": "per token, exp(iw_nll_nats x items / tokens)",
-    "bits_per_byte": "bits per byte of UTF-8, line ends counted",
+    "perplexity_per_word": "per word between spaces and end of item, unknown words charged as in unknown_nats",
+    "bits_per_character": "bits per character, line ends counted, unknown words charged",
+    "bits_per_byte": "bits per byte of UTF-8, line ends counted, unknown words charged",
+    "unknown_nats": "nats per item to spell what the vocabulary lacks, each byte and end one of 257",
+    "words": "words between spaces, and one end an item: the denominator of perplexity_per_word",
+    "characters": "characters, line ends counted",
+    "bytes": "bytes of UTF-8, line ends counted",
     "bits_per_dimension": "bits per pixel and channel, importance weighted",
-    "mutual_information_nats": "nats, at most ln(items), give or take sqrt(Z / 2 items)",
+    "mutual_information_nats": "nats, an estimate; the true value is 0 to the cap",
+    "mutual_information_cap_nats": "nats, ln(items): so many items cannot show more",
+    "mutual_information_error_nats": "nats, the estimate's sampling error, sqrt(Z / 2 items)",
     "active_units": "latent units whose posterior mean has variance > 0.01",
     "step_accuracy_teacher_forced": "share of tokens, each after the true ones before it",
     "step_accuracy_free_running": "share of steps, most probable after own draws at temperature 1",
@@ -169,7 +178,7 @@ def _likelihood_figures(vae: VAE, corpus: Corpus, settings: Settings, read: Call
     few = Batches(Part(corpus), max(1, size), "tokens")
     bound = elbo(vae, read("evidence lower bound"), settings.seed)
     weighted = importance_weighted_nll(vae, read("likelihood", few), samples, settings.seed)
-    figures = {
+    figures: Figures = {
         "elbo_nats": bound.mean_elbo_nats,
         "reconstruction_nats": bound.mean_reconstruction_nats,
         "kl_nats": bound.mean_kl_nats,
@@ -178,12 +187,35 @@ def _likelihood_figures(vae: VAE, corpus: Corpus, settings: Settings, read: Call
         "kl_bits": bound.mean_kl_nats / math.log(2),
         "iw_nll_nats": weighted.mean_nll_nats,
         "importance_samples": samples,
-        "bits_per_byte": bits_per_byte(weighted.total_nll_nats, corpus.bytes) if corpus.bytes else None,
     }
+    figures |= _size_figures(corpus, weighted.total_nll_nats)
     if vae.decoder.has_steps:
         figures["perplexity"] = perplexity(weighted.total_nll_nats, weighted.total_tokens)
     elif _has_levels(vae, read("pixels")):
         figures["bits_per_dimension"] = weighted.total_nll_nats / (corpus.values * math.log(2))
+    return figures
+
+
+def _size_figures(corpus: Corpus, nll_nats: float) -> Figures:
+    """Figures by word, character and byte of the items themselves, which tokenizers share; `nll_nats` is of all items.
+
+    What unknown symbols hide is charged by `spelling_nats`.
+    """
+    hidden = corpus.modality.hidden(corpus.report)
+    if hidden is None or corpus.bytes is None:
+        return {}
+    charge = spelling_nats(hidden.symbols, hidden.bytes)
+    size = corpus.bytes + hidden.more_bytes
+    figures: Figures = {"bytes": size, "bits_per_byte": bits_per_byte(nll_nats + charge, size)}
+    if "words" in corpus.sizes:
+        characters = corpus.sizes["characters"] + hidden.more_characters
+        figures |= {
+            "unknown_nats": charge / len(corpus),
+            "words": corpus.sizes["words"],
+            "characters": characters,
+            "perplexity_per_word": perplexity(nll_nats + charge, corpus.sizes["words"]),
+            "bits_per_character": (nll_nats + charge) / (characters * math.log(2)),
+        }
     return figures
 
 
@@ -215,9 +247,18 @@ def _latent_figures(vae: VAE, batches: Iterator[Batch], labels: np.ndarray | Non
     q, keys = collect_posterior(vae, batches)
     accuracy = None if labels is None else neighbour_accuracy(q.mean, torch.from_numpy(labels[keys.numpy()]))
     return {
-        "mutual_information_nats": None if vae.has_points else mutual_information(q, seed),
+        **({} if vae.has_points else _information(q, seed)),
         "active_units": active_units(q.mean),
         "neighbour_accuracy": accuracy,
+    }
+
+
+def _information(q: DiagonalGaussian, seed: int) -> Figures:
+    items, units = q.mean.shape
+    return {
+        "mutual_information_nats": mutual_information(q, seed),
+        "mutual_information_cap_nats": math.log(items),
+        "mutual_information_error_nats": math.sqrt(units / (2 * items)),
     }
 
 

@@ -1,7 +1,7 @@
 """`seqvae evaluate`: one table and one JSON of figures with their units."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -108,7 +108,7 @@ def _show(figures: Values, title: str, modality: "Modality", remarks: Sequence[s
     table.columns[1].justify = "right"
     for name, value in figures.items():
         if value is not None and name not in elsewhere:
-            table.add_row(name, _written(value), units(modality).get(name, ""))
+            table.add_row(name, _written(value), _unit(name, value, units(modality)))
     console = plain_console()
     console.print(title)
     console.print(table, soft_wrap=False)
@@ -133,6 +133,12 @@ def _show_samples(figures: Values, modality: "Modality", seed: int) -> None:
         f"seed {seed}, beside {beside} of the data"
     )
     console.print(table, soft_wrap=False)
+
+
+def _unit(name: str, value: float, known: Mapping[str, str]) -> str:
+    """The unit of a figure; of an estimate below 0 that it is no information below 0."""
+    negative = name == "mutual_information_nats" and value < 0
+    return f"{known.get(name, '')}{': 0 up to its error' if negative else ''}"
 
 
 def _written(value: float) -> str:

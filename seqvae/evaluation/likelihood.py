@@ -158,6 +158,18 @@ def _log_likelihood(
     return importance_weighted_bound(log_weights)
 
 
+def spelling_nats(symbols: int, byte_count: int) -> float:
+    """The cost of spelling words or characters that a vocabulary lacks, byte by byte: (bytes + symbols) ln 257.
+
+    Each of 256 bytes and an end is as probable as any other. A model that says "unknown" has not said which word; with
+    this it has, and its figures can be compared with those of models that can spell.
+
+    >>> round(spelling_nats(1, 3) / math.log(2), 2)  # a word of three bytes
+    32.02
+    """
+    return (byte_count + symbols) * math.log(257)
+
+
 def perplexity(nll_nats: float, tokens: int) -> float:
     """exp(nll / tokens): the size of a uniform choice as hard as the model's, per token.
 

@@ -214,6 +214,25 @@ def edit_distance(a: Sequence[int], b: Sequence[int]) -> int:
     return int(row[-1])
 
 
+def word_edit_distance(truth: Sequence[str], guess: Sequence[str]) -> float | None:
+    """Words to insert, delete or replace to make the texts of their guesses, per word of the texts.
+
+    0 where all came back; above 1 where guesses are longer than texts. None without words. Raises ValueError when the
+    two differ in length.
+
+    >>> word_edit_distance(["a cat sat", "so it is"], ["a dog sat", "so it is not"])
+    0.3333333333333333
+    """
+    _check_pairs(truth, guess)
+    places: dict[str, int] = {}
+    edits = words = 0
+    for text, other in zip(truth, guess, strict=True):
+        a, b = ([places.setdefault(word, len(places)) for word in one.split()] for one in (text, other))
+        edits += edit_distance(a, b)
+        words += len(a)
+    return edits / words if words else None
+
+
 def _check_pairs(truth: Sequence[object], guess: Sequence[object]) -> None:
     if len(truth) != len(guess):
         raise ValueError(f"{len(guess)} guesses cannot be compared with {len(truth)} items; give one for each")

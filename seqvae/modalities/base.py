@@ -18,6 +18,7 @@ from seqvae.modalities.items import (
     Arrangement,
     Figures,
     File,
+    Hidden,
     Item,
     Items,
     Named,
@@ -157,6 +158,14 @@ class Modality(abc.ABC):
     def size_bytes(self, item: Item) -> int | None:
         """Bytes of an item for bits per byte; None where that means nothing."""
         return None
+
+    def sizes(self, item: Item) -> Mapping[str, int]:
+        """How many words and characters an item has, for figures by word and by character; empty where it has none."""
+        return {}
+
+    def hidden(self, report: Report) -> Hidden | None:
+        """What of the items of a corpus no array holds, so that figures can charge for it; None where nobody knows."""
+        return Hidden()
 
     # What users hand in and get back --------------------------------------------------------------------------
 

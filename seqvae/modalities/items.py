@@ -78,6 +78,19 @@ class Words:
     no_split: str = "the split '{split}' has nothing of {files}; leave --split out, or give other files"
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """What the unknown symbol of a tokenizer stood for in a corpus: so many symbols, of so many bytes.
+
+    `more_bytes` and `more_characters`: by how much the items are longer than what decoding gives; may be negative.
+    """
+
+    symbols: int = 0
+    bytes: int = 0
+    more_bytes: int = 0
+    more_characters: int = 0
+
+
 Counts = dict[str, "int | dict[str, int | dict[str, int]]"]  # plain values, as JSON holds them
 
 
@@ -97,6 +110,7 @@ class Report:
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     details: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    unshown: Counter[str] = field(default_factory=Counter)  # what figures need beside the counts
 
     def count(self, what: str, number: int = 1, group: str = "", detail: str = "") -> None:
         """Add to a count; nothing where the number is 0.
@@ -126,6 +140,7 @@ class Report:
         for place, details in other.details.items():
             self.details.setdefault(place, Counter()).update(details)
         self.remarks += other.remarks
+        self.unshown.update(other.unshown)
 
     def lines(self) -> list[str]:
         """What reading gave, in few lines: each group in one, the largest member first, what is broken down, remarks.
@@ -160,12 +175,14 @@ class Report:
                 for what, number in sorted(self.counts[group].items())
             }
         remarks = {"remarks": self.remarks} if self.remarks else {}
-        return {"sources": self.sources, "items": self.items, "counts": counts, **remarks}
+        unshown = {"unshown": dict(sorted(self.unshown.items()))} if self.unshown else {}
+        return {"sources": self.sources, "items": self.items, "counts": counts, **remarks, **unshown}
 
     @staticmethod
     def from_dict(values: Values) -> "Report":
         """What `to_dict` gave."""
         report = Report(list(values["sources"]), values["items"], remarks=list(values.get("remarks", [])))
+        report.unshown.update(values.get("unshown", {}))
         for what, found in values["counts"].items():
             if not isinstance(found, Mapping):
                 report.count(what, found)

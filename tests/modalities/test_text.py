@@ -302,7 +302,14 @@ def test_metrics_compare_words(words: Text) -> None:
     assert metrics["exact_match"] == 0.5
     # n-grams that match: 7 of 8, 5 of 6, 3 of 4, 2 of 2; equal lengths, so no brevity penalty
     assert metrics["bleu"] == pytest.approx(100 * (7 / 8 * 5 / 6 * 3 / 4 * 2 / 2) ** 0.25)
-    assert words.metrics([], []) == {"exact_match": None, "bleu": None}
+    assert metrics["word_edit_distance"] == 1 / 8
+    assert words.metrics([], []) == {"exact_match": None, "bleu": None, "word_edit_distance": None}
+
+
+def test_runs_of_four_words_are_not_counted_where_there_are_none(words: Text) -> None:
+    assert words.metrics(["a b c"], ["a b c d e"])["bleu"] is None
+    assert words.sample_metrics(["a b c", "c d", "a b"])["self_bleu"] is None
+    assert words.metrics(["a b c", "a b c d"], ["a b c", "d"])["bleu"] is not None
 
 
 def test_metrics_of_lossless_tokens_count_every_space() -> None:

@@ -70,6 +70,10 @@ class SentencePieceTokenizer:
             raise ValueError(f"{text!a} holds half of a surrogate pair, which is no character; remove it") from None
         return ids
 
+    def hidden(self, text: str, most: int) -> list[str]:
+        """Nothing: every text round trips."""
+        return []
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; bytes that are no UTF-8 become U+FFFD."""
         text: str = self._pieces.DecodeIds(list(ids)) if ids else ""

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
-from seqvae.modalities.items import Items, single
+from seqvae.modalities.items import Hidden, Items, single
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
 from seqvae.modalities.text.settings import BYTES_OF_PIECE, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, WORD, TextData
@@ -21,6 +21,13 @@ from seqvae.nets.sizes import SequenceModel
 if TYPE_CHECKING:
     from seqvae.nets.sequences import SequenceNets
     from seqvae.types import StepType
+
+LONGEST_RUN = 4  # words, that BLEU counts
+HIDDEN = ("hidden symbols", "hidden bytes", "hidden characters")  # of a report: what unknown tokens stand for
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", errors="replace"))
 
 
 class Text(Modality):
@@ -42,6 +49,7 @@ class Text(Modality):
     )
     units: ClassVar[Mapping[str, str]] = {
         "bleu": "BLEU-4 of the reconstructions, 0 to 100",
+        "word_edit_distance": "words to insert, delete or replace, per word of the originals",
     }
     sample_units: ClassVar[Mapping[str, str]] = {
         "self_bleu": "BLEU-4 of each against the others, 0 to 100",
@@ -168,6 +176,9 @@ class Text(Modality):
             del ids[longest:]
         if self.tokenizer.unknown is not None:
             report.count("unknown tokens", ids.count(self.tokenizer.unknown))
+            hidden = self.tokenizer.hidden(item, len(ids))
+            sizes = len(hidden), sum(map(_bytes, hidden)), sum(map(len, hidden))
+            report.unshown.update(dict(zip(HIDDEN, sizes, strict=True)))
         ids.append(END)
         return np.array(ids, dtype=np.int32)
 
@@ -214,15 +225,20 @@ class Text(Modality):
         return {**self.few_defaults, "data": {"vocabulary_size": min(size, self.data.vocabulary_size)}}
 
     def metrics(self, truth: Sequence[str], guess: Sequence[str]) -> dict[str, float | None]:
-        """Share of exact reconstructions, and corpus BLEU (0 to 100) on words; None without items.
+        """Exact reconstructions as a share, corpus BLEU (0 to 100) and edit distance on words; None without items.
 
-        Where the tokens are words, white space between them does not count.
+        Where the tokens are words, white space between them does not count. BLEU-4 means nothing, and is None, where no
+        item has four words.
         """
-        from seqvae.evaluation.reconstruction import bleu, exact_match
+        from seqvae.evaluation.reconstruction import bleu, exact_match, word_edit_distance
 
         truth = [self.tokenizer.canonical(item) for item in truth]
         guess = [self.tokenizer.canonical(item) for item in guess]
-        return {"exact_match": exact_match(truth, guess), "bleu": bleu(truth, guess)}
+        return {
+            "exact_match": exact_match(truth, guess),
+            "bleu": bleu(truth, guess) if _have_runs(truth) else None,
+            "word_edit_distance": word_edit_distance(truth, guess),
+        }
 
     def sample_metrics(self, samples: Sequence[str]) -> dict[str, float | None]:
         """How much items are alike, and how long they are. All but the length depend on the number of items."""
@@ -230,7 +246,7 @@ class Text(Modality):
 
         words = sum(len(text.split()) for text in samples)
         return {
-            "self_bleu": self_bleu(samples),
+            "self_bleu": self_bleu(samples) if _have_runs(samples) else None,
             "sample_words": words / len(samples) if samples else None,
             "sample_distinct_words": distinct_ngrams(samples, 1),
             "sample_distinct_pairs": distinct_ngrams(samples, 2),
@@ -257,7 +273,22 @@ class Text(Modality):
 
     def size_bytes(self, item: str) -> int:
         """Bytes of an item in UTF-8, and one for its line end."""
-        return len(item.encode("utf-8", errors="replace")) + 1
+        return _bytes(item) + 1
+
+    def sizes(self, item: str) -> dict[str, int]:
+        """Words between spaces, and characters, each with one for the end of the item."""
+        return {"words": len(item.split()) + 1, "characters": len(item) + 1}
+
+    def hidden(self, report: Report) -> Hidden | None:
+        """What the unknown words or characters of a corpus were; None where its report is older than this count."""
+        unknown = self.tokenizer.unknown
+        if unknown is None or not report.of("unknown tokens"):
+            return Hidden()
+        if HIDDEN[0] not in report.unshown:
+            return None
+        symbols, size, characters = (report.unshown[name] for name in HIDDEN)
+        shown = self.tokenizer.decode([unknown])
+        return Hidden(symbols, size, size - symbols * _bytes(shown), characters - symbols * len(shown))
 
     def save(self, folder: Path) -> list[Path]:
         """Write the tokenizer into a folder; the paths written."""
@@ -268,3 +299,8 @@ class Text(Modality):
         kind = self.data.tokenizer
         loader = SentencePieceTokenizer if kind in ("unigram", "bpe") else SymbolTokenizer
         self._tokenizer = loader.load(kind, read_description(kind, folder), folder)
+
+
+def _have_runs(texts: Sequence[str]) -> bool:
+    """Whether there is a run of four words, which BLEU-4 counts; names and single words have none."""
+    return any(len(text.split()) >= LONGEST_RUN for text in texts)

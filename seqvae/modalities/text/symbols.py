@@ -45,6 +45,10 @@ class SymbolTokenizer:
         ids, unknown = self._ids, self.unknown
         return [ids.get(symbol, unknown) for symbol in self._split(text)]
 
+    def hidden(self, text: str, most: int) -> list[str]:
+        """Those of the first `most` words or characters that the unknown symbol stands for, and is not itself."""
+        return [symbol for symbol in self._split(text)[:most] if symbol not in self._ids]
+
     def decode(self, ids: Sequence[int]) -> str:
         """The symbols of ids, words with single spaces between them."""
         return self._glue.join([self._symbols[i] for i in ids])

@@ -36,6 +36,10 @@ class Tokenizer(Protocol):
         """The ids of a text."""
         ...
 
+    def hidden(self, text: str, most: int) -> list[str]:
+        """What the unknown id stands for among the first `most` tokens of a text; not the corpus's own word for it."""
+        ...
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids."""
         ...
