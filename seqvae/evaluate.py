@@ -1,8 +1,9 @@
 """The published evaluation of a model on a corpus: one table of figures with their units."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, cast
 
 import numpy as np
@@ -14,8 +15,9 @@ from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus
 from seqvae.data import Batches, Part
 from seqvae.evaluation.latent import NEIGHBOURS, active_units, collect_posterior, mutual_information, neighbour_accuracy
-from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity, spelling_nats
+from seqvae.evaluation.likelihood import bits_per_byte, elbo, perplexity, spelling_nats
 from seqvae.evaluation.reconstruction import free_running_accuracy, step_accuracy, token_accuracy
+from seqvae.evaluation.scores import Scores, score
 from seqvae.generate import GREEDY, Decoding, Length, at
 from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Figures
@@ -26,6 +28,7 @@ from seqvae.noise import Noise
 from seqvae.types import Batch
 
 Watch = Callable[[int, int, str], None]  # done, total, what
+Keep = Callable[[Scores], None]
 TOKENS_PER_BATCH = 4096
 VALUES_PER_BATCH = 2**19
 FEW_SAMPLES = 100  # with more, the importance-weighted likelihood goes by smaller batches, so that progress is seen
@@ -122,13 +125,41 @@ class Settings:
         return None if self.codes == "mean" else self.seed
 
 
-def evaluate(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> Figures:
-    """All figures of `units` for a model on a corpus; None where one does not apply."""
+def evaluate(
+    vae: VAE,
+    modality: Modality,
+    corpus: Corpus,
+    settings: Settings,
+    watch: Watch | None = None,
+    keep: Keep | None = None,
+) -> Figures:
+    """All figures of `units` for a model on a corpus; None where one does not apply.
+
+    `watch` sees how far it is, and `keep` the scores of the single items, where the model has a likelihood.
+    """
     with torch.autocast(vae.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-        return _figures(vae, modality, corpus, settings, watch)
+        return _figures(vae, modality, corpus, settings, watch or _ignored, keep or _ignored)
 
 
-def _figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> Figures:
+def score_items(
+    vae: VAE, modality: Modality, items: Sequence[Sequence[np.ndarray]], importance_samples: int, seed: int
+) -> Scores:
+    """What each item costs, made of one or several arrays; row n draws the noise of key n, as in an evaluation.
+
+    Raises ValueError for a plain autoencoder, which has no likelihood, and for a number of samples out of range.
+    """
+    if vae.has_points:
+        raise ValueError("a plain autoencoder (model.posterior=point) has no likelihood; score with another model")
+    samples = Settings(importance_samples=importance_samples).importance_samples
+    batches = partial(generate.batches_of, vae, [x for arrays in items for x in arrays], settle=modality.settle)
+    return score(vae, batches(), batches(), samples, seed).added_up([len(arrays) for arrays in items])
+
+
+def _ignored(*values: object) -> None:
+    """Does nothing: nobody wants to see this."""
+
+
+def _figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch, keep: Keep) -> Figures:
     batches = Batches(Part(corpus), _tokens_per_batch(corpus), "tokens")
 
     def read(what: str, batches: Batches = batches) -> Iterator[Batch]:
@@ -144,7 +175,7 @@ def _figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
     if vae.has_points:
         figures["reconstruction_nats"] = elbo(vae, read("reconstruction"), settings.seed).mean_reconstruction_nats
     else:
-        figures |= _likelihood_figures(vae, corpus, settings, read)
+        figures |= _likelihood_figures(vae, corpus, settings, read, keep)
     likelihood = None if vae.decoder.has_steps else cast(ImageDecoder, vae.decoder).likelihood
     if isinstance(likelihood, DensityPixels):
         figures["summed_error"] = likelihood.summed_error(cast(float, figures["reconstruction_nats"]))
@@ -171,28 +202,25 @@ def _tokens_per_batch(corpus: Corpus) -> int:
     return max(1, min(TOKENS_PER_BATCH, VALUES_PER_BATCH * corpus.steps // max(1, corpus.values)))
 
 
-def _likelihood_figures(vae: VAE, corpus: Corpus, settings: Settings, read: Callable[..., Iterator[Batch]]) -> Figures:
+def _likelihood_figures(
+    vae: VAE, corpus: Corpus, settings: Settings, read: Callable[..., Iterator[Batch]], keep: Keep
+) -> Figures:
     """The bounds, and what follows from them where log p(x|z) is that of a normalised, discrete x."""
     samples = settings.importance_samples if vae.latent else 1
     size = _tokens_per_batch(corpus) * FEW_SAMPLES // max(FEW_SAMPLES, samples)
     few = Batches(Part(corpus), max(1, size), "tokens")
-    bound = elbo(vae, read("evidence lower bound"), settings.seed)
-    weighted = importance_weighted_nll(vae, read("likelihood", few), samples, settings.seed)
-    figures: Figures = {
-        "elbo_nats": bound.mean_elbo_nats,
-        "reconstruction_nats": bound.mean_reconstruction_nats,
-        "kl_nats": bound.mean_kl_nats,
-        "elbo_bits": bound.mean_elbo_nats / math.log(2),
-        "reconstruction_bits": bound.mean_reconstruction_nats / math.log(2),
-        "kl_bits": bound.mean_kl_nats / math.log(2),
-        "iw_nll_nats": weighted.mean_nll_nats,
-        "importance_samples": samples,
-    }
-    figures |= _size_figures(corpus, weighted.total_nll_nats)
+    scores = score(vae, read("evidence lower bound"), read("likelihood", few), samples, settings.seed)
+    keep(scores)
+    total_nats = float(scores.iw_nll_nats.sum())
+    figures: Figures = {"importance_samples": samples, "iw_nll_nats": total_nats / len(corpus)}
+    for name in ("elbo", "reconstruction", "kl"):
+        nats = float(getattr(scores, f"{name}_nats").mean())
+        figures |= {f"{name}_nats": nats, f"{name}_bits": nats / math.log(2)}
+    figures |= _size_figures(corpus, total_nats)
     if vae.decoder.has_steps:
-        figures["perplexity"] = perplexity(weighted.total_nll_nats, weighted.total_tokens)
+        figures["perplexity"] = perplexity(total_nats, int(scores.tokens.sum()))
     elif _has_levels(vae, read("pixels")):
-        figures["bits_per_dimension"] = weighted.total_nll_nats / (corpus.values * math.log(2))
+        figures["bits_per_dimension"] = total_nats / (corpus.values * math.log(2))
     return figures
 
 

@@ -5,7 +5,7 @@ Work goes in chunks of `batch_size` rows, so memory is bounded. A row depends on
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -204,6 +204,22 @@ def further_prior_codes(vae: VAE, key: int, n: int, seed: int) -> Float[Tensor, 
     return codes.to(vae.device, vae.dtype)
 
 
+def batches_of(
+    vae: VAE, arrays: Sequence[np.ndarray], batch_size: int = 256, settle: Callable[[Batch], Batch] | None = None
+) -> Iterator[Batch]:
+    """The arrays in batches of about one length on the model's device; the places of the arrays are their keys.
+
+    Raises ValueError when `batch_size` is below 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size} is not possible; give 1 or more")
+    order = sorted(range(len(arrays)), key=lambda place: len(arrays[place]))
+    for first in range(0, len(order), batch_size):
+        places = order[first : first + batch_size]
+        batch = collate([arrays[place] for place in places], places)
+        yield (batch if settle is None else settle(batch)).to(vae.device)
+
+
 def encode(
     vae: VAE, arrays: Sequence[np.ndarray], batch_size: int = 256, settle: Callable[[Batch], Batch] | None = None
 ) -> DiagonalGaussian:
@@ -211,19 +227,15 @@ def encode(
 
     Raises ValueError when `batch_size` is below 1.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size} is not possible; give 1 or more")
-    order = sorted(range(len(arrays)), key=lambda place: len(arrays[place]))  # batches of about one length
     empty = torch.zeros(0, vae.latent, dtype=vae.dtype, device=vae.device)
-    means, log_scales = [empty], [empty]
+    means, log_scales, order = [empty], [empty], [torch.zeros(0, dtype=torch.int64, device=vae.device)]
     with torch.inference_mode():
-        for first in range(0, len(order), batch_size):
-            places = order[first : first + batch_size]
-            batch = collate([arrays[place] for place in places], places)
-            q = vae.posterior((batch if settle is None else settle(batch)).to(vae.device))
+        for batch in batches_of(vae, arrays, batch_size, settle):
+            q = vae.posterior(batch)
             means.append(q.mean)
             log_scales.append(q.log_scale)
-    back = torch.as_tensor(order, dtype=torch.int64, device=vae.device).argsort()
+            order.append(batch.keys)
+    back = torch.cat(order).argsort()
     # indexed outside inference mode: the caller may change the result in place
     return DiagonalGaussian(torch.cat(means)[back], torch.cat(log_scales)[back])
 

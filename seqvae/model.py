@@ -20,7 +20,8 @@ from seqvae.core.latent import even_shares
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare
-from seqvae.evaluate import Settings, Watch, evaluate
+from seqvae.evaluate import Keep, Settings, Watch, evaluate, score_items
+from seqvae.evaluation.scores import Scores
 from seqvae.files import store
 from seqvae.generate import GREEDY, Decoding, Length, at, codes_of, number, whole
 from seqvae.memory import Data, files_of, known
@@ -293,14 +294,21 @@ class Model:
         written = self.modality.write(self._pieces(items), check_arrangement(arrangement))
         return [store(Path(folder), file.name, file.content()) for result in written for file in result.files]
 
-    def evaluate(self, sources: Data, settings: Settings | None = None, watch: Watch | None = None) -> Figures:
-        """The figures of `seqvae.evaluate.units` on files, or on data in memory, as `seqvae.train` takes them.
+    def score(self, items: Sequence[Item], importance_samples: int = 100, seed: int = 0) -> Scores:
+        """What each item costs in nats: reconstruction, KL, and -log p by importance sampling; windows are added up."""
+        groups = [group.arrays for group in self._all_windows(items)]
+        return score_items(self.vae, self.modality, groups, whole("importance_samples", importance_samples), seed)
+
+    def evaluate(
+        self, sources: Data, settings: Settings | None = None, watch: Watch | None = None, keep: Keep | None = None
+    ) -> Figures:
+        """The figures of `seqvae.evaluate.units` on files, or on data in memory; `watch`, `keep`: see `evaluate`.
 
         Raises ValueError when nothing can be read from them.
         """
         with files_of(self.modality, known(sources)) as paths:
             corpus = prepare(self.modality, paths)
-        return evaluate(self.vae, self.modality, corpus, settings or Settings(), watch or _unwatched)
+        return evaluate(self.vae, self.modality, corpus, settings or Settings(), watch, keep)
 
     # Parts of the way -----------------------------------------------------------------------------------------
 
@@ -390,7 +398,3 @@ class Model:
 def load(path: Path | str, device: str = "auto") -> Model:
     """The model of a run folder; see `Model.load`."""
     return Model.load(path, device)
-
-
-def _unwatched(done: int, total: int, what: str) -> None:
-    """Does nothing: the progress is not shown."""

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +14,12 @@ from seqvae.config import from_dict
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus, prepare
 from seqvae.data import Batches, Part
-from seqvae.evaluate import Settings, evaluate, units
+from seqvae.evaluate import Settings, evaluate, score_items, units
 from seqvae.evaluation.likelihood import importance_weighted_nll
 from seqvae.generate import Decoding, Length
 from seqvae.modalities.images.images import Images
 from seqvae.modalities.images.picture import Picture
 from seqvae.modalities.images.settings import ImageData, ImageModel
-from seqvae.modalities.items import Figures
 from seqvae.modalities.text.sentences import Text
 from seqvae.noise import Noise
 from tests.modalities.images.made import stack
@@ -255,74 +254,10 @@ def test_bits_per_byte_are_those_of_the_weighted_likelihood(tmp_path: Path) -> N
     assert figures["bits_per_byte"] == pytest.approx(figures["iw_nll_nats"] * 20 / (size * math.log(2)), rel=1e-9)
 
 
-class ScoredText(NamedTuple):
-    """What `evaluate` takes first."""
-
-    vae: VAE
-    modality: Text
-    corpus: Corpus
-
-
-def scored_text(folder: Path, known: str, lines: str, **data: Any) -> tuple[Figures, ScoredText]:
-    """The figures of a small model, of the words of `known`, on other lines; and what they are made from."""
-    source = folder / f"{abs(hash((known, lines)))}.txt"
-    source.write_text(lines)
-    modality = Text(Text.data_config(vocabulary_size=0, **data))
-    modality.fit(lambda: iter(known.splitlines()))
-    torch.manual_seed(0)
-    vae = VAE(*modality.nets(from_dict(Text.model_config, {**MODEL, "latent": 3}, "model"))).double()
-    corpus = prepare(modality, [source])
-    return evaluate(vae, modality, corpus, FEW, quiet), ScoredText(vae, modality, corpus)
-
-
-@pytest.mark.parametrize("kind", ["word", "character"])
-def test_figures_by_word_character_and_byte_have_the_texts_own_denominators(kind: str, tmp_path: Path) -> None:
-    lines = "the \u00e9t\u00e9 ends\nso do we all\n"
-    figures, _ = scored_text(tmp_path, lines, lines, tokenizer=kind)
-    assert (figures["words"], figures["characters"], figures["bytes"]) == (7 + 2, 24 + 2, 26 + 2)
-    nats = 2 * figures["iw_nll_nats"]
-    assert figures["unknown_nats"] == 0
-    assert figures["perplexity_per_word"] == pytest.approx(math.exp(nats / 9), rel=1e-9)
-    assert (figures["perplexity_per_word"] == pytest.approx(figures["perplexity"])) == (kind == "word")
-    assert figures["bits_per_character"] == pytest.approx(nats / math.log(2) / 26, rel=1e-9)
-    assert figures["bits_per_byte"] == pytest.approx(nats / math.log(2) / 28, rel=1e-9)
-
-
-def test_unknown_words_are_charged_for_their_spelling(tmp_path: Path) -> None:
-    known = "a b <unk>\n"
-    spelt, _ = scored_text(tmp_path, known, "a <unk> b\nb\n", tokenizer="word")
-    hiding, _ = scored_text(tmp_path, known, "a \u00e9lan b\nb\n", tokenizer="word")
-    assert hiding["iw_nll_nats"] == pytest.approx(spelt["iw_nll_nats"])
-    assert hiding["perplexity"] == pytest.approx(spelt["perplexity"]), "of its tokens, as papers have it"
-    assert spelt["unknown_nats"] == 0, "the corpus's own word hides nothing"
-    charge = (5 + 1) * math.log(257)
-    assert hiding["unknown_nats"] == pytest.approx(charge / 2)
-    nats = 2 * hiding["iw_nll_nats"] + charge
-    assert (hiding["bytes"], hiding["characters"], hiding["words"]) == (12, 11, 6)
-    assert hiding["bits_per_byte"] == pytest.approx(nats / math.log(2) / 12, rel=1e-9)
-    assert hiding["bits_per_character"] == pytest.approx(nats / math.log(2) / 11, rel=1e-9)
-    assert hiding["perplexity_per_word"] == pytest.approx(math.exp(nats / 6), rel=1e-9)
-    assert hiding["bits_per_byte"] > spelt["bits_per_byte"]
-
-
-def test_words_that_are_cut_off_are_not_charged_for(tmp_path: Path) -> None:
-    figures, _ = scored_text(tmp_path, "a b\n", "a xyz zyx\n", tokenizer="word", max_length=2)
-    assert figures["unknown_nats"] == pytest.approx(4 * math.log(257))
-    assert (figures["words"], figures["bytes"]) == (3, len("a xyz\n"))
-
-
-def test_a_corpus_that_was_encoded_before_unknown_words_were_measured_has_no_such_figures(tmp_path: Path) -> None:
-    _, scored = scored_text(tmp_path, "a b\n", "a xyz zyx\n", tokenizer="word")
-    scored.corpus.report.unshown.clear()
-    figures = evaluate(*scored, FEW, quiet)
-    assert (figures["bits_per_byte"], figures["perplexity_per_word"]) == (None, None)
-    assert figures["perplexity"] is not None
-
-
-def test_an_estimate_of_information_has_its_cap_and_its_error(tmp_path: Path) -> None:
-    figures, _ = scored_text(tmp_path, "a b\n", "a\nb\nb a\n", tokenizer="word")
-    assert figures["mutual_information_cap_nats"] == pytest.approx(math.log(3))
-    assert figures["mutual_information_error_nats"] == pytest.approx(math.sqrt(3 / 6))
+def test_what_has_no_likelihood_is_not_scored(tmp_path: Path) -> None:
+    vae, modality, corpus = image_model(tmp_path, GREY, posterior="point")
+    with pytest.raises(ValueError, match=r"a plain autoencoder .* has no likelihood; score with another model"):
+        score_items(vae, modality, [[corpus[0]]], 3, 0)
 
 
 def test_samples_stand_beside_as_many_items_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,16 @@ import click
 
 from seqvae.cli.items import open_model, show_report
 from seqvae.cli.options import PATH, device_option, run_argument, seed_option, split_option
+from seqvae.cli.per_item import check_form, table
 from seqvae.cli.places import check_file_place, spare_files
 from seqvae.cli.run_command import RunCommand
 from seqvae.config import Values, counted
 
 if TYPE_CHECKING:
+    from seqvae.evaluate import Settings
+    from seqvae.evaluation.scores import Scores
     from seqvae.modalities.base import Modality
+    from seqvae.model import Model
 
 
 @click.command(
@@ -41,6 +45,9 @@ if TYPE_CHECKING:
     help="Of matrix products; bf16 takes less time with many importance samples.",
 )  # fmt: skip
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write the figures to this file.")
+@click.option(
+    "--per-item", type=PATH, metavar="FILE", help="Also write the scores of each item, to FILE.csv or FILE.jsonl."
+)
 @seed_option
 @device_option
 def evaluate(
@@ -52,6 +59,7 @@ def evaluate(
     temperature: float | None,
     precision: Literal["fp32", "bf16"],
     json_file: Path | None,
+    per_item: Path | None,
     seed: int,
     device: str,
 ) -> None:
@@ -60,8 +68,11 @@ def evaluate(
     Likelihood, latent code, reconstructions of DATA, and samples from the prior beside DATA. What reading DATA
     drops or cuts is shown on stderr. DATA are files or folders as for training; --split takes a part of them.
     """
-    if json_file is not None:
-        check_file_place(json_file)
+    written = {"--json": json_file, "--per-item": per_item}
+    for place in filter(None, written.values()):
+        check_file_place(place)
+    if per_item is not None:
+        check_form(per_item)
     from seqvae.cli.progress import ProgressBar
     from seqvae.corpus import prepare
     from seqvae.evaluate import Settings
@@ -71,17 +82,22 @@ def evaluate(
     )
     model = open_model(run, device, split)
     model = model if split is None else model.of_split(split, data)
-    if json_file is not None:
-        read = (file for path in data for file in model.modality.files_of(path))
-        spare_files(read, [json_file], "--json another file")
+    for flag, path in written.items():
+        if path is not None:
+            read = (file for source in data for file in model.modality.files_of(source))
+            spare_files(read, [path], f"{flag} another file")
+    if per_item is not None and model.vae.has_points:
+        raise click.UsageError("--per-item is of likelihoods, and a plain autoencoder has none; leave it out")
     if temperature is not None and (not model.modality.sample_units or model.vae.has_points):
         raise click.UsageError(
             "--temperature is that of samples, and this model has no figures of samples; leave it out"
         )
     names = ", ".join(map(str, data))
-    show_report(names, prepare(model.modality, data).report)  # encoded once: the model finds it in the cache
+    corpus = prepare(model.modality, data)  # encoded once: the model finds it in the cache
+    show_report(names, corpus.report)
+    kept: list[Scores] = []
     with ProgressBar() as bar:
-        figures = model.evaluate(data, settings, bar)
+        figures = model.evaluate(data, settings, bar, kept.append)
     remarks = model.modality.remarks(model.config.model, figures)
     if model.vae.has_points:
         remarks.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
@@ -90,10 +106,36 @@ def evaluate(
     if figures["samples"] is not None:
         _show_samples(figures, model.modality, seed)
     if json_file is not None:
-        from seqvae.files import write_atomically
+        content = {**_origin(model, data, split, settings), **figures}
+        content["kl_per_unit_nats"] = kept[0].kl_per_unit_nats.tolist() if kept else None
+        _write(json_file, (json.dumps(content, indent=1) + "\n").encode())
+    if per_item is not None:
+        _write(per_item, table(kept[0], corpus, per_item.suffix.lower()))
 
-        write_atomically(json_file, (json.dumps(figures, indent=1) + "\n").encode())
-        click.echo(f"written to {json_file}", err=True)
+
+def _write(path: Path, content: bytes) -> None:
+    from seqvae.files import write_atomically
+
+    write_atomically(path, content)
+    click.echo(f"written to {path}", err=True)
+
+
+def _origin(model: "Model", data: Sequence[Path], split: str | None, settings: "Settings") -> Values:
+    """What figures are of and how they were made: enough to make them again."""
+    from seqvae import __version__
+
+    return {
+        "run": str(model.run.path) if model.run else None,
+        "step": model.run.best_step() if model.run else None,
+        "modality": model.modality.name,
+        "data": [str(path) for path in data],
+        "split": split,
+        "train_seed": model.config.train.seed,
+        "seed": settings.seed,
+        "codes": settings.codes,
+        "precision": settings.precision,
+        "version": __version__,
+    }
 
 
 def _show(figures: Values, title: str, modality: "Modality", remarks: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """How probable the data are under a model: evidence lower bound, importance-weighted likelihood, perplexity."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -87,11 +87,11 @@ class ItemLikelihoods:
 
 
 @torch.inference_mode()
-def elbo(vae: VAE, batches: Iterable[Batch], seed: int = 0) -> Elbo:
+def elbo(vae: VAE, batches: Iterable[Batch], seed: int = 0, keep: Callable[[Batch, Terms], None] | None = None) -> Elbo:
     """The evidence lower bound in nats with beta = 1, summed over items.
 
     One draw of z for each item, keyed by the item, and the KL in closed form (Kingma and Welling 2014, equation 10).
-    Sums are float64. Raises ValueError when there are no items.
+    Sums are float64; `keep` sees the terms of each batch. Raises ValueError when there are no items.
     """
     items = tokens = 0
     reconstruction = 0.0
@@ -102,6 +102,8 @@ def elbo(vae: VAE, batches: Iterable[Batch], seed: int = 0) -> Elbo:
         tokens += int(batch.lengths.sum())
         reconstruction -= float(terms.log_px.cpu().double().sum())
         kl += terms.kl.cpu().double().sum(0)
+        if keep is not None:
+            keep(batch, terms)
     if not items:
         raise ValueError("0 items cannot be scored; give batches with at least one item")
     return Elbo(items=items, tokens=tokens, reconstruction_nats=reconstruction, kl_per_unit=kl)

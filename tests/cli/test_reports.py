@@ -1,5 +1,6 @@
 """`seqvae evaluate`, `inspect`, `info`, `recipes` and `cache`: what they print and write."""
 
+import csv
 import json
 import math
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from seqvae import __version__, load
 from seqvae.cli.info import _show_configuration
 from seqvae.modalities.midi.settings import DrumData, DrumModel
 from seqvae.settings import build_config
@@ -86,6 +88,52 @@ def test_evaluate_gives_the_same_figures_for_the_same_seed(
 
     assert figures(5) == figures(5)
     assert figures(5) != figures(6)
+
+
+def test_evaluate_names_what_its_figures_are_of(seqvae: Callable[..., Result], run: Path, here: Path) -> None:
+    result = seqvae(
+        "evaluate", run, "sentences.txt", "--importance-samples", 2, "--seed", 3, "--json", "figures.json"
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads((here / "figures.json").read_text())
+    origin = {name: figures[name] for name in ("run", "modality", "data", "split", "train_seed", "seed", "version")}
+    assert origin == {
+        "run": str(run), "modality": "text", "data": ["sentences.txt"], "split": None, "train_seed": 0, "seed": 3,
+        "version": __version__,
+    }  # fmt: skip
+    assert f"step-{figures['step']:08d}" in {path.name for path in (run / "checkpoints").iterdir()}
+    assert sum(figures["kl_per_unit_nats"]) == pytest.approx(figures["kl_nats"])
+
+
+def test_evaluate_writes_the_scores_of_items_that_the_model_gives_too(
+    seqvae: Callable[..., Result], run: Path, here: Path
+) -> None:
+    sentences = (here / "sentences.txt").read_text().splitlines()
+    options = ("--importance-samples", 2, "--json", "figures.json")
+    for name in ("items.csv", "items.jsonl"):
+        result = seqvae("evaluate", run, "sentences.txt", *options, "--per-item", name)
+        assert result.stderr == f"written to figures.json\nwritten to {name}\n"
+    with open(here / "items.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = [json.loads(line) for line in (here / "items.jsonl").read_text().splitlines()]
+    assert [row["text"] for row in rows] == [line["text"] for line in lines] == sentences
+    assert [line["item"] for line in lines] == list(range(24))
+    figures = json.loads((here / "figures.json").read_text())
+    scores = load(run, "cpu").score(sentences, importance_samples=2)
+    for name in ("elbo_nats", "reconstruction_nats", "kl_nats", "iw_nll_nats"):
+        values = [line[name] for line in lines]
+        assert sum(values) / 24 == pytest.approx(figures[name])
+        assert [float(row[name]) for row in rows] == values
+        assert getattr(scores, name).tolist() == pytest.approx(values, rel=1e-4)
+
+
+def test_evaluate_refuses_other_forms_of_scores(
+    seqvae: Callable[..., Result], refused: Callable[..., None], run: Path
+) -> None:
+    refused(
+        seqvae("evaluate", run, "sentences.txt", "--per-item", "items.txt"),
+        "--per-item items.txt ends in neither .csv nor .jsonl; give a name that ends so",
+    )
 
 
 def test_evaluate_tells_what_reading_dropped(seqvae: Callable[..., Result], run: Path, here: Path) -> None:

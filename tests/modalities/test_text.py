@@ -306,12 +306,6 @@ def test_metrics_compare_words(words: Text) -> None:
     assert words.metrics([], []) == {"exact_match": None, "bleu": None, "word_edit_distance": None}
 
 
-def test_runs_of_four_words_are_not_counted_where_there_are_none(words: Text) -> None:
-    assert words.metrics(["a b c"], ["a b c d e"])["bleu"] is None
-    assert words.sample_metrics(["a b c", "c d", "a b"])["self_bleu"] is None
-    assert words.metrics(["a b c", "a b c d"], ["a b c", "d"])["bleu"] is not None
-
-
 def test_metrics_of_lossless_tokens_count_every_space() -> None:
     text = Text(TextData(tokenizer="character"))
     text.fit(lambda: ["a b"])
