@@ -139,7 +139,7 @@ class Taps(Modality):
         def read() -> tuple[nn.Module, int]:
             return TapInput(model.embedding), model.embedding
 
-        return sequence_nets(model, read, lambda: TapLikelihood(model.decoder_hidden), read)
+        return sequence_nets(model, read, lambda: TapLikelihood(model.output_features), read)
 
     def metrics(self, truth: Sequence[Item], guess: Sequence[Item]) -> dict[str, float | None]:
         pairs = [(a, b) for x, y in zip(truth, guess, strict=True) for a, b in zip(x, y, strict=True)]

@@ -4,6 +4,7 @@ A recurrence, flat or hierarchical, turns the code and what was read into hidden
 state into the distribution of one step. Neither knows the other.
 """
 
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -48,6 +49,49 @@ class Recurrence(Protocol[StateT]):
     ) -> Float[Tensor, "B R+1 H"]:
         """The hidden states of R + 1 steps, of which step t has read `read[:, :t]`; noise switches dropout on."""
         ...
+
+
+@dataclass(frozen=True)
+class CodedState(Generic[StateT]):
+    """The state of a recurrence, and the code beside it."""
+
+    state: StateT
+    code: Float[Tensor, "B Z"]
+
+    def select(self, rows: Int[Tensor, " N"] | Bool[Tensor, " B"]) -> "CodedState[StateT]":
+        """The state and the code of some of the rows, by index or mask."""
+        return CodedState(self.state.select(rows), self.code[rows])
+
+
+class CodeAtOutput(nn.Module, Generic[StateT]):
+    """A recurrence with z beside each of its hidden states, (B, T, H + Z): so the output layer reads the code itself.
+
+    (Dieng et al. 2019, section 4.) `output_dropout` is that of the hidden states; the code stays whole.
+    """
+
+    def __init__(self, recurrence: Recurrence[StateT], output_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.recurrence = recurrence
+        self.latent = recurrence.latent
+        self.output_dropout = output_dropout
+
+    def start(self, z: Float[Tensor, "B Z"]) -> CodedState[StateT]:
+        """The state before the first step."""
+        return CodedState(self.recurrence.start(z), z)
+
+    def step(
+        self, state: CodedState[StateT], x_prev: Shaped[Tensor, "B ..."] | None
+    ) -> tuple[Float[Tensor, "B HZ"], CodedState[StateT]]:
+        """The hidden state of one step with the code, and the next state."""
+        h, following = self.recurrence.step(state.state, x_prev)
+        return torch.cat([h, state.code.to(h.dtype)], 1), replace(state, state=following)
+
+    def hidden(
+        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
+    ) -> Float[Tensor, "B R+1 HZ"]:
+        """The hidden states of R + 1 steps with the code; noise switches dropout on."""
+        h = dropout(self.recurrence.hidden(z, read, noise), self.output_dropout, noise, "decoder output")
+        return torch.cat([h, z.to(h.dtype).unsqueeze(1).expand(-1, h.shape[1], -1)], 2)
 
 
 class SequenceDecoder(nn.Module, Generic[StateT]):

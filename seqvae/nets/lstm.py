@@ -104,7 +104,8 @@ class StepWeights(NamedTuple):
 class LSTMState(NamedTuple):
     """An LSTM decoder between two steps: the hidden and cell states of its layers, and the number of steps done.
 
-    `gates`: what the code adds to the gates of the first layer; `steps`: the weights for steps.
+    `gates`: what the code adds to the gates of the first layer; `steps`: the weights for steps; `above`: what the code
+    adds to the gates of the other layers, where it does.
     """
 
     h: Float[Tensor, "L B H"]
@@ -112,10 +113,12 @@ class LSTMState(NamedTuple):
     gates: Float[Tensor, "B G"]
     steps: StepWeights
     t: int = 0
+    above: tuple[Float[Tensor, "B G"], ...] = ()
 
     def select(self, rows: Int[Tensor, " N"] | Bool[Tensor, " B"]) -> "LSTMState":
         """The state of some of the rows, by index or mask."""
-        return self._replace(h=self.h[:, rows], c=self.c[:, rows], gates=self.gates[rows])
+        above = tuple(gates[rows] for gates in self.above)
+        return self._replace(h=self.h[:, rows], c=self.c[:, rows], gates=self.gates[rows], above=above)
 
 
 def _add_product(
@@ -134,7 +137,8 @@ class LSTMRecurrence(nn.Module):
     a dense layer for all states (Roberts et al. 2018). `embed` maps steps to (B, T, E), E = `embedding`; the input of
     the first step is a learned vector, and `position` adds each step's place to its input. Word dropout blanks out
     whole inputs (Bowman et al. 2016, section 3.1). Where `model.code_initial_scale` is not 0, the layer from the code
-    starts normal with that scale, its bias at zero (Magenta's MusicVAE: 0.001).
+    starts normal with that scale, its bias at zero (Magenta's MusicVAE: 0.001). With `model.code_skips` of layers each
+    layer above the first, an LSTM of its own in `above`, reads z beside the layer below (Dieng et al. 2019, section 4).
     """
 
     def __init__(
@@ -149,7 +153,9 @@ class LSTMRecurrence(nn.Module):
         inputs = embedding + model.latent + (position.width if position else 0)
         layers, hidden = model.decoder_layers, model.decoder_hidden
         self.first = nn.Parameter(torch.zeros(embedding))
-        self.lstm = nn.LSTM(inputs, hidden, layers, batch_first=True)
+        skips = layers - 1 if model.code_skips in ("layers", "both") else 0
+        self.lstm = nn.LSTM(inputs, hidden, layers - skips, batch_first=True)
+        self.above = nn.ModuleList(nn.LSTM(hidden + model.latent, hidden, batch_first=True) for _ in range(skips))
         states = 1 if model.initial_state == "cell" else 2
         self.to_state = nn.Linear(model.latent, states * layers * hidden) if model.latent else None
         if model.code_initial_scale and self.to_state is not None:
@@ -161,12 +167,13 @@ class LSTMRecurrence(nn.Module):
         h, c = self._initial(z)
         dtype = product_dtype(z)
         with torch.autocast(z.device.type, enabled=False):  # what is added up for all steps keeps its precision
-            steps, from_code, bias = self._steps(dtype)
-            return LSTMState(h, c, torch.addmm(bias, z.to(bias.dtype), from_code.T), steps)
+            steps, from_code = self._steps(dtype)
+            gates, *above = (torch.addmm(bias, z.to(bias.dtype), weight.T) for weight, bias in from_code)
+            return LSTMState(h, c, gates, steps, above=tuple(above))
 
     def _initial(self, z: Float[Tensor, "B Z"]) -> tuple[Float[Tensor, "L B H"], Float[Tensor, "L B H"]]:
         """The hidden and cell states before the first step."""
-        shape = (self.lstm.num_layers, z.shape[0], self.lstm.hidden_size)
+        shape = (self.lstm.num_layers + len(self.above), z.shape[0], self.lstm.hidden_size)
         if self.to_state is None:
             zeros = z.new_zeros(shape)
             return zeros, zeros
@@ -176,17 +183,23 @@ class LSTMRecurrence(nn.Module):
         c, h = states.tanh().chunk(2)
         return h.contiguous(), c.contiguous()
 
-    def _steps(self, dtype: torch.dtype) -> tuple[StepWeights, Float[Tensor, "G Z"], Float[Tensor, " G"]]:
-        """The weights for steps, products in `dtype`; of the first layer those of the code, and its bias."""
-        lstm, layers = self.lstm, range(self.lstm.num_layers)
-        inputs, hidden = ([getattr(lstm, f"weight_{kind}_l{i}") for i in layers] for kind in ("ih", "hh"))
-        biases = [getattr(lstm, f"bias_ih_l{i}") + getattr(lstm, f"bias_hh_l{i}") for i in layers]
+    def _steps(self, dtype: torch.dtype) -> tuple[StepWeights, list[tuple[Float[Tensor, "G Z"], Float[Tensor, " G"]]]]:
+        """The weights for steps, products in `dtype`; of layers that read the code those of the code, and the bias."""
+        layers = [(self.lstm, i) for i in range(self.lstm.num_layers)]
+        layers += [(lstm, 0) for lstm in cast(Iterable[nn.LSTM], self.above)]
+        inputs, hidden = ([getattr(lstm, f"weight_{kind}_l{i}") for lstm, i in layers] for kind in ("ih", "hh"))
+        biases = [getattr(lstm, f"bias_ih_l{i}") + getattr(lstm, f"bias_hh_l{i}") for lstm, i in layers]
         step, from_code, from_place = inputs[0].tensor_split([len(self.first), len(self.first) + self.latent], 1)
         rows = projected_rows(self.embed, step)
         inputs[0] = step if rows is None else step[:, :0]
+        code_weights = [(from_code, biases[0])]
+        for layer in range(self.lstm.num_layers, len(layers)):
+            inputs[layer], from_code = inputs[layer].tensor_split([self.lstm.hidden_size], 1)
+            code_weights.append((from_code, biases[layer]))
         weights = [torch.cat(pair, 1).to(dtype) for pair in zip(inputs, hidden, strict=True)]
         places = None if self.position is None else self.position(self.position.window) @ from_place.T
-        return StepWeights(step @ self.first, rows, places, tuple(weights), tuple(biases[1:])), from_code, biases[0]
+        plain = tuple(biases[1 : self.lstm.num_layers])
+        return StepWeights(step @ self.first, rows, places, tuple(weights), plain), code_weights
 
     def step(self, state: LSTMState, x_prev: Shaped[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], LSTMState]:
         """The output of one step, and the next state."""
@@ -204,7 +217,9 @@ class LSTMRecurrence(nn.Module):
         hidden: list[Tensor] = []
         cells: list[Tensor] = []
         for h, c, weight in zip(state.h, state.c, steps.weights, strict=True):
-            if hidden:
+            if hidden and state.above:
+                gates = state.above[len(hidden) - 1].clone()
+            elif hidden:
                 gates = steps.biases[len(hidden) - 1].repeat(len(h), 1)
             i, f, g, o = _add_product(gates, torch.cat([*inputs, h], 1), weight).chunk(4, 1)
             cells.append(f.sigmoid() * c + i.sigmoid() * g.tanh())
@@ -222,8 +237,14 @@ class LSTMRecurrence(nn.Module):
         inputs = dropout(inputs, self.input_dropout, noise, "decoder input")
         if noise is not None and self.word_dropout:
             inputs = inputs * noise.keep("word", self.word_dropout, steps)
-        inputs = torch.cat([inputs, z.unsqueeze(1).expand(-1, steps, -1).to(inputs.dtype)], -1)
+        code = z.unsqueeze(1).expand(-1, steps, -1)
+        inputs = torch.cat([inputs, code.to(inputs.dtype)], -1)
         inputs = _with_position(inputs, self.position)
         h, c = self._initial(z)
-        outputs, _ = self.lstm(inputs, (h.to(inputs.dtype), c.to(inputs.dtype)))
+        h, c = h.to(inputs.dtype), c.to(inputs.dtype)
+        whole = self.lstm.num_layers
+        outputs, _ = self.lstm(inputs, (h[:whole], c[:whole]))
+        for layer, lstm in enumerate(self.above, whole):
+            inputs = torch.cat([outputs, code.to(outputs.dtype)], -1)
+            outputs, _ = lstm(inputs, (h[layer : layer + 1], c[layer : layer + 1]))
         return cast(Tensor, outputs)

@@ -5,14 +5,15 @@ from typing import cast
 
 from torch import nn
 
-from seqvae.nets.decoder import SequenceDecoder
+from seqvae.nets.decoder import CodeAtOutput, CodedState, SequenceDecoder
 from seqvae.nets.likelihoods import Categorical, Likelihood
 from seqvae.nets.lstm import LSTMEncoder, LSTMRecurrence, LSTMState
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import Position
 
 MakesEmbedding = Callable[[], tuple[nn.Module, int]]  # the module, and the size of what it gives
-SequenceNets = tuple[LSTMEncoder | None, SequenceDecoder[LSTMState]]
+LSTMDecoder = SequenceDecoder[LSTMState] | SequenceDecoder[CodedState[LSTMState]]
+SequenceNets = tuple[LSTMEncoder | None, LSTMDecoder]
 
 
 def sequence_nets(
@@ -28,12 +29,15 @@ def sequence_nets(
     `read` makes what the encoder reads steps by, `read_back` what the decoder reads its own steps by. With tied
     embeddings the latter is an `nn.Embedding` that has the weight of the likelihood, a `Categorical`.
 
-    Raises ValueError for tied embeddings of other kinds, or of another size than the decoder's hidden state.
+    The likelihood reads `model.output_features` numbers of each step.
+
+    Raises ValueError for tied embeddings of other kinds, or of another size than what the output layer reads.
     """
-    if tied_embeddings and model.embedding != model.decoder_hidden:
+    if tied_embeddings and model.embedding != model.output_features:
+        code = f" + model.latent={model.latent}" if model.output_features > model.decoder_hidden else ""
         raise ValueError(
             f"model.tied_embeddings needs equal sizes, but model.embedding={model.embedding} and "
-            f"model.decoder_hidden={model.decoder_hidden}; make them equal, or set model.tied_embeddings=false"
+            f"model.decoder_hidden={model.decoder_hidden}{code}; make them equal, or set model.tied_embeddings=false"
         )
     encoder = LSTMEncoder(*read(), model, position()) if model.latent else None
     scores = likelihood()
@@ -41,6 +45,8 @@ def sequence_nets(
     if tied_embeddings:
         _tie(embed, scores)
     recurrence = LSTMRecurrence(embed, embedding, model, position())
+    if model.output_features > model.decoder_hidden:
+        return encoder, SequenceDecoder(CodeAtOutput(recurrence, model.output_dropout), scores)
     return encoder, SequenceDecoder(recurrence, scores, model.output_dropout)
 
 
@@ -54,7 +60,7 @@ def _tie(embed: nn.Module, likelihood: Likelihood) -> None:
     embed.weight = likelihood.projection.weight
 
 
-def draw_uniform(encoder: LSTMEncoder | None, decoder: SequenceDecoder[LSTMState], width: float) -> None:
+def draw_uniform(encoder: LSTMEncoder | None, decoder: LSTMDecoder, width: float) -> None:
     """All weights uniform in +-width, embeddings in +-10 width (He et al. 2019, appendix: 0.01 and 0.1).
 
     Nothing is drawn for a width of 0.
@@ -72,9 +78,10 @@ def draw_uniform(encoder: LSTMEncoder | None, decoder: SequenceDecoder[LSTMState
                 nn.init.uniform_(module.weight, -10 * width, 10 * width)
 
 
-def _in_order_of_draws(decoder: SequenceDecoder[LSTMState]) -> Iterable[nn.Parameter]:
+def _in_order_of_draws(decoder: LSTMDecoder) -> Iterable[nn.Parameter]:
     """What steps are read by, the likelihood, then the rest: what a seed stands for depends on this order."""
-    recurrence = cast(LSTMRecurrence, decoder.recurrence)
+    outer = decoder.recurrence
+    recurrence = cast(LSTMRecurrence, outer.recurrence if isinstance(outer, CodeAtOutput) else outer)
     position = recurrence.position
     reading = [recurrence.first, *recurrence.embed.parameters(), *(position.parameters() if position else ())]
     scores = cast(nn.Module, decoder.likelihood).parameters()

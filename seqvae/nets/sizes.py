@@ -52,6 +52,11 @@ class SequenceModel(CodeModel):
     initial_state: Literal["cell", "dense"] = key(
         "cell", "cell: c0 = W z, h0 = tanh(c0); dense: tanh of a dense layer for all states"
     )
+    code_skips: Literal["none", "layers", "output", "both"] = key(
+        "none",
+        "where the decoder reads the code besides its initial state and the input of its first layer: in every layer "
+        "above, at the output layer, or both",
+    )
     output_bias: bool = key(True, "bias of the output layer")
     tied_embeddings: bool = key(False, "share the decoder's embedding with its output layer (needs equal sizes)")
     input_dropout: float = key(0.0, "dropout on the decoder's input embeddings", least=0, below=1)
@@ -61,3 +66,22 @@ class SequenceModel(CodeModel):
     initial_range: float = key(
         0.0, "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own", least=0
     )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a code that is read where it cannot be, and as `CodeModel`."""
+        super().__post_init__()
+        if self.code_skips == "none":
+            return
+        possible = "model.code_skips=none"
+        if not self.latent:
+            raise ValueError(f"model.code_skips={self.code_skips} is not possible with model.latent=0; give {possible}")
+        if self.decoder_layers == 1 and self.code_skips != "output":
+            raise ValueError(
+                f"model.code_skips={self.code_skips} is not possible with model.decoder_layers=1, which has no layer "
+                f"above the first; give more layers, model.code_skips=output, or {possible}"
+            )
+
+    @property
+    def output_features(self) -> int:
+        """What the output layer reads of a step: the decoder's hidden state, and the code where it is read there."""
+        return self.decoder_hidden + (self.latent if self.code_skips in ("output", "both") else 0)

@@ -81,6 +81,20 @@ CASES = (
     ),
     Case("pairs", "text", SENTENCES, {"tokenizer": "bpe", "vocabulary_size": 300}, {**SIZES, "scale": "softplus"}),
     Case("words, with a least divergence", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "least_kl_nats": 1.5}),
+    Case(
+        "characters, the code in every layer and at the output",
+        "text",
+        SENTENCES,
+        {"tokenizer": "character"},
+        {**SIZES, "decoder_layers": 3, "code_skips": "both", "initial_range": 0.4},
+    ),
+    Case(
+        "words, tied, the code at the output",
+        "text",
+        SENTENCES,
+        {"tokenizer": "word"},
+        {**SIZES, "embedding": 9, "code_skips": "output", "tied_embeddings": True},
+    ),
     Case("language model", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "latent": 0}),
     Case(
         "combinations", "drums", grooves(9), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}
@@ -113,6 +127,13 @@ CASES = (
         grooves(9, ((6, 8),), grid=12),
         {"steps": "classes", "meter": "6/8", "bars": 1, "steps_per_quarter": 12},
         {**SIZES, "embedding": 0},
+    ),
+    Case(
+        "combinations, the code in every layer",
+        "drums",
+        grooves(9),
+        {"meter": "4/4"},
+        {**SIZES, "decoder_layers": 2, "initial_state": "dense", "code_skips": "layers", "position": 7},
     ),
     Case("dense", "images", pictures(5, 7, 1), {}, {**DENSE, "corruption": 0.3}),
     Case(

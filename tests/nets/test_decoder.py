@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from seqvae.core.vae import VAE, Decoder
 from seqvae.evaluation.reconstruction import free_running_accuracy, token_accuracy
-from seqvae.nets.decoder import Recurrence, SequenceDecoder, State
+from seqvae.nets.decoder import CodeAtOutput, Recurrence, SequenceDecoder, State
 from seqvae.nets.likelihoods import Categorical, Choice, Likelihood
 from seqvae.nets.lstm import LSTMRecurrence, LSTMState
 from seqvae.nets.sampling import StepDecoder, beam_search, generate
 from seqvae.nets.sizes import SequenceModel
 from seqvae.noise import Noise
 from seqvae.types import Batch, StepType
-from tests.nets.made import lstm_encoder
+from tests.nets.made import lstm_decoder, lstm_encoder
 
 OUTCOMES, LATENT, CONDUCTOR, HIDDEN, SEGMENT, ROWS, STEPS, END = 6, 3, 5, 7, 4, 5, 10, 2
 LENGTHS = torch.tensor([10, 4, 1, 9, 5])
@@ -256,3 +256,17 @@ def test_real_valued_steps_are_right_within_the_tolerance(hierarchical: bool) ->
     found = free_running_accuracy(vae, [data], seed=6, step_type=offsets)
     assert [accuracy.correct for accuracy in found] == expected
     assert sum(expected) > 0
+
+
+def test_the_code_stands_whole_beside_each_hidden_state_and_dropout_hits_the_state_alone() -> None:
+    plain = lstm_decoder(nn.Embedding(7, 5), 5, Categorical(6, 7), latent=3, decoder_hidden=6).recurrence
+    data = Batch(torch.randint(7, (4, 9)), torch.tensor([9, 2, 5, 1]), torch.arange(4))
+    z = torch.randn(4, 3)
+    net = SequenceDecoder(CodeAtOutput(plain, output_dropout=0.5), Categorical(9, 7))
+    kept, dropped = net.hidden(z, data), net.hidden(z, data, Noise(0, data.keys))
+    assert kept.shape == (4, 9, 9)
+    assert torch.equal(kept[..., :6], plain.hidden(z, data.x[:, :-1]))
+    for h in (kept, dropped):
+        assert torch.equal(h[..., 6:], z.unsqueeze(1).expand(-1, 9, -1))
+    share = dropped[..., :6] / kept[..., :6]
+    assert sorted({round(value, 4) for value in share.flatten().tolist()}) == [0.0, 2.0]

@@ -40,12 +40,12 @@ def encoder(
 
 
 def decoder(
-    layers: int = 1, initial_state: str = "cell", latent: int = LATENT, outcomes: int = OUTCOMES, **dropout: float
+    layers: int = 1, initial_state: str = "cell", latent: int = LATENT, outcomes: int = OUTCOMES, **others: object
 ) -> SequenceDecoder[LSTMState]:
     torch.manual_seed(4)
     likelihood = Categorical(HIDDEN, outcomes)
     sizes = {"latent": latent, "decoder_hidden": HIDDEN, "decoder_layers": layers, "initial_state": initial_state}
-    net = lstm_decoder(nn.Embedding(outcomes, EMBEDDING), EMBEDDING, likelihood, **sizes, **dropout).double()
+    net = lstm_decoder(nn.Embedding(outcomes, EMBEDDING), EMBEDDING, likelihood, **sizes, **others).double()
     with torch.no_grad():
         net.recurrence.first.normal_()
     return net
@@ -110,11 +110,11 @@ def test_encoder_dropout_hits_the_embeddings_and_keeps_their_mean(bidirectional:
 def cells_in_a_loop(net: SequenceDecoder[LSTMState], z: Tensor, x: Tensor) -> Tensor:
     """(B, T, H): the decoder's outputs by torch's single cell, example by example and step by step."""
     cells = []
-    for layer in range(net.recurrence.lstm.num_layers):
-        inputs = EMBEDDING + LATENT if layer == 0 else HIDDEN
-        cell = nn.LSTMCell(inputs, HIDDEN).double()
-        cell.load_state_dict({name: getattr(net.recurrence.lstm, f"{name}_l{layer}") for name in cell.state_dict()})
-        cells.append(cell)
+    for lstm in (net.recurrence.lstm, *net.recurrence.above):
+        for layer in range(lstm.num_layers):
+            cell = nn.LSTMCell(HIDDEN if layer else lstm.input_size, HIDDEN).double()
+            cell.load_state_dict({name: getattr(lstm, f"{name}_l{layer}") for name in cell.state_dict()})
+            cells.append(cell)
     rows = []
     for code, symbols in zip(z, x, strict=True):
         states = net.recurrence.to_state.weight @ code + net.recurrence.to_state.bias
@@ -128,7 +128,7 @@ def cells_in_a_loop(net: SequenceDecoder[LSTMState], z: Tensor, x: Tensor) -> Te
         for symbol in symbols:
             h = torch.cat([previous, code])
             for i, cell in enumerate(cells):
-                state[i] = cell(h, state[i])
+                state[i] = cell(torch.cat([h, code]) if i and net.recurrence.above else h, state[i])
                 h = state[i][0]
             steps.append(h)
             previous = net.recurrence.embed.weight[symbol]
@@ -137,8 +137,11 @@ def cells_in_a_loop(net: SequenceDecoder[LSTMState], z: Tensor, x: Tensor) -> Te
 
 
 @wirings
-def test_the_decoder_is_that_of_single_cells_in_a_loop(layers: int, initial_state: str) -> None:
-    net, data, z = decoder(layers, initial_state), batch(), codes()
+@pytest.mark.parametrize("skips", ["none", "layers"])
+def test_the_decoder_is_that_of_single_cells_in_a_loop(layers: int, initial_state: str, skips: str) -> None:
+    if layers == 1 and skips == "layers":
+        pytest.skip("no layer above the first")
+    net, data, z = decoder(layers, initial_state, code_skips=skips), batch(), codes()
     expected = cells_in_a_loop(net, z, data.x)
     assert torch.allclose(net.hidden(z, data), expected, atol=1e-12)
     scores = (expected @ net.likelihood.projection.weight.T + net.likelihood.projection.bias).log_softmax(-1)

@@ -1,13 +1,18 @@
 """Sizes and wiring that exclude each other are refused in one sentence."""
 
+import re
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from seqvae.config import from_dict
 from seqvae.modalities.images.settings import ImageModel
 from seqvae.modalities.midi.settings import DrumModel
+from seqvae.nets.sequences import sequence_nets
 from seqvae.nets.sizes import SequenceModel
+
+SKIPS = ("none", "layers", "output", "both")
 
 
 @pytest.mark.parametrize(
@@ -18,3 +23,31 @@ def test_a_least_divergence_of_a_model_without_one_is_refused(kind: type, other:
     with pytest.raises(ValueError, match=r"model\.least_kl_nats=2 is not possible with model\.\w+=\w+, which has no"):
         from_dict(kind, {"least_kl_nats": 2.0, **other}, "model")
     assert from_dict(kind, {"least_kl_nats": 2.0}, "model").least_kl_nats == 2.0
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"code_skips": "output", "latent": 0}, "code_skips=output is not possible with model.latent=0"),
+        (
+            {"code_skips": "both"},
+            "code_skips=both is not possible with model.decoder_layers=1, which has no layer above",
+        ),
+    ],
+)
+def test_a_code_that_is_read_where_there_is_none_or_no_layer_is_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        from_dict(SequenceModel, values, "model")
+
+
+def test_the_output_layer_reads_the_code_where_that_is_asked_for() -> None:
+    sizes = {"latent": 3, "decoder_hidden": 7, "decoder_layers": 2}
+    read = {skips: SequenceModel(**sizes, code_skips=skips).output_features for skips in SKIPS}
+    assert read == {"none": 7, "layers": 7, "output": 10, "both": 10}
+
+
+def test_tied_embeddings_have_the_size_of_all_that_the_output_layer_reads() -> None:
+    model = SequenceModel(latent=3, embedding=7, decoder_hidden=7, code_skips="output")
+    words = r"model\.embedding=7 and model\.decoder_hidden=7 \+ model\.latent=3; make them equal"
+    with pytest.raises(ValueError, match=words):
+        sequence_nets(model, Mock(), Mock(), Mock(), tied_embeddings=True)

@@ -38,9 +38,9 @@ def drum_nets(model: DrumModel, classes: int, combined: bool, bars: Bars) -> Seq
 
     def likelihood() -> Categorical | Bernoulli:
         if not combined:
-            return Bernoulli(model.decoder_hidden, classes, model.output_bias)
+            return Bernoulli(model.output_features, classes, model.output_bias)
         features = bits_of_labels(classes) if model.shared_classes else None
-        return Categorical(model.decoder_hidden, 1 << classes, model.output_bias, features)
+        return Categorical(model.output_features, 1 << classes, model.output_bias, features)
 
     def position() -> Position | None:
         return bars.position(model.position) if model.position else None

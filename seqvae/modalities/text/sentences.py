@@ -198,7 +198,7 @@ class Text(Modality):
     def nets(self, model: SequenceModel) -> "SequenceNets":
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
 
-        Raises ValueError for tied embeddings of another size than the decoder's hidden state.
+        Raises ValueError for tied embeddings of another size than what the output layer reads.
         """
         from torch import nn
 
@@ -209,7 +209,7 @@ class Text(Modality):
             return nn.Embedding(self.outcomes, model.embedding), model.embedding
 
         def likelihood() -> Categorical:
-            return Categorical(model.decoder_hidden, self.outcomes, model.output_bias)
+            return Categorical(model.output_features, self.outcomes, model.output_bias)
 
         tied = model.tied_embeddings
         encoder, decoder = sequence_nets(model, embedding, likelihood, embedding, tied_embeddings=tied)
