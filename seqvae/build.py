@@ -23,7 +23,10 @@ def build_vae(config: Config, modality: Modality, stage: int = 0) -> VAE:
         torch.manual_seed((config.train.seed + stage * _BETWEEN_STAGES) % 2**63)
         encoder, decoder = modality.nets(config.model)
         model = config.model
-        return VAE(encoder, decoder, model.scale, model.code_initial_scale, model.posterior, model.least_kl_nats)
+        return VAE(
+            encoder, decoder, model.scale, model.code_initial_scale, model.posterior, model.least_kl_nats,
+            model.batch_norm_scale,
+        )  # fmt: skip
 
 
 def read_config(run: Run) -> Config:
@@ -49,8 +52,14 @@ def open_run(path: Path, to_train: bool = False) -> tuple[Run, Config, Modality]
 
 
 def weights_of(vae: VAE) -> dict[str, Tensor]:
-    """The parameters by name on the CPU; tied ones stand there once."""
-    return {name: parameter.detach().cpu().contiguous() for name, parameter in vae.named_parameters()}
+    """The parameters by name on the CPU, and running statistics after them; tied ones stand there once."""
+    return {name: weight.detach().cpu().contiguous() for name, weight in _all_weights(vae).items()}
+
+
+def _all_weights(vae: VAE) -> dict[str, Tensor]:
+    """The parameters, and those buffers that training changes."""
+    kept = vae.state_dict().keys()
+    return dict(vae.named_parameters()) | {name: buffer for name, buffer in vae.named_buffers() if name in kept}
 
 
 def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path, only: Sequence[str] = ALL_PARTS) -> None:
@@ -58,7 +67,7 @@ def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path, only: Se
 
     Raises ValueError when they are those of another model.
     """
-    own = {name: parameter for name, parameter in vae.named_parameters() if is_of(name, only)}
+    own = {name: parameter for name, parameter in _all_weights(vae).items() if is_of(name, only)}
     weights = {name: weight for name, weight in weights.items() if only == ALL_PARTS or is_of(name, only)}
     wrong = [
         name

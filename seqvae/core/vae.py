@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqvae.core.importance import Draws, weighted_bound
+from seqvae.core.normalisation import NormalisedMean
 from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -121,7 +122,8 @@ class VAE(nn.Module):
     scale, their biases at zero (Magenta's MusicVAE: 0.001); 0 leaves them as torch draws them. With `posterior="point"`
     it is a plain autoencoder: a Gaussian of scale zero, so that each draw is the mean, without a KL term and without a
     likelihood of x. With `least_kl_nats` no posterior has a KL below it, of which each unit has an equal
-    share (`DiagonalGaussian.of_least_kl`); `scale` then has no meaning.
+    share (`DiagonalGaussian.of_least_kl`); `scale` then has no meaning. With `batch_norm_scale`
+    the means of a batch in training are normalised to that scale (`NormalisedMean`).
     """
 
     encoder: Encoder | None
@@ -135,6 +137,7 @@ class VAE(nn.Module):
         initial_scale: float = 0.0,
         posterior: Literal["gaussian", "point"] = "gaussian",
         least_kl_nats: float = 0.0,
+        batch_norm_scale: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder = cast(Encoder | None, encoder)
@@ -148,7 +151,7 @@ class VAE(nn.Module):
             )
         self.has_points = posterior == "point"
         self.least_kl_nats = least_kl_nats
-        self.to_mean: nn.Linear | None = None
+        self.to_mean: nn.Linear | NormalisedMean | None = None
         self.to_scale: nn.Linear | None = None
         if self.encoder is None:
             return
@@ -157,19 +160,22 @@ class VAE(nn.Module):
         if initial_scale:
             nn.init.normal_(joint.weight, std=initial_scale)
             nn.init.zeros_(joint.bias)
-        self.to_mean = _rows(joint, slice(self.latent))
+        mean = _rows(joint, slice(self.latent))
+        self.to_mean = NormalisedMean(mean, batch_norm_scale) if batch_norm_scale else mean
         self.to_scale = None if self.has_points else _rows(joint, slice(self.latent, None))
 
-    def posterior(self, batch: Batch, noise: Noise | None = None) -> DiagonalGaussian:
-        """q(z|x) of each example."""
+    def posterior(self, batch: Batch, noise: Noise | None = None, by_batch: bool = False) -> DiagonalGaussian:
+        """q(z|x) of each example; `by_batch` matters to `NormalisedMean` alone."""
         if self.encoder is None or self.to_mean is None:
             empty = torch.zeros(len(batch), 0, dtype=self.dtype, device=batch.x.device)
             return DiagonalGaussian(empty, empty)
-        weight: Tensor = self.to_mean.weight
-        bias: Tensor = self.to_mean.bias
-        if self.to_scale is not None:  # both in one product, which is faster
-            weight, bias = torch.cat([weight, self.to_scale.weight]), torch.cat([bias, self.to_scale.bias])
-        features = F.linear(self.encoder(batch, noise), weight, bias)
+        h = self.encoder(batch, noise)
+        if isinstance(self.to_mean, NormalisedMean):
+            features = self.to_mean(h, by_batch)
+            if self.to_scale is not None:
+                features = torch.cat([features, self.to_scale(h).to(features.dtype)], 1)
+        else:
+            features = self._features(h, self.to_mean)
         if features.dtype != torch.float64:
             features = features.float()  # autocast gives 16 bits, in which the terms of a small KL cancel to nothing
         if self.has_points:
@@ -178,6 +184,13 @@ class VAE(nn.Module):
             return DiagonalGaussian.of_least_kl(features, self.least_kl_nats / self.latent)
         return DiagonalGaussian.from_features(features, self.scale)
 
+    def _features(self, h: Float[Tensor, "B H"], to_mean: nn.Linear) -> Float[Tensor, "B F"]:
+        weight: Tensor = to_mean.weight
+        bias: Tensor = to_mean.bias
+        if self.to_scale is not None:  # both in one product, which is faster
+            weight, bias = torch.cat([weight, self.to_scale.weight]), torch.cat([bias, self.to_scale.bias])
+        return F.linear(h, weight, bias)
+
     def forward(
         self,
         batch: Batch,
@@ -185,23 +198,27 @@ class VAE(nn.Module):
         dropout: bool = True,
         sampling_probability: float = 0.0,
         draws: Draws = ONE_DRAW,
+        by_batch: bool = False,
     ) -> Terms:
         """The terms of the evidence lower bound with one draw of z for each example, or the bound of several.
 
         `noise` draws z and, with `dropout`, the dropout masks. A sampling probability (scheduled sampling, of one draw
-        only) needs dropout to be on, and what it gives is an objective to train on, not a bound.
+        only) needs dropout to be on, and what it gives is an objective to train on, not a bound. `by_batch`, as
+        training asks for it, normalises means by the batch where means are normalised.
         """
         masks = noise if dropout else None
-        q = self.posterior(batch, masks)
+        q = self.posterior(batch, masks, by_batch)
         if draws.samples == 1:
             z = q.rsample(noise)
             return Terms(self.decoder.log_prob(z, batch, masks, sampling_probability), self._kl(q), q.mean, z)
         bound, log_px, z = weighted_bound(self.decoder.log_prob, batch, q, noise, masks, draws)
         return Terms(log_px, q.kl(), q.mean, z, bound)
 
-    def codes(self, batch: Batch, noise: Noise, dropout: bool = True, samples: int = 1) -> Codes:
+    def codes(
+        self, batch: Batch, noise: Noise, dropout: bool = True, samples: int = 1, by_batch: bool = False
+    ) -> Codes:
         """What `forward` gives with the same noise, up to the decoder."""
-        q = self.posterior(batch, noise if dropout else None)
+        q = self.posterior(batch, noise if dropout else None, by_batch)
         return Codes(self._kl(q), q.mean, q.rsample(noise, samples))
 
     def _kl(self, q: DiagonalGaussian) -> Float[Tensor, "B Z"]:

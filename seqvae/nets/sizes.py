@@ -19,6 +19,11 @@ class CodeModel:
         0.0, "no posterior has a KL below this, of which each unit has an equal share, its scale bounded; 0: no limit",
         least=0,
     )  # fmt: skip
+    batch_norm_scale: float = key(
+        0.0, "scale to which each unit's posterior mean is normalised over a batch of training, so that the batch's KL "
+        "is at least Z * scale^2 / 2 (BN-VAE, 0.5 to 0.7); 0: not normalised",
+        least=0,
+    )  # fmt: skip
     code_initial_scale: float = key(
         0.0,
         "the layers to and from the code start normal with this scale, biases at zero; 0: as the others",
@@ -27,10 +32,16 @@ class CodeModel:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a kind of posterior that a model without one is to have."""
-        if self.least_kl_nats and (self.posterior == "point" or not self.latent):
+        floors = [name for name in ("least_kl_nats", "batch_norm_scale") if getattr(self, name)]
+        if len(floors) == 2:
+            raise ValueError(
+                f"model.least_kl_nats={self.least_kl_nats:g} and model.batch_norm_scale={self.batch_norm_scale:g} "
+                "exclude each other, since each puts the means in a place of its own; set one of them to 0"
+            )
+        if floors and (self.posterior == "point" or not self.latent):
             other = "posterior=point" if self.latent else "latent=0"
             raise ValueError(
-                f"model.least_kl_nats={self.least_kl_nats:g} is not possible with model.{other}, which has no KL; "
+                f"model.{floors[0]}={getattr(self, floors[0]):g} is not possible with model.{other}, which has no KL; "
                 "leave one of them out"
             )
 

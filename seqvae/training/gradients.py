@@ -59,6 +59,7 @@ class Gradients:
                     self._noise(batch, step),
                     sampling_probability=values.sampling_probability,
                     draws=values.draws,
+                    by_batch=True,
                 )
                 if self._objective.surveys and survey is None:  # of a single batch, for which this pass is enough
                     survey = self._engine.total(self._objective.survey(terms.codes, part) * weight)
@@ -94,7 +95,7 @@ class Gradients:
         found: list[Tensor] = []
         with torch.no_grad(), self._engine.autocast():
             for batch, part, weight in shares:
-                codes = self._vae.codes(batch, self._noise(batch, step), samples=values.draws.samples)
+                codes = self._vae.codes(batch, self._noise(batch, step), samples=values.draws.samples, by_batch=True)
                 found.append(self._objective.survey(codes, part) * weight)
         sums = self._engine.zeros(*found[0].shape)
         for survey in found:

@@ -50,6 +50,7 @@ def _check_stage(config: Config) -> None:
     _check_code(config)
     _check_target(objective)
     _check_draws(config)
+    _check_normalised(config)
     _check_step_decay(config.train)
 
 
@@ -124,6 +125,24 @@ def _check_draws(config: Config) -> None:
         raise ValueError(
             f"objective.importance_samples={samples} does not go with model.latent=0, which has no code to draw; set "
             "model.latent, or importance_samples to 1"
+        )
+
+
+def check_processes(config: Config, processes: int) -> None:
+    """Raises ValueError for several processes of a model whose means are normalised over the whole batch."""
+    if config.model.batch_norm_scale and processes > 1:
+        raise ValueError(
+            f"model.batch_norm_scale={config.model.batch_norm_scale:g} is not possible with {processes} processes, "
+            "none of which sees a whole batch; train in one process, or set model.batch_norm_scale to 0"
+        )
+
+
+def _check_normalised(config: Config) -> None:
+    train, scale = config.train, config.model.batch_norm_scale
+    if scale and train.batch_by == "examples" and train.batch_size == 1:
+        raise ValueError(
+            f"model.batch_norm_scale={scale:g} is not possible with train.batch_size=1, since it normalises over the "
+            "examples of a batch; give larger batches (several that are accumulated are normalised each by itself)"
         )
 
 

@@ -291,8 +291,11 @@ class _Loop:
         self._restore_optimizer(checkpoint)
 
     def _restore_optimizer(self, checkpoint: Checkpoint) -> None:
-        names = [name for name, _ in self.vae.named_parameters()]
+        names = self._parameter_names()
         restore_optimizer(self.optimizer, names, checkpoint.optimizer, checkpoint.state["optimizer_groups"])
+
+    def _parameter_names(self) -> list[str]:
+        return [name for name, _ in self.vae.named_parameters()]
 
     def _advise(self, record: Values) -> None:
         """Say what to do about a collapsed code, once beta is final; before that keep it for the end."""
@@ -360,7 +363,7 @@ class _Loop:
             self._tick()
             self.progress.metrics_bytes = self.log.size()
             self.progress.sums = sums
-            tensors, groups = named_optimizer_tensors(self.optimizer, list(weights))
+            tensors, groups = named_optimizer_tensors(self.optimizer, self._parameter_names())
             state = {**self.progress.to_dict(), "optimizer_groups": groups, **self.engine.state()}
             checkpoint = Checkpoint(weights, tensors, state)
             if not self.run.is_in_place():

@@ -29,7 +29,7 @@ from seqvae.settings import (
     with_lengths,
 )
 from seqvae.training.engine import Engine
-from seqvae.training.limits import check_lengths, check_values
+from seqvae.training.limits import check_lengths, check_processes, check_values
 from seqvae.training.log import Reporter, Silent
 from seqvae.training.loop import fit
 from seqvae.training.objective import Objective, objective_of
@@ -77,6 +77,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
     values = merge(read_recipe(recipe, modality) if recipe else {}, values or {})
     config, learned = _configure(modality, values, start_from)
     engine, reporter = Engine(device, config.train.precision), reporter or Silent()
+    check_processes(config, engine.processes)
     corpora: list[Corpus] = []
     hold = contextlib.ExitStack()
 
@@ -142,6 +143,7 @@ def resume(
     run, data, valid_data = settled(Path(out)), known(sources), known(valid)
     config = resumed_config(run, values or {})
     engine = Engine(device, config.train.precision)
+    check_processes(config, engine.processes)
     corpora: list[Corpus] = []
     hold = contextlib.ExitStack()
 

@@ -49,7 +49,7 @@ def build(name: str) -> Built:
     model = from_dict(cls.model_config, case.model, "model")
     torch.manual_seed(0)
     encoder, decoder = modality.nets(model)
-    vae = VAE(encoder, decoder, model.scale, 0.0, model.posterior, model.least_kl_nats).double()
+    vae = VAE(encoder, decoder, model.scale, 0.0, model.posterior, model.least_kl_nats, model.batch_norm_scale).double()
     for parameter in vae.parameters():  # what starts at zero would hide what depends on it
         if not parameter.any():
             nn.init.normal_(parameter)

@@ -80,6 +80,7 @@ CASES = (
         {**SIZES, "decoder_hidden": 5, "tied_embeddings": True, "output_bias": False, "initial_range": 0.3},
     ),
     Case("pairs", "text", SENTENCES, {"tokenizer": "bpe", "vocabulary_size": 300}, {**SIZES, "scale": "softplus"}),
+    Case("words, with normalised means", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "batch_norm_scale": 0.6}),
     Case("words, with a least divergence", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "least_kl_nats": 1.5}),
     Case(
         "characters, the code in every layer and at the output",
@@ -152,6 +153,7 @@ CASES = (
     ),
     Case("Laplace pixels", "images", pictures(4, 5, 3), {}, {**DENSE, "likelihood": "laplace"}),
     Case("binary pixels", "images", pictures(5, 7, 1, True), {"binarise": "dynamic"}, {**DENSE, "activation": "silu"}),
+    Case("dense, with normalised means", "images", pictures(5, 7, 1), {}, {**DENSE, "batch_norm_scale": 0.6}),
     Case("dense, with a least divergence", "images", pictures(5, 7, 1), {}, {**DENSE, "least_kl_nats": 0.6}),
     Case("autoencoder", "images", pictures(5, 7, 1), {}, {**DENSE, "posterior": "point"}),
     Case("autoencoder of words", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "posterior": "point"}),

@@ -15,14 +15,22 @@ from seqvae.nets.sizes import SequenceModel
 SKIPS = ("none", "layers", "output", "both")
 
 
+@pytest.mark.parametrize("name", ["least_kl_nats", "batch_norm_scale"])
 @pytest.mark.parametrize(
     ("kind", "other"),
     [(SequenceModel, {"latent": 0}), (DrumModel, {"posterior": "point"}), (ImageModel, {"posterior": "point"})],
 )
-def test_a_least_divergence_of_a_model_without_one_is_refused(kind: type, other: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"model\.least_kl_nats=2 is not possible with model\.\w+=\w+, which has no"):
-        from_dict(kind, {"least_kl_nats": 2.0, **other}, "model")
-    assert from_dict(kind, {"least_kl_nats": 2.0}, "model").least_kl_nats == 2.0
+def test_a_floor_of_the_divergence_of_a_model_without_one_is_refused(
+    name: str, kind: type, other: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=rf"model\.{name}=2 is not possible with model\.\w+=\w+, which has no KL"):
+        from_dict(kind, {name: 2.0, **other}, "model")
+    assert getattr(from_dict(kind, {name: 2.0}, "model"), name) == 2.0
+
+
+def test_two_floors_of_the_divergence_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match=r"model\.least_kl_nats=3 and model\.batch_norm_scale=0\.5 exclude each other"):
+        from_dict(SequenceModel, {"least_kl_nats": 3.0, "batch_norm_scale": 0.5}, "model")
 
 
 @pytest.mark.parametrize(
