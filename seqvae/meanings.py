@@ -21,6 +21,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "code_size": ("model.latent",),
     "conv_channels": ("model.channels",),
     "dec_hidden": ("model.decoder_hidden",),
+    "denoising": ("model.corruption",),
     "dropout": ("model.word_dropout", "model.corruption"),
     "early_stopping": ("train.stop_patience",),
     "emb": ("model.embedding",),

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqvae.nets.corruption import StepCorruption
 from seqvae.nets.likelihoods import product_dtype
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import Position, projected_rows
@@ -21,15 +22,22 @@ class LSTMEncoder(nn.Module):
     `embed` maps steps to (B, T, E), E = `embedding`. Each direction is an LSTM of its own that starts at a real step,
     so padding is never read before the states that count. `position` adds each step's place to its input. With
     `model.pooling` it is the mean, or the maximum of each unit, over the states of all real steps in place of the last
-    one: every step is then as near to the code as the last (Long et al. 2019, section 3).
+    one: every step is then as near to the code as the last (Long et al. 2019, section 3). With noise, that is in
+    training, it reads what `corruption` leaves of x.
     """
 
     def __init__(
-        self, embed: nn.Module, embedding: int, model: SequenceModel, position: Position | None = None
+        self,
+        embed: nn.Module,
+        embedding: int,
+        model: SequenceModel,
+        position: Position | None = None,
+        corruption: StepCorruption | None = None,
     ) -> None:
         super().__init__()
         self.embed = embed
         self.position = position
+        self.corruption = corruption
         self.input_dropout, self.pooling = model.encoder_dropout, model.pooling
         directions, hidden = 2 if model.bidirectional else 1, model.encoder_hidden
         self.features = directions * hidden
@@ -40,7 +48,12 @@ class LSTMEncoder(nn.Module):
 
     def forward(self, batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B H"]:
         """(B, directions * hidden): the state after each example's last real step, and after its first; or pooled."""
+        blanked = None
+        if noise is not None and self.corruption is not None:
+            batch, blanked = self.corruption(batch, noise)
         inputs = dropout(self.embed(batch.x), self.input_dropout, noise, "encoder input")
+        if blanked is not None:
+            inputs = inputs.masked_fill(blanked.unsqueeze(2), 0.0)
         inputs = _with_position(inputs, self.position)
         backwards = _reversal(batch)
         outputs: list[Tensor] = []

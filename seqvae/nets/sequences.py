@@ -5,6 +5,7 @@ from typing import cast
 
 from torch import nn
 
+from seqvae.nets.corruption import StepCorruption
 from seqvae.nets.decoder import CodeAtOutput, CodedState, SequenceDecoder
 from seqvae.nets.likelihoods import Categorical, Likelihood
 from seqvae.nets.lstm import LSTMEncoder, LSTMRecurrence, LSTMState
@@ -23,12 +24,14 @@ def sequence_nets(
     read_back: MakesEmbedding,
     position: Callable[[], Position | None] = lambda: None,
     tied_embeddings: bool = False,
+    corruption: StepCorruption | None = None,
 ) -> SequenceNets:
     """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
 
     `read` makes what the encoder reads steps by, `read_back` what the decoder reads its own steps by. With tied
     embeddings the latter is an `nn.Embedding` that has the weight of the likelihood, a `Categorical`.
 
+    `corruption` is that of the encoder's steps, which are blanked by `model.corruption` where none is named.
     The likelihood reads `model.output_features` numbers of each step.
 
     Raises ValueError for tied embeddings of other kinds, or of another size than what the output layer reads.
@@ -39,7 +42,9 @@ def sequence_nets(
             f"model.tied_embeddings needs equal sizes, but model.embedding={model.embedding} and "
             f"model.decoder_hidden={model.decoder_hidden}{code}; make them equal, or set model.tied_embeddings=false"
         )
-    encoder = LSTMEncoder(*read(), model, position()) if model.latent else None
+    if corruption is None and model.corruption:
+        corruption = StepCorruption(model.corruption)
+    encoder = LSTMEncoder(*read(), model, position(), corruption) if model.latent else None
     scores = likelihood()
     embed, embedding = read_back()
     if tied_embeddings:

@@ -70,6 +70,9 @@ class SequenceModel(CodeModel):
     )
     output_bias: bool = key(True, "bias of the output layer")
     tied_embeddings: bool = key(False, "share the decoder's embedding with its output layer (needs equal sizes)")
+    corruption: float = key(
+        0.0, "share of the encoder's steps that are corrupted in training (denoising); 0: none", least=0, below=1
+    )
     input_dropout: float = key(0.0, "dropout on the decoder's input embeddings", least=0, below=1)
     output_dropout: float = key(0.0, "dropout on the decoder's outputs", least=0, below=1)
     encoder_dropout: float = key(0.0, "dropout on the encoder's input embeddings", least=0, below=1)
@@ -79,8 +82,13 @@ class SequenceModel(CodeModel):
     )
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a code that is read where it cannot be, and as `CodeModel`."""
+        """Raises ValueError for a code or an encoder's noise where there is none, and as `CodeModel`."""
         super().__post_init__()
+        if self.corruption and not self.latent:
+            raise ValueError(
+                f"model.corruption={self.corruption:g} is not possible with model.latent=0, which has no encoder; "
+                "leave one of them out"
+            )
         if self.code_skips == "none":
             return
         possible = "model.code_skips=none"

@@ -39,6 +39,7 @@ from seqvae.training.suited import said_of, suited_lengths, suited_to_few
 
 HELD_OUT_SHARE = 0.05
 IN_MEMORY = "in_memory"  # in the config.json of a run whose data, or some of them, were in no file
+NOISE = ("_dropout", ".corruption", ".corruption_kind")  # ends of keys that say what only training sees
 CHANGEABLE_ON_RESUME = tuple(f"train.{name}" for name in LENGTHS)
 
 
@@ -274,7 +275,7 @@ def _configure(
     changed = [
         key
         for key in changed_keys(base, {name: config.to_dict()[name] for name in base})
-        if not key.endswith("_dropout") and "encoding" in uses.get(key.removeprefix("data."), ("encoding",))
+        if not key.endswith(NOISE) and "encoding" in uses.get(key.removeprefix("data."), ("encoding",))
     ]
     if changed:
         raise ValueError(

@@ -71,7 +71,13 @@ CASES = (
     Case("words", "text", SENTENCES, {"tokenizer": "word"}, SIZES),
     Case("characters", "text", SENTENCES, {"tokenizer": "character"}, {**SIZES, **DEEP, "initial_state": "dense"}),
     Case("words, pooled by the mean", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "pooling": "mean"}),
-    Case("combinations, pooled by the maximum", "drums", grooves(9), {"meter": "4/4"}, {**SIZES, "pooling": "max"}),
+    Case(
+        "combinations, pooled by the maximum",
+        "drums",
+        grooves(9),
+        {"meter": "4/4"},
+        {**SIZES, "pooling": "max", "corruption": 0.2},
+    ),
     Case(
         "unigram",
         "text",
@@ -80,6 +86,11 @@ CASES = (
         {**SIZES, "decoder_hidden": 5, "tied_embeddings": True, "output_bias": False, "initial_range": 0.3},
     ),
     Case("pairs", "text", SENTENCES, {"tokenizer": "bpe", "vocabulary_size": 300}, {**SIZES, "scale": "softplus"}),
+    *(
+        Case(f"words, encoder's noise: {kind}", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, **noise})
+        for kind in ("delete", "replace", "blank")
+        if (noise := {"corruption": 0.4, "corruption_kind": kind})
+    ),
     Case("words, with normalised means", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "batch_norm_scale": 0.6}),
     Case("words, with a least divergence", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "least_kl_nats": 1.5}),
     Case(

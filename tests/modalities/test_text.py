@@ -19,9 +19,8 @@ from seqvae.modalities import get
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.sentences import Text
-from seqvae.modalities.text.settings import TextData
+from seqvae.modalities.text.settings import TextData, TextModel
 from seqvae.nets.sequences import draw_uniform
-from seqvae.nets.sizes import SequenceModel
 from seqvae.settings import build_config
 
 WORDS = TextData(tokenizer="word", vocabulary_size=0)
@@ -315,13 +314,13 @@ def test_metrics_of_lossless_tokens_count_every_space() -> None:
 def parameters(words: Text, **options: object) -> Iterator[tuple[str, torch.Tensor]]:
     """Name and values of the parameters of small networks."""
     sizes = {"latent": 3, "embedding": 5, "encoder_hidden": 7, "decoder_hidden": 4}
-    encoder, decoder = words.nets(SequenceModel(**{**sizes, **options}))  # type: ignore[arg-type]
+    encoder, decoder = words.nets(TextModel(**{**sizes, **options}))  # type: ignore[arg-type]
     for net in (encoder, decoder):
         yield from () if net is None else ((name, values.detach()) for name, values in net.named_parameters())
 
 
 def test_nets_have_the_sizes_of_the_configuration(words: Text) -> None:
-    model = SequenceModel(
+    model = TextModel(
         latent=3, embedding=5, encoder_hidden=7, decoder_hidden=4, encoder_layers=2, decoder_layers=3,
         encoder_dropout=0.1, input_dropout=0.2, output_dropout=0.3, word_dropout=0.4, output_bias=False,
         initial_state="dense",
@@ -340,16 +339,16 @@ def test_nets_have_the_sizes_of_the_configuration(words: Text) -> None:
 
 
 def test_a_model_without_latent_units_has_no_encoder(words: Text) -> None:
-    encoder, decoder = words.nets(SequenceModel(latent=0, embedding=5, decoder_hidden=4))
+    encoder, decoder = words.nets(TextModel(latent=0, embedding=5, decoder_hidden=4))
     assert encoder is None
     assert decoder.latent == 0
 
 
 def test_tied_embeddings_are_one_weight_and_need_equal_sizes(words: Text) -> None:
-    _, decoder = words.nets(SequenceModel(tied_embeddings=True, embedding=4, decoder_hidden=4, initial_range=0.1))
+    _, decoder = words.nets(TextModel(tied_embeddings=True, embedding=4, decoder_hidden=4, initial_range=0.1))
     assert decoder.recurrence.embed.weight is decoder.likelihood.projection.weight
     with pytest.raises(ValueError) as caught:
-        words.nets(SequenceModel(tied_embeddings=True, embedding=5, decoder_hidden=4))
+        words.nets(TextModel(tied_embeddings=True, embedding=5, decoder_hidden=4))
     assert str(caught.value) == (
         "model.tied_embeddings needs equal sizes, but model.embedding=5 and model.decoder_hidden=4; make them equal, "
         "or set model.tied_embeddings=false"
@@ -366,7 +365,7 @@ def test_the_initial_range_holds_for_all_weights_and_ten_times_for_embeddings(wo
 
 
 def test_a_uniform_draw_goes_from_the_encoder_by_what_is_read_and_the_output_to_the_recurrence(words: Text) -> None:
-    encoder, decoder = words.nets(SequenceModel(latent=3, embedding=5, encoder_hidden=4, decoder_hidden=6))
+    encoder, decoder = words.nets(TextModel(latent=3, embedding=5, encoder_hidden=4, decoder_hidden=6))
     torch.manual_seed(3)
     draw_uniform(encoder, decoder, 0.02)
     torch.manual_seed(3)

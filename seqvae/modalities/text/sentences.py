@@ -13,10 +13,17 @@ from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, 
 from seqvae.modalities.items import Hidden, Items, single
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
-from seqvae.modalities.text.settings import BYTES_OF_PIECE, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, WORD, TextData
+from seqvae.modalities.text.settings import (
+    BYTES_OF_PIECE,
+    FEW_ITEMS,
+    LEAST_STEPS,
+    SUITED_TO_FEW,
+    WORD,
+    TextData,
+    TextModel,
+)
 from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
 from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_description, save
-from seqvae.nets.sizes import SequenceModel
 
 if TYPE_CHECKING:
     from seqvae.nets.sequences import SequenceNets
@@ -35,7 +42,7 @@ class Text(Modality):
 
     name: ClassVar[str] = "text"
     data_config: ClassVar[type] = TextData
-    model_config: ClassVar[type] = SequenceModel
+    model_config: ClassVar[type] = TextModel
     words = Words(
         input="a sentence",
         all_of="; - reads sentences from the standard input",
@@ -195,13 +202,14 @@ class Text(Modality):
         content = json.dumps([fingerprint(self.tokenizer), options], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
-    def nets(self, model: SequenceModel) -> "SequenceNets":
+    def nets(self, model: TextModel) -> "SequenceNets":
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
 
         Raises ValueError for tied embeddings of another size than what the output layer reads.
         """
         from torch import nn
 
+        from seqvae.nets.corruption import StepCorruption
         from seqvae.nets.likelihoods import Categorical
         from seqvae.nets.sequences import draw_uniform, sequence_nets
 
@@ -211,8 +219,11 @@ class Text(Modality):
         def likelihood() -> Categorical:
             return Categorical(model.output_features, self.outcomes, model.output_bias)
 
-        tied = model.tied_embeddings
-        encoder, decoder = sequence_nets(model, embedding, likelihood, embedding, tied_embeddings=tied)
+        corruption = StepCorruption(model.corruption, model.corruption_kind, keeps_end=True, outcomes=self.outcomes)
+        encoder, decoder = sequence_nets(
+            model, embedding, likelihood, embedding, tied_embeddings=model.tied_embeddings,
+            corruption=corruption if model.corruption else None,
+        )  # fmt: skip
         draw_uniform(encoder, decoder, model.initial_range)
         return encoder, decoder
 
@@ -259,7 +270,7 @@ class Text(Modality):
         ids, others = self.tokenizer.encode(item), self.tokenizer.encode(other)
         return edit_distance(ids, others), max(len(ids), len(others))
 
-    def remarks(self, model: SequenceModel, figures: Figures) -> list[str]:
+    def remarks(self, model: TextModel, figures: Figures) -> list[str]:
         """What is counted as a token."""
         return ["Tokens: the end of sequence counts, padding never."]
 

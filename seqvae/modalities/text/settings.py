@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seqvae.config import Values, key
+from seqvae.nets.sizes import SequenceModel
 
 LEAST_STEPS = 600  # a few hundred sentences would else be seen for some seconds only
 FEW_ITEMS = 5000  # of which the defaults learn a language model that ignores the code
@@ -43,3 +44,13 @@ class TextData:
                 f"data.vocabulary_size=0 is not possible, since a {self.tokenizer} tokenizer needs a limit; give a "
                 "number, such as 8000, or set data.tokenizer=word"
             )
+
+
+@dataclass(frozen=True)
+class TextModel(SequenceModel):
+    """The LSTM encoder and decoder of tokens."""
+
+    corruption_kind: Literal["delete", "replace", "blank"] = key(
+        "delete",
+        "what happens to corrupted tokens: deleted, replaced by any others, or blanked; the end of sequence never is",
+    )
