@@ -126,6 +126,7 @@ class _Loop:
         self.schedules = Schedules(config, len(self.data[0]))
         self.finite = FiniteCheck(settings)
         self.optimizer = self.engine.prepare_optimizer(make_optimizer(self.vae, settings))
+        self.names = [name for name, _ in self.vae.named_parameters()]
         self.objective = self.objective_of(config)
         self.figures = (*self.objective.figures, *["encoder_steps"] * config.objective.aggressive)
         names = (*COUNTED, "loss", "gradient_norm", *self.figures)
@@ -291,11 +292,7 @@ class _Loop:
         self._restore_optimizer(checkpoint)
 
     def _restore_optimizer(self, checkpoint: Checkpoint) -> None:
-        names = self._parameter_names()
-        restore_optimizer(self.optimizer, names, checkpoint.optimizer, checkpoint.state["optimizer_groups"])
-
-    def _parameter_names(self) -> list[str]:
-        return [name for name, _ in self.vae.named_parameters()]
+        restore_optimizer(self.optimizer, self.names, checkpoint.optimizer, checkpoint.state["optimizer_groups"])
 
     def _advise(self, record: Values) -> None:
         """Say what to do about a collapsed code, once beta is final; before that keep it for the end."""
@@ -363,7 +360,7 @@ class _Loop:
             self._tick()
             self.progress.metrics_bytes = self.log.size()
             self.progress.sums = sums
-            tensors, groups = named_optimizer_tensors(self.optimizer, self._parameter_names())
+            tensors, groups = named_optimizer_tensors(self.optimizer, self.names)
             state = {**self.progress.to_dict(), "optimizer_groups": groups, **self.engine.state()}
             checkpoint = Checkpoint(weights, tensors, state)
             if not self.run.is_in_place():
