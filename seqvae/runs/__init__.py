@@ -13,6 +13,7 @@ Every file and folder appears whole or not at all: what is being written bears a
 The last two checkpoints and the best are kept. Loading runs no code: tensors are safetensors, the rest is JSON.
 A process killed before a replacing run had a checkpoint leaves both. Readers find the old one where it is, and change
 nothing; who trains in the folder next puts it back. No link is followed out of the folder.
+Only these files are ever deleted. Foreign ones stay where they are, in `checkpoints/` and the others as well.
 
 No state of a random generator is stored, in no process, because training uses none: the order of an epoch is a function
 of (seed, epoch), every other random number of (seed, step, example, place of use), and the seed stands in config.json,

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seqvae.files import own
-from seqvae.runs.verified import MANIFEST, read_manifest, remove, sync_folder
+from seqvae.runs.foreign import is_checkpoint, move_into, remove_own
+from seqvae.runs.verified import MANIFEST, read_manifest, sync_folder
 
 if sys.platform == "win32":
     import msvcrt
@@ -17,7 +18,8 @@ else:
     import fcntl
 WRITING_RUN = ".writing-run"  # its presence without config.json means a run whose creation was cut off
 LOCK, REPLACED = ".training", ".replaced-run"
-OF_CREATION = ("modality", "data.json", MANIFEST, "config.json")  # config.json last: a folder with one is whole
+# config.json last: a folder with one is whole; the manifest first: it names what is the run's of "modality"
+OF_CREATION = (MANIFEST, "modality", "data.json", "config.json")
 OF_TRAINING = ("metrics.jsonl", "checkpoints", "tensorboard")
 
 
@@ -32,14 +34,26 @@ def settle(path: Path) -> None:
     if (replaced / "config.json").exists() and not _took_over(path):
         for name in (*reversed(OF_CREATION), *OF_TRAINING):
             if (replaced / name).exists():
-                remove(path / name)
+                remove_own(path, name)
         for name in (*OF_TRAINING, *OF_CREATION):
             if (replaced / name).exists():
+                if (path / name).exists():  # foreign files, which go with the folder that comes back
+                    move_into(path / name, replaced / name)
                 (replaced / name).rename(path / name)
         sync_folder(path)
-    shutil.rmtree(replaced, ignore_errors=True)
+    drop_replaced(path)
     if (path / "config.json").exists():
         shutil.rmtree(path / WRITING_RUN, ignore_errors=True)
+
+
+def drop_replaced(path: Path) -> None:
+    """Delete the run that was set aside. Foreign files in its folders go back to where they stood."""
+    replaced = own(path, REPLACED)
+    with contextlib.suppress(OSError):  # what cannot be deleted now is tried again by the next process
+        for name in (*reversed(OF_CREATION), *OF_TRAINING):
+            remove_own(replaced, name)
+        if replaced.exists():
+            move_into(replaced, path)
 
 
 def home(path: Path) -> Path:
@@ -55,7 +69,7 @@ def home(path: Path) -> Path:
 
 def _took_over(path: Path) -> bool:
     """Whether the run at the top of a folder has a checkpoint."""
-    return (path / "config.json").exists() and any(own(path, "checkpoints").glob("step-*"))
+    return (path / "config.json").exists() and any(map(is_checkpoint, own(path, "checkpoints").glob("step-*")))
 
 
 def _checked(path: Path) -> Path:

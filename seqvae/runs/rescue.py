@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from seqvae.runs.foreign import free
 from seqvae.runs.place import LOCK
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.runs.verified import write_with_manifest
@@ -29,7 +30,7 @@ def rescue(run: Run, metrics: int, step: int, checkpoint: Checkpoint) -> str:
             f"{run.path} was moved to {moved.path} while it trained, so training stopped at step {step:,}; the "
             f"checkpoint is there: go on with --resume --out {moved.path}"
         )
-    folder = _free(run.path.with_name(f"{run.path.name}-rescued"))
+    folder = free(run.path.with_name(f"{run.path.name}-rescued"))
     for name in run.files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     write_with_manifest(folder, run.files)
@@ -61,12 +62,3 @@ def place_of(handle: int) -> Path | None:
         return path if os.path.samestat(path.stat(), os.fstat(handle)) else None
     except OSError:
         return None
-
-
-def _free(folder: Path) -> Path:
-    """The folder, or the first of FOLDER-2, FOLDER-3, ... where something stands there."""
-    number, found = 1, folder
-    while found.exists() or found.is_symlink():
-        number += 1
-        found = folder.with_name(f"{folder.name}-{number}")
-    return found

@@ -1,7 +1,6 @@
 """A run: what it was made from, what the modality learned, and its checkpoints."""
 
 import contextlib
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,8 +14,19 @@ from torch import Tensor
 from seqvae import __version__
 from seqvae.files import own
 from seqvae.modalities.base import Modality
+from seqvae.runs.foreign import (
+    OPTIMIZER,
+    STATE,
+    WEIGHTS,
+    is_checkpoint,
+    is_of_step,
+    move_into,
+    remove_checkpoint,
+    remove_leftovers,
+    remove_own,
+)
 from seqvae.runs.format_1 import weights_by_name
-from seqvae.runs.place import LOCK, OF_CREATION, OF_TRAINING, REPLACED, WRITING_RUN, home
+from seqvae.runs.place import LOCK, OF_CREATION, OF_TRAINING, REPLACED, WRITING_RUN, drop_replaced, home
 from seqvae.runs.verified import (
     MANIFEST,
     demand,
@@ -25,7 +35,6 @@ from seqvae.runs.verified import (
     read_manifest,
     read_tensors_verified,
     read_verified,
-    remove,
     sha256,
     sync_folder,
     write_with_manifest,
@@ -34,7 +43,6 @@ from seqvae.settings import SECTIONS
 
 FORMAT = 2
 READABLE = (1, 2)
-WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 _KINDS: dict[str, Any] = {"version": str, "modality": str, "sources": list, "valid": list, "from": (str, type(None))}
 _KINDS_OF_PART = {"items": int, "steps": int, "key": str, "sources": list, "counts": dict}
 
@@ -113,9 +121,9 @@ class Run:
             for name in (*reversed(OF_CREATION), *OF_TRAINING):
                 if (path / REPLACED).exists() and (path / name).exists():
                     (path / name).rename(path / REPLACED / name)
-                remove(path / name)
+                remove_own(path, name)
             for name in OF_CREATION:
-                (writing / name).rename(path / name)
+                move_into(writing / name, path / name)
             sync_folder(path)
         finally:
             shutil.rmtree(writing, ignore_errors=True)
@@ -148,8 +156,8 @@ class Run:
     def steps(self) -> list[int]:
         """The steps of the checkpoints that are there, oldest first. Raises ValueError where one is a link."""
         folder = own(self._home, "checkpoints")
-        names = [path.name for path in folder.glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name)]
-        return sorted(int(own(folder, name).name.removeprefix("step-")) for name in names)
+        found = [own(folder, path.name) for path in folder.glob("step-*") if is_of_step(path)]
+        return sorted(int(path.name.removeprefix("step-")) for path in found if is_checkpoint(path))
 
     def save(self, step: int, checkpoint: Checkpoint) -> None:
         """Write a checkpoint whole, then drop those that are neither among the last two nor the best of these.
@@ -157,7 +165,7 @@ class Run:
         Later ones, which a run that is continued could not read, go as well.
         """
         target = self._folder(step)
-        self._remove_leftovers()
+        remove_leftovers(target.parent)
         writing = own(target.parent, f".writing-{target.name}")
         try:
             writing.mkdir(parents=True)
@@ -170,13 +178,9 @@ class Run:
             writing.rename(target)
             sync_folder(target.parent)
         finally:
-            self._remove_leftovers()
-        shutil.rmtree(self.path / REPLACED, ignore_errors=True)
+            remove_leftovers(target.parent)
+        drop_replaced(self.path)
         self._drop_others(step)
-
-    def _remove_leftovers(self) -> None:
-        for leftover in (self.path / "checkpoints").glob(".*-step-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
 
     def _drop_others(self, newest: int) -> None:
         """Delete all checkpoints but the last two up to `newest` and the best ones that these name."""
@@ -187,7 +191,7 @@ class Run:
                 keep.add(self._best_of(step))
         for step in self.steps():
             if step not in keep:
-                shutil.rmtree(self._folder(step))
+                remove_checkpoint(self._folder(step))
 
     def _best_of(self, step: int) -> int:
         """The best step that a checkpoint knows of, itself where it knows none."""

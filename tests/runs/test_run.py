@@ -275,7 +275,7 @@ def test_leftovers_of_a_killed_process_are_cleaned_and_strange_folders_are_left(
     run = new_run(tmp_path)
     for name in (".writing-step-00000002", ".replaced-step-00000001", "step-old", "mine"):
         (tmp_path / "checkpoints" / name).mkdir(parents=True)
-        (tmp_path / "checkpoints" / name / "file").write_text("x")
+        (tmp_path / "checkpoints" / name / "state.json").write_text("x")
     run.save(3, state_of(3))
     assert run.steps() == [3]
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["mine", "step-00000003", "step-old"]
