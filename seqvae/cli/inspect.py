@@ -10,10 +10,10 @@ from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import PATH, data_argument, given_values, key_options, recipe_option
 from seqvae.cli.places import check_file_place, spare_files
 from seqvae.cli.words import held_out_line
-from seqvae.config import counted, few, merge, uses_of
+from seqvae.config import Values, counted, few, merge, uses_of
 from seqvae.modalities.base import OF_RESULTS, Item, Modality
 from seqvae.recipes import read_recipe
-from seqvae.settings import build_config
+from seqvae.settings import Config, build_config
 
 if TYPE_CHECKING:
     from seqvae.corpus import Corpus
@@ -42,7 +42,8 @@ def _make(kind: type[Modality]) -> click.Command:
         modality = kind(config.data)
         if out is not None:
             spare_files((file for source in data for file in modality.files_of(source)), [out], "--out another file")
-        _show(modality, data, config.train.seed)
+        modality, said = _as_training(config, values, modality, data)
+        _show(modality, data, config.train.seed, said)
         if out is not None:
             _draw(modality, data, out)
 
@@ -54,13 +55,25 @@ def _make(kind: type[Modality]) -> click.Command:
     return command
 
 
-def _show(modality: Modality, sources: Sequence[Path], seed: int) -> None:
+def _as_training(
+    config: Config, values: Values, modality: Modality, sources: Sequence[Path]
+) -> tuple[Modality, str | None]:
+    """The modality as training would have it, and the sentence that says which defaults it has for few items."""
+    from seqvae.training.run import fit_modality, read_suited
+
+    held_out = any(modality.of_split(split, sources) is not None for split in ("valid", "test"))
+    if held_out and modality.of_split("train", sources) is None:  # of these nothing would be trained on
+        fit_modality(modality, sources)
+        return modality, None
+    _, modality, _, said = read_suited(config, values, modality, sources)
+    return modality, said
+
+
+def _show(modality: Modality, sources: Sequence[Path], seed: int, said: str | None) -> None:
     import numpy as np
 
     from seqvae.corpus import prepare
-    from seqvae.training.run import fit_modality
 
-    fit_modality(modality, sources)
     corpus = prepare(modality, sources)
     lengths = corpus.lengths(np.arange(len(corpus)))
     rows = modality.facts(lengths)
@@ -75,6 +88,8 @@ def _show(modality: Modality, sources: Sequence[Path], seed: int) -> None:
         click.echo(f"{name}: {value}")
     for line in corpus.report.lines():
         click.echo(line)
+    if said is not None:
+        click.echo(said)
     _show_splits(modality, sources, corpus, seed)
 
 

@@ -19,22 +19,14 @@ from seqvae.modalities.items import Items
 from seqvae.recipes import read_recipe
 from seqvae.runs.place import REPLACED, check_free, held
 from seqvae.runs.run import Run
-from seqvae.settings import (
-    LENGTHS,
-    STAGES,
-    Config,
-    build_config,
-    changed_keys,
-    plain_sections,
-    with_lengths,
-)
+from seqvae.settings import LENGTHS, STAGES, Config, build_config, changed_keys, plain_sections, with_lengths
 from seqvae.training.engine import Engine
 from seqvae.training.limits import check_lengths, check_processes, check_values
 from seqvae.training.log import Reporter, Silent
 from seqvae.training.loop import fit
 from seqvae.training.objective import Objective, objective_of
 from seqvae.training.one_batch import first_batch, suited_to_one_batch, what_was_reached
-from seqvae.training.stages import Stages, check_parts, divided, listed
+from seqvae.training.stages import Stages, check_take, divided, listed
 from seqvae.training.suited import said_of, suited_lengths, suited_to_few
 
 HELD_OUT_SHARE = 0.05
@@ -74,7 +66,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
     out, data, valid_data = Path(out), known(sources), known(valid)
     if data == []:
         raise ValueError("there are no data; name at least one file to train on")
-    _check_take(take, start_from)
+    check_take(take, start_from)
     values = merge(read_recipe(recipe, modality) if recipe else {}, values or {})
     config, learned = _configure(modality, values, start_from)
     engine, reporter = Engine(device, config.train.precision), reporter or Silent()
@@ -86,18 +78,11 @@ def train(  # noqa: PLR0913 - the command line, in one call
         hold.enter_context(held(out))
         _check_place(out, overwrite, start_from)
         encoding = learned or modalities.get(modality)(config.data)
-        found, words = _read(encoding, data, valid_data, fits=learned is None)
-        whole = suited_to_few(config, values, encoding, found[0]) if learned is None else config
-        if whole.data != config.data:
-            encoding = modalities.get(modality)(whole.data)
-            found, words = _read(encoding, data, valid_data, fits=True)
+        whole, encoding, (found, words), said = read_suited(config, values, encoding, data, valid_data, learned is None)
         corpora.extend(found)
         report = _report(corpora, config.train.seed, words)
         reporter.data(report)
-        whole = suited_to_one_batch(whole, values, encoding)
-        part, _ = _trained_on(corpora, whole)
-        whole = suited_lengths(whole, values, encoding, part)
-        if (said := said_of(config, whole, len(part), encoding.words.items)) is not None:
+        if said is not None:
             reporter.message(said)
         # what cannot be built must not cost the run that is replaced
         _announce(_starting_point(whole, encoding, start_from, take), start_from, take, reporter)
@@ -108,11 +93,23 @@ def train(  # noqa: PLR0913 - the command line, in one call
         return _continue(out, None, engine, reporter, corpora, objective)
 
 
-def _check_take(take: Sequence[str], start_from: Path | str | None) -> None:
-    """Raises ValueError for parts of weights that do not exist, and for parts of no run."""
-    check_parts(take, "--take")
-    if take and start_from is None:
-        raise ValueError(f"--take {','.join(take)} chooses parts of another run's weights; name that run with --from")
+def read_suited(
+    config: Config, asked: Values, modality: Modality, data: Items | Sequence[Path], valid: Items | Sequence[Path] = (),
+    fits: bool = True,
+) -> tuple[Config, Modality, tuple[list[Corpus], str], str | None]:  # fmt: skip
+    """What a training reads: its configuration with defaults that suit the data, its modality, its corpora.
+
+    The corpora come with how they are split, in words; last is the sentence that says which defaults suit the data.
+    """
+    found = _read(modality, data, valid, fits=fits)
+    whole = suited_to_few(config, asked, modality, found[0][0]) if fits else config
+    if whole.data != config.data:
+        modality = modalities.get(modality.name)(whole.data)
+        found = _read(modality, data, valid, fits=True)
+    whole = suited_to_one_batch(whole, asked, modality)
+    part, _ = _trained_on(found[0], whole)
+    whole = suited_lengths(whole, asked, modality, part)
+    return whole, modality, found, said_of(config, whole, len(part), modality.words.items)
 
 
 def _check_place(out: Path, overwrite: bool, start_from: Path | str | None) -> None:

@@ -56,3 +56,10 @@ def check_parts(parts: Sequence[str], what: str) -> None:
     for part in parts:
         if part not in PARTS:
             raise ValueError(f"no part '{part}' of the weights for {what}; there are {', '.join(PARTS)}")
+
+
+def check_take(take: Sequence[str], start_from: Path | str | None) -> None:
+    """Raises ValueError for parts of weights that do not exist, and for parts of no run."""
+    check_parts(take, "--take")
+    if take and start_from is None:
+        raise ValueError(f"--take {','.join(take)} chooses parts of another run's weights; name that run with --from")

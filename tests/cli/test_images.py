@@ -196,6 +196,7 @@ def test_folders_are_splits_where_their_names_say_so(seqvae: Call, place: Path) 
             "folders/valid/lies/6.png", "folders/valid/stands/5.png", "folders/valid/stands/7.png",
         ]  # fmt: skip
     lines = made(seqvae("inspect", "images", "folders"))
+    assert lines.pop(4).startswith("for 5 images the defaults are train.epochs=1000, ")
     assert lines == [
         "items: 8 images", "shape: 6 x 5 (height x width), grey", "labels: 2 (lies, stands)", "8 image files read",
         "splits: files are split as their names and folders say",

@@ -93,7 +93,7 @@ def test_small_classes_of_images_are_trained_on(seqvae: Call) -> None:
     for number in range(3):
         write_image(Path(f"mine/class{number}/only.png"), np.full((5, 4), 80 * number, np.uint8))
     lines = done(seqvae("inspect", "images", "mine"))
-    assert lines[-3] == "labels: 3 (class0, class1, class2)"
+    assert "labels: 3 (class0, class1, class2)" in lines
     assert lines[-1] in [f"splits: {count} of them held out for validation" for count in (1, 2)]
     done(seqvae("train", "images", "mine", "--out", "run", "--epochs", 1, "--set", "model.widths=6"))
     figures = seqvae("evaluate", "run", "mine", "--importance-samples", 2)
