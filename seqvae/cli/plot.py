@@ -98,10 +98,17 @@ def plot(
     for name in only or possible:
         content = png(makers[name]())
         folder.mkdir(parents=True, exist_ok=True)
-        click.echo(f"{write_atomically(folder / f'{name}.png', content)}: {PICTURES[name]}")
+        click.echo(f"{write_atomically(folder / f'{name}.png', content)}: {_shown(name, model)}")
         if name == "network":
             path = write_atomically(folder / "network.txt", f"{text_of(layers(model))}\n".encode())
             click.echo(f"{path}: the same as text")
+
+
+def _shown(name: str, model: "Model") -> str:
+    """What a picture of a model shows. The training of an autoencoder or of a language model has no KL."""
+    if name == "losses" and (model.vae.has_points or not model.vae.latent):
+        return "reconstruction over the epochs"
+    return PICTURES[name]
 
 
 def _possible(model: "Model") -> list[str]:

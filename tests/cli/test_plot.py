@@ -80,7 +80,9 @@ def test_a_plain_autoencoder_has_no_pictures_of_a_prior(
 ) -> None:
     run = trained(seqvae, folder, "points", "model.latent=2", "model.posterior=point")
     names = [*OF_ALL, "manifold", "reconstructions", "axes", "interpolations"]
-    assert made(seqvae("plot", run, "--out", tmp_path / "p")) == files(names)
+    result = seqvae("plot", run, "--out", tmp_path / "p")
+    assert made(result) == files(names)
+    assert result.stdout.splitlines()[0] == f"{tmp_path / 'p' / 'losses.png'}: reconstruction over the epochs"
     refused(
         seqvae("plot", run, "--only", "losses,samples"),
         f"there is no picture 'samples' of this model; there are {', '.join(names)}. See 'seqvae plot --help'.",
