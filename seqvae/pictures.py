@@ -95,11 +95,13 @@ def plane(
     items: Sequence[Item] | Tensor,
     labels: Sequence[Any] | np.ndarray | None = None,
     label_names: Sequence[str] = (),
+    trained_on: int = 0,
 ) -> "Figure":
     """The codes of items as points, coloured by label; more than two units by their two longest principal axes.
 
     `items` are what `Model.encode` takes, or codes (N, Z) that it gave. `labels` are one for each,
-    or places in `label_names`, where there are any, -1 for none. Raises ValueError for a model of fewer than two units.
+    or places in `label_names`, where there are any, -1 for none. The note says how many items the model was
+    `trained_on`. Raises ValueError for a model of fewer than two units.
     """
     from seqvae.view import charts
 
@@ -112,7 +114,7 @@ def plane(
         raise ValueError(
             f"a model of {codes.shape[1]} latent units has no plane; train one with model.latent=2 or more"
         )
-    count, points = f"{len(codes):,} codes of {_name(model)}", model.vae.has_points
+    count, points = _counted(model, codes, trained_on), model.vae.has_points
     if codes.shape[1] == 2:
         prior = not points and prior_fits(codes)
         note = count if points else f"{count}: means of q(z|x); "
@@ -129,12 +131,14 @@ def plane(
     return charts.plane(along, places, label_names, names, title="The latent space by its principal axes", note=note)
 
 
-def manifold(model: Model, size: int = 30, items: Sequence[Item] | Tensor | None = None) -> "Figure":
+def manifold(
+    model: Model, size: int = 30, items: Sequence[Item] | Tensor | None = None, trained_on: int = 0
+) -> "Figure":
     """What `size` x `size` codes become that cover a plane of the latent space through the quantiles of a normal.
 
     Of two latent units it is the whole prior. With items (or their codes), and for other models these are needed, it
     is the plane of the two units, or of their two longest principal axes, which the normal fits. The coordinates are
-    those of the codes, as `plane` shows them.
+    those of the codes, as `plane` shows them, and the note says how many items the model was `trained_on`.
     """
     _check_pixels(model)
     name, share = _name(model), f"each image stands for 1/{size * size:,} of it"
@@ -147,13 +151,14 @@ def manifold(model: Model, size: int = 30, items: Sequence[Item] | Tensor | None
     codes = _codes(model, items)
     if codes.shape[1] < 2:
         raise ValueError(f"a plane needs two latent units, and {name} has {codes.shape[1]}; see its traversals")
+    count = _counted(model, codes, trained_on)
     if codes.shape[1] == 2:  # the axes of the plane that `plane` shows
         across = _across_units(codes.mean(0), codes.std(0, correction=0))
-        return _manifold(model, size, across, f"across {len(codes):,} codes of {name}, by the normal that fits them")
+        return _manifold(model, size, across, f"across {count}, by the normal that fits them")
     mean, axes, scales = latent.principal_axes(codes)
     names = [f"{place} axis, {part}" for place, part in zip(("first", "second"), _shares(scales), strict=False)]
     across = _Plane(mean, axes[:2], torch.zeros(2), scales[:2], (f"{names[0]} of the variance", names[1]))
-    note = f"the two longest principal axes of {len(codes):,} codes of {name}; along all others it is at their mean"
+    note = f"the two longest principal axes of {count}; along all others it is at their mean"
     return _manifold(model, size, across, note)
 
 
@@ -269,8 +274,11 @@ def traversals(model: Model, item: Item = None) -> "Figure":
     return pictures.traversals([rows[unit] for unit in order], names, VALUES, "Traversals of the latent units", note)
 
 
-def principal_traversals(model: Model, items: Sequence[Item] | Tensor) -> "Figure":
-    """One principal axis of the codes of items in each row, from -3 to 3 standard deviations about their mean."""
+def principal_traversals(model: Model, items: Sequence[Item] | Tensor, trained_on: int = 0) -> "Figure":
+    """One principal axis of the codes of items in each row, from -3 to 3 standard deviations about their mean.
+
+    The note says how many of the items the model was `trained_on`.
+    """
     from seqvae.view import pictures
 
     _check_pixels(model)
@@ -283,7 +291,7 @@ def principal_traversals(model: Model, items: Sequence[Item] | Tensor) -> "Figur
     walks = [mean + latent.traversal(zero, scales[place] * axes[place], VALUES) for place in used]
     shares = _shares(scales)
     names = [f"axis {place + 1}, {shares[place]}" for place in used]
-    note = f"from the mean of {len(codes):,} codes of {_name(model)}, in standard deviations; % of their variance"
+    note = f"from the mean of {_counted(model, codes, trained_on)}, in standard deviations; % of their variance"
     return pictures.traversals(_decoded(model, walks), names, VALUES, "Traversals along the principal axes", note)
 
 
@@ -309,6 +317,12 @@ def interpolations(model: Model, pairs: Sequence[tuple[Item, Item]], steps: int 
 def _name(model: Model) -> str:
     """What a model is called: by the folder of its run."""
     return "the model" if model.run is None else model.run.path.resolve().name
+
+
+def _counted(model: Model, codes: Tensor, trained_on: int) -> str:
+    """How many codes a picture is made of, in words, and how many of these are of items for training."""
+    count = f"{len(codes):,} codes of {_name(model)}"
+    return f"{count} ({trained_on:,} of training items)" if trained_on else count
 
 
 def _codes(model: Model, items: Sequence[Item] | Tensor) -> Tensor:

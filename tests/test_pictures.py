@@ -113,6 +113,15 @@ def test_the_axes_of_a_manifold_are_coordinates_of_codes(latent: int, posterior:
         np.testing.assert_array_equal(shown(figure)[0][top : top + HEIGHT, left : left + WIDTH], made)
 
 
+def test_notes_say_how_many_codes_are_of_training_items() -> None:
+    codes = torch.randn(50, 3, dtype=torch.float64)
+    for draw in (pictures.plane, pictures.manifold, pictures.principal_traversals):
+        note = texts(draw(model(3), items=codes, trained_on=41))
+        assert any("50 codes of the model (41 of training items)" in line for line in note)
+    note = texts(pictures.manifold(model(2, posterior="point"), 3, codes[:, :2], 41))
+    assert any("50 codes of the model (41 of training items)" in line for line in note)
+
+
 def test_codes_far_off_the_prior_are_shown_without_it() -> None:
     near = torch.randn(50, 2, dtype=torch.float64)
     assert pictures.prior_fits(near)

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
+    from seqvae.corpus import Corpus
     from seqvae.data import Part
     from seqvae.modalities.items import Item
     from seqvae.model import Model
 
 Split = Literal["train", "valid", "test"]
 MOST_CODES = 10_000
+FEW_CODES = 300  # of fewer validation items a plane shows little, so training items are taken as well
 MOST_SHOWN = 100  # items among which those to show are found
 MOST_WALKS = 8
 PICTURES = {
@@ -68,7 +70,8 @@ def plot(
 ) -> None:
     """Draw a run: its losses, its network and its latent space.
 
-    DATA are files or folders as for training; the default is what the run was validated on. Of images there are the
+    DATA are files or folders as for training; the default is what the run was validated on, for plane, manifold and
+    axes with the training items where these are fewer than 300. Of images there are the
     manifold, samples, reconstructions, traversals and interpolations, too. The seed draws items and samples.
     """
     check_folder_place(out)
@@ -98,17 +101,20 @@ def plot(
     for name in only or possible:
         content = png(makers[name]())
         folder.mkdir(parents=True, exist_ok=True)
-        click.echo(f"{write_atomically(folder / f'{name}.png', content)}: {_shown(name, model)}")
+        click.echo(f"{write_atomically(folder / f'{name}.png', content)}: {_shown(name, model, items)}")
         if name == "network":
             path = write_atomically(folder / "network.txt", f"{text_of(layers(model))}\n".encode())
             click.echo(f"{path}: the same as text")
 
 
-def _shown(name: str, model: "Model") -> str:
-    """What a picture of a model shows. The training of an autoencoder or of a language model has no KL."""
+def _shown(name: str, model: "Model", items: "Callable[[], _Items]") -> str:
+    """What a picture of a model shows, and of which items. An autoencoder or a language model has no KL."""
     if name == "losses" and (model.vae.has_points or not model.vae.latent):
         return "reconstruction over the epochs"
-    return PICTURES[name]
+    drawn = _of_plane(model, items) if name == "manifold" else items() if name in ("plane", "axes") else None
+    if drawn is None or not drawn.trained_on:
+        return PICTURES[name]
+    return f"{PICTURES[name]}; of {len(drawn.codes):,} items {drawn.trained_on:,} are training items"
 
 
 def _possible(model: "Model") -> list[str]:
@@ -133,12 +139,27 @@ def _possible(model: "Model") -> list[str]:
 
 @dataclass(frozen=True)
 class _Items:
-    """Items of a corpus in a random order: the codes of all, and some of themselves."""
+    """Items in a random order, those of training last: the codes of all, and some of themselves."""
 
     codes: "Tensor"  # (N, Z)
     labels: "np.ndarray | None"  # (N,)
     label_names: Sequence[str]
     some: "Sequence[Item]"
+    trained_on: int  # of them, because those for validation are few
+
+
+def _of_plane(model: "Model", items: Callable[[], _Items]) -> _Items | None:
+    """The items whose codes give the plane of a manifold; None where it is that of the prior, which needs no data."""
+    from seqvae.pictures import prior_fits
+
+    whole = model.vae.latent == 2 and not model.vae.has_points  # the prior is a plane
+    try:
+        found = items()
+    except ValueError:
+        if not whole:
+            raise
+        return None
+    return None if whole and prior_fits(found.codes) else found
 
 
 def _makers(model: "Model", items: Callable[[], _Items], seed: int) -> dict[str, "Callable[[], Figure]"]:
@@ -149,26 +170,29 @@ def _makers(model: "Model", items: Callable[[], _Items], seed: int) -> dict[str,
         assert model.run is not None
         return pictures.losses(model.run)
 
+    def plane() -> "Figure":
+        drawn = items()
+        return pictures.plane(model, drawn.codes, drawn.labels, drawn.label_names, trained_on=drawn.trained_on)
+
     def manifold() -> "Figure":
-        whole = model.vae.latent == 2 and not model.vae.has_points  # the prior is a plane
-        try:
-            codes = items().codes
-        except ValueError:
-            if not whole:
-                raise
-            return pictures.manifold(model)  # which needs no data
-        return pictures.manifold(model, items=None if whole and pictures.prior_fits(codes) else codes)
+        drawn = _of_plane(model, items)
+        if drawn is None:
+            return pictures.manifold(model)
+        return pictures.manifold(model, items=drawn.codes, trained_on=drawn.trained_on)
+
+    def axes() -> "Figure":
+        return pictures.principal_traversals(model, items().codes, trained_on=items().trained_on)
 
     return {
         "losses": losses,
         "network": lambda: pictures.network(model),
-        "plane": lambda: pictures.plane(model, items().codes, items().labels, items().label_names),
+        "plane": plane,
         "manifold": manifold,
         "samples": lambda: pictures.samples(model, seed=seed),
         "reconstructions": lambda: pictures.reconstructions(model, items().some),
         "denoising": lambda: pictures.denoising(model, items().some, seed=seed),
         "traversals": lambda: pictures.traversals(model, items().some[0]),
-        "axes": lambda: pictures.principal_traversals(model, items().codes),
+        "axes": axes,
         "interpolations": lambda: pictures.interpolations(model, _pairs(items())),
     }
 
@@ -179,19 +203,39 @@ def _read(model: "Model", data: Sequence[Path], split: Split | None, seed: int) 
 
     from seqvae import generate
 
-    modality, part = model.modality, _part(model, data, split)
-    corpus = part.corpus
-    drawn = np.random.default_rng(seed).permutation(part.indices(np.arange(len(corpus))))[:MOST_CODES]
-    if len(drawn) < 2:
-        raise ValueError(f"{', '.join(corpus.report.sources)} has one item only; give DATA with more")
-    codes = generate.encode(model.vae, [corpus[int(index)] for index in drawn], settle=modality.settle).mean
-    some = [[modality.decode(corpus[int(index)])] for index in drawn[:MOST_SHOWN]]
-    labels = None if corpus.labels is None else corpus.labels[drawn]
-    return _Items(codes, labels, corpus.label_names, some)
+    modality, generator = model.modality, np.random.default_rng(seed)
+    drawn: "list[tuple[Corpus, np.ndarray]]" = []
+    for part in _parts(model, data, split):
+        chosen = generator.permutation(part.indices(np.arange(len(part.corpus))))
+        drawn.append((part.corpus, chosen[: MOST_CODES - sum(len(indices) for _, indices in drawn)]))
+    arrays = [corpus[int(index)] for corpus, indices in drawn for index in indices]
+    if len(arrays) < 2:
+        raise ValueError(f"{', '.join(drawn[0][0].report.sources)} has one item only; give DATA with more")
+    codes = generate.encode(model.vae, arrays, settle=modality.settle).mean
+    first = len(drawn[0][1])
+    some = [[modality.decode(x)] for x in arrays[: min(first, MOST_SHOWN) if first > 1 else MOST_SHOWN]]
+    return _Items(codes, *_labels(drawn), some, len(arrays) - first)
 
 
-def _part(model: "Model", data: Sequence[Path], split: Split | None) -> "Part":
-    """The items of DATA, or what the run was validated on; of both the split that is asked for."""
+def _labels(drawn: "Sequence[tuple[Corpus, np.ndarray]]") -> "tuple[np.ndarray | None, list[str]]":
+    """The labels of items of one corpus or two as places among the names of both; None where there are none."""
+    import numpy as np
+
+    names = list(dict.fromkeys(name for corpus, _ in reversed(drawn) for name in corpus.label_names))
+    if all(corpus.labels is None for corpus, _ in drawn):
+        return None, names
+    found = []
+    for corpus, indices in drawn:
+        places = np.array([*(names.index(name) for name in corpus.label_names), -1])  # the last one is for none
+        found.append(np.full(len(indices), -1) if corpus.labels is None else places[corpus.labels[indices]])
+    return np.concatenate(found), names
+
+
+def _parts(model: "Model", data: Sequence[Path], split: Split | None) -> "list[Part]":
+    """The items of DATA, or what the run was validated on; of both the split that is asked for.
+
+    Few items for validation are followed by those for training.
+    """
     from seqvae.corpus import prepare
     from seqvae.data import Part
     from seqvae.training.run import IN_MEMORY, corpora_of, parts
@@ -203,11 +247,13 @@ def _part(model: "Model", data: Sequence[Path], split: Split | None) -> "Part":
     if data or split is not None:
         data = data or [Path(path) for path in settings["sources"]]
         chosen = model if split is None else model.of_split(split, data)
-        return Part(prepare(chosen.modality, data))
+        return [Part(prepare(chosen.modality, data))]
     try:
-        return parts(corpora_of(model.run.path), model.config.train.seed)[1]
+        training, validation = parts(corpora_of(model.run.path), model.config.train.seed)
     except (ValueError, OSError) as error:
         raise ValueError(f"the data of {model.run.path} cannot be read; give DATA ({error})") from None
+    same = training.corpus is validation.corpus and len(training.corpus) == 1  # the only item is for both
+    return [validation] if same or len(validation) >= FEW_CODES else [validation, training]
 
 
 def _pairs(items: _Items) -> "list[tuple[Item, Item]]":

@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
+from matplotlib.figure import Figure
 from PIL import Image
+from torch import Tensor
+
+from seqvae import pictures
+from seqvae.model import Model
+from seqvae.runs.run import Run
 
 Call = Callable[..., Result]
 
@@ -149,3 +155,53 @@ def test_an_option_of_reading_without_data_is_refused(
     assert made(seqvae("plot", run, "sentences.txt", "--only", "plane", "--encoding", "latin-1", "--out", "p")) == [
         "plane.png"
     ]
+
+
+def drawn_plane(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[str]]]:
+    """The number of codes of each plane that is drawn from now on, and the labels of them all, sorted."""
+    found, draw = [], pictures.plane
+
+    def plane(model: Model, codes: Tensor, labels: np.ndarray, names: list[str], **keys: int) -> Figure:
+        found.append((len(codes), sorted(names[place] for place in labels)))
+        return draw(model, codes, labels, names, **keys)
+
+    monkeypatch.setattr(pictures, "plane", plane)
+    return found
+
+
+def test_training_items_are_drawn_as_well_where_few_are_for_validation(
+    seqvae: Call, plane: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = drawn_plane(monkeypatch)
+    result = seqvae("plot", plane, "--only", "plane", "--out", tmp_path / "p")
+    held_out = Run(plane).report["train"]["held_out"]
+    assert found == [(30, 10 * ["ant"] + 10 * ["bee"] + 10 * ["cow"])]
+    assert result.stdout == (
+        f"{tmp_path / 'p' / 'plane.png'}: codes in two dimensions, by label where there are any; of 30 items "
+        f"{30 - held_out} are training items\n"
+    )
+    monkeypatch.setattr("seqvae.cli.plot.FEW_CODES", held_out)
+    result = seqvae("plot", plane, "--only", "plane", "--out", tmp_path / "p")
+    assert found[1][0] == held_out
+    assert result.stdout.endswith(": codes in two dimensions, by label where there are any\n")
+    seqvae("plot", plane, folder, "--only", "plane", "--out", tmp_path / "p")
+    assert found[2][0] == 30, "DATA are drawn as they are"
+
+
+def test_labels_of_validation_and_training_items_keep_their_names(
+    seqvae: Call, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in (1, 4):
+        (tmp_path / "valid" / "bee").mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "bee" / f"{place}.png", tmp_path / "valid" / "bee")
+    (tmp_path / "valid" / "dog").mkdir()
+    shutil.copy(folder / "cow" / "2.png", tmp_path / "valid" / "dog")
+    settings = ("model.widths=6", "train.epochs=1", "train.threads=1", "model.latent=3")
+    words = [word for value in settings for word in ("--set", value)]
+    run = tmp_path / "run"
+    assert seqvae("train", "images", folder, "--valid", tmp_path / "valid", "--out", run, *words).exit_code == 0
+    found = drawn_plane(monkeypatch)
+    result = seqvae("plot", run, "--only", "plane,manifold,axes,reconstructions", "--out", tmp_path / "p")
+    assert found == [(33, 10 * ["ant"] + 12 * ["bee"] + 10 * ["cow"] + ["dog"])]
+    lines = result.stdout.splitlines()
+    assert [line.endswith("; of 33 items 30 are training items") for line in lines] == [True, True, True, False]
