@@ -41,6 +41,7 @@ LAYERS = (
     "model",
     "pictures",
     "training",
+    "language_models",
     "export",
     "app",
     "cli",

@@ -48,6 +48,14 @@ if TYPE_CHECKING:
 @click.option(
     "--per-item", type=PATH, metavar="FILE", help="Also write the scores of each item, to FILE.csv or FILE.jsonl."
 )
+@click.option(
+    "--language-model", type=PATH, metavar="RUN",
+    help="A model of text without a code (model.latent=0), which judges samples: forward perplexity.",
+)  # fmt: skip
+@click.option(
+    "--reverse-samples", type=click.IntRange(0), default=0, show_default="none", metavar="N",
+    help="Train one like it on N samples and score DATA with it: reverse perplexity.",
+)  # fmt: skip
 @seed_option
 @device_option
 def evaluate(
@@ -60,6 +68,8 @@ def evaluate(
     precision: Literal["fp32", "bf16"],
     json_file: Path | None,
     per_item: Path | None,
+    language_model: Path | None,
+    reverse_samples: int,
     seed: int,
     device: str,
 ) -> None:
@@ -92,12 +102,20 @@ def evaluate(
         raise click.UsageError(
             "--temperature is that of samples, and this model has no figures of samples; leave it out"
         )
+    judge = _judge(model, language_model, reverse_samples, device)
     names = ", ".join(map(str, data))
     corpus = prepare(model.modality, data)  # encoded once: the model finds it in the cache
     show_report(names, corpus.report)
     kept: list[Scores] = []
     with ProgressBar() as bar:
         figures = model.evaluate(data, settings, bar, kept.append)
+    if judge is not None:
+        from seqvae.language_models import sample_perplexities
+
+        items = [model.modality.decode(corpus[place]) for place in range(len(corpus))]
+        drawn = model.sample(max(settings.prior_samples, reverse_samples), seed=seed, temperature=temperature)
+        texts = [text for windows in drawn for text in windows]
+        figures |= sample_perplexities(judge, items, texts, reverse_samples)
     remarks = model.modality.remarks(model.config.model, figures)
     if model.vae.has_points:
         remarks.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
@@ -111,6 +129,21 @@ def evaluate(
         _write(json_file, (json.dumps(content, indent=1) + "\n").encode())
     if per_item is not None:
         _write(per_item, table(kept[0], corpus, per_item.suffix.lower()))
+
+
+def _judge(model: "Model", path: Path | None, reverse_samples: int, device: str) -> "Model | None":
+    """The language model that judges samples. Raises UsageError where there are none to judge."""
+    if path is None:
+        if reverse_samples:
+            raise click.UsageError(
+                f"--reverse-samples {reverse_samples} trains a language model like that of --language-model; name one"
+            )
+        return None
+    from seqvae.language_models import load_language_model
+
+    if model.modality.name != "text" or model.vae.has_points:
+        raise click.UsageError("--language-model judges samples of text, and this model gives none; leave it out")
+    return load_language_model(path, device)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -13,8 +13,11 @@ from click.testing import Result
 
 from seqvae import __version__, load
 from seqvae.cli.info import _show_configuration
+from seqvae.language_models import load_language_model, reverse_perplexity, word_perplexity
 from seqvae.modalities.midi.settings import DrumData, DrumModel
 from seqvae.settings import build_config
+from seqvae.training.run import train
+from tests.training.small import values
 
 KEYS = [
     "items",
@@ -125,6 +128,31 @@ def test_evaluate_writes_the_scores_of_items_that_the_model_gives_too(
         assert sum(values) / 24 == pytest.approx(figures[name])
         assert [float(row[name]) for row in rows] == values
         assert getattr(scores, name).tolist() == pytest.approx(values, rel=1e-4)
+
+
+def test_evaluate_has_a_language_model_judge_samples(
+    seqvae: Callable[..., Result], refused: Callable[..., None], run: Path, here: Path
+) -> None:
+    train("text", "sentences.txt", "judge", values(model={"latent": 0}), device="cpu")
+    options = ("--importance-samples", 2, "--json", "figures.json")
+    result = seqvae("evaluate", run, "sentences.txt", *options, "--language-model", "judge", "--reverse-samples", 210)
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads((here / "figures.json").read_text())
+    judge = load_language_model(Path("judge"), "cpu")
+    data = (here / "sentences.txt").read_text().splitlines()
+    samples = load(run, "cpu").sample(210, temperature=1.0)
+    assert figures["data_forward_perplexity"] == pytest.approx(word_perplexity(judge, data), rel=1e-5)
+    assert figures["forward_perplexity"] == pytest.approx(word_perplexity(judge, samples[:200]), rel=1e-5)
+    assert figures["reverse_perplexity"] == pytest.approx(reverse_perplexity(judge, samples, data), rel=1e-4)
+    assert figures["reverse_samples"] == 210
+    assert "forward_perplexity" in result.stdout
+    plain = seqvae("evaluate", run, "sentences.txt", *options)
+    assert "forward_perplexity" not in plain.stdout
+    assert json.loads((here / "figures.json").read_text())["forward_perplexity"] is None
+    result = seqvae("evaluate", run, "sentences.txt", "--reverse-samples", 5)
+    assert result.exit_code == 2
+    assert "--reverse-samples 5 trains a language model like that of --language-model; name one" in result.stderr
+    assert "has a latent code" in seqvae("evaluate", run, "sentences.txt", "--language-model", run).stderr
 
 
 def test_evaluate_refuses_other_forms_of_scores(

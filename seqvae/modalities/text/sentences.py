@@ -57,6 +57,10 @@ class Text(Modality):
     units: ClassVar[Mapping[str, str]] = {
         "bleu": "BLEU-4 of the reconstructions, 0 to 100",
         "word_edit_distance": "words to insert, delete or replace, per word of the originals",
+        "forward_perplexity": "per word, of samples under the language model",
+        "data_forward_perplexity": "per word, of the data under it",
+        "reverse_perplexity": "per word, of the data under one like it that is trained on samples alone",
+        "reverse_samples": "samples that it is trained on",
     }
     sample_units: ClassVar[Mapping[str, str]] = {
         "self_bleu": "BLEU-4 of each against the others, 0 to 100",
