@@ -17,7 +17,8 @@ from seqvae.modalities.items import Items
 from seqvae.modalities.midi.classes import find
 from seqvae.modalities.midi.writing import to_midi
 from seqvae.runs.run import Run
-from seqvae.training.run import corpora_of, resume, train
+from seqvae.training.corpora import corpora_of
+from seqvae.training.run import resume, train
 from tests.modalities.images.made import stack
 from tests.test_drum_model import groove
 from tests.training.small import values, write_corpus

@@ -59,7 +59,7 @@ def _as_training(
     config: Config, values: Values, modality: Modality, sources: Sequence[Path]
 ) -> tuple[Modality, str | None]:
     """The modality as training would have it, and the sentence that says which defaults it has for few items."""
-    from seqvae.training.run import fit_modality, read_suited
+    from seqvae.training.corpora import fit_modality, read_suited
 
     held_out = any(modality.of_split(split, sources) is not None for split in ("valid", "test"))
     if held_out and modality.of_split("train", sources) is None:  # of these nothing would be trained on
@@ -116,7 +116,7 @@ def _draw(modality: Modality, sources: Sequence[Path], out: Path) -> None:
 def _show_splits(modality: Modality, sources: Sequence[Path], corpus: "Corpus", seed: int) -> None:
     """How training would split the data, and how many items of each split stand in the training data, too."""
     from seqvae.corpus import prepare, repeated
-    from seqvae.training.run import parts as training_and_validation
+    from seqvae.training.corpora import parts as training_and_validation
 
     words = modality.split_words(sources)
     if words:

@@ -238,7 +238,7 @@ def _parts(model: "Model", data: Sequence[Path], split: Split | None) -> "list[P
     """
     from seqvae.corpus import prepare
     from seqvae.data import Part
-    from seqvae.training.run import IN_MEMORY, corpora_of, parts
+    from seqvae.training.corpora import IN_MEMORY, corpora_of, parts
 
     assert model.run is not None
     settings = model.run.settings

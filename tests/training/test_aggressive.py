@@ -15,10 +15,11 @@ from seqvae.runs.run import Run
 from seqvae.settings import with_train
 from seqvae.training import aggressive
 from seqvae.training.aggressive import NOISES, EncoderFirst
+from seqvae.training.corpora import corpora_of, parts
 from seqvae.training.engine import Engine
 from seqvae.training.loop import Interrupted
 from seqvae.training.progress import Progress
-from seqvae.training.run import corpora_of, parts, resume, train
+from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences
 from tests.training.objectives import stopped_after
 from tests.training.small import Listener, records, values, write_corpus

@@ -11,8 +11,9 @@ from seqvae.core.discrepancy import Estimator, Kernel, discrepancy
 from seqvae.data import Batches
 from seqvae.noise import Noise
 from seqvae.runs.run import Run
+from seqvae.training.corpora import corpora_of, parts
 from seqvae.training.objective import ControlledKL, NegativeBound, Objective, WithDiscrepancy
-from seqvae.training.run import corpora_of, parts, train
+from seqvae.training.run import train
 from tests.training.small import records, values, write_corpus
 from tests.training.test_objective import gradients
 

@@ -21,10 +21,11 @@ from seqvae.noise import Noise
 from seqvae.runs.run import Run
 from seqvae.settings import Config, Objective, build_config
 from seqvae.training import loop
+from seqvae.training.corpora import fit_modality, parts
 from seqvae.training.limits import check_values
 from seqvae.training.loop import Interrupted
 from seqvae.training.progress import Progress
-from seqvae.training.run import fit_modality, parts, resume, train
+from seqvae.training.run import resume, train
 from seqvae.training.schedules import GROWTH, Schedules
 from seqvae.training.validation import SEED, validate
 from tests.kill_and_resume import differences

@@ -21,9 +21,10 @@ from seqvae.model import Model
 from seqvae.runs.run import Run
 from seqvae.settings import Train, build_config
 from seqvae.training import engine, loop
+from seqvae.training.corpora import fit_modality
 from seqvae.training.finite import FiniteCheck
 from seqvae.training.log import MetricsLog
-from seqvae.training.run import fit_modality, train
+from seqvae.training.run import train
 from seqvae.training.validation import SEED, collapse_advice, validate
 from tests.training.objectives import spoiled_at
 from tests.training.small import Listener, assert_close, records, values, write_corpus

@@ -17,12 +17,13 @@ from seqvae.data import Batches
 from seqvae.noise import Noise
 from seqvae.runs.run import Run
 from seqvae.settings import Config
+from seqvae.training.corpora import corpora_of, parts
 from seqvae.training.engine import Engine
 from seqvae.training.gradients import COUNTED, Gradients
 from seqvae.training.loop import Interrupted
 from seqvae.training.objective import Figures, NegativeBound, Objective, Part
 from seqvae.training.progress import Progress, State
-from seqvae.training.run import corpora_of, parts, resume, train
+from seqvae.training.run import resume, train
 from seqvae.training.schedules import Schedules, StepValues
 from seqvae.training.tally import Tally
 from tests.kill_and_resume import differences

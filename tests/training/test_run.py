@@ -17,7 +17,8 @@ from seqvae.model import Model
 from seqvae.runs.place import held
 from seqvae.runs.run import Run
 from seqvae.training import run as training
-from seqvae.training.run import parts, resume, settled, train
+from seqvae.training.corpora import parts
+from seqvae.training.run import resume, settled, train
 from tests.training.processes import dies
 from tests.training.small import WORDS, records, values, write_corpus
 from tests.trees import tree
@@ -210,7 +211,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
         raise AssertionError("read")
 
     (tmp_path / "file").write_text("x")
-    monkeypatch.setattr(training, "fit_modality", fail)
+    monkeypatch.setattr("seqvae.training.corpora.fit_modality", fail)
     with pytest.raises(OSError, match="Not a directory"):
         train("text", [corpus], tmp_path / "file" / "run", values(), device="cpu")
 
