@@ -40,6 +40,7 @@ LAYERS = (
     "build",
     "model",
     "pictures",
+    "comparison",
     "training",
     "language_models",
     "export",

@@ -17,6 +17,7 @@ COMMANDS = {
     "encode": "seqvae.cli.codes:encode",
     "decode": "seqvae.cli.codes:decode",
     "evaluate": "seqvae.cli.evaluate:evaluate",
+    "compare": "seqvae.cli.compare:compare",
     "plot": "seqvae.cli.plot:plot",
     "inspect": "seqvae.cli.inspect:inspect",
     "info": "seqvae.cli.info:info",
