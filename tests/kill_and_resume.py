@@ -87,8 +87,8 @@ def stop_at_a_random_moment(
         ending = "had ended before"
     except subprocess.TimeoutExpired:
         process.send_signal(number)
-        process.communicate()
-        ending = f"exit code {process.returncode}"
+        ending = f"exit code {process.wait()}"
+    process.communicate()
     checkpoints = sorted(path.name for path in (Path(settings["out"]) / "checkpoints").glob("*"))
     return f"{signal.Signals(number).name} {delay:.2f} s after the start ({ending}); there: {', '.join(checkpoints)}"
 
