@@ -138,7 +138,7 @@ def test_a_wrong_value_is_refused_and_nothing_is_written(
 def test_an_unknown_key_is_refused_with_the_nearest(seqvae: Callable[..., Result], here: Path) -> None:
     result = seqvae("train", "text", "sentences.txt", "--out", "run", "--set", "model.latnt=3")
     assert result.exit_code == 2
-    assert result.stderr.startswith("no configuration key 'model.latnt'; there are model.bidirectional, ")
+    assert result.stderr.startswith("no configuration key 'model.latnt'; there are model.batch_norm_scale, ")
     assert result.stderr.endswith(" Did you mean 'model.latent'?\n")
 
 
