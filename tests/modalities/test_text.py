@@ -286,7 +286,7 @@ def test_the_size_counts_utf_8_bytes_and_the_line_end() -> None:
 )
 def test_impossible_options_are_refused(options: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError) as caught:
-        build_config("text", TextData, SequenceModel, {"data": options})
+        build_config("text", TextData, Text.model_config, {"data": options})
     assert str(caught.value) == sentence
 
 
