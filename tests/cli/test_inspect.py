@@ -74,6 +74,16 @@ def test_few_sentences_are_inspected_by_the_defaults_that_training_has_for_them(
     assert kept.startswith("for 22 sentences the defaults are model."), "what is asked for is not changed"
 
 
+def test_few_sentences_are_encoded_by_their_defaults_when_inspected(
+    seqvae: Callable[..., Result], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = first_lines(seqvae("inspect", "text", "sentences.txt", "--tokenizer", "character"))
+    monkeypatch.setattr(Text, "suited_to_few", lambda *_: {"data": {"tokenizer": "character"}})
+    lines = first_lines(seqvae("inspect", "text", "sentences.txt"))
+    (steps,) = (line for line in lines if line.startswith("steps: "))
+    assert steps in usual
+
+
 def test_few_windows_and_images_are_inspected_by_the_defaults_that_training_has_for_them(
     seqvae: Callable[..., Result], here: Path, untrained: None
 ) -> None:

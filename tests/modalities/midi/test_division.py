@@ -1,5 +1,6 @@
 """What is held out: files with windows, of metres that are trained on, or parts of files where these are too few."""
 
+import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -212,6 +213,8 @@ def test_each_content_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_many_files_are_looked_at_by_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if multiprocessing.parent_process() is not None:
+        pytest.skip("a process that another one started cannot start processes of its own")
     write(tmp_path, SONGS | EMPTY)
     files, source = find([tmp_path]), source_of()
     alone = Survey(source.data, source.part).windows(files)
