@@ -208,9 +208,9 @@ class _Writer:
 
 
 def check_readable_again(source: Path) -> None:
-    """Raises ValueError for a pipe or a device: data are read several times."""
+    """Raises ValueError for a device and the like, which may have no end: data are read several times."""
     if source.exists() and not (source.is_file() or source.is_dir()):
-        raise ValueError(f"{source} is not a regular file, and data are read several times; copy them to a file")
+        raise ValueError(f"{source} is no file and no folder, but a device or the like; give a file")
 
 
 def content_hash(source: Path, files: Sequence[Path]) -> str:

@@ -1,4 +1,4 @@
-"""Data in memory: told from names of files, and laid into files for as long as a modality reads them."""
+"""Data in memory or from pipes: told from names of files, and laid into files for as long as a modality reads them."""
 
 import os
 import tempfile
@@ -12,8 +12,10 @@ import numpy as np
 from seqvae.modalities.base import Modality
 from seqvae.modalities.folders import near_name
 from seqvae.modalities.items import Items
+from seqvae.pipes import copy_pipe
 
 NAME = "memory"  # what errors and reports call the place of data that are in no file
+PIPE = "pipe "  # before the name of a pipe, in reports
 
 Data: TypeAlias = Any  # what a user trains on: names of files (one or several), an array, objects, `Items`
 
@@ -61,6 +63,40 @@ def _exists(word: str) -> bool:
         return False
 
 
+class Copies(list[Path]):
+    """Files of which some are copies of what came through pipes; `names` are what the user called them."""
+
+    def __init__(self, files: Iterable[Path], names: Sequence[str]) -> None:
+        super().__init__(files)
+        self.names = names
+
+
+@contextmanager
+def readable(modality: Modality | type[Modality], data: Items | Sequence[Path]) -> Iterator[Items | Sequence[Path]]:
+    """The data, with files in the place of pipes while the context is open: pipes are read here, once.
+
+    Errors call the files by the names of the pipes. Raises ValueError as `copy_pipe`, and where the modality reads
+    files alone.
+    """
+    pipes = [] if isinstance(data, Items) else [path for path in data if path.is_fifo()]
+    if isinstance(data, Items) or not pipes:
+        yield data
+        return
+    if not modality.reads_pipes:
+        kind = modality.words.items
+        raise ValueError(f"{pipes[0]} is a pipe, and {kind} are read from files alone; copy its data to a file")
+    with tempfile.TemporaryDirectory(prefix="seqvae-") as root:
+        copies = {path: copy_pipe(path, Path(root, f"pipe-{place}")) for place, path in enumerate(pipes)}
+        names = [f"{PIPE}{path}" if path in copies else str(path) for path in data]
+        try:
+            yield Copies((copies.get(path, path) for path in data), names)
+        except ValueError as error:
+            words = str(error)
+            for path, copy in copies.items():
+                words = words.replace(str(copy), str(path))
+            raise ValueError(words) from None
+
+
 @contextmanager
 def files_of(modality: Modality, data: Items | Sequence[Path]) -> Iterator[Sequence[Path]]:
     """The files that hold the data: their own, or those that are made of data in memory while the context is open.
@@ -84,4 +120,11 @@ def files_of(modality: Modality, data: Items | Sequence[Path]) -> Iterator[Seque
 
 def names_of(data: Items | Sequence[Path]) -> list[str]:
     """How reports call the sources of data."""
+    if isinstance(data, Copies):
+        return list(data.names)
     return ["data in memory"] if isinstance(data, Items) else [str(path) for path in data]
+
+
+def are_passing(data: Items | Sequence[Path]) -> bool:
+    """Whether nobody can read the data again: they are in memory, or some came through a pipe."""
+    return isinstance(data, Items | Copies)

@@ -24,7 +24,7 @@ from seqvae.evaluate import Keep, Settings, Watch, evaluate, score_items
 from seqvae.evaluation.scores import Scores
 from seqvae.files import store
 from seqvae.generate import GREEDY, Decoding, Length, at, codes_of, number, whole
-from seqvae.memory import Data, files_of, known
+from seqvae.memory import Data, files_of, known, readable
 from seqvae.modalities.base import Arrangement, Modality, Report
 from seqvae.modalities.items import Figures, Item, Named, check_arrangement
 from seqvae.runs.run import Checkpoint, Run
@@ -306,7 +306,7 @@ class Model:
 
         Raises ValueError when nothing can be read from them.
         """
-        with files_of(self.modality, known(sources)) as paths:
+        with readable(self.modality, known(sources)) as found, files_of(self.modality, found) as paths:
             corpus = prepare(self.modality, paths)
         return evaluate(self.vae, self.modality, corpus, settings or Settings(), watch, keep)
 

@@ -86,29 +86,23 @@ def evaluate(
     from seqvae.cli.progress import ProgressBar
     from seqvae.corpus import prepare
     from seqvae.evaluate import Settings
+    from seqvae.evaluate import evaluate as figures_of
+    from seqvae.memory import readable
 
     settings = Settings(
         importance_samples=importance_samples, codes=codes, temperature=temperature, seed=seed, precision=precision
     )
     model = open_model(run, device, split)
     model = model if split is None else model.of_split(split, data)
-    for flag, path in written.items():
-        if path is not None:
-            read = (file for source in data for file in model.modality.files_of(source))
-            spare_files(read, [path], f"{flag} another file")
-    if per_item is not None and model.vae.has_points:
-        raise click.UsageError("--per-item is of likelihoods, and a plain autoencoder has none; leave it out")
-    if temperature is not None and (not model.modality.sample_units or model.vae.has_points):
-        raise click.UsageError(
-            "--temperature is that of samples, and this model has no figures of samples; leave it out"
-        )
+    _check(model, data, written, temperature)
     judge = _judge(model, language_model, reverse_samples, device)
     names = ", ".join(map(str, data))
-    corpus = prepare(model.modality, data)  # encoded once: the model finds it in the cache
+    with readable(model.modality, data) as files:
+        corpus = prepare(model.modality, files)
     show_report(names, corpus.report)
     kept: list[Scores] = []
     with ProgressBar() as bar:
-        figures = model.evaluate(data, settings, bar, kept.append)
+        figures = figures_of(model.vae, model.modality, corpus, settings, bar, kept.append)
     if judge is not None:
         from seqvae.language_models import sample_perplexities
 
@@ -129,6 +123,23 @@ def evaluate(
         _write(json_file, (json.dumps(content, indent=1) + "\n").encode())
     if per_item is not None:
         _write(per_item, table(kept[0], corpus, per_item.suffix.lower()))
+
+
+def _check(model: "Model", data: Sequence[Path], written: Mapping[str, Path | None], temperature: float | None) -> None:
+    """Raises ValueError where an input would be overwritten, UsageError for an option that means nothing to the model.
+
+    `written` are the files to write, by the options that name them.
+    """
+    for flag, path in written.items():
+        if path is not None:
+            read = (file for source in data for file in model.modality.files_of(source))
+            spare_files(read, [path], f"{flag} another file")
+    if written["--per-item"] is not None and model.vae.has_points:
+        raise click.UsageError("--per-item is of likelihoods, and a plain autoencoder has none; leave it out")
+    if temperature is not None and (not model.modality.sample_units or model.vae.has_points):
+        raise click.UsageError(
+            "--temperature is that of samples, and this model has no figures of samples; leave it out"
+        )
 
 
 def _judge(model: "Model", path: Path | None, reverse_samples: int, device: str) -> "Model | None":

@@ -42,10 +42,13 @@ def _make(kind: type[Modality]) -> click.Command:
         modality = kind(config.data)
         if out is not None:
             spare_files((file for source in data for file in modality.files_of(source)), [out], "--out another file")
-        modality, said = _as_training(config, values, modality, data)
-        _show(modality, data, config.train.seed, said)
-        if out is not None:
-            _draw(modality, data, out)
+        from seqvae.memory import readable
+
+        with readable(modality, data) as files:
+            modality, said = _as_training(config, values, modality, files)
+            _show(modality, files, config.train.seed, said)
+            if out is not None:
+                _draw(modality, files, out)
 
     if kind.picture is not Modality.picture:
         about = f"Also draw the first {kind.words.items} on a sheet."

@@ -88,10 +88,12 @@ def _find(model: "Model", word: str) -> "list[Named]":
 
 
 def _all_of(model: "Model", file: Path) -> "list[Named]":
+    from seqvae.memory import readable
     from seqvae.modalities.base import Report
 
     report = Report()
-    found = list(model.modality.named([file], report))
+    with readable(model.modality, [file]) as files:
+        found = list(model.modality.named(files, report))
     show_report(str(file), report)
     return found
 

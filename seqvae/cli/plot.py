@@ -238,6 +238,7 @@ def _parts(model: "Model", data: Sequence[Path], split: Split | None) -> "list[P
     """
     from seqvae.corpus import prepare
     from seqvae.data import Part
+    from seqvae.memory import readable
     from seqvae.training.corpora import IN_MEMORY, corpora_of, parts
 
     assert model.run is not None
@@ -247,7 +248,8 @@ def _parts(model: "Model", data: Sequence[Path], split: Split | None) -> "list[P
     if data or split is not None:
         data = data or [Path(path) for path in settings["sources"]]
         chosen = model if split is None else model.of_split(split, data)
-        return [Part(prepare(chosen.modality, data))]
+        with readable(chosen.modality, data) as files:
+            return [Part(prepare(chosen.modality, files))]
     try:
         training, validation = parts(corpora_of(model.run.path), model.config.train.seed)
     except (ValueError, OSError) as error:

@@ -107,7 +107,7 @@ def _make(kind: type[Modality]) -> click.Command:
         with _watched(kind, out, values) as reporter:
             if resume:
                 _check_resumed(kind.name, out, data, valid)
-                training.resume(out, values, device, reporter)
+                training.resume(out, values, device, reporter, sources=data, valid=valid)
             else:
                 training.train(kind.name, data, out, values, valid, device, overwrite, source, parts, reporter)
 
@@ -142,6 +142,7 @@ def _watched(kind: type[Modality], out: Path, values: Values) -> "Iterator[Watch
 
 def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequence[Path]) -> None:
     """Raises ValueError when the run in `out` is of another modality, or was made from other data than are named."""
+    from seqvae.training.corpora import IN_MEMORY
     from seqvae.training.run import settled
 
     settings = settled(out).settings
@@ -149,6 +150,8 @@ def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequen
         raise ValueError(
             f"{out} is a run of {settings['modality']}; write seqvae train {settings['modality']} --resume"
         )
+    if settings.get(IN_MEMORY):  # the content is compared, since there is no name that stays
+        return
     for name, paths in (("sources", data), ("valid", valid)):
         if paths and [str(path.resolve()) for path in paths] != settings[name]:
             raise ValueError(

@@ -61,6 +61,7 @@ class Modality(abc.ABC):
     few_items: ClassVar[int] = 0  # up to so many get `few_defaults` as well, unless epochs or steps are asked for
     few_defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit few items better than the defaults
     first_shown: ClassVar[int] = 16  # items of a corpus that `picture` can show at once
+    reads_pipes: ClassVar[bool] = False  # whether a source may be a pipe, whose data have no name of a file
     has_pixels: ClassVar[bool] = False  # whether `pixels` draws items, so that there are pictures of all kinds
     end: ClassVar[int | None] = None  # the outcome that ends a sequence; None where the length is known before
 

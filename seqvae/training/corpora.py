@@ -9,7 +9,7 @@ from seqvae.build import open_run
 from seqvae.config import Values, few
 from seqvae.corpus import Corpus, check_readable_again, encoded, prepare, repeated
 from seqvae.data import Part
-from seqvae.memory import files_of, names_of
+from seqvae.memory import PIPE, files_of, names_of
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.items import Items
 from seqvae.runs.run import Run
@@ -18,7 +18,7 @@ from seqvae.training.one_batch import first_batch, suited_to_one_batch
 from seqvae.training.suited import said_of, suited_lengths, suited_to_few
 
 HELD_OUT_SHARE = 0.05
-IN_MEMORY = "in_memory"  # in the config.json of a run whose data, or some of them, were in no file
+IN_MEMORY = "in_memory"  # in the config.json of a run whose data, or some of them, were in no file that stays
 
 
 def read_suited(
@@ -72,14 +72,25 @@ def corpora_of(out: Path, data: Items | Sequence[Path] = (), valid: Items | Sequ
                 f"{', '.join(corpus.report.sources)} changed since the run began; restore the files, "
                 f"or start a new run with --from {run.path}"
             )
+    if len(corpora) != len(run.report):
+        raise ValueError(f"{run.path} has validation data of its own; give these again, too, with --valid")
     return corpora
 
 
 def _of_cache(run: Run, modality: Modality) -> list[Corpus]:
-    """The data of a run that were in memory, as they were encoded. Raises ValueError when the cache is cleared."""
+    """The data of a run that were in no file that stays, as they were encoded.
+
+    Raises ValueError when the cache is cleared.
+    """
     try:
         return [encoded(modality, part["key"]) for part in run.report.values()]
     except (ValueError, KeyError):
+        names = [name for part in run.report.values() for name in part["sources"] if name.startswith(PIPE)]
+        if names:
+            raise ValueError(
+                f"{run.path} was trained on data from the {few(names)}, which the cache no longer holds; give the same "
+                f"data again, as a file or through a pipe: seqvae train {modality.name} DATA --resume --out {run.path}"
+            ) from None
         raise ValueError(
             f"{run.path} was trained on data in memory, which the cache no longer holds; give them again, with "
             f'seqvae.resume("{run.path}", sources=...), and valid=... where there were any'

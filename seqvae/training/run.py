@@ -12,7 +12,7 @@ from seqvae.config import Values, few, merge, uses_of
 from seqvae.core.vae import ALL_PARTS, VAE
 from seqvae.corpus import Corpus
 from seqvae.files import own
-from seqvae.memory import Data, known
+from seqvae.memory import Data, are_passing, known, readable
 from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Items
 from seqvae.recipes import read_recipe
@@ -75,15 +75,17 @@ def train(  # noqa: PLR0913 - the command line, in one call
         hold.enter_context(held(out))
         _check_place(out, overwrite, start_from)
         encoding = learned or modalities.get(modality)(config.data)
-        whole, encoding, (found, words), said = read_suited(config, values, encoding, data, valid_data, learned is None)
-        corpora.extend(found)
-        report = report_of(corpora, config.train.seed, words)
-        reporter.data(report)
-        if said is not None:
-            reporter.message(said)
-        # what cannot be built must not cost the run that is replaced
-        _announce(_starting_point(whole, encoding, start_from, take), start_from, take, reporter)
-        _create(out, whole, encoding, report, data, valid_data, start_from, take)
+        with readable(encoding, data) as read, readable(encoding, valid_data) as valid_read:
+            found = read_suited(config, values, encoding, read, valid_read, learned is None)
+            whole, encoding, (read_corpora, words), said = found
+            corpora.extend(read_corpora)
+            report = report_of(corpora, config.train.seed, words)
+            reporter.data(report)
+            if said is not None:
+                reporter.message(said)
+            # what cannot be built must not cost the run that is replaced
+            _announce(_starting_point(whole, encoding, start_from, take), start_from, take, reporter)
+            _create(out, whole, encoding, report, read, valid_read, start_from, take)
 
     with hold:
         engine.in_first_process(create)
@@ -109,7 +111,7 @@ def resume(
     """Continue a run from its newest whole checkpoint; on the CPU to the same bits as without the stop.
 
     `sources` and `valid` are the data that it began with, as in `train`, where these were moved since; or where they
-    were in memory and the cache is cleared.
+    were in memory, or came through a pipe, and the cache is cleared.
 
     A run with an `objective` of its own goes on with that alone. `train.epochs` and `train.steps` are how long the run
     is trained in all or, where it has stages, how long its last stage is.
@@ -128,7 +130,9 @@ def resume(
         found = run.last()
         if found is not None and "optimizer_groups" not in found[1].state:
             raise ValueError(f"{out} holds a model without training state; start a new run from it with --from {out}")
-        corpora.extend(corpora_of(run.path, data, valid_data))
+        kind = modalities.get(run.settings["modality"])
+        with readable(kind, data) as read, readable(kind, valid_data) as valid_read:
+            corpora.extend(corpora_of(run.path, read, valid_read))
 
     with hold:
         engine.in_first_process(encode)
@@ -209,13 +213,13 @@ def _create(
         "valid": _resolved(valid),
         "from": None if start_from is None else str(Path(start_from).resolve()),
         **({"take": list(take)} if take else {}),
-        **({IN_MEMORY: True} if isinstance(data, Items) or isinstance(valid, Items) else {}),
+        **({IN_MEMORY: True} if are_passing(data) or are_passing(valid) else {}),
     }
     Run.create(out, settings, modality, report)
 
 
 def _resolved(data: Items | Sequence[Path]) -> list[str]:
-    return [] if isinstance(data, Items) else [str(path.resolve()) for path in data]
+    return [] if isinstance(data, Items) or are_passing(data) else [str(path.resolve()) for path in data]
 
 
 def _starting_point(config: Config, modality: Modality, start_from: Path | str | None, take: Sequence[str]) -> VAE:

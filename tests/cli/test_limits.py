@@ -3,14 +3,18 @@
 import os
 import resource
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import Result
 
+from seqvae import pipes
 from seqvae.generate import BUDGET_BYTES, check_count
 from seqvae.model import load
+from seqvae.runs.run import Run
 
 Call = Callable[..., Result]
 A, B = "the cook sees the pie .", "the dog eats the seal ."
@@ -95,11 +99,67 @@ def test_a_recipe_that_never_ends_is_refused(command: list[str], seqvae: Call, h
         assert result.stderr.startswith(f"{name} is not valid {kind}: it is nested too deeply; ")
 
 
-@pytest.mark.parametrize("source", ["fifo", "/dev/zero"])
-def test_data_that_can_be_read_once_only_are_refused(source: str, seqvae: Call, run: Path, here: Path) -> None:
+def test_what_may_have_no_end_is_refused(seqvae: Call, run: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipes, "WAIT_SECONDS", 0.0)
     os.mkfifo(here / "fifo")
-    sentence = f"{source} is not a regular file, and data are read several times; copy them to a file\n"
-    for command in (["train", "text", source, "--out", "new"], ["inspect", "text", source], ["evaluate", run, source]):
-        result = seqvae(*command)
-        assert (result.exit_code, result.stderr) == (2, sentence)
+    nobody = "nothing came through the pipe fifo, and nobody writes into it; start what writes, or give a file\n"
+    device = "/dev/zero is no file and no folder, but a device or the like; give a file\n"
+    for source, sentence in (("fifo", nobody), ("/dev/zero", device)):
+        for command in (
+            ["train", "text", source, "--out", "new"],
+            ["inspect", "text", source],
+            ["evaluate", run, source],
+        ):
+            result = seqvae(*command)
+            assert (result.exit_code, result.stderr) == (2, sentence)
+    for kind, items in (("images", "images"), ("drums", "windows")):
+        result = seqvae("train", kind, "fifo", "--out", "new")
+        assert result.stderr == f"fifo is a pipe, and {items} are read from files alone; copy its data to a file\n"
+        assert result.exit_code == 2
     assert not Path("new").exists()
+
+
+def piped(place: Path, content: bytes) -> Path:
+    """A named pipe into which a thread writes the content when somebody reads it."""
+    os.mkfifo(place)
+    threading.Thread(target=place.write_bytes, args=[content], daemon=True).start()
+    return place
+
+
+def test_every_command_that_reads_files_of_text_reads_pipes(seqvae: Call, run: Path, here: Path) -> None:
+    content = (here / "sentences.txt").read_bytes()
+    for place, command in enumerate((["inspect", "text"], ["evaluate", run], ["reconstruct", run, "--file"])):
+        of_file = seqvae(*command, "sentences.txt")
+        of_pipe = seqvae(*command, piped(here / f"pipe{place}", content))
+        assert of_file.exit_code == of_pipe.exit_code == 0, of_pipe.stderr
+        assert of_pipe.stdout == of_file.stdout.replace("on sentences.txt", f"on {here}/pipe{place}")
+    result = seqvae("inspect", "text", piped(here / "bad", b"one\n\xe9t\xe9\n"))
+    sentence = f"{here}/bad line 2 is not UTF-8 (byte 0xe9 at column 1); re-encode it, or pass --encoding latin-1.\n"
+    assert (result.exit_code, result.stderr) == (2, sentence)
+
+
+def test_a_run_of_a_pipe_goes_on_from_the_cache_or_with_the_same_data(
+    seqvae: Call, here: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQVAE_CACHE", str(here / "cache"))
+    content = (here / "sentences.txt").read_bytes()
+    again = ["train", "text", "--resume", "--out", "run", "--epochs"]
+    assert seqvae("train", "text", piped(here / "a", content), "--out", "run", *tiny).exit_code == 0
+    assert seqvae(*again, "3").exit_code == 0
+    assert seqvae("cache", "clear").exit_code == 0
+    result = seqvae(*again, "4")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"run was trained on data from the pipe {here}/a, which the cache no longer holds; give the same data again, "
+        "as a file or through a pipe: seqvae train text DATA --resume --out run\n",
+    )
+    other = seqvae(*again, "4", piped(here / "b", content[: content.index(b"\n") + 1]))
+    assert other.exit_code == 2
+    assert other.stderr.startswith(f"pipe {here}/b changed since the run began; ")
+    assert seqvae(*again, "4", piped(here / "c", content)).exit_code == 0
+    assert seqvae(*again, "5", "sentences.txt").exit_code == 0
+    (here / "straight.txt").write_bytes(content)
+    assert seqvae("train", "text", "straight.txt", "--out", "straight", *tiny, "--epochs", "5").exit_code == 0
+    weights, straight = (Run(here / name) for name in ("run", "straight"))
+    ended, expected = weights.weights(15), straight.weights(15)
+    assert all(torch.equal(ended[name], expected[name]) for name in expected)

@@ -68,6 +68,7 @@ class Text(Modality):
         "sample_distinct_words": "different words, as a share of all words",
         "sample_distinct_pairs": "different pairs of neighbouring words, as a share of all pairs",
     }
+    reads_pipes: ClassVar[bool] = True
     least_steps: ClassVar[int] = LEAST_STEPS
     few_items: ClassVar[int] = FEW_ITEMS
     few_defaults: ClassVar[Mapping[str, Values]] = SUITED_TO_FEW
