@@ -3,14 +3,14 @@
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
 from seqvae.modalities.base import Modality
-from seqvae.modalities.folders import near_name
+from seqvae.modalities.folders import exists, near_name
 from seqvae.modalities.items import Items
 from seqvae.pipes import copy_pipe
 
@@ -39,7 +39,7 @@ def known(data: Data) -> Items | list[Path]:
     if not isinstance(data, Sequence) or not all(isinstance(one, str | Path) for one in data):
         return Items(*data) if _are_labelled(data) else Items(data)
     for word in data:
-        if isinstance(word, str) and not _exists(word):
+        if isinstance(word, str) and not exists(word):
             raise ValueError(
                 f"there is no file or folder {word!r:.80}; a str names one, and data that are in memory are given as "
                 f"seqvae.Items([...]).{near_name(Path(word))}"
@@ -56,19 +56,20 @@ def _are_labelled(data: Data) -> bool:
     return labels.ndim == 1 and plain
 
 
-def _exists(word: str) -> bool:
-    try:
-        return bool(word) and Path(word).exists()
-    except (OSError, ValueError):  # a sentence may be longer than a name of a file, or hold what no name can
-        return False
-
-
 class Copies(list[Path]):
     """Files of which some are copies of what came through pipes; `names` are what the user called them."""
 
     def __init__(self, files: Iterable[Path], names: Sequence[str]) -> None:
         super().__init__(files)
         self.names = names
+
+
+@overload
+def readable(modality: Modality | type[Modality], data: Sequence[Path]) -> AbstractContextManager[Sequence[Path]]: ...
+@overload
+def readable(
+    modality: Modality | type[Modality], data: Items | Sequence[Path]
+) -> AbstractContextManager[Items | Sequence[Path]]: ...
 
 
 @contextmanager

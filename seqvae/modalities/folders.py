@@ -39,6 +39,14 @@ def files_below(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names_below(folder))]
 
 
+def exists(word: str) -> bool:
+    """Whether there is a file or folder of that name."""
+    try:
+        return bool(word) and Path(word).exists()
+    except (OSError, ValueError):  # a sentence may be longer than a name of a file, or hold what no name can
+        return False
+
+
 def near_name(path: Path) -> str:
     """` Did you mean 'NAME'?` where something beside a missing path has a name like its own; else empty."""
     beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []

@@ -254,3 +254,22 @@ def test_a_sample_imports_nothing_that_it_does_not_need(run: Path, environment: 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_the_name_of_a_file_is_no_sentence(seqvae: Callable[..., Result], run: Path, here: Path) -> None:
+    os.mkfifo(here / "pipe")
+    (here / "folder").mkdir()
+    encode, walk = ["encode", run, "--out", "codes.npz"], ["interpolate", run, PAIR[0]]
+    for name in ("sentences.txt", "pipe", "folder/"):
+        sentence = (
+            f"'{name}' names a file, and a sentence is expected; for the sentences in it write --file {name}, which "
+            "reconstruct and encode take, and for these very words give - and pass them through stdin\n"
+        )
+        for command in (["reconstruct", run], encode, ["similar", run], walk):
+            result = seqvae(*command, name)
+            assert (result.exit_code, result.stdout, result.stderr) == (2, "", sentence)
+    assert not (here / "codes.npz").exists()
+    words = seqvae("reconstruct", run, "-", stdin="sentences.txt\n")
+    (here / "sentences.txt").unlink()
+    assert seqvae("reconstruct", run, "sentences.txt").stdout == words.stdout != ""
+    assert seqvae("reconstruct", run, "folder").exit_code == 0, "a word that names a folder by chance"

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
+from seqvae.modalities.folders import exists
 from seqvae.modalities.items import Hidden, Items, single
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
@@ -133,7 +134,12 @@ class Text(Modality):
         return (Named(sentence, sentence) for sentence in self.read(sources, report))
 
     def find(self, word: str, report: Report) -> list[Named]:
-        """The word itself, which is a sentence."""
+        """The word itself, which is a sentence. Raises ValueError for the name of a file, which hardly is one."""
+        if exists(word) and ("/" in word or not Path(word).is_dir()):  # of folders a plain word may be a sentence
+            raise ValueError(
+                f"'{word}' names a file, and a sentence is expected; for the sentences in it write --file {word}, "
+                "which reconstruct and encode take, and for these very words give - and pass them through stdin"
+            )
         return [Named(word, word)]
 
     def find_in_stream(self, stream: BinaryIO, encoding: str, report: Report) -> list[Named]:
