@@ -26,7 +26,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from seqvae.evaluate import Settings
 from seqvae.modalities.base import Report
 from seqvae.modalities.images.reading import Reading, read_pictures, shape_of
 from seqvae.model import load
@@ -121,7 +120,7 @@ def toolkit(folder: Path, epochs: int, seed: int, out: Path) -> tuple[float, flo
     model = load(out, "cpu")
     part = model.modality.of_split("test", [folder])
     model.modality = part or model.modality
-    return rate, -model.evaluate(folder, Settings(importance_samples=1))["elbo_nats"]
+    return rate, -model.evaluate(folder, importance_samples=1)["elbo_nats"]
 
 
 def main() -> None:

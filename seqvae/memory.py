@@ -65,15 +65,19 @@ class Copies(list[Path]):
 
 
 @overload
-def readable(modality: Modality | type[Modality], data: Sequence[Path]) -> AbstractContextManager[Sequence[Path]]: ...
+def readable(modality: Modality | type[Modality], data: Sequence[Path]) -> AbstractContextManager[Sequence[Path]]:
+    """Of files alone, files."""
+
+
 @overload
 def readable(
     modality: Modality | type[Modality], data: Items | Sequence[Path]
-) -> AbstractContextManager[Items | Sequence[Path]]: ...
+) -> AbstractContextManager[Items | Sequence[Path]]:
+    """Of what may be in memory, what may be in memory."""
 
 
 @contextmanager
-def readable(modality: Modality | type[Modality], data: Items | Sequence[Path]) -> Iterator[Items | Sequence[Path]]:
+def readable(modality: Modality | type[Modality], data: Items | Sequence[Path]) -> Iterator[Any]:
     """The data, with files in the place of pipes while the context is open: pipes are read here, once.
 
     Errors call the files by the names of the pipes. Raises ValueError as `copy_pipe`, and where the modality reads

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,19 +14,29 @@ from torch import Tensor
 
 from seqvae import generate
 from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
-from seqvae.codes import Codes, Windows, at_place, codes_of_items
-from seqvae.config import Values, as_table, uses_of
+from seqvae.codes import (
+    Codes,
+    Windows,
+    aligned,
+    all_windows,
+    beside_codes,
+    between,
+    codes_of_items,
+    pieces_of,
+    windows_of,
+)
+from seqvae.config import Values, as_table, counted, uses_of
 from seqvae.core.latent import even_shares
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare
-from seqvae.evaluate import Keep, Settings, Watch, evaluate, score_items
+from seqvae.evaluate import Settings, evaluate, score_items
 from seqvae.evaluation.scores import Scores
 from seqvae.files import store
 from seqvae.generate import GREEDY, Decoding, Length, at, codes_of, number, whole
 from seqvae.memory import Data, files_of, known, readable
-from seqvae.modalities.base import Arrangement, Modality, Report
-from seqvae.modalities.items import Figures, Item, Named, check_arrangement
+from seqvae.modalities.base import Arrangement, Modality
+from seqvae.modalities.items import Figures, Item, check_arrangement
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config
 from seqvae.variation import changed_share, distances_of_tries, distinct, even_walk, key_of
@@ -75,6 +85,12 @@ class Model:
         self.vae = vae.requires_grad_(False)
         self.run = run
         self._presents = presents
+
+    def __repr__(self) -> str:
+        size = counted(sum(parameter.numel() for parameter in self.vae.parameters()), "parameters")
+        of = f" of {self.run.path}" if self.run else ""
+        units = counted(self.vae.latent, "latent units")
+        return f"<Model{of}: {self.modality.name}, {units}, {size}, on {self.vae.device}>"
 
     @staticmethod
     def load(path: Path | str, device: str = "auto") -> "Model":
@@ -133,10 +149,7 @@ class Model:
 
         Raises ValueError for one that the model's limits leave out.
         """
-        if isinstance(item, Windows):
-            return item
-        shown = f"'{item.name}'" if isinstance(item, Named) else name
-        return self._encoded(*self._taken(item, name), shown)
+        return windows_of(self.modality, item, self.vae.latent, name)
 
     def encode(self, items: Sequence[Item]) -> Codes:
         """q(z|x) of each item, (N, Z), or of each window of it, in order: `mean` and `scale` have a row for each.
@@ -149,20 +162,31 @@ class Model:
 
         Raises ValueError for an item that the model's limits leave out.
         """
-        groups = self._all_windows(items)
+        groups = all_windows(self.modality, items, self.vae.latent)
         return codes_of_items(self._posterior(groups), [group.names for group in groups])
 
     # Codes to items -------------------------------------------------------------------------------------------
 
     def decode(
-        self, z: Tensor | np.ndarray, decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None
+        self,
+        z: Codes | Tensor | np.ndarray,
+        decoding: Decoding = GREEDY,
+        seed: int = 0,
+        temperature: float | None = None,
     ) -> list[Item]:
         """The item of each code (N, Z): greedy by default, drawn with a temperature, or by beam search.
+
+        `z` are `Codes`, whose means are decoded, or a table of numbers.
+
+        >>> a, b = model.encode(["the first sentence", "the second sentence"])  # doctest: +SKIP
+        >>> model.decode(a + 0.5 * (b - a)), model.decode(a.sample(seed=1))  # doctest: +SKIP
 
         Raises ValueError for what is no table of finite numbers with a row for each item.
         """
         decoding = at(temperature, decoding)
-        return self._made(generate.decode(self.vae, codes_of(z), self._length(), decoding, seed))
+        return self._made(
+            generate.decode(self.vae, codes_of(z.mean if isinstance(z, Codes) else z), self._length(), decoding, seed)
+        )
 
     def sample(
         self, n: int, decoding: Decoding | None = None, seed: int = 0, temperature: float | None = None
@@ -180,7 +204,7 @@ class Model:
         self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None
     ) -> list[Item]:
         """Each item encoded and decoded again from its posterior mean."""
-        groups = self._all_windows(items)
+        groups = all_windows(self.modality, items, self.vae.latent)
         codes = self._posterior(groups).mean
         arrays = iter(generate.decode(self.vae, codes, self._length(groups), at(temperature, decoding), seed))
         return [self._piece([next(arrays) for _ in group.items], group.items) for group in groups]
@@ -190,6 +214,12 @@ class Model:
         even: bool = False, temperature: float | None = None,
     ) -> list[Item]:  # fmt: skip
         """`steps` items between a and b, both ends counted; the ends are their plain reconstructions.
+
+        a and b are items, or `Codes` of one item each. `mode`: along a great arc (slerp), which keeps the length that
+        codes of the prior have, or straight (lerp).
+
+        >>> codes = model.encode(["the first sentence", "the second sentence"])  # doctest: +SKIP
+        >>> model.interpolate(codes[0], codes[1], steps=7)  # doctest: +SKIP
 
         Of two that are cut into windows the shorter one is repeated. A tempo goes from a's to b's as well; what else a
         code lacks, such as a metre, is a's.
@@ -205,7 +235,7 @@ class Model:
                 for first, last in ends
             )
             return [
-                self._decoded(arrays, [self.modality.between(first, last, share) for first, last in likes])
+                self._decoded(arrays, [between(self.modality, first, last, share) for first, last in likes])
                 for share, arrays in zip(shares, zip(*walks, strict=True), strict=True)
             ]
 
@@ -230,10 +260,10 @@ class Model:
         ends, likes, length = self._aligned(corners)
         generate.check_count("grid", size, self._numbers(len(likes), length), squared=True)
         squares = [generate.palette(self.vae, four, size, length, decoding, mode, seed) for four in ends]
-        between, shares = self.modality.between, even_shares(size)
+        way, shares = partial(between, self.modality), even_shares(size)
 
         def like(down: float, across: float) -> list[Item]:
-            return [between(between(a, c, down), between(b, d, down), across) for a, b, c, d in likes]
+            return [way(way(a, c, down), way(b, d, down), across) for a, b, c, d in likes]
 
         places = [(down, across) for down in shares for across in shares]
         return [self._piece([square[cell] for square in squares], like(*place)) for cell, place in enumerate(places)]
@@ -280,35 +310,48 @@ class Model:
         Of drums the hits that stand in one of them only, of texts the tokens to insert, delete or replace, of images
         the mean difference in brightness. Of two lengths, what one has beyond the other is changed.
         """
-        return changed_share(self.modality, self.windows(item).items, self.windows(other, "the other item").items)
+        windows = (self.windows(item), self.windows(other, "the other item"))
+        return changed_share(self.modality, *(one.of_item.items for one in windows))
 
     def picture(self, items: Sequence[Item], arrangement: Arrangement = "set") -> "Figure":
         """Items, such as `sample` and `interpolate` give, in one picture. Raises ValueError where none can be drawn."""
-        figure = self.modality.picture(self._pieces(items), check_arrangement(arrangement))
+        figure = self.modality.picture(pieces_of(self.modality, items), check_arrangement(arrangement))
         if figure is None:
             raise ValueError(f"items of {self.modality.name} have no picture; see pictures.plane for their codes")
         return figure
 
     def write(self, items: Sequence[Item], folder: Path | str, arrangement: Arrangement = "set") -> list[Path]:
         """Write items, such as `sample` and `interpolate` give, as files into a folder; the paths written."""
-        written = self.modality.write(self._pieces(items), check_arrangement(arrangement))
+        written = self.modality.write(pieces_of(self.modality, items), check_arrangement(arrangement))
         return [store(Path(folder), file.name, file.content()) for result in written for file in result.files]
 
     def score(self, items: Sequence[Item], importance_samples: int = 100, seed: int = 0) -> Scores:
         """What each item costs in nats: reconstruction, KL, and -log p by importance sampling; windows are added up."""
-        groups = [group.arrays for group in self._all_windows(items)]
+        groups = [group.of_item.arrays for group in all_windows(self.modality, items, self.vae.latent)]
         return score_items(self.vae, self.modality, groups, whole("importance_samples", importance_samples), seed)
 
     def evaluate(
-        self, sources: Data, settings: Settings | None = None, watch: Watch | None = None, keep: Keep | None = None
-    ) -> Figures:
-        """The figures of `seqvae.evaluate.units` on files, or on data in memory; `watch`, `keep`: see `evaluate`.
+        self, sources: Data, importance_samples: int = 100, prior_samples: int = 200, temperature: float | None = None,
+        codes: Literal["mean", "drawn"] = "mean", seed: int = 0, precision: Literal["fp32", "bf16"] = "fp32",
+    ) -> Figures:  # fmt: skip
+        """The figures of `seqvae evaluate` by name, with None where one does not apply.
 
-        Raises ValueError when nothing can be read from them.
+        `sources` are names of files, or data in memory, as `seqvae.train` takes them. `importance_samples`: draws of z
+        for each item. `prior_samples`: items drawn from the prior for the figures of samples, at the `temperature`, or
+        the modality's own. `codes`: reconstructions are made from the posterior's mean, or drawn from it. `precision`:
+        of matrix products; bf16 takes less time where hardware has it.
+
+        >>> model.evaluate("test.txt", importance_samples=10)["perplexity_per_word"]  # doctest: +SKIP
+
+        Raises ValueError when nothing can be read from the sources.
         """
+        settings = Settings(
+            importance_samples=importance_samples, prior_samples=prior_samples, temperature=temperature, codes=codes,
+            seed=seed, precision=precision,
+        )  # fmt: skip
         with readable(self.modality, known(sources)) as found, files_of(self.modality, found) as paths:
             corpus = prepare(self.modality, paths)
-        return evaluate(self.vae, self.modality, corpus, settings or Settings(), watch, keep)
+        return evaluate(self.vae, self.modality, corpus, settings)
 
     # Parts of the way -----------------------------------------------------------------------------------------
 
@@ -319,62 +362,16 @@ class Model:
             most = max((len(x) for group in groups for x in group.arrays), default=most)
         return Length(most, end)
 
-    def _all_windows(self, items: Sequence[Item]) -> list[Windows]:
-        """The windows of each item. Raises ValueError, which says the place of an item that is none."""
-        several = self.modality.several(items)
-        groups: list[Windows] = []
-        for place, item in enumerate(several):
-            if isinstance(item, Windows):
-                groups.append(item)
-                continue
-            with at_place(place, several):
-                windows, names = self._taken(item, f"item {place}")
-            groups.append(self._encoded(windows, names, f"item {place}"))
-        return groups
-
-    def _taken(self, item: Item | Named, name: str) -> tuple[list[Item], list[str]]:
-        """The windows of something that a user hands in, and their names; `name` is that of what has none."""
-        named = item if isinstance(item, Named) else self.modality.as_named(item, name)
-        windows = self.modality.accept(named.item)
-        return windows, self.modality.window_names(named, len(windows))
-
-    def _pieces(self, items: Sequence[Item]) -> list[list[Item]]:
-        """What each thing that a user hands in is made of."""
-        several = self.modality.several(items)
-        pieces = []
-        for place, item in enumerate(several):
-            with at_place(place, several):
-                pieces.append(self.modality.accept(item))
-        return pieces
-
-    def _encoded(self, items: Sequence[Item], names: Sequence[str], name: str) -> Windows:
-        """The arrays of items. Raises ValueError, which bears the name, for one that is dropped."""
-        report, arrays = Report(), []
-        for item in items:
-            x = self.modality.encode(item, report)
-            if x is None:
-                reasons = ", ".join(what for members in report.counts.values() for what in members)
-                raise ValueError(f"{name} does not fit the model ({reasons}); leave it out")
-            arrays.append(x)
-        return Windows(items, arrays, report, names)
-
     def _posterior(self, groups: Sequence[Windows]) -> DiagonalGaussian:
+        """q(z|x) of the windows of all groups, one after another; those that are codes already stay as they are."""
         arrays = [x for group in groups for x in group.arrays]
-        return generate.encode(self.vae, arrays, settle=self.modality.settle)
+        return beside_codes(generate.encode(self.vae, arrays, settle=self.modality.settle), groups)
 
     def _aligned(self, items: Sequence[Item]) -> tuple[list[Tensor], list[list[Item]], Length]:
-        """For each window of the longest item the codes of all of them (N, Z), shorter ones repeated.
-
-        With these windows themselves, each as long as the longest of its place, and the length of those of the first
-        item in steps.
-        """
-        groups = self._all_windows(items)
-        longest = max(map(len, groups))
+        """Of each window of the longest item the codes of all and the windows themselves; the length of the first."""
+        groups = all_windows(self.modality, items, self.vae.latent)
         means = self._posterior(groups).mean.split([len(group) for group in groups])
-        likes = [[group.items[place % len(group)] for group in groups] for place in range(longest)]
-        likes = [[reduce(self.modality.as_long_as, others, own) for own in others] for others in likes]
-        codes = [torch.stack([mean[place % len(mean)] for mean in means]) for place in range(longest)]
-        return codes, likes, self._length(groups[:1])
+        return *aligned(self.modality, groups, means), self._length(groups[:1])
 
     def _piece(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> Item:
         """One item for the user, from the arrays of its windows; `like` are the windows that it stands for."""

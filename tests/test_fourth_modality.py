@@ -107,7 +107,7 @@ def test_codes_go_to_a_file_and_back(trained: Path, taps: Path, tmp_path: Path) 
     assert run("encode", trained, taps / "b.taps", "--out", codes).exit_code == 0
     with np.load(codes) as arrays:
         assert arrays["mean"].shape == (10, 2)
-        assert json.loads(str(arrays["items"]))[9] == f"{taps / 'b.taps'}#9"
+        assert arrays["items"].tolist()[9] == f"{taps / 'b.taps'}#9"
     assert run("decode", trained, codes, "--out", tmp_path / "made").exit_code == 0
     assert run("similar", trained, f"{taps / 'a.taps'}#0", "-n", "2").exit_code == 0
 

@@ -11,7 +11,6 @@ from PIL import Image
 
 import seqvae
 from seqvae.cache import clear_cache
-from seqvae.evaluate import Settings
 from seqvae.memory import known
 from seqvae.modalities.items import Items
 from seqvae.modalities.midi.classes import find
@@ -31,7 +30,7 @@ OF_DRUMS = {
     "model": {"latent": 3, "embedding": 4, "encoder_hidden": 5, "decoder_hidden": 6},
     "train": {"epochs": 1, "threads": 1, "batch_size": 16},
 }
-FEW = Settings(importance_samples=2, prior_samples=2)
+FEW: Any = {"importance_samples": 2, "prior_samples": 2}
 
 
 def songs() -> list[Any]:
@@ -145,10 +144,10 @@ def test_a_model_is_evaluated_on_data_in_memory_as_on_their_file(tmp_path: Path)
     np.savez(tmp_path / "images.npz", images=GREY, labels=LABELS)
     run = train("images", GREY, tmp_path / "run", OF_IMAGES, device="cpu")
     model = seqvae.load(run.path, "cpu")
-    expected = model.evaluate(tmp_path / "images.npz", FEW)
-    assert model.evaluate((GREY, LABELS), FEW) == expected
+    expected = model.evaluate(tmp_path / "images.npz", **FEW)
+    assert model.evaluate((GREY, LABELS), **FEW) == expected
     assert expected["neighbour_accuracy"] is not None
-    assert model.evaluate(GREY, FEW)["neighbour_accuracy"] is None
+    assert model.evaluate(GREY, **FEW)["neighbour_accuracy"] is None
 
 
 @pytest.mark.parametrize("data", ["mistyped.txt", ["mistyped.txt"], ["the cat sat", "a dog"], "", ["x" * 5000], "a\0b"])

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from seqvae.evaluate import Settings
 from seqvae.generate import Decoding
 from seqvae.model import Model
 from seqvae.runs.run import Run
@@ -59,8 +58,9 @@ def test_one_source_and_one_item_may_be_given_bare(corpus: Path, source: Run, tm
     run = train("text", str(corpus), tmp_path / "run", values(epochs=1), valid=corpus, device="cpu")
     assert [run.report[name]["items"] for name in ("train", "valid")] == [60, 60]
     model = Model.load(source.path, "cpu")
-    few = Settings(importance_samples=2, prior_samples=2)
-    assert model.evaluate(str(corpus), few) == model.evaluate([corpus], few)
+    found = model.evaluate(str(corpus), importance_samples=2, prior_samples=3)
+    assert found == model.evaluate([corpus], importance_samples=2, prior_samples=3)
+    assert (found["importance_samples"], found["samples"], found["items"]) == (2, 3, 60)
     for action in (model.encode, model.reconstruct):
         assert len(getattr(action("the cat"), "mean", action("the cat"))) == 1
     assert model.reconstruct("the cat") == model.reconstruct(["the cat"])
@@ -78,7 +78,8 @@ def test_codes_of_every_real_type_are_decoded_alike(source: Run) -> None:
     codes = q.mean.numpy()
     for given in (codes.astype(">f8"), codes.astype(np.longdouble), codes.astype(">f4"), codes.tolist(), codes[:, ::1]):
         assert model.decode(given) == expected
-    for wrong in (q, "the cat", [["a", "b", "c"]]):
+    assert model.decode(q) == expected
+    for wrong in ("the cat", [["a", "b", "c"]]):
         with pytest.raises(ValueError, match=r"is no table of codes; give a tensor or an array \(N, Z\)"):
             model.decode(wrong)
 

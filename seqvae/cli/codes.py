@@ -1,7 +1,6 @@
 """`seqvae encode` and `decode`: items to a file of latent codes and back."""
 
 import io
-import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +29,8 @@ from seqvae.config import counted
 if TYPE_CHECKING:
     import numpy as np
 
+MOST_NAMES_BYTES = 1 << 28  # of the array of names in a file of codes
+
 
 @click.command(
     cls=RunCommand,
@@ -53,7 +54,7 @@ def encode(
     """Write the latent codes of items to a file.
 
     An item that is longer than one code stands for gives a row for each of its windows, one after another. The arrays
-    of the file are mean and scale, a row for each window, and items, a JSON list of their names.
+    of the file are mean and scale, a row for each window, and items, an array of their names.
     """
     check_file_place(out)
     model = open_model(run, device, split)
@@ -99,8 +100,18 @@ def _write_codes(path: Path, mean: "np.ndarray", scale: "np.ndarray", items: Seq
     from seqvae.files import write_atomically
 
     content = io.BytesIO()
-    np.savez(content, mean=mean, scale=scale, items=np.array(json.dumps(list(items))))
+    np.savez_compressed(content, mean=mean, scale=scale, items=_as_array(items))
     write_atomically(path, content.getvalue())
+
+
+def _as_array(names: Sequence[str]) -> "np.ndarray":
+    """(N,) names, each of which takes as much memory as the longest; cut where that is more than MOST_NAMES_BYTES."""
+    import numpy as np
+
+    most = max(1, MOST_NAMES_BYTES // (4 * len(names)))
+    if max(map(len, names)) > most:
+        click.echo(f"items: names longer than {most:,} characters are cut", err=True)
+    return np.array([name if len(name) <= most else f"{name[: most - 1]}…" for name in names])
 
 
 def _codes_at(at: Sequence[str], units: int) -> "np.ndarray":

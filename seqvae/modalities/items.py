@@ -35,6 +35,10 @@ class Items:
     items: Any
     labels: Sequence[Any] | None = None
 
+    def __repr__(self) -> str:
+        size = f"{len(self.items):,}" if hasattr(self.items, "__len__") else type(self.items).__name__
+        return f"<Items: {size}{'' if self.labels is None else ', with labels'}>"
+
 
 @dataclass(frozen=True)
 class Named:

@@ -12,6 +12,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from seqvae import __version__
+from seqvae.config import counted
 from seqvae.files import own
 from seqvae.modalities.base import Modality
 from seqvae.runs.foreign import (
@@ -80,6 +81,9 @@ class Run:
                 "use the version of seqvae that wrote it"
             )
         demand(self._home / "config.json", self.settings, _KINDS | dict.fromkeys(SECTIONS, dict))
+
+    def __repr__(self) -> str:
+        return f"<Run {self.path}: {self.settings['modality']}, {counted(len(self.steps()), 'checkpoints')}>"
 
     @cached_property
     def files(self) -> dict[str, bytes]:

@@ -26,7 +26,6 @@ from pretty_midi import Instrument, Note, PrettyMIDI
 
 import seqvae
 from seqvae import modalities
-from seqvae.evaluate import Settings
 from seqvae.modalities.base import Report
 
 FOLDER = Path(__file__).resolve().parent
@@ -171,7 +170,7 @@ def training_figures(name: str, source: Path, items: list[Any], folder: Path) ->
         "scales": q.scale.tolist(),
         "reconstructions": [plain(item) for item in model.reconstruct(items)],
         "samples": [plain(item) for item in model.sample(2, seed=1)],
-        "evaluation": applicable(model.evaluate(source, Settings(importance_samples=5, prior_samples=20))),
+        "evaluation": applicable(model.evaluate(source, importance_samples=5, prior_samples=20)),
     }
 
 
