@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -54,7 +54,8 @@ def encode(
     """Write the latent codes of items to a file.
 
     An item that is longer than one code stands for gives a row for each of its windows, one after another. The arrays
-    of the file are mean and scale, a row for each window, and items, an array of their names.
+    of the file are mean and scale, a row for each window, items, an array of their names, and labels, where there are
+    any.
     """
     check_file_place(out)
     model = open_model(run, device, split)
@@ -62,7 +63,11 @@ def encode(
     read = [*(item.path for item in named if item.path is not None), *([] if file is None else [file])]
     spare_files(read, [out], "--out another file")
     codes = model.encode(windows)
-    _write_codes(out, codes.mean.cpu().numpy(), codes.scale.cpu().numpy(), codes.names)
+    arrays = {"mean": codes.mean.cpu().numpy(), "scale": codes.scale.cpu().numpy(), "items": _as_array(codes.names)}
+    labels = [model.modality.label_of(item.item) for item, own in zip(named, windows, strict=True) for _ in own.items]
+    if any(label is not None for label in labels):
+        arrays["labels"] = _as_array([label or "" for label in labels])
+    _write_codes(out, arrays)
     units = counted(codes.mean.shape[1], "units")
     click.echo(f"{counted(len(codes.names), 'codes')} of {units} written to {out}", err=True)
 
@@ -94,13 +99,13 @@ def decode(run: Path, codes: Path | None, at: tuple[str, ...], seed: int, folder
     show(model, Made(model.decode(z, decoding, seed)), folder)
 
 
-def _write_codes(path: Path, mean: "np.ndarray", scale: "np.ndarray", items: Sequence[str]) -> None:
+def _write_codes(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:
     import numpy as np
 
     from seqvae.files import write_atomically
 
     content = io.BytesIO()
-    np.savez_compressed(content, mean=mean, scale=scale, items=_as_array(items))
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type] # numpy takes all names but its own allow_pickle
     write_atomically(path, content.getvalue())
 
 

@@ -272,3 +272,12 @@ def test_the_name_of_a_file_is_no_sentence(seqvae: Callable[..., Result], run: P
     (here / "sentences.txt").unlink()
     assert seqvae("reconstruct", run, "sentences.txt").stdout == words.stdout != ""
     assert seqvae("reconstruct", run, "folder").exit_code == 0, "a word that names a folder by chance"
+
+
+def test_the_labels_of_a_column_go_into_the_file_of_codes(seqvae: Callable[..., Result], run: Path, here: Path) -> None:
+    (here / "labelled.tsv").write_text("".join(f"{line}\t{line.split()[1]}\n" for line in PAIR) + "the cook .\t\n")
+    result = seqvae("encode", run, "--file", "labelled.tsv", "--labels", "last-column", "--out", "codes.npz")
+    assert result.exit_code == 0, result.stderr
+    with np.load("codes.npz", allow_pickle=False) as arrays:
+        assert arrays["items"].tolist() == [*PAIR, "the cook ."]
+        assert arrays["labels"].tolist() == ["dog", "girl", ""]

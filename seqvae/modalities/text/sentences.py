@@ -13,6 +13,7 @@ from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, 
 from seqvae.modalities.folders import exists
 from seqvae.modalities.items import Hidden, Items, single
 from seqvae.modalities.text import lines
+from seqvae.modalities.text.labels import Labelled, Labels, as_lines
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
 from seqvae.modalities.text.settings import (
     BYTES_OF_PIECE,
@@ -109,6 +110,7 @@ class Text(Modality):
 
         Raises ValueError when a file is missing, empty, binary or not in `data.encoding`, or a folder has no text file.
         """
+        labels = Labels(self.data.labels)
         for source in map(Path, sources):
             for path in self.files_of(source):
                 if source.is_dir():
@@ -116,7 +118,9 @@ class Text(Modality):
                     report.count("empty files passed over" if empty else "text files read")
                     if empty:
                         continue
-                yield from lines.examples(path, self.data.encoding, self.data.blank_line_separated, report)
+                found = lines.examples(path, self.data.encoding, self.data.blank_line_separated, report)
+                yield from labels.put_to(found, path, report)
+        labels.judge(report)
 
     def files_of(self, source: Path) -> Sequence[Path]:
         """The file itself, or the text files below a folder."""
@@ -124,9 +128,10 @@ class Text(Modality):
 
     def as_files(self, data: Items) -> list[File]:
         """A file of the sentences. Raises ValueError for what is no str, and for line ends within one."""
+        items = self.several(data.items)
         if data.labels is not None:
-            raise ValueError("sentences have no labels; leave them out")
-        content = lines.of_items(self.several(data.items), self.data.encoding, self.data.blank_line_separated)
+            items = as_lines(items, data.labels, self.data.labels)
+        content = lines.of_items(items, self.data.encoding, self.data.blank_line_separated)
         return [File("sentences.txt", lambda: content)]
 
     def named(self, sources: Sequence[Path], report: Report) -> Iterator[Named]:
@@ -144,8 +149,13 @@ class Text(Modality):
 
     def find_in_stream(self, stream: BinaryIO, encoding: str, report: Report) -> list[Named]:
         """The lines of the standard input that are not blank."""
-        sentences = lines.of_stream(stream, "standard input", encoding, report)
+        found = lines.of_stream(stream, "standard input", encoding, report)
+        sentences = Labels("none" if self.data.labels == "file" else self.data.labels).put_to(found, "stdin", report)
         return [Named(sentence, sentence) for sentence in sentences]
+
+    def label_of(self, item: str) -> str | None:
+        """Its label, where one was read with it."""
+        return item.label if isinstance(item, Labelled) else None
 
     def accept(self, item: str | list[str]) -> list[str]:
         """The text itself. Raises ValueError when it is no str."""
@@ -210,6 +220,8 @@ class Text(Modality):
         options = {
             name: getattr(self.data, name) for name in ("max_length", "long", "blank_line_separated", "encoding")
         }
+        if self.data.labels != "none":  # else the name of an older corpus stays
+            options["labels"] = self.data.labels
         content = json.dumps([fingerprint(self.tokenizer), options], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 

@@ -34,11 +34,19 @@ class TextData:
     long: Literal["cut", "skip"] = key("cut", "what happens to longer examples")
     blank_line_separated: bool = key(False, "examples are paragraphs between blank lines, not lines")
     encoding: str = key("utf-8", "encoding of the text files", use="reading", metavar="NAME")
+    labels: Literal["none", "last-column", "first-column", "file"] = key(
+        "none", "what labels a sentence: its last or first column, set off by a tab, or its file's name", use="choosing"
+    )
     unknown: str = key("<unk>", "the corpus's own word for unknown words (word)", metavar="WORD")
 
     def __post_init__(self) -> None:
         if self.unknown.split() != [self.unknown]:
             raise ValueError(f"data.unknown='{self.unknown}' is not possible; give one word without spaces")
+        if self.blank_line_separated and self.labels not in ("none", "file"):
+            raise ValueError(
+                f"data.labels={self.labels} is a column of lines, and data.blank_line_separated=true reads paragraphs; "
+                "leave one of them out, or set data.labels=file"
+            )
         if self.vocabulary_size == 0 and self.tokenizer in ("unigram", "bpe"):
             raise ValueError(
                 f"data.vocabulary_size=0 is not possible, since a {self.tokenizer} tokenizer needs a limit; give a "
