@@ -4,11 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqvae.api import resume, train
     from seqvae.datasets import mnist
     from seqvae.generate import Decoding
     from seqvae.modalities.items import Items
     from seqvae.model import Model, load
-    from seqvae.training.run import resume, train
 
 __version__ = "0.1.0"
 __all__ = ["Decoding", "Items", "Model", "__version__", "load", "mnist", "resume", "train"]
@@ -19,8 +19,8 @@ _PUBLIC = {
     "Model": "seqvae.model",
     "load": "seqvae.model",
     "mnist": "seqvae.datasets",
-    "resume": "seqvae.training.run",
-    "train": "seqvae.training.run",
+    "resume": "seqvae.api",
+    "train": "seqvae.api",
 }
 
 

@@ -47,6 +47,7 @@ LAYERS = (
     "export",
     "app",
     "cli",
+    "api",
     "__main__",
 )
 # Entries that may import less than all that stands above them.

@@ -1,5 +1,6 @@
 """The Python API as notebooks write it: words that stand alone, and what errors call them."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import seqvae
 from seqvae.generate import Decoding
 from seqvae.model import Model
 from seqvae.runs.run import Run
@@ -132,3 +134,22 @@ def test_values_of_a_training_are_a_table(tmp_path: Path) -> None:
     for wrong in (["latent"], "latent=3"):
         with pytest.raises(ValueError, match="is no table of values by name; give a dict"):
             train("text", corpus, tmp_path / "run", wrong)  # type: ignore[arg-type]
+
+
+def test_a_training_is_shown_where_somebody_looks_or_asks(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown(name: str, verbose: bool | None) -> str:
+        run = seqvae.train("text", corpus, tmp_path / name, values(epochs=1), device="cpu", verbose=verbose)
+        seqvae.resume(run.path, {"train": {"epochs": 2}}, "cpu", verbose=verbose)
+        out, err = capsys.readouterr()
+        assert out == ""
+        return err
+
+    assert shown("unasked", None) == shown("refused", False) == ""
+    asked = shown("asked", True)
+    assert "60 items" in asked
+    assert asked.count("\ntrained to step") == 2
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    assert shown("notebook", None).count("trained to step") == 2
+    assert shown("quiet notebook", False) == ""

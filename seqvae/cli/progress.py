@@ -1,5 +1,6 @@
 """What a person sees of a training run: a bar on a terminal, plain lines elsewhere. Both go to stderr."""
 
+import math
 import time
 from types import TracebackType
 from typing import Self
@@ -12,13 +13,15 @@ from seqvae.config import Values, counted
 
 SECONDS_BETWEEN_LINES = 30.0  # of long work, where there is no terminal for a bar
 MOST_LINES = 40  # of a training's steps, where there is no terminal for a bar; validations come on top
-FIRST_STEPS, FIRST_SECONDS = 5, 2.0  # that are timed before it is said how long the training will take
+WARM_UP = 2  # steps that take longer than others, since memory is reserved and kernels are chosen
+FIRST_STEPS, FIRST_SECONDS = 5, 2.0  # that are timed before it is said how long the training will take,
+MOST_ERROR, MOST_SECONDS = 0.1, 30.0  # and more, until the mean is as sure as this share of it, or time has passed
 DRIFT = 1.5  # factor by which that has to change before it is said anew
 
 
 def plain_console(stderr: bool = False) -> Console:
     """A console that shows text as it is: brackets and colons in sentences and paths mean nothing to it."""
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True, force_jupyter=False)
 
 
 def validation_line(record: Values, epoch_seconds: float | None = None) -> str:
@@ -91,6 +94,8 @@ class Watcher:
         self._total = self.first_step = 0
         self._clock = time.perf_counter()
         self._told_seconds: float | None = None  # of the whole training, as it was said last
+        self._warm = self._last = self._clock  # when the steps that are timed began, and when the last of them ended
+        self._squares = 0.0  # of their times
         self._lines = 0  # of the training's steps, by the share that was done when the last one was written
 
     def __enter__(self) -> Self:
@@ -114,18 +119,28 @@ class Watcher:
             self.message(f"training from step {step:,} to at most {total_steps:,}; {nats}")
 
     def stepped(self, step: int) -> None:
-        """How long the training takes, once a few steps are timed, and anew when that has changed much."""
-        done, seconds = step - self.first_step, time.perf_counter() - self._clock
-        if done < FIRST_STEPS or seconds < FIRST_SECONDS or step >= self._total:
+        """How long the training takes, once steps enough are timed, and anew when that has changed much."""
+        now, timed = time.perf_counter(), step - self.first_step - WARM_UP
+        if timed <= 0:
+            self._warm = self._last = now
             return
-        whole = seconds / done * (self._total - self.first_step)
+        self._squares, self._last = self._squares + (now - self._last) ** 2, now
+        seconds, mean = now - self._clock, (now - self._warm) / timed
+        if timed < FIRST_STEPS or seconds < FIRST_SECONDS or step >= self._total:
+            return
+        # batches are of sentences of one length each: a few may all be short
+        error = math.sqrt(max(0.0, self._squares / timed - mean**2) / timed)
+        if self._told_seconds is None and error > MOST_ERROR * mean and seconds < MOST_SECONDS:
+            return
+        left = mean * (self._total - step)
+        whole = seconds + left
         if self._told_seconds is None:
             self.message(
-                f"about {duration(whole)} at {_brief(seconds / done)} a step; Ctrl-C stops and keeps the best so far, "
+                f"about {duration(whole)} at {_brief(mean)} a step; Ctrl-C stops and keeps the best so far, "
                 "and --resume goes on from there"
             )
         elif max(whole / self._told_seconds, self._told_seconds / whole) >= DRIFT:
-            self.message(f"now about {duration(whole - seconds)} to go, at {_brief(seconds / done)} a step")
+            self.message(f"now about {duration(left)} to go, at {_brief(mean)} a step")
         else:
             return
         self._told_seconds = whole
@@ -138,9 +153,14 @@ class Watcher:
         if lines == self._lines:
             return
         self._lines = lines
+        self.message(self.line(record))
+
+    def line(self, record: Values) -> str:
+        """The figures of a training's last steps, with the time that is left."""
+        step = record["step"]
         seconds = (time.perf_counter() - self._clock) / max(1, step - self.first_step) * max(0, self._total - step)
         left = f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{int(seconds % 60):02}"
-        self.message(f"step {step:,}/{self._total:,}  {_figures(record, self.active_units, self.unit)}  ETA {left}")
+        return f"step {step:,}/{self._total:,}  {_figures(record, self.active_units, self.unit)}  ETA {left}"
 
     def validation(self, record: Values) -> None:
         """A line with the figures of a validation."""
@@ -186,6 +206,38 @@ class Bar(Watcher):
             self._bar.update(
                 self._task, completed=record["step"], description=_figures(record, self.active_units, self.unit)
             )
+
+
+class Line(Watcher):
+    """A Reporter whose line of figures is written over by the next one, as notebooks show it."""
+
+    def __init__(self, console: Console, unit: str = "tokens") -> None:
+        super().__init__(console, unit)
+        self._shown = 0  # characters of the line that is to be written over
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the line."""
+        if self._shown:
+            self._write("\n")
+
+    def progress(self, record: Values) -> None:
+        """Write over the line."""
+        self.has_trained = True
+        line = self.line(record)
+        self._write(f"\r{line.ljust(self._shown)}")
+        self._shown = len(line)
+
+    def message(self, text: str) -> None:
+        """A line of plain words in the place of that of figures, which comes again below it."""
+        self._write(f"\r{text.ljust(self._shown)}\n" if self._shown else f"{text}\n")
+        self._shown = 0
+
+    def _write(self, text: str) -> None:
+        """To the file itself, since a console takes the return of the carriage out."""
+        self.console.file.write(text)
+        self.console.file.flush()
 
 
 def watcher(unit: str) -> Watcher:

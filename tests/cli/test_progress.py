@@ -4,11 +4,12 @@ import io
 import re
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from seqvae.cli import progress
-from seqvae.cli.progress import Bar, Watcher, validation_line
+from seqvae.cli.progress import Bar, Line, Watcher, validation_line
 
 TRAIN = {"step": 50, "elbo_nats": -44.123, "kl_nats": 3.21, "beta": 0.125, "tokens_per_second": 2520.4}
 VALIDATION = {
@@ -77,8 +78,21 @@ def test_a_few_steps_tell_how_long_it_takes_and_how_to_stop_and_a_slower_machine
     ]
     slower = [*even, *(5.0 + 2.5 * step for step in range(1, 11))]
     assert told(slower, 480, monkeypatch)[1:] == [
-        "now about 6 minutes to go, at 0.83 s a step", "now about 10 minutes to go, at 1.2 s a step",
+        "now about 7 minutes to go, at 0.9 s a step", "now about 10 minutes to go, at 1.4 s a step",
     ]  # fmt: skip
+
+
+def test_first_steps_are_no_measure_and_steps_of_many_lengths_are_averaged_before_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warm_up = [8.0, 9.0, *(9.0 + 0.5 * step for step in range(1, 9))]
+    assert told(warm_up, 482, monkeypatch)[0].startswith("about 4 minutes at 0.5 s a step; ")
+    short_and_long = np.cumsum([0.5, 0.5, *[0.25, 0.25, 0.25, 0.25, 1.0, 0.25, 1.0, 1.0, 1.0, 1.0] * 6]).tolist()
+    (line,) = told(short_and_long[: 2 + 40], 482, monkeypatch)
+    assert line.startswith("about 5 minutes at 0.6")
+    assert told(short_and_long[: 2 + 8], 482, monkeypatch) == [], "the mean of eight is still at half of its own size"
+    long_steps = [0.5, 0.5, 2.0, 42.0]
+    assert told([*long_steps, *(42.0 + step for step in range(1, 4))], 100, monkeypatch), "not silent for ever"
 
 
 def test_a_training_of_a_moment_is_not_told_how_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,3 +145,12 @@ def test_long_work_tells_a_line_now_and_then_where_there_is_no_terminal(
         for done in (1, 2000, 3, 4000):
             steps(done, 9000, "likelihood")
     assert capsys.readouterr().err.splitlines() == ["likelihood: 2,000 of 9,000", "likelihood: 4,000 of 9,000"]
+
+
+def test_a_line_of_a_notebook_is_written_over_and_leaves_nothing_of_a_longer_one() -> None:
+    lines = seen(Line, terminal=False).split("\n")
+    first = "step 50/200  44.12 nats  KL 3.21  beta 0.12  2,520 tokens/s  ETA 0:00:00"
+    over, then = lines[2].lstrip("\r").split("\r")
+    assert over == first
+    assert re.sub(r", [\d.e-]+ s an epoch", "", then).rstrip() == validation_line(VALIDATION)
+    assert lines[3:] == ["\rstep 100/200  44.12 nats  KL 3.21  beta 0.12  5 active  2,520 tokens/s  ETA 0:00:00", ""]
