@@ -44,7 +44,11 @@ class Part:
 
 
 class Objective(Protocol):
-    """A loss, and what it asks of the loop. It holds no state: the state goes in and comes out as plain values."""
+    """A loss, and what it asks of the loop. It holds no state: the state goes in and comes out as plain values.
+
+    What most objectives have in common stands here: no state, all parts of the weights at every step, and, where one
+    surveys its group, the KL of each unit summed over the examples.
+    """
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -58,11 +62,11 @@ class Objective(Protocol):
 
     def start(self) -> State:
         """The state before the first step."""
-        ...
+        return {}
 
     def trained_parts(self, state: State) -> tuple[str, ...]:
         """The parts of the weights, by their names in `core.vae.PARTS`, that the next step changes."""
-        ...
+        return ALL_PARTS
 
     def survey(self, codes: Codes, part: Part) -> Tensor:
         """What a part adds to the survey of its group, whose parts are summed before `loss` sees it, without gradient.
@@ -70,7 +74,7 @@ class Objective(Protocol):
         Of the same shape for all parts: (Z,) for a sum over the examples, one number for each latent unit; or
         (group_examples, ...) for a table, with zeros outside the rows `part.rows`.
         """
-        ...
+        return codes.kl.sum(0)
 
     def loss(
         self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
@@ -90,11 +94,11 @@ class Objective(Protocol):
 
         To ask for them costs a look at the device, so an objective without a state does not.
         """
-        ...
+        return state
 
 
 @dataclass(frozen=True)
-class NegativeBound:
+class NegativeBound(Objective):
     """-E[log p(x|z)] + beta * KL with free bits; of several draws the negative importance-weighted bound. In nats."""
 
     free_nats_per_dimension: float = 0.0
@@ -106,18 +110,6 @@ class NegativeBound:
     def surveys(self) -> bool:
         """The floor of free bits acts on the mean over the group."""
         return self.free_nats_per_dimension > 0
-
-    def start(self) -> State:
-        """No values, since the bound of a step depends on no step before it."""
-        return {}
-
-    def trained_parts(self, state: State) -> tuple[str, ...]:
-        """Encoder, posterior and decoder at every step, since the bound is maximised in all of them together."""
-        return ALL_PARTS
-
-    def survey(self, codes: Codes, part: Part) -> Tensor:
-        """The KL of each unit, summed over the examples, (Z,)."""
-        return codes.kl.sum(0)
 
     def loss(
         self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
@@ -132,30 +124,14 @@ class NegativeBound:
         )  # fmt: skip
         return loss * part.share, {}
 
-    def next_state(self, state: State, figures: Callable[[], Mapping[str, float]]) -> State:
-        """The same, without a look at the figures, which would make each step wait for the device."""
-        return state
-
 
 @dataclass(frozen=True)
-class DistanceToTarget:
+class DistanceToTarget(Objective):
     """-E[log p(x|z)] + beta * |KL - target|, with the mean KL over the group. In nats."""
 
     target_nats: float
     figures: tuple[str, ...] = ()
     surveys: bool = True
-
-    def start(self) -> State:
-        """No values."""
-        return {}
-
-    def trained_parts(self, state: State) -> tuple[str, ...]:
-        """All."""
-        return ALL_PARTS
-
-    def survey(self, codes: Codes, part: Part) -> Tensor:
-        """The KL of each unit, summed over the examples, (Z,)."""
-        return codes.kl.sum(0)
 
     def loss(
         self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
@@ -165,13 +141,9 @@ class DistanceToTarget:
         distance = distance_to_target(terms.kl, self.target_nats, survey / part.group_examples)
         return (values.beta * distance - terms.log_px.mean()) * part.share, {}
 
-    def next_state(self, state: State, figures: Callable[[], Mapping[str, float]]) -> State:
-        """The same."""
-        return state
-
 
 @dataclass(frozen=True)
-class ControlledKL:
+class ControlledKL(Objective):
     """-E[log p(x|z)] + weight * KL, whose weight a controller moves so that the KL comes to a target. In nats.
 
     Its state is the weight of the next step and the controller's integral. The weight starts at 0, so that the code is
@@ -187,14 +159,6 @@ class ControlledKL:
     def start(self) -> State:
         """A weight of 0."""
         return {"weight": 0.0, "integral": 0.0}
-
-    def trained_parts(self, state: State) -> tuple[str, ...]:
-        """All."""
-        return ALL_PARTS
-
-    def survey(self, codes: Codes, part: Part) -> Tensor:
-        """Nothing is surveyed."""
-        raise AssertionError("a controller asks for no survey")
 
     def loss(
         self, terms: Terms, part: Part, survey: Tensor | None, values: StepValues, state: State
@@ -212,7 +176,7 @@ class ControlledKL:
 
 
 @dataclass(frozen=True)
-class WithDiscrepancy:
+class WithDiscrepancy(Objective):
     """Another objective plus weight * the maximum mean discrepancy between the codes of the group and the prior.
 
     With beta = 0 it is the Wasserstein autoencoder (Tolstikhin et al. 2018, WAE-MMD), whose codes may be points; with
