@@ -1,28 +1,12 @@
 """The demo digits: strokes and paint in closed form, and pictures that a simple judge tells apart."""
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from seqvae.modalities.base import Report
 from seqvae.modalities.images.reading import Reading, read_pictures, shape_of, splits_of
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-def script(name: str) -> ModuleType:
-    """A script as the module that it is to its neighbours."""
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
+from tests.scripts.loaded import script
 
 script("generate_sentences")
 digits = script("generate_digits")

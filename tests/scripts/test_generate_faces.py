@@ -1,9 +1,6 @@
 """The demo faces: portraits of one person are alike, and the folders are read with splits and labels."""
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,18 +8,7 @@ from click.testing import CliRunner, Result
 
 from seqvae.modalities.images.reading import Reading
 from tests.modalities.images.made import read
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-def script(name: str) -> ModuleType:
-    """A script as the module that it is to its neighbours."""
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
+from tests.scripts.loaded import script
 
 script("generate_sentences")
 faces = script("generate_faces")

@@ -1,12 +1,9 @@
 """The demo grooves: each style's rules as a musician knows them, the files, and the judge of styles."""
 
 import csv
-import importlib.util
 import random
-import sys
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pretty_midi
@@ -14,18 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seqvae.modalities.midi.parser import parse
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-def script(name: str) -> ModuleType:
-    """A script as the module that it is to its neighbours."""
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
+from tests.scripts.loaded import refused, script
 
 script("generate_sentences")
 styles = script("groove_styles")
@@ -42,14 +28,6 @@ SIXTEENTH = QUARTER // 4
 def run(*arguments: object) -> Result:
     """The outcome of one call of the script."""
     return CliRunner().invoke(grooves.main, [str(argument) for argument in arguments])
-
-
-def refused(result: Result, *expected: str) -> None:
-    """Assert that the call ended with code 2 and one line on stderr that holds the expected words."""
-    assert result.exit_code == 2
-    assert result.stderr.count("\n") == 1
-    for words in expected:
-        assert words in result.stderr
 
 
 def pieces(style: str, count: int = 25) -> list[tuple[list, int, int]]:

@@ -1,9 +1,7 @@
 """The demo grammar: its English, its exact parser, its splits and its command line."""
 
-import importlib.util
 import os
 import re
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.scripts.loaded import refused, script
+
 ROOT = Path(__file__).parents[2]
-SPEC = importlib.util.spec_from_file_location("generate_sentences", ROOT / "scripts" / "generate_sentences.py")
-grammar = importlib.util.module_from_spec(SPEC)
-sys.modules[SPEC.name] = grammar
-SPEC.loader.exec_module(grammar)
+grammar = script("generate_sentences")
 
 Factors = grammar.Factors
 PAIRS = list(grammar.sentences())
@@ -24,15 +21,6 @@ PAIRS = list(grammar.sentences())
 def run(*arguments: object, stdin: str | None = None) -> Result:
     """The outcome of one call of the script."""
     return CliRunner().invoke(grammar.main, [str(argument) for argument in arguments], input=stdin)
-
-
-def refused(result: Result, *expected: str) -> None:
-    """Assert that the call ended with code 2 and one line on stderr that holds the expected words."""
-    assert result.exit_code == 2
-    assert result.stderr.count("\n") == 1
-    assert "Traceback" not in result.output
-    for words in expected:
-        assert words in result.stderr
 
 
 def test_the_grammar_has_the_documented_size():

@@ -79,6 +79,8 @@ SETTINGS_OF_TWO = {
         **_OFTEN | {"batch_size": 8},
     ),
 }  # fmt: skip
+# A few steps, with log lines, validations and checkpoints at different ones.
+BRIEF = values(epochs=2, batch_size=20, checkpoint_steps=2, log_steps=3)
 
 
 def records(run: Run | Path, event: str | None = None) -> list[dict[str, Any]]:

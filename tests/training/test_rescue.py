@@ -11,26 +11,7 @@ from seqvae.config import Values
 from seqvae.runs.run import Run
 from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences
-from tests.training.small import EVERYTHING, Listener, records, values, write_corpus
-
-BRIEF = values(epochs=2, batch_size=20, checkpoint_steps=2, log_steps=3)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("data") / "corpus.txt")
-
-
-@pytest.fixture(scope="module")
-def alone(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """EVERYTHING, never disturbed."""
-    return train("text", [corpus], tmp_path_factory.mktemp("runs") / "alone", EVERYTHING, device="cpu")
-
-
-@pytest.fixture(scope="module")
-def brief(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """BRIEF, never disturbed."""
-    return train("text", [corpus], tmp_path_factory.mktemp("runs") / "brief", BRIEF, device="cpu")
+from tests.training.small import EVERYTHING, Listener, records
 
 
 class Mover(Listener):

@@ -21,26 +21,7 @@ from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences, main, start, stop_at_a_random_moment, wait_for_start
 from tests.training.objectives import stopped_after
 from tests.training.processes import dies
-from tests.training.small import EVERYTHING, Listener, records, values, write_corpus
-
-BRIEF = values(epochs=2, batch_size=20, checkpoint_steps=2, log_steps=3)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("data") / "corpus.txt")
-
-
-@pytest.fixture(scope="module")
-def alone(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """EVERYTHING, never stopped."""
-    return train("text", [corpus], tmp_path_factory.mktemp("runs") / "alone", EVERYTHING, device="cpu")
-
-
-@pytest.fixture(scope="module")
-def brief(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """BRIEF, never stopped."""
-    return train("text", [corpus], tmp_path_factory.mktemp("runs") / "brief", BRIEF, device="cpu")
+from tests.training.small import BRIEF, EVERYTHING, Listener, records, values, write_corpus
 
 
 def die_at_replacement(monkeypatch: pytest.MonkeyPatch, which: int) -> None:
