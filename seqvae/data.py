@@ -3,9 +3,11 @@
 The order of an epoch is a function of (seed, epoch) alone, so a position is two numbers.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -115,6 +117,10 @@ class Batches:
             lengths = self.part.corpus.lengths(members)
             by_length = np.argsort(lengths, kind="stable")
             yield from self._cut(members[by_length], lengths[by_length])
+
+    def some(self, items: int) -> Iterator[np.ndarray]:
+        """Batches of `in_order` at equal distances, which hold about so many items, of all lengths."""
+        return islice(self.in_order(), None, None, math.ceil(len(self.part) / items))
 
     def _cut(self, members: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
         if self.by == "examples":

@@ -27,6 +27,8 @@ def plain_console(stderr: bool = False) -> Console:
 def validation_line(record: Values, epoch_seconds: float | None = None) -> str:
     """A validation's figures as a line of text; no KL where there is none, as of an autoencoder."""
     figures = [f"{-record['elbo_nats']:.2f} nats", *_kl_words(record), counted(record["active_units"], "active units")]
+    if record.get("mutual_information_nats") is not None:
+        figures.insert(-1, f"MI {record['mutual_information_nats']:.2f}")
     if record.get("objective_nats") is not None:
         figures.insert(0, f"objective {record['objective_nats']:.2f}")
     if record.get("iw_bound_nats") is not None:

@@ -78,7 +78,14 @@ class Words:
     example: tuple[str, str] = ("A", "B")  # two inputs
     data: str = "DATA"  # an example of what is trained on, from the demo
     smaller: str = ""  # the option that makes items smaller, where memory runs out
-    remedies: str = "a smaller model (--set model.latent=8)"  # where items are few
+    # settings, the one that helps most first: for codes that are not used, and for items that are few for the model
+    against_collapse: tuple[str, ...] = (
+        "objective.beta=0.4",
+        "objective.free_nats_per_dimension_and_example=0.25",
+        "model.batch_norm_scale=0.6",
+    )
+    against_overfitting: tuple[str, ...] = ("model.latent=8",)
+    against_unknown: str = "another vocabulary is needed"  # where it lacks much of the data
     no_split: str = "the split '{split}' has nothing of {files}; leave --split out, or give other files"
 
 

@@ -4,8 +4,6 @@ from seqvae.config import counted
 from seqvae.settings import Train
 from seqvae.training.progress import Progress
 
-EARLY = 0.5  # share of the steps after which the best weights should not have been met yet
-
 
 def has_its_length(train: Train, progress: Progress) -> bool:
     """Whether the stage has been trained for its epochs or steps."""
@@ -32,19 +30,3 @@ def summary(train: Train, progress: Progress, is_annealed: bool) -> str:
     end = "trained to" if why is None else f"stopped, since {why}, at"
     used = "the last" if progress.best_step is None else f"those of step {progress.best_step:,}, the best in validation"
     return f"{end} step {progress.step:,}; the weights that are used are {used}"
-
-
-def advice_on_few_items(progress: Progress, items: int, what: str, remedies: str) -> str | None:
-    """What helps where the items were few for the model: where the best weights were met early. Else None.
-
-    `items` were trained on, `what` is their plural, and `remedies` are options of the modality.
-    """
-    if progress.best_step is None:
-        return None
-    best = progress.best_step - progress.first_step
-    if best > EARLY * progress.stage_steps:
-        return None
-    return (
-        f"validation got no better after step {progress.best_step:,}, while training went on: {counted(items, what)} "
-        f"{'is' if items == 1 else 'are'} little for this model. More of them help most; else {remedies}"
-    )

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
@@ -17,7 +17,7 @@ from seqvae.runs.rescue import rescue
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import Config, Train
 from seqvae.training.aggressive import DECODER, ENCODER, EncoderFirst, Group
-from seqvae.training.ending import advice_on_few_items, has_its_length, summary, why_early
+from seqvae.training.ending import has_its_length, summary, why_early
 from seqvae.training.engine import Engine
 from seqvae.training.finite import FiniteCheck
 from seqvae.training.gradients import COUNTED, Gradients
@@ -29,8 +29,7 @@ from seqvae.training.schedules import Schedules
 from seqvae.training.signals import noted_signals
 from seqvae.training.stages import Stages
 from seqvae.training.tally import Tally
-from seqvae.training.validation import collapse_advice, validate
-from seqvae.types import Batch
+from seqvae.training.validator import Validator
 
 STEPS_BETWEEN_AGREEMENTS = 10  # several processes ask each other this often whether one of them saw a signal
 
@@ -92,7 +91,6 @@ class _Loop:
         self.vae = vae.to(engine.device)
         self.model: nn.Module = engine.prepare_model(self.vae)
         self.signal_seen: list[int] = []
-        self.advice: str | None = None  # of the last validation, where it was too early to give it
         train = stages.config.train
         self.progress = Progress(threads=train.threads or torch.get_num_threads())
         found = run.last(reporter.message if engine.is_first else str)
@@ -121,10 +119,14 @@ class _Loop:
         settings = config.train
         size, by = settings.batch_size, settings.batch_by
         self.train = Batches(self.data[0], size, by, settings.seed, settings.length_spread)
-        self.valid = Batches(self.data[1], size, by)
-        self.encoder_first = EncoderFirst(config, self.progress, self.train, self.valid)
+        valid = Batches(self.data[1], size, by)
+        self.encoder_first = EncoderFirst(config, self.progress, self.train, valid)
         self.schedules = Schedules(config, len(self.data[0]))
         self.finite = FiniteCheck(settings)
+        self.validator = Validator(
+            self.vae, config, self.stages.modality, self.progress, self.schedules, self.finite, self.engine, self.train,
+            valid, self.encoder_first,
+        )  # fmt: skip
         self.optimizer = self.engine.prepare_optimizer(make_optimizer(self.vae, settings))
         self.names = [name for name, _ in self.vae.named_parameters()]
         self.objective = self.objective_of(config)
@@ -193,11 +195,9 @@ class _Loop:
         self._save()
         if not self.engine.is_first:
             return
-        progress, words = self.progress, self.stages.modality.words
-        self.reporter.message(summary(self.config.train, progress, self.schedules.is_annealed(progress)))
-        few = advice_on_few_items(progress, len(self.train.part), words.items, words.remedies)
-        for advice in filter(None, (self.advice, few)):
-            self.reporter.message(advice)
+        self.reporter.message(summary(self.config.train, self.progress, self.schedules.is_annealed(self.progress)))
+        for words in self.validator.closing_words(self.run):
+            self.reporter.message(words)
 
     def _end_stage(self) -> None:
         if self.progress.validated_step != self.progress.step:
@@ -207,6 +207,7 @@ class _Loop:
     def _next_stage(self) -> None:
         """From the end of a stage to the start of the next; a checkpoint of that takes the place of one of the end."""
         self._end_stage()
+        self._say()
         self.progress.begin_next_stage()
         plan = self.stages.begin(self.vae, self.progress.stage)
         self._begin()
@@ -219,6 +220,7 @@ class _Loop:
 
     def _step(self, group: list[np.ndarray]) -> None:
         """One optimizer step on the batches of a group, each shared out among the processes."""
+        self._say()
         progress, is_on = self.progress, self.encoder_first.is_on
         if is_on:
             taken = self.encoder_first.settle(group, self._move_encoder)
@@ -254,36 +256,22 @@ class _Loop:
     # Validation -----------------------------------------------------------------------------------------------
 
     def _validate(self) -> None:
-        """The bound and the objective on the validation data; the objective decides on best, decay and end."""
+        """Validate, log what was found, and go back to the best weights where that is due."""
         train, progress = self.config.train, self.progress
-        self.finite.check()
-        with self.engine.autocast():
-            settings, zeros = self.config.objective, self.engine.zeros(1)
-            figures = validate(self.vae, self._validation_batches(), zeros, self.engine.total, settings)
-        if self.encoder_first.is_on:
-            figures["mutual_information_nats"], end = self.encoder_first.validated(self.vae, self.engine)
-            if end is not None and self.engine.is_first:
-                self.reporter.message(end)
-        bound = figures.get("iw_bound_nats", figures["elbo_nats"])
-        judged = figures.get("objective_nats", -bound) if train.best_by == "objective" else -bound
-        self.finite.check_validation(judged, progress.step)
-        best, decay = progress.judge(judged, train)
-        record = {
-            "event": "validation", **self._place(), **figures, "best": best,
-            "learning_rate": self.schedules.at(progress).learning_rate,
-        }  # fmt: skip
+        found, decay = self.validator.validate()
+        record = {"event": "validation", **self._place(), **found}
         self._log(record)
         # a folder that is gone has none, and the next checkpoint says so
         if decay and train.decay_to_best and progress.best_step is not None and self.run.is_in_place():
             self._return_to(progress.best_step)
         if self.engine.is_first:
             self.reporter.validation(record)
-            self._advise(record)
 
-    def _validation_batches(self) -> Iterator[Batch]:
-        """This process's share of the validation data."""
-        for indices in islice(self.valid.in_order(), self.engine.process, None, self.engine.processes):
-            yield self.valid.load(indices).to(self.engine.device)
+    def _say(self) -> None:
+        """Pass on what the last validation has to say, now that training goes on."""
+        for words in self.validator.said():
+            if self.engine.is_first:
+                self.reporter.message(words)
 
     def _return_to(self, step: int) -> None:
         """Put back weights and optimizer of a checkpoint."""
@@ -293,14 +281,6 @@ class _Loop:
 
     def _restore_optimizer(self, checkpoint: Checkpoint) -> None:
         restore_optimizer(self.optimizer, self.names, checkpoint.optimizer, checkpoint.state["optimizer_groups"])
-
-    def _advise(self, record: Values) -> None:
-        """Say what to do about a collapsed code, once beta is final; before that keep it for the end."""
-        self.advice = collapse_advice(record, self.vae, self.config.objective.beta)
-        several = len(self.valid.part) > 1  # the means of one item have no variance, so no unit is active
-        if self.advice is not None and several and self.schedules.is_annealed(self.progress):
-            self.reporter.message(self.advice)
-            self.advice = None
 
     # Records, checkpoints, signals ----------------------------------------------------------------------------
 

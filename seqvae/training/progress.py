@@ -14,6 +14,7 @@ OPTIONAL = (
     "first_epoch",
     "decayed_step",
     "encoder_first",
+    "collapsed_step",
 )  # written only where there is something to write
 
 
@@ -49,6 +50,7 @@ class Progress:
     threads: int = 0
     objective: State = field(default_factory=dict)
     encoder_first: State = field(default_factory=dict)  # of the phase of `training.aggressive`
+    collapsed_step: int = 0  # of the first validation, if any, at whose final beta it carried little
     stage: int = 0
     first_step: int = 0  # steps, and epochs, that were done when the stage began
     first_epoch: int = 0

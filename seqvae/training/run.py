@@ -19,6 +19,7 @@ from seqvae.recipes import read_recipe
 from seqvae.runs.place import REPLACED, check_free, held
 from seqvae.runs.run import Run
 from seqvae.settings import LENGTHS, STAGES, Config, build_config, changed_keys, plain_sections, with_lengths
+from seqvae.training.advice import advice_on_unknown
 from seqvae.training.corpora import IN_MEMORY, corpora_of, read_suited, report_of, trained_on
 from seqvae.training.engine import Engine
 from seqvae.training.limits import check_lengths, check_processes, check_values
@@ -81,8 +82,12 @@ def train(  # noqa: PLR0913 - the command line, in one call
             corpora.extend(read_corpora)
             report = report_of(corpora, config.train.seed, words)
             reporter.data(report)
-            if said is not None:
-                reporter.message(said)
+            unknown = (
+                advice_on_unknown(corpus.report, corpus.steps, of, encoding)
+                for of, corpus in zip(("training", "validation"), read_corpora, strict=False)
+            )
+            for sentence in filter(None, (*unknown, said)):
+                reporter.message(sentence)
             # what cannot be built must not cost the run that is replaced
             _announce(_starting_point(whole, encoding, start_from, take), start_from, take, reporter)
             _create(out, whole, encoding, report, read, valid_read, start_from, take)

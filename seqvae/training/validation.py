@@ -6,7 +6,6 @@ from typing import NotRequired, TypedDict
 import torch
 from torch import Tensor
 
-from seqvae.config import Values
 from seqvae.core.discrepancy import discrepancy
 from seqvae.core.importance import Draws
 from seqvae.core.objectives import kl_beyond
@@ -23,12 +22,6 @@ ACTIVE_VARIANCE = 0.01  # of the posterior mean over the items (Burda et al. 201
 BESIDE_THE_BOUND = (
     "free_nats_per_dimension", "free_nats_per_dimension_and_example", "free_nats_total", "target_kl_nats", "mmd",
 )  # fmt: skip
-COLLAPSED_NATS = 0.1  # below this KL, with no active unit, the latent code carries nothing
-COLLAPSE_ADVICE = (
-    "the latent code has collapsed: its KL is {kl:.3f} nats at a final beta of {beta:g} and no unit is active, so the "
-    "decoder ignores z and samples will differ only by chance. Remedies, from mild to strong: --set "
-    "objective.schedule=cyclical; {words}--set objective.beta={less:g}; --set objective.free_nats_per_dimension=0.25"
-)
 
 
 class ValidationFigures(TypedDict):
@@ -37,7 +30,8 @@ class ValidationFigures(TypedDict):
     iw_bound_nats: NotRequired[float]  # where there are several draws of each code
     objective_nats: NotRequired[float]  # where the objective is another one than the bound
     mmd: NotRequired[float]  # the squared discrepancy between the codes of a batch and the prior, where it is asked for
-    mutual_information_nats: NotRequired[float]  # while the encoder is trained aggressively
+    mutual_information_nats: NotRequired[float]  # of some items, where it is looked at; see `code_use`
+    code_gain_nats: NotRequired[float]
     elbo_nats: float
     reconstruction_nats: float
     kl_nats: float | None  # None for points, which have no KL
@@ -109,11 +103,3 @@ def _of_the_kl(objective: Objective, kl: Tensor, beyond: float) -> float:
         return abs(float(kl.sum()) - objective.target_kl_nats)
     free = objective.free_nats_per_dimension
     return float(kl.clamp(min=free).sum()) if free else beyond
-
-
-def collapse_advice(figures: Values, vae: VAE, beta: float) -> str | None:
-    """What to do about a latent code that carries nothing, in plain words; None where it carries something."""
-    if not vae.latent or vae.has_points or figures["kl_nats"] >= COLLAPSED_NATS or figures["active_units"]:
-        return None
-    words = "--set model.word_dropout=0.4; " if vae.decoder.has_steps else ""
-    return COLLAPSE_ADVICE.format(kl=figures["kl_nats"], beta=beta, less=0.4 * beta, words=words)

@@ -8,9 +8,18 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from seqvae.core.posterior import DiagonalGaussian
-from seqvae.evaluation.latent import active_units, collect_posterior, mutual_information, neighbour_accuracy
+from seqvae.core.vae import VAE
+from seqvae.evaluation.latent import (
+    active_units,
+    code_gain,
+    collect_posterior,
+    mutual_information,
+    neighbour_accuracy,
+)
+from seqvae.evaluation.likelihood import elbo
 from seqvae.noise import Noise
-from tests.evaluation.models import batchings, lstm_vae
+from seqvae.types import Batch
+from tests.evaluation.models import Flat, batchings, lstm_vae
 
 
 def random_posterior(items: int, units: int) -> DiagonalGaussian:
@@ -57,6 +66,87 @@ def test_equal_posteriors_carry_nothing() -> None:
     assert mutual_information(q) == pytest.approx(0.0, abs=4 * math.sqrt(units / (2 * items)))
 
 
+def test_a_paired_estimate_of_equal_posteriors_is_nothing_and_of_separate_ones_the_logarithm() -> None:
+    """Without the sampling error that the closed form of the entropy brings along."""
+    items, units = 50, 3
+    mean = torch.zeros(items, units, dtype=torch.float64)  # and, for each separate posterior, a place of its own
+    assert mutual_information(DiagonalGaussian(mean + 0.7, mean - 0.4), paired=True) == pytest.approx(0.0, abs=1e-12)
+    mean[:, 1] = 100.0 * torch.arange(items)
+    separate = DiagonalGaussian(mean, torch.full_like(mean, -1.0))
+    assert mutual_information(separate, paired=True) == pytest.approx(math.log(items), abs=1e-8)
+
+
+def test_both_estimates_of_the_mutual_information_are_of_one_quantity() -> None:
+    """They differ by the mean of (eps^2 - 1) / 2 over units and items: held to four of its error, sqrt(Z / (2 N))."""
+    q = random_posterior(items=800, units=3)
+    paired = mutual_information(q, paired=True)
+    assert paired == pytest.approx(mutual_information(q), abs=4 * math.sqrt(3 / 1600))
+    eps = q.standard(Noise(0, torch.arange(800)))
+    assert mutual_information(q) - paired == pytest.approx(float((eps**2 - 1).sum(1).mean()) / 2, abs=1e-12)
+
+
+class Linear(torch.nn.Module):
+    """p(x|z) = N(x; w z, 1) of one number: -log p(x|z) = (x - w z)^2 / 2 + log(2 pi) / 2."""
+
+    has_steps, latent = False, 1
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def log_prob(self, z: Tensor, batch: Batch) -> Tensor:
+        return -0.5 * (batch.x.flatten().double() - self.weight * z[:, 0]) ** 2 - 0.5 * math.log(2 * math.pi)
+
+
+def with_decoder(decoder: torch.nn.Module) -> VAE:
+    return VAE(Flat(), decoder).double()
+
+
+def numbers(x: Tensor, size: int) -> list[Batch]:
+    rows = torch.arange(len(x)).split(size)
+    return [Batch(x[part].unsqueeze(1), torch.ones(len(part), dtype=torch.int64), 7 + 3 * part) for part in rows]
+
+
+@pytest.mark.parametrize("size", [300, 7])
+def test_what_a_linear_decoder_gains_from_its_codes_is_the_closed_form(size: int) -> None:
+    """x = z of variance V: own codes cost (1 - w)^2 V / 2, shuffled ones (1 + w^2) V / 2, so that w V is gained.
+
+    Up to the covariance of an item with its neighbour in the circle, of error V / sqrt(N), times w; held to four of it.
+    """
+    x = torch.randn(300, dtype=torch.float64) * 2.0
+    x = (x - x.mean()) / x.std(correction=0) * 2.0  # of variance 4 exactly
+    q = DiagonalGaussian(x.unsqueeze(1), torch.full((300, 1), -40.0, dtype=torch.float64))
+    gain = code_gain(with_decoder(Linear(0.5)), numbers(x, size), q, 7 + 3 * torch.arange(300))
+    constant = 0.5 * math.log(2 * math.pi)
+    assert gain.own_nats == pytest.approx(0.25 * 4.0 / 2 + constant, abs=1e-9)
+    assert gain.shuffled_nats == pytest.approx(1.25 * 4.0 / 2 + constant, abs=4 * 0.5 * 4.0 / math.sqrt(300))
+    assert gain.nats == pytest.approx(gain.shuffled_nats - gain.own_nats)
+
+
+def test_a_decoder_that_ignores_its_code_gains_exactly_nothing() -> None:
+    x = torch.randn(13, dtype=torch.float64)
+    q = random_posterior(items=13, units=2)
+    assert code_gain(with_decoder(Linear(0.0)), numbers(x, 5), q, 7 + 3 * torch.arange(13)).nats == 0.0
+
+
+@pytest.mark.parametrize("items", [2, 3, 10])
+def test_shuffled_codes_are_all_met_once_and_none_by_its_own_item(items: int) -> None:
+    met: dict[int, int] = {}
+
+    class Recorder(Linear):
+        def log_prob(self, z: Tensor, batch: Batch) -> Tensor:
+            met.update(zip(batch.keys.tolist(), z[:, 0].round().long().tolist(), strict=True))
+            return z[:, 0]
+
+    keys = torch.arange(items)
+    q = DiagonalGaussian(100.0 * keys.double().unsqueeze(1), torch.full((items, 1), -40.0, dtype=torch.float64))
+    x = torch.zeros(items, dtype=torch.float64)
+    batches = [Batch(x.unsqueeze(1), torch.ones(items, dtype=torch.int64), keys.flip(0))]
+    code_gain(with_decoder(Recorder(1.0)), batches, q, keys)
+    assert sorted(met.values()) == [100 * key for key in range(items)]
+    assert all(code != 100 * key for key, code in met.items())
+
+
 def test_a_far_off_mean_costs_no_precision() -> None:
     """Densities at (mean / scale)^2 = 1e12, where uncentred squares in float64 would be off by 1e-4."""
     q = random_posterior(items=13, units=3)
@@ -88,6 +178,22 @@ def test_the_posterior_of_a_set_does_not_depend_on_how_it_is_batched(sentences: 
     torch.testing.assert_close(other.mean, whole.mean, rtol=0, atol=1e-13)
     torch.testing.assert_close(other.log_scale, whole.log_scale, rtol=0, atol=1e-13)
     assert mutual_information(other, seed=1) == pytest.approx(mutual_information(whole, seed=1), abs=1e-12)
+
+
+@pytest.mark.parametrize("arrangement", ["one batch", "alone", "padded", "backwards"])
+def test_a_gain_is_that_of_the_draws_of_the_bound_however_items_are_batched(
+    arrangement: str, sentences: list[Tensor]
+) -> None:
+    vae = lstm_vae(latent=5, outcomes=9)
+    arranged = batchings(sentences)
+    gains = [
+        code_gain(vae, arranged[name], *collect_posterior(vae, arranged[name]), 4)
+        for name in ("one batch", arrangement)
+    ]
+    assert gains[0].own_nats == pytest.approx(elbo(vae, arranged["one batch"], 4).mean_reconstruction_nats, rel=1e-10)
+    assert abs(gains[0].nats) > 1e-3
+    for name in ("own_nats", "shuffled_nats"):
+        assert getattr(gains[1], name) == pytest.approx(getattr(gains[0], name), rel=1e-10)
 
 
 def test_single_precision_posteriors_are_collected_in_double_precision(sentences: list[Tensor]) -> None:

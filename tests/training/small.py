@@ -97,7 +97,9 @@ def assert_close(found: list[dict[str, Any]], expected: list[dict[str, Any]], re
     for line, target in zip(found, expected, strict=True):
         for name, value in target.items():
             if isinstance(value, float):
-                assert line[name] == pytest.approx(value, rel=relative, abs=1e-7), (name, target["step"])
+                # a gain is a small difference of many nats in float32
+                near = 100 * relative if name == "code_gain_nats" else 1e-7
+                assert line[name] == pytest.approx(value, rel=relative, abs=near), (name, target["step"])
             else:
                 assert line[name] == value, (name, target["step"])
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from seqvae.settings import Train
-from seqvae.training import loop
-from seqvae.training.ending import advice_on_few_items, summary, why_early
+from seqvae.training import validator
+from seqvae.training.ending import summary, why_early
 from seqvae.training.loop import Interrupted
 from seqvae.training.progress import Progress
 from seqvae.training.run import resume, train
@@ -27,7 +27,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A corpus on which validation gets better once and never again."""
     nats = chain([5.0, 4.0], repeat(4.5))
     figures: dict[str, Any] = {"kl_nats": 1.0, "active_units": 1}
-    monkeypatch.setattr(loop, "validate", lambda *_: {"elbo_nats": -next(nats), **figures})
+    monkeypatch.setattr(validator, "validate", lambda *_: {"elbo_nats": -next(nats), **figures})
     return write_corpus(tmp_path / "corpus.txt")
 
 
@@ -39,7 +39,7 @@ def test_a_run_stops_when_its_learning_rate_can_go_no_lower_and_says_which_weigh
     found = records(run, "validation")
     assert [record["step"] for record in found] == [4 * epoch for epoch in range(1, 9)], "two flat ones for each rate"
     assert [record["learning_rate"] for record in found][-3:] == [2.5e-4] * 3
-    assert listener.messages[-2] == (
+    assert listener.messages[-3] == (
         "stopped, since the last 6 validations brought nothing better and the learning rate can go no lower "
         "(train.least_learning_rate=0.00025), at step 32; the weights that are used are those of step 8, the best in "
         "validation"
@@ -77,15 +77,6 @@ def test_patience_stops_whatever_the_learning_rate_is() -> None:
     )
 
 
-def test_items_are_called_few_where_the_best_weights_were_met_in_the_first_half() -> None:
-    early, late = Progress(step=30, first_step=10, best_step=20), Progress(step=30, first_step=10, best_step=21)
-    assert advice_on_few_items(late, 57, "images", "") is None
-    assert advice_on_few_items(early, 1, "images", "--mix 0.5") == (
-        "validation got no better after step 20, while training went on: 1 image is little for this model. More of "
-        "them help most; else --mix 0.5"
-    )
-
-
 @pytest.mark.parametrize(("best_by", "best"), [("objective", 12), ("bound", 4)])
 def test_the_best_weights_are_those_of_the_objective_or_of_the_bound(
     best_by: str, best: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -96,7 +87,7 @@ def test_the_best_weights_are_those_of_the_objective_or_of_the_bound(
         bound, objective = next(figures)
         return {"elbo_nats": -bound, "objective_nats": objective, "kl_nats": 1.0, "active_units": 1}
 
-    monkeypatch.setattr(loop, "validate", validated)
+    monkeypatch.setattr(validator, "validate", validated)
     settings = values(objective={"beta": 0.1}, epochs=3, best_by=best_by)
     run = train("text", write_corpus(tmp_path / "corpus.txt"), tmp_path / "run", settings, device="cpu")
     assert run.best_step() == best

@@ -20,7 +20,7 @@ from seqvae.model import Model, load
 from seqvae.noise import Noise
 from seqvae.runs.run import Run
 from seqvae.settings import Config, Objective, build_config
-from seqvae.training import loop
+from seqvae.training import validator
 from seqvae.training.corpora import fit_modality, parts
 from seqvae.training.limits import check_values
 from seqvae.training.loop import Interrupted
@@ -164,7 +164,7 @@ def test_the_best_weights_are_those_of_the_best_weighted_bound(
 ) -> None:
     elbo, weighted = iter([-5.0, -3.0, -4.0]), iter([-2.0, -2.5, -1.5])
     monkeypatch.setattr(
-        loop, "validate",
+        validator, "validate",
         lambda *_: {"elbo_nats": next(elbo), "iw_bound_nats": next(weighted), "kl_nats": 1.0, "active_units": 1},
     )  # fmt: skip
     run = train("images", folder, tmp_path / "run", values(), device="cpu")

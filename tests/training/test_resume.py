@@ -15,7 +15,7 @@ import pytest
 
 from seqvae import files
 from seqvae.runs.run import Run
-from seqvae.training import loop
+from seqvae.training import validator
 from seqvae.training.loop import Interrupted
 from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences, main, start, stop_at_a_random_moment, wait_for_start
@@ -202,7 +202,7 @@ def test_tensorboard_shows_each_step_once_after_a_resume(
 
     settings = values(epochs=2, batch_size=20, log_steps=1, checkpoint_steps=2, tensorboard=True)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "validate", lambda *_: os._exit(9))  # after step 3, of which no checkpoint tells
+        patch.setattr(validator, "validate", lambda *_: os._exit(9))  # after step 3, of which no checkpoint tells
         assert dies(lambda: train("text", [corpus], tmp_path / "run", settings, device="cpu")) == 9
     time.sleep(1.1)  # the files of events are read in the order of the seconds in their names
     run = resume(tmp_path / "run", device="cpu")

@@ -59,6 +59,7 @@ class Drums(Modality):
         elements="hits",
         example=("A.mid", "B.mid"),
         smaller="--bars 1",
+        against_overfitting=("data.mix=0.5", "data.rotate=0.25", "model.latent=8"),
         no_split="the split '{split}' has no file of {files}; leave --split out",
     )
     least_steps: ClassVar[int] = settings.LEAST_STEPS

@@ -16,6 +16,8 @@ from seqvae.modalities.text import lines
 from seqvae.modalities.text.labels import Labelled, Labels, as_lines
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
 from seqvae.modalities.text.settings import (
+    AGAINST_COLLAPSE,
+    AGAINST_OVERFITTING,
     BYTES_OF_PIECE,
     FEW_ITEMS,
     LEAST_STEPS,
@@ -54,6 +56,9 @@ class Text(Modality):
         steps="tokens",
         elements="tokens",
         smaller="--set data.max_length=64",
+        against_collapse=AGAINST_COLLAPSE,
+        against_overfitting=AGAINST_OVERFITTING,
+        against_unknown="--set data.tokenizer=unigram learns pieces that spell every word",
         no_split="sentences are not split by file, so that --split means nothing here; give a file of those you mean",
     )
     units: ClassVar[Mapping[str, str]] = {

@@ -17,6 +17,15 @@ SUITED_TO_FEW: Mapping[str, Values] = {
     "objective": {"beta": 0.25, "anneal_steps": 150},
     "train": {"learning_rate": 3e-3, "cosine": True, "decay_patience": 0, "stop_patience": 6},
 }
+# Settings for codes that are not used, and for sentences that are few for the model, the one that helps most first.
+AGAINST_COLLAPSE = (
+    "objective.free_nats_per_dimension_and_example=0.25",
+    "model.batch_norm_scale=0.6",
+    "objective.target_kl_nats=6",
+    "objective.beta=0.4",
+    "model.word_dropout=0.4",
+)
+AGAINST_OVERFITTING = ("model.word_dropout=0.4", "model.input_dropout=0.3", "model.output_dropout=0.3")
 
 
 @dataclass(frozen=True)

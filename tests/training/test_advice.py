@@ -1,0 +1,121 @@
+"""Remedies that a run could take up, and when items are few or words unknown."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqvae import modalities
+from seqvae.config import merge
+from seqvae.modalities.base import Modality
+from seqvae.modalities.items import Report
+from seqvae.settings import Config, build_config
+from seqvae.training.advice import advice_on_fit, advice_on_unknown, remedies
+from seqvae.training.limits import check_values
+from seqvae.training.progress import Progress
+from seqvae.training.run import train
+from tests.training.small import Listener, values, write_corpus
+
+FREE, NORMALISED, TARGET = (
+    "objective.free_nats_per_dimension_and_example=0.25",
+    "model.batch_norm_scale=0.6",
+    "objective.target_kl_nats=6",
+)
+
+
+def configured(name: str, values: dict[str, Any]) -> tuple[Config, Modality]:
+    kind = modalities.get(name)
+    config = build_config(name, kind.data_config, kind.model_config, merge(kind.defaults, values))
+    check_values(config)
+    return config, kind(config.data)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, [FREE, NORMALISED, TARGET]),
+        ({"objective": {"free_nats_per_dimension_and_example": 0.25}}, [NORMALISED, "objective.beta=0.4"]),
+        ({"objective": {"free_nats_per_dimension_and_example": 0.1}}, [FREE, NORMALISED, "objective.beta=0.4"]),
+        ({"objective": {"free_nats_per_dimension_and_example": 0.5}}, [NORMALISED, "objective.beta=0.4"]),
+        ({"objective": {"free_nats_total": 4.0}}, [NORMALISED, "objective.beta=0.4"]),
+        ({"objective": {"target_kl_nats": 6.0}}, [NORMALISED, "objective.beta=0.4"]),
+        ({"objective": {"importance_samples": 5}}, [NORMALISED, "objective.beta=0.4"]),
+        ({"model": {"batch_norm_scale": 0.7}, "objective": {"beta": 0.3}}, [FREE, TARGET]),
+        ({"model": {"least_kl_nats": 2.0}}, [FREE, TARGET, "objective.beta=0.4"]),
+    ],
+)
+def test_no_remedy_is_one_that_the_run_has_or_would_refuse(values: dict[str, Any], expected: list[str]) -> None:
+    config, text = configured("text", values)
+    found = remedies(text.words.against_collapse, config, text)
+    assert found[: len(expected)] == expected
+    assert set(found) - set(expected) <= {"model.word_dropout=0.4"}
+
+
+@pytest.mark.parametrize("name", list(modalities.REGISTRY))
+def test_every_modality_has_remedies_that_its_defaults_could_take_up(name: str) -> None:
+    config, modality = configured(name, {})
+    for wanted in (modality.words.against_collapse, modality.words.against_overfitting):
+        assert remedies(wanted, config, modality)
+
+
+@pytest.mark.parametrize(
+    ("best", "train_nats", "valid_nats", "expected"),
+    [
+        (30, 25.0, 37.0, None),
+        (21, 25.0, 37.0, None),
+        (20, 25.0, 37.0, "validation got no better after step 20, while training went on: 57 sentences are little"),
+        (30, 25.0, 51.0, "the reconstruction of step 30 is 25.0 nats in training, 51.0 in validation: 57 sentences"),
+        (30, 0.1, 0.9, None),
+        (None, 25.0, 51.0, None),
+    ],
+)
+def test_items_are_few_where_training_fits_far_better_or_the_best_came_early(
+    best: int | None, train_nats: float, valid_nats: float, expected: str | None
+) -> None:
+    config, text = configured("text", {"model": {"input_dropout": 0.5}})
+    progress = Progress(step=30, first_step=10, best_step=best)
+    advice = advice_on_fit(train_nats, valid_nats, progress, 57, config, text)
+    assert (advice is None) is (expected is None)
+    if advice is not None:
+        assert str(expected) in advice
+        assert "else --set model.word_dropout=0.4; --set model.output_dropout=0.3" in advice
+        assert "Fewer epochs" not in advice
+
+
+def test_fewer_epochs_are_named_where_the_best_of_an_overfitted_run_came_early() -> None:
+    config, images = configured("images", {})
+    advice = advice_on_fit(60.0, 100.0, Progress(step=30, best_step=5), 1, config, images)
+    assert advice is not None
+    assert "1 image is little for this model" in advice
+    assert advice.endswith(
+        "Fewer epochs do as well, since validation got no better after step 5, while training went on"
+    )
+
+
+@pytest.mark.parametrize(("own_unknown", "expected"), [(0, True), (31, False), (2, True)])
+def test_words_that_the_vocabulary_lacks_are_named_but_not_the_corpuss_own_word_for_them(
+    own_unknown: int, expected: bool
+) -> None:
+    _, text = configured("text", {"data": {"tokenizer": "word"}})
+    text.fit(lambda: ["a b <unk>"] * 3)
+    report = Report()
+    for word in ["<unk>"] * own_unknown + ["new"] * (32 - own_unknown) + ["a"] * 968:
+        assert text.encode(word, report) is not None
+    assert report.of("unknown tokens") == 32
+    advice = advice_on_unknown(report, 1000, "validation", text)
+    assert (advice is not None) is expected
+    if advice is not None:
+        assert advice.startswith("3% of the tokens of the validation data are unknown")
+        assert "--set data.tokenizer=unigram" in advice
+    assert advice_on_unknown(Report(unshown=Counter()), 1000, "training", text) is None
+
+
+def test_a_training_names_the_unknown_words_of_its_validation_data(tmp_path: Path) -> None:
+    corpus, other = write_corpus(tmp_path / "corpus.txt"), tmp_path / "other.txt"
+    other.write_text("completely different\nwords here\n")
+    listener = Listener()
+    settings = values(epochs=1)
+    train("text", corpus, tmp_path / "run", settings, other, device="cpu", reporter=listener)
+    (advice,) = [text for text in listener.messages if "unknown to the vocabulary" in text]
+    assert advice.startswith("67% of the tokens of the validation data")  # four of six, ends counted
