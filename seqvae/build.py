@@ -11,7 +11,7 @@ from seqvae.config import merge
 from seqvae.core.vae import ALL_PARTS, VAE, is_of
 from seqvae.modalities.base import Modality
 from seqvae.noise import GOLDEN
-from seqvae.runs.run import Run
+from seqvae.runs.run import BEST, Run
 from seqvae.settings import OF_OLDER_RUNS, Config, build_config, plain_sections
 
 _BETWEEN_STAGES = GOLDEN  # of the seeds of neighbouring stages, so that no other seed of a user meets them
@@ -42,9 +42,9 @@ def read_config(run: Run) -> Config:
         ) from None
 
 
-def open_run(path: Path, to_train: bool = False) -> tuple[Run, Config, Modality]:
-    """A run folder with its configuration and its modality, ready to encode; see `Run` for `to_train`."""
-    run = Run(path, to_train)
+def open_run(path: Path, to_train: bool = False, checkpoint: int | str = BEST) -> tuple[Run, Config, Modality]:
+    """A run folder with its configuration and its modality, ready to encode; see `Run` for the rest."""
+    run = Run(path, to_train, checkpoint)
     config = read_config(run)
     modality = modalities.get(config.modality)(config.data)
     run.load_modality(modality)

@@ -37,7 +37,7 @@ from seqvae.generate import GREEDY, Decoding, Length, at, codes_of, number, whol
 from seqvae.memory import Data, files_of, known, readable
 from seqvae.modalities.base import Arrangement, Modality
 from seqvae.modalities.items import Figures, Item, check_arrangement
-from seqvae.runs.run import Checkpoint, Run
+from seqvae.runs.run import BEST, Checkpoint, Run
 from seqvae.settings import Config
 from seqvae.variation import changed_share, distances_of_tries, distinct, even_walk, key_of
 
@@ -93,17 +93,18 @@ class Model:
         return f"<Model{of}: {self.modality.name}, {units}, {size}, on {self.vae.device}>"
 
     @staticmethod
-    def load(path: Path | str, device: str = "auto") -> "Model":
+    def load(path: Path | str, device: str = "auto", checkpoint: int | str = BEST) -> "Model":
         """The model of a run folder: its best weights on the validation data, else the last.
 
+        `checkpoint` chooses others: "last", or the number of a step (`seqvae info` lists those that are there).
         The best are those by the objective at its final beta and free bits; with `train.best_by=bound` by the bound,
         the ELBO with beta = 1 or the importance-weighted one where that was trained on.
 
         Raises ValueError when the folder is not a run, is damaged, or when this machine lacks the device.
         """
-        run, config, modality = open_run(Path(path))
+        run, config, modality = open_run(Path(path), checkpoint=checkpoint)
         vae = build_vae(config, modality)
-        load_weights(vae, run.weights(run.best_step()), run.path)
+        load_weights(vae, run.weights(run.used_step), run.path)
         return Model(config, modality, vae.to(pick_device(device)), run)
 
     def using(self, values: Values) -> "Model":
@@ -139,7 +140,7 @@ class Model:
         settings = {name: value for name, value in (self.run.settings if self.run else {}).items() if name != "format"}
         report = self.run.report if self.run else {}
         run = Run.create(folder, {**settings, **self.config.to_dict()}, self.modality, report)
-        step = self.run.best_step() if self.run else 0
+        step = self.run.used_step if self.run else 0
         run.save(step, Checkpoint(weights_of(self.vae), {}, {"step": step, "best_step": step}))
 
     # Items to codes -------------------------------------------------------------------------------------------
@@ -392,6 +393,6 @@ class Model:
         return [self._piece([x], [None]) for x in arrays]
 
 
-def load(path: Path | str, device: str = "auto") -> Model:
+def load(path: Path | str, device: str = "auto", checkpoint: int | str = BEST) -> Model:
     """The model of a run folder; see `Model.load`."""
-    return Model.load(path, device)
+    return Model.load(path, device, checkpoint)

@@ -170,7 +170,7 @@ def _origin(model: "Model", data: Sequence[Path], split: str | None, settings: "
 
     return {
         "run": str(model.run.path) if model.run else None,
-        "step": model.run.best_step() if model.run else None,
+        "step": model.run.used_step if model.run else None,
         "modality": model.modality.name,
         "data": [str(path) for path in data],
         "split": split,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seqvae.cli.options import run_argument
+from seqvae.cli.options import folder_of_run_argument
 from seqvae.cli.words import data_lines
 from seqvae.config import Values, counted
 from seqvae.settings import SECTIONS, STAGES
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: seqvae info runs/demo")
-@run_argument
+@folder_of_run_argument
 def info(run: Path) -> None:
     """Show what is in a run folder.
 
@@ -87,5 +87,5 @@ def _show_history(folder: "Run") -> None:
         click.echo("  no checkpoint yet")
         return
     click.echo(
-        f"  checkpoints at steps {', '.join(f'{step:,}' for step in steps)}; step {folder.best_step():,} is used"
+        f"  checkpoints at steps {folder.listed_steps()}; step {folder.best_step():,} is used, others by --checkpoint"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from seqvae.cli.options import given_checkpoint
 from seqvae.cli.run_command import given_uses
 from seqvae.config import counted, uses_of
 
@@ -25,7 +26,7 @@ def open_model(run: Path, device: str, split: "Split | None" = None) -> "Model":
     """
     from seqvae.model import load
 
-    model = load(run, device).in_windows()
+    model = load(run, device, given_checkpoint()).in_windows()
     for name in given_uses() if split is None else ():
         if uses_of(model.modality.data_config)[name] == ("splitting",):
             flag = f"--{name.replace('_', '-')}"

@@ -30,11 +30,17 @@ PATH = _Path(path_type=Path)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 OF_MODALITIES = "the modality's: drums 0.3, images 0, text 1"  # temperatures, without importing what declares them
 _VALUES = "seqvae.values"  # where the options of configuration keys leave their values
+_CHECKPOINT = "seqvae.checkpoint"  # where --checkpoint leaves its value
 _DECODING = "seqvae.decoding"  # where the options of a Decoding leave theirs
 
 inputs_argument = click.argument("inputs", nargs=-1, metavar="INPUT...")
 file_option = click.option("--file", type=PATH, help="Also take all items of this file or folder.")
-run_argument = click.argument("run", type=PATH)
+folder_of_run_argument = click.argument("run", type=PATH)
+checkpoint_option = click.option(
+    "--checkpoint", metavar="best|last|STEP", default="best", show_default=True, expose_value=False,
+    callback=lambda ctx, parameter, value: ctx.meta.__setitem__(_CHECKPOINT, value),
+    help="Whose weights are used; seqvae info lists the steps.",
+)  # fmt: skip
 data_argument = click.argument("data", nargs=-1, type=PATH)
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to compute."
@@ -60,6 +66,17 @@ folder_option = click.option(
     "--out", "folder", type=PATH, metavar="FOLDER",
     help="Where files go; the default is RUN/COMMAND, for the latest result only. Text: no file.",
 )  # fmt: skip
+
+
+def run_argument(function: Function) -> Function:
+    """The run whose model a command uses, and the option that chooses its checkpoint, for `given_checkpoint`."""
+    return folder_of_run_argument(checkpoint_option(function))
+
+
+def given_checkpoint() -> str:
+    """The checkpoint that the command line asks for."""
+    asked: str = click.get_current_context().meta[_CHECKPOINT]
+    return asked
 
 
 def decoding_options(*names: str, temperature: float | None = 0.0) -> Callable[[Function], Function]:

@@ -82,6 +82,9 @@ def _make(kind: type[Modality]) -> click.Command:
     @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
     @click.option("--from", "source", type=PATH, metavar="RUN", help="Fine-tune: start from the weights of this run.")
     @click.option("--take", metavar="PART,...", help="Of --from: encoder, posterior, mean, scale, decoder; else all.")
+    @click.option(
+        "--checkpoint", default="best", show_default=True, metavar="best|last|STEP", help="Of --from: whose weights."
+    )
     @click.pass_context
     def command(
         ctx: click.Context,
@@ -95,9 +98,10 @@ def _make(kind: type[Modality]) -> click.Command:
         overwrite: bool,
         source: Path | None,
         take: str | None,
+        checkpoint: str,
     ) -> None:
-        if resume and (overwrite or source or take):
-            other = "--overwrite" if overwrite else "--from" if source else "--take"
+        if resume and (overwrite or source or take or checkpoint != "best"):
+            other = "--overwrite" if overwrite else "--from" if source else "--take" if take else "--checkpoint"
             raise click.UsageError(f"--resume and {other} exclude each other; drop one")
         ctx.meta[WORDS] = kind.words
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, overrides)
@@ -109,7 +113,10 @@ def _make(kind: type[Modality]) -> click.Command:
                 _check_resumed(kind.name, out, data, valid)
                 training.resume(out, values, device, reporter, sources=data, valid=valid)
             else:
-                training.train(kind.name, data, out, values, valid, device, overwrite, source, parts, reporter)
+                training.train(
+                    kind.name, data, out, values, valid, device, overwrite, source, parts, reporter,
+                    checkpoint=checkpoint,
+                )  # fmt: skip
 
     command.params += key_options("train", Train, kind, ALIASED_TRAIN_KEYS) + key_options(
         "data", kind.data_config, kind

@@ -42,6 +42,7 @@ from seqvae.runs.verified import (
 )
 from seqvae.settings import SECTIONS
 
+BEST, LAST = "best", "last"  # checkpoints that have a name
 FORMAT = 2
 READABLE = (1, 2)
 _KINDS: dict[str, Any] = {"version": str, "modality": str, "sources": list, "valid": list, "from": (str, type(None))}
@@ -60,12 +61,14 @@ class Checkpoint:
 class Run:
     """A run folder that exists. Nothing is changed in it but by `create` and `save`."""
 
-    def __init__(self, path: Path, to_train: bool = False) -> None:
+    def __init__(self, path: Path, to_train: bool = False, checkpoint: int | str = BEST) -> None:
         """`to_train`: for the process that holds the folder, which trains the new one of a run that is being replaced.
+        `checkpoint`: whose weights are used; see `used_step`.
 
         Raises ValueError when `path` is not a run folder of a format that this version reads, or holds a link.
         """
         self.path = Path(path)
+        self._checkpoint = checkpoint
         self._home = self.path if to_train else home(self.path)
         if not own(self._home, "config.json").is_file():
             raise ValueError(
@@ -254,3 +257,33 @@ class Run:
         if best not in steps:
             raise ValueError(f"{self._folder(best)}, the best of this run, is missing; restore the folder from a copy")
         return best
+
+    @cached_property
+    def used_step(self) -> int:
+        """The step whose weights are used: the best, the last, or the one that was asked for; it stays the same.
+
+        Raises ValueError as `best_step`, and for a checkpoint that is not there, with those that are.
+        """
+        asked, steps = str(self._checkpoint).strip().lower(), self.steps()
+        if asked == BEST or not steps:
+            return self.best_step()
+        if asked == LAST:
+            return steps[-1]
+        number = asked.replace(",", "")
+        if not number.isdecimal():
+            raise ValueError(
+                f"checkpoint {self._checkpoint} is not possible; give {BEST}, {LAST} or the number of a step: "
+                f"{self.path} has {self.listed_steps()}"
+            )
+        if int(number) not in steps:
+            raise ValueError(f"{self.path} has no checkpoint of step {int(number):,}; there are {self.listed_steps()}")
+        return int(number)
+
+    def listed_steps(self) -> str:
+        """The steps of the checkpoints in words, oldest first, with the best and the last named so."""
+        steps = self.steps()
+        best: int | None = None
+        with contextlib.suppress(ValueError):
+            best = self.best_step()
+        names = {step: " and ".join([BEST] * (step == best) + [LAST] * (step == steps[-1])) for step in steps}
+        return ", ".join(f"{step:,}{f' ({name})' if name else ''}" for step, name in names.items())

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Items
 from seqvae.recipes import read_recipe
 from seqvae.runs.place import REPLACED, check_free, held
-from seqvae.runs.run import Run
+from seqvae.runs.run import BEST, Run
 from seqvae.settings import LENGTHS, STAGES, Config, build_config, changed_keys, plain_sections, with_lengths
 from seqvae.training.advice import advice_on_unknown
 from seqvae.training.corpora import IN_MEMORY, corpora_of, read_suited, report_of, trained_on
@@ -46,6 +46,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
     reporter: Reporter | None = None,
     objective: Callable[[Config], Objective] = objective_of,
     recipe: str | Path | None = None,
+    checkpoint: int | str = BEST,
 ) -> Run:
     """Train a model on files, or on data in memory, and return its run folder.
 
@@ -56,8 +57,9 @@ def train(  # noqa: PLR0913 - the command line, in one call
     `recipe` is one that `seqvae recipes` lists, such as "mnist-plane", or the path of a TOML file or of a run's
     config.json; `values` are nested configuration values (`{"model": {"latent": 16}}`) over it and the defaults.
     Without `valid`, 5 % of the items are held out by the seed. `start_from` is a run whose modality and weights are the
-    starting point; `take` are the parts of the weights (`seqvae.core.vae.PARTS`) to take from it, all where none is
-    named. `objective` makes what is minimised from the configuration.
+    starting point, those of its best `checkpoint` or of another one, as in `seqvae.load`; `take` are the parts of the
+    weights (`seqvae.core.vae.PARTS`) to take from it, all where none is named. `objective` makes what is minimised from
+    the configuration.
 
     Raises ValueError, in one sentence, for everything that the caller can mend.
     """
@@ -65,6 +67,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
     if data == []:
         raise ValueError("there are no data; name at least one file to train on")
     check_take(take, start_from)
+    origin = _asked_origin(start_from, checkpoint, take)
     values = merge(read_recipe(recipe, modality) if recipe else {}, values or {})
     config, learned = _configure(modality, values, start_from)
     engine, reporter = Engine(device, config.train.precision), reporter or Silent()
@@ -89,12 +92,51 @@ def train(  # noqa: PLR0913 - the command line, in one call
             for sentence in filter(None, (*unknown, said)):
                 reporter.message(sentence)
             # what cannot be built must not cost the run that is replaced
-            _announce(_starting_point(whole, encoding, start_from, take), start_from, take, reporter)
-            _create(out, whole, encoding, report, read, valid_read, start_from, take)
+            vae = _starting_point(whole, encoding, origin)
+            if origin is not None:
+                reporter.message(origin.words(vae))
+            _create(out, whole, encoding, report, read, valid_read, origin)
 
     with hold:
         engine.in_first_process(create)
         return _continue(out, None, engine, reporter, corpora, objective)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The run whose weights, those of its `used_step`, a new one starts from, and the parts to take: all for none."""
+
+    run: Run
+    take: tuple[str, ...]
+
+    def words(self, vae: VAE) -> str:
+        """What is taken from it, and what is drawn anew."""
+        taken, drawn = divided(vae, self.take or ALL_PARTS)
+        return f"from {self.run.path}, step {self.run.used_step:,}: takes {listed(taken)}, draws {listed(drawn)} anew"
+
+    def settings(self) -> Values:
+        """What the new run remembers of it."""
+        path, step = str(self.run.path.resolve()), self.run.used_step
+        return {"from": path, "from_step": step, **({"take": list(self.take)} if self.take else {})}
+
+
+def _asked_origin(start_from: Path | str | None, checkpoint: int | str, take: Sequence[str]) -> Origin | None:
+    """What a new run starts from. Raises ValueError for a checkpoint that is not there, or of no run."""
+    if start_from is None:
+        if checkpoint != BEST:
+            raise ValueError(f"--checkpoint {checkpoint} chooses weights of another run; name that run with --from")
+        return None
+    source = Run(Path(start_from), checkpoint=checkpoint)
+    source.used_step  # noqa: B018 - before the data are read
+    return Origin(source, tuple(take))
+
+
+def _origin_of(run: Run) -> Origin | None:
+    """What a run started from; None where that was nothing but its seed, or is needed no more."""
+    if run.steps() or run.settings["from"] is None:  # with a checkpoint it goes on from there: the other may be gone
+        return None
+    source = Run(Path(run.settings["from"]), checkpoint=run.settings.get("from_step", BEST))
+    return Origin(source, tuple(run.settings.get("take", ())))
 
 
 def _check_place(out: Path, overwrite: bool, start_from: Path | str | None) -> None:
@@ -209,15 +251,15 @@ def _configure(
 
 def _create(
     out: Path, config: Config, modality: Modality, report: Mapping[str, Any], data: Items | Sequence[Path],
-    valid: Items | Sequence[Path], start_from: Path | str | None, take: Sequence[str],
+    valid: Items | Sequence[Path], origin: Origin | None,
 ) -> None:  # fmt: skip
     settings = {
         "version": __version__,
         **config.to_dict(),
         "sources": _resolved(data),
         "valid": _resolved(valid),
-        "from": None if start_from is None else str(Path(start_from).resolve()),
-        **({"take": list(take)} if take else {}),
+        "from": None,
+        **(origin.settings() if origin else {}),
         **({IN_MEMORY: True} if are_passing(data) or are_passing(valid) else {}),
     }
     Run.create(out, settings, modality, report)
@@ -227,22 +269,13 @@ def _resolved(data: Items | Sequence[Path]) -> list[str]:
     return [] if isinstance(data, Items) or are_passing(data) else [str(path.resolve()) for path in data]
 
 
-def _starting_point(config: Config, modality: Modality, start_from: Path | str | None, take: Sequence[str]) -> VAE:
-    """The model before its first step: drawn by the seed, or the best weights of the run that it starts from."""
+def _starting_point(config: Config, modality: Modality, origin: Origin | None) -> VAE:
+    """The model before its first step: drawn by the seed, or the weights of the run that it starts from."""
     vae = build_vae(config, modality)
-    if start_from is not None:
-        source = Run(Path(start_from))
-        load_weights(vae, source.weights(source.best_step()), source.path, take or ALL_PARTS)
+    if origin is not None:
+        source = origin.run
+        load_weights(vae, source.weights(source.used_step), source.path, origin.take or ALL_PARTS)
     return vae
-
-
-def _announce(vae: VAE, start_from: Path | str | None, take: Sequence[str], reporter: Reporter) -> None:
-    """Report what a new run takes from another one, and what it draws anew."""
-    if start_from is None:
-        return
-    taken, drawn = divided(vae, take or ALL_PARTS)
-    step = Run(Path(start_from)).best_step()
-    reporter.message(f"from {start_from}, step {step:,}: takes {listed(taken)}, draws {listed(drawn)} anew")
 
 
 def _continue(
@@ -256,8 +289,7 @@ def _continue(
     run, own, modality = open_run(out, to_train=True)
     config = config or own
     corpora = corpora or corpora_of(out)
-    # a run with a checkpoint goes on from there, so the weights that it started from may be gone by now
-    vae = _starting_point(config, modality, None if run.steps() else run.settings["from"], run.settings.get("take", ()))
+    vae = _starting_point(config, modality, _origin_of(run))
     data = trained_on(corpora, config)
     fit(vae, Stages(config, modality), run, data, engine, reporter, objective)
     if config.train.overfit_batch and engine.is_first:
