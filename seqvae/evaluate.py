@@ -14,7 +14,14 @@ from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus
 from seqvae.data import Batches, Part
-from seqvae.evaluation.latent import NEIGHBOURS, active_units, collect_posterior, mutual_information, neighbour_accuracy
+from seqvae.evaluation.latent import (
+    NEIGHBOURS,
+    active_units,
+    code_gain,
+    collect_posterior,
+    mutual_information,
+    neighbour_accuracy,
+)
 from seqvae.evaluation.likelihood import bits_per_byte, elbo, perplexity, spelling_nats
 from seqvae.evaluation.reconstruction import free_running_accuracy, step_accuracy, token_accuracy
 from seqvae.evaluation.scores import Scores, score
@@ -56,6 +63,7 @@ UNITS = {
     "mutual_information_nats": "nats, an estimate; the true value is 0 to the cap",
     "mutual_information_cap_nats": "nats, ln(items): so many items cannot show more",
     "mutual_information_error_nats": "nats, the estimate's sampling error, sqrt(Z / 2 items)",
+    "code_gain_nats": "nats per item that the decoder gains from an item's code, over codes shuffled among the items",
     "active_units": "latent units whose posterior mean has variance > 0.01",
     "step_accuracy_teacher_forced": "share of tokens, each after the true ones before it",
     "step_accuracy_free_running": "share of steps, most probable after own draws at temperature 1",
@@ -180,7 +188,7 @@ def _figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
     if isinstance(likelihood, DensityPixels):
         figures["summed_error"] = likelihood.summed_error(cast(float, figures["reconstruction_nats"]))
     if vae.latent:
-        figures |= _latent_figures(vae, read("latent code"), corpus.labels, settings.seed)
+        figures |= _latent_figures(vae, read, corpus.labels, settings.seed)
         figures |= _reconstruction_figures(vae, modality, batches, settings, watch)
     if vae.decoder.has_steps:
         figures["tokens"] = corpus.steps
@@ -271,11 +279,13 @@ def _sample_figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Sett
     return figures
 
 
-def _latent_figures(vae: VAE, batches: Iterator[Batch], labels: np.ndarray | None, seed: int) -> Figures:
-    q, keys = collect_posterior(vae, batches)
+def _latent_figures(vae: VAE, read: Callable[[str], Iterator[Batch]], labels: np.ndarray | None, seed: int) -> Figures:
+    q, keys = collect_posterior(vae, read("latent code"))
     accuracy = None if labels is None else neighbour_accuracy(q.mean, torch.from_numpy(labels[keys.numpy()]))
     return {
         **({} if vae.has_points else _information(q, seed)),
+        # a single item has no other's code
+        "code_gain_nats": code_gain(vae, read("shuffled codes"), q, keys, seed).nats if len(keys) > 1 else None,
         "active_units": active_units(q.mean),
         "neighbour_accuracy": accuracy,
     }

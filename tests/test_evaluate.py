@@ -15,6 +15,7 @@ from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus, prepare
 from seqvae.data import Batches, Part
 from seqvae.evaluate import Settings, evaluate, score_items, units
+from seqvae.evaluation.latent import code_gain, collect_posterior
 from seqvae.evaluation.likelihood import importance_weighted_nll
 from seqvae.generate import Decoding, Length
 from seqvae.modalities.images.images import Images
@@ -160,6 +161,20 @@ def test_the_neighbours_vote_by_the_labels_of_the_corpus(tmp_path: Path) -> None
     assert evaluate(vae, modality, corpus, FEW, quiet)["neighbour_accuracy"] == pytest.approx(right / 11)
 
 
+def test_what_the_decoder_gains_from_codes_is_the_difference_of_its_bounds_by_own_and_by_other_codes(
+    tmp_path: Path,
+) -> None:
+    vae, modality, corpus = image_model(tmp_path, BLACK_AND_WHITE)
+    loaded = [Batches(Part(corpus), 4).load(indices) for indices in Batches(Part(corpus), 4).in_order()]
+    gain = code_gain(vae, loaded, *collect_posterior(vae, loaded), FEW.seed)
+    figures = evaluate(vae, modality, corpus, FEW, quiet)
+    assert figures["code_gain_nats"] == pytest.approx(gain.nats)
+    assert figures["reconstruction_nats"] == pytest.approx(gain.own_nats)
+    assert abs(gain.nats) > 0.01
+    one = image_model(tmp_path, BLACK_AND_WHITE[:1])
+    assert evaluate(*one, FEW, quiet)["code_gain_nats"] is None
+
+
 def rows_of(monkeypatch: pytest.MonkeyPatch, net: Any, name: str, place: int) -> list[int]:
     """A list that fills with the rows of each call of a net's function."""
     rows: list[int] = []
@@ -179,7 +194,7 @@ def test_likelihoods_need_memory_for_a_chunk_alone(
     decoded = rows_of(monkeypatch, vae.decoder, "log_prob", 0)
     evaluate(vae.float(), modality, corpus, Settings(importance_samples=samples), quiet)
     assert max(decoded) == {3: 2048, 1500: 3 * 668}[items]
-    assert sum(decoded) == items * (samples + 1)
+    assert sum(decoded) == items * (samples + 1 + 2), "the bound, and codes in their places and shuffled, beside"
     assert max(encoded) == min(items, 668)
 
 
@@ -195,7 +210,9 @@ def test_what_is_watched_goes_from_nothing_to_all_in_many_steps(
         calls.setdefault(what, []).append((done, total))
 
     evaluate(vae, modality, corpus, Settings(importance_samples=300), watch)
-    assert list(calls) == ["evidence lower bound", "likelihood", "pixels", "latent code", "reconstructions"]
+    assert list(calls) == [
+        "evidence lower bound", "likelihood", "pixels", "latent code", "shuffled codes", "reconstructions",
+    ]  # fmt: skip
     for what, found in calls.items():
         done = [call[0] for call in found]
         assert (done[0], done[-1]) == (0, 350), what

@@ -51,7 +51,7 @@ def _kl_words(record: Values) -> list[str]:
 
 
 def _figures(record: Values, active_units: int | None, unit: str) -> str:
-    words = [f"{-record['elbo_nats']:.2f} nats", *_kl_words(record)]
+    words = [f"{-record['elbo_nats_at_mean_length']:.2f} nats", *_kl_words(record)]
     if record["kl_nats"] is not None:
         words.append(f"beta {record['beta']:.2f}")
     if active_units is not None:

@@ -11,6 +11,7 @@ from seqvae.files import check_regular, own, write_atomically
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+PLACES = ("step", "stage")  # fields that say where a record stands
 CLOCK_FIELDS = ("seconds", "tokens_per_second")  # the only fields that differ between equal runs
 
 
@@ -88,7 +89,7 @@ class MetricsLog:
         self._file.flush()
         if self._writer is not None:
             for name, value in record.items():
-                if isinstance(value, float):
+                if isinstance(value, int | float) and not isinstance(value, bool) and name not in PLACES:
                     self._writer.add_scalar(f"{record['event']}/{name}", value, record["step"])
 
     def size(self) -> int:

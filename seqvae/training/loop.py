@@ -302,12 +302,18 @@ class _Loop:
             self.log.write(extra)
 
     def _record(self, sums: dict[str, float]) -> Values:
-        """A line of the log, from the sums since the last one."""
+        """A line of the log, from the sums since the last one.
+
+        Batches are of about one length each, so the bound of a line depends on which lengths it met. It stands there as
+        well as it would be of items of the data's mean length, which can be compared from line to line.
+        """
         progress, values = self.progress, self.schedules.at(self.progress)
         examples, steps = sums["examples"], progress.step - progress.logged_step
+        length = self.train.part.steps / len(self.train.part)
         return {
             "event": "train", **self._place(),
             "elbo_nats": (sums["log_px"] - sums["kl"]) / examples, "reconstruction_nats": -sums["log_px"] / examples,
+            "elbo_nats_at_mean_length": sums["log_px"] / sums["tokens"] * length - sums["kl"] / examples,
             "kl_nats": None if self.vae.has_points else sums["kl"] / examples, "loss": sums["loss"] / steps,
             "beta": values.beta, **{name: sums[name] / steps for name in self.figures},
             "learning_rate": values.learning_rate, "gradient_norm": sums["gradient_norm"] / steps,

@@ -11,7 +11,10 @@ from rich.console import Console
 from seqvae.cli import progress
 from seqvae.cli.progress import Bar, Line, Watcher, validation_line
 
-TRAIN = {"step": 50, "elbo_nats": -44.123, "kl_nats": 3.21, "beta": 0.125, "tokens_per_second": 2520.4}
+TRAIN = {
+    "step": 50, "elbo_nats": -51.0, "elbo_nats_at_mean_length": -44.123, "kl_nats": 3.21, "beta": 0.125,
+    "tokens_per_second": 2520.4,
+}  # fmt: skip
 VALIDATION = {
     "step": 1200, "epoch": 2.5, "elbo_nats": -40.5, "kl_nats": 3.0, "active_units": 5, "perplexity_bound": 99.125,
     "best": True,

@@ -177,6 +177,23 @@ def test_the_best_checkpoint_outlives_the_last_two_and_is_the_one_that_is_loaded
     assert not all(torch.equal(loaded[name], weight) for name, weight in run.weights(24).items())
 
 
+def test_lines_of_the_log_are_comparable_although_their_batches_are_of_other_lengths(tmp_path: Path) -> None:
+    """Of nothing learned each token costs about the same, so a line's bound is its mean length by that."""
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("\n".join(["the cat sees"] * 40 + ["the cat sees the dog and a bird sings in a tree"] * 40))
+    settings = values(epochs=1, log_steps=1, learning_rate=0.0, batch_size=8, length_spread=1, model={"latent": 0})
+    run = train("text", [corpus], tmp_path / "run", settings, corpus, device="cpu")
+    found = records(run, "train")
+    plain = np.array([-record["elbo_nats"] for record in found])
+    even = np.array([-record["elbo_nats_at_mean_length"] for record in found])
+    assert plain.std() > 10 * even.std()
+    # the mean of 4 and 13 tokens is 8.5, at which the plain mean over all lines is as well
+    assert even.mean() == pytest.approx(plain.mean(), rel=0.05)
+    for record in found:
+        tokens = 4 if -record["elbo_nats"] < plain.mean() else 13
+        assert record["elbo_nats_at_mean_length"] == pytest.approx(record["elbo_nats"] / tokens * 8.5, rel=1e-6)
+
+
 @pytest.mark.parametrize("lines", [1, 2, 3])
 @pytest.mark.parametrize("by", ["examples", "tokens"])
 def test_a_corpus_smaller_than_a_batch_trains(lines: int, by: str, tmp_path: Path) -> None:

@@ -207,7 +207,8 @@ def test_tensorboard_shows_each_step_once_after_a_resume(
     time.sleep(1.1)  # the files of events are read in the order of the seconds in their names
     run = resume(tmp_path / "run", device="cpu")
     events = EventAccumulator(str(run.path / "tensorboard"), purge_orphaned_data=True).Reload()
-    for event, name in (("train", "loss"), ("validation", "elbo_nats")):
+    for event, name in (("train", "loss"), ("validation", "elbo_nats"), ("validation", "active_units")):
         shown = [(scalar.step, scalar.value) for scalar in events.Scalars(f"{event}/{name}")]
         expected = [(record["step"], pytest.approx(record[name], rel=1e-6)) for record in records(run, event)]
         assert shown == expected
+    assert not {"train/step", "validation/step", "validation/best"} & set(events.Tags()["scalars"])
