@@ -86,6 +86,4 @@ def _show_history(folder: "Run") -> None:
     if not steps:
         click.echo("  no checkpoint yet")
         return
-    click.echo(
-        f"  checkpoints at steps {folder.listed_steps()}; step {folder.best_step():,} is used, others by --checkpoint"
-    )
+    click.echo(f"  checkpoints at steps {folder.listed_steps()}; step {folder.best_step():,} is used")

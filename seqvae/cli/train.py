@@ -139,8 +139,12 @@ def _watched(kind: type[Modality], out: Path, values: Values) -> "Iterator[Watch
             line = f"seqvae train {kind.name} --resume --out {quote(str(out))}"
             from seqvae.runs.run import Run
 
-            best = f"the weights of step {Run(out).best_step():,} are the best so far and can be used"
-            raise KeyboardInterrupt(f"{stop}, and {best}; continue with {line}") from stop
+            stopped = Run(out)
+            found = stopped.last()
+            validated = found is not None and found[1].state["best_step"] is not None
+            which = "are the best so far and" if validated else "are the last, none being validated yet, and"
+            used = f"the weights of step {stopped.best_step():,} {which} can be used"
+            raise KeyboardInterrupt(f"{stop}, and {used}; continue with {line}") from stop
     if reporter.is_first:
         if not reporter.has_trained:
             click.echo(_finished_line(out, reporter.first_step, values), err=True)

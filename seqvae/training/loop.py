@@ -213,7 +213,7 @@ class _Loop:
         self._begin()
         self._save()
         if self.engine.is_first:
-            self.reporter.message(plan)
+            self.reporter.message(f"{plan}, and starts from the last weights before it, of step {self.progress.step:,}")
         self._stop_if_asked()
 
     # One optimizer step ---------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def test_a_stage_begins_with_the_parts_that_it_keeps_and_draws_the_others_by_see
         assert torch.equal(weight, source[name]), name
     first = weights_of(build_vae(config, modality))
     assert not torch.equal(first["encoder.embed.weight"], drawn["encoder.embed.weight"])
-    assert f"stage 2 of 2 {plan}" in listener.messages
+    assert f"stage 2 of 2 {plan}, and starts from the last weights before it, of step 3" in listener.messages
 
 
 def test_the_steps_of_all_stages_are_announced(corpus: Path, tmp_path: Path) -> None:
