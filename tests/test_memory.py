@@ -185,7 +185,7 @@ def test_names_are_told_from_data(tmp_path: Path) -> None:
         ("text", Items(["a\0b"]), r"memory/sentences\.txt looks like a binary file \(NUL byte at line 1, column 2\)"),
         ("text", Items(["\ud800"]), r"utf-8 cannot hold the character '\\ud800'"),
         ("text", Items({"a": 1}), "a dict is no list of sentences"),
-        ("text", Items(["a"], ["b"]), "sentences have no labels; leave them out"),
+        ("text", Items(["a"], ["b"]), "labels of sentences are kept with data.labels=last-column, not none"),
         ("text", GREY, "item 0: a ndarray is no text"),
         ("images", [GREY[0], "a.png"], "item 1: a str is no image; give an array"),
         ("images", (GREY, LABELS[:7]), r"labels of shape \(7,\) do not fit 30 images; give one whole number or word"),

@@ -45,7 +45,7 @@ def _make(kind: type[Modality]) -> click.Command:
         from seqvae.memory import readable
 
         with readable(modality, data) as files:
-            modality, said = _as_training(config, values, modality, files)
+            modality, said = _as_training(config, values, modality, files, recipe is not None)
             _show(modality, files, config.train.seed, said)
             if out is not None:
                 _draw(modality, files, out)
@@ -59,7 +59,7 @@ def _make(kind: type[Modality]) -> click.Command:
 
 
 def _as_training(
-    config: Config, values: Values, modality: Modality, sources: Sequence[Path]
+    config: Config, values: Values, modality: Modality, sources: Sequence[Path], is_recipe: bool
 ) -> tuple[Modality, str | None]:
     """The modality as training would have it, and the sentence that says which defaults it has for few items."""
     from seqvae.training.corpora import fit_modality, read_suited
@@ -68,7 +68,7 @@ def _as_training(
     if held_out and modality.of_split("train", sources) is None:  # of these nothing would be trained on
         fit_modality(modality, sources)
         return modality, None
-    _, modality, _, said = read_suited(config, values, modality, sources)
+    _, modality, _, said = read_suited(config, values, modality, sources, is_recipe=is_recipe)
     return modality, said
 
 

@@ -115,7 +115,7 @@ def _make(kind: type[Modality]) -> click.Command:
             else:
                 training.train(
                     kind.name, data, out, values, valid, device, overwrite, source, parts, reporter,
-                    checkpoint=checkpoint,
+                    recipe=recipe, checkpoint=checkpoint,
                 )  # fmt: skip
 
     command.params += key_options("train", Train, kind, ALIASED_TRAIN_KEYS) + key_options(

@@ -58,7 +58,7 @@ class Modality(abc.ABC):
     sampling_temperature: ClassVar[float] = 1.0  # of samples, where none is asked for
     sample_units: ClassVar[Mapping[str, str]] = {}  # of `sample_metrics`; where there are none, no samples are drawn
     least_steps: ClassVar[int] = 0  # training takes at least so many, unless epochs are asked for
-    few_items: ClassVar[int] = 0  # up to so many get `few_defaults` as well, unless epochs or steps are asked for
+    few_items: ClassVar[int] = 0  # up to so many get `few_defaults` as well
     few_defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit few items better than the defaults
     first_shown: ClassVar[int] = 16  # items of a corpus that `picture` can show at once
     reads_pipes: ClassVar[bool] = False  # whether a source may be a pipe, whose data have no name of a file
@@ -289,9 +289,9 @@ class Modality(abc.ABC):
         """Figures of `sample_units` of items as a set: of samples from the prior, and of as many items of the data."""
         return {}
 
-    def suited_to_few(self, items: int, size_bytes: int) -> Mapping[str, Values]:
-        """Values that suit so few items better than the defaults; `size_bytes` is their `size_bytes` together."""
-        return self.few_defaults
+    def suited_to(self, items: int, size_bytes: int) -> Mapping[str, Values]:
+        """Values that suit so many items better than the defaults; `size_bytes` is their `size_bytes` together."""
+        return self.few_defaults if items <= self.few_items else {}
 
     def nats_of(self, model: Keys) -> str:
         """What the nats are that the training of a model of this configuration shows."""

@@ -15,7 +15,7 @@ from seqvae.modalities.items import Items
 from seqvae.runs.run import Run
 from seqvae.settings import Config
 from seqvae.training.one_batch import first_batch, suited_to_one_batch
-from seqvae.training.suited import said_of, suited_lengths, suited_to_few
+from seqvae.training.suited import said_of, suited_lengths, suited_to_data
 
 HELD_OUT_SHARE = 0.05
 IN_MEMORY = "in_memory"  # in the config.json of a run whose data, or some of them, were in no file that stays
@@ -23,14 +23,17 @@ IN_MEMORY = "in_memory"  # in the config.json of a run whose data, or some of th
 
 def read_suited(
     config: Config, asked: Values, modality: Modality, data: Items | Sequence[Path], valid: Items | Sequence[Path] = (),
-    fits: bool = True,
+    learned: bool = False, is_recipe: bool = False, processes: int = 1,
 ) -> tuple[Config, Modality, tuple[list[Corpus], str], str | None]:  # fmt: skip
     """What a training reads: its configuration with defaults that suit the data, its modality, its corpora.
 
-    The corpora come with how they are split, in words; last is the sentence that says which defaults suit the data.
+    The corpora come with how they are split, in words; last is the sentence that says which defaults suit the data. A
+    modality that has `learned` already keeps what it has; beside a recipe, the defaults for such data mean nothing.
     """
-    found = _read(modality, data, valid, fits=fits)
-    whole = suited_to_few(config, asked, modality, found[0][0]) if fits else config
+    found = _read(modality, data, valid, fits=not learned)
+    whole = config
+    if not (learned or is_recipe):
+        whole = suited_to_data(config, asked, modality, found[0][0], processes)
     if whole.data != config.data:
         modality = modalities.get(modality.name)(whole.data)
         found = _read(modality, data, valid, fits=True)

@@ -80,7 +80,9 @@ def train(  # noqa: PLR0913 - the command line, in one call
         _check_place(out, overwrite, start_from)
         encoding = learned or modalities.get(modality)(config.data)
         with readable(encoding, data) as read, readable(encoding, valid_data) as valid_read:
-            found = read_suited(config, values, encoding, read, valid_read, learned is None)
+            found = read_suited(
+                config, values, encoding, read, valid_read, learned is not None, recipe is not None, engine.processes
+            )
             whole, encoding, (read_corpora, words), said = found
             corpora.extend(read_corpora)
             report = report_of(corpora, config.train.seed, words)

@@ -1,7 +1,9 @@
-"""Defaults that suit the data at hand: few items get other sizes, and short epochs are validated by steps."""
+"""Defaults that suit the data at hand, by how many items there are; and short epochs are validated by steps."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from seqvae.config import Values, counted, merge
 from seqvae.corpus import Corpus
@@ -13,22 +15,46 @@ from seqvae.training.loop import steps_of
 SHORT_EPOCH = 50  # steps; longer ones are validated each
 MOST_VALIDATIONS = 40  # of a training whose epochs are short; with more, validation goes by steps
 VALIDATIONS = 20  # that it has then
+# Keys that say how a code is kept in use.
+WAYS: Mapping[str, Sequence[str]] = {
+    "model": ("posterior", "batch_norm_scale", "least_kl_nats"),
+    "objective": (
+        "beta", "free_nats_per_dimension", "free_nats_per_dimension_and_example", "free_nats_total", "target_kl_nats",
+        "mmd", "aggressive",
+    ),
+}  # fmt: skip
+IN_SEVERAL_PROCESSES: Values = {"objective": {"free_nats_per_dimension_and_example": 0.25}}
 
 
-def suited_to_few(config: Config, asked: Values, modality: Modality, corpus: Corpus) -> Config:
-    """The configuration with the modality's defaults for few items, where the items are few.
+def suited_to_data(
+    config: Config, asked: Values, modality: Modality, corpus: Corpus, processes: int = 1
+) -> Config:  # fmt: skip
+    """The configuration with the modality's defaults for so many items of such a size.
 
-    Nothing is changed that was asked for, and nothing at all where a length was: whoever says how long to train means
-    the usual settings, or those of a recipe.
+    Nothing is changed that was asked for. Beside a way of keeping the code in use that was asked for, such as free
+    bits, that of the defaults steps back; and where a length was, training has that length.
     """
-    if config.stages or len(corpus) > modality.few_items or set(LENGTHS) & asked.get("train", {}).keys():
+    if config.stages:
         return config
-    suited = modality.suited_to_few(len(corpus), corpus.bytes or 0)
+    suited = {name: dict(keys) for name, keys in modality.suited_to(len(corpus), corpus.bytes or 0).items()}
+    if set(LENGTHS) & asked.get("train", {}).keys():
+        _leave_out(suited, "train", (*LENGTHS, "stop_patience"))
+    if not config.model.latent or any(
+        name in asked.get(section, {}) for section, names in WAYS.items() for name in names
+    ):
+        for section, names in WAYS.items():
+            _leave_out(suited, section, names)
+    elif processes > 1 and suited.get("model", {}).pop("batch_norm_scale", None):  # none of them sees a whole batch
+        suited = merge(suited, IN_SEVERAL_PROCESSES)
     if asked.get("objective", {}).get("schedule") == "cyclical":  # which has a length of its own
-        suited = merge(suited, {"objective": {"anneal_steps": config.objective.anneal_steps}})
-    wanted = merge(suited, asked)
-    values = merge(plain_sections(config.to_dict()), wanted)
+        _leave_out(suited, "objective", ("anneal_steps", "anneal_epochs"))
+    values = merge(merge(plain_sections(config.to_dict()), suited), asked)
     return build_config(modality.name, modality.data_config, modality.model_config, values)
+
+
+def _leave_out(values: dict[str, dict[str, Any]], section: str, names: Iterable[str]) -> None:
+    for name in names:
+        values.get(section, {}).pop(name, None)
 
 
 def suited_lengths(config: Config, asked: Values, modality: Modality, part: Part) -> Config:

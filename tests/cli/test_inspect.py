@@ -78,7 +78,7 @@ def test_few_sentences_are_encoded_by_their_defaults_when_inspected(
     seqvae: Callable[..., Result], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = first_lines(seqvae("inspect", "text", "sentences.txt", "--tokenizer", "character"))
-    monkeypatch.setattr(Text, "suited_to_few", lambda *_: {"data": {"tokenizer": "character"}})
+    monkeypatch.setattr(Text, "suited_to", lambda *_: {"data": {"tokenizer": "character"}})
     lines = first_lines(seqvae("inspect", "text", "sentences.txt"))
     (steps,) = (line for line in lines if line.startswith("steps: "))
     assert steps in usual
@@ -95,13 +95,13 @@ def test_few_windows_and_images_are_inspected_by_the_defaults_that_training_has_
         assert said in trained
 
 
-def test_many_items_are_inspected_by_the_usual_defaults(
+def test_many_items_are_inspected_by_the_defaults_for_them(
     seqvae: Callable[..., Result], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Text, "few_items", 23)
     monkeypatch.setattr(Text, "least_steps", 0)
     lines = first_lines(seqvae("inspect", "text", "sentences.txt"))
-    assert not [line for line in lines if line.startswith("for ")]
+    assert "vocabulary_size" not in next(line for line in lines if line.startswith("for 22 sentences"))
 
 
 def test_files_of_which_none_is_for_training_are_inspected_all_the_same(

@@ -47,7 +47,8 @@ def test_without_a_terminal_progress_is_plain_lines_on_stderr(
     lines = trained(seqvae("train", "text", "sentences.txt", "--out", "run", *tiny)).stderr.splitlines()
     assert lines[0] == "train: 24 items, 168 steps from sentences.txt"
     assert lines[1] == "  2 of them held out for validation"
-    assert lines[2] == "training from step 0 to at most 6; nats are negative ELBO per item"
+    assert lines[2].startswith("for 22 sentences the defaults are model.batch_norm_scale=0.9, model.word_dropout=0.3, ")
+    assert lines[3] == "training from step 0 to at most 6; nats are negative ELBO per item"
     steps = [line for line in lines if line.startswith("step ")]
     assert [line.split()[1] for line in steps] == ["2/6", "3/6", "4/6", "6/6"]
     for word in (" nats  KL ", "  beta ", " tokens/s  ETA 0:00:0", " active  "):

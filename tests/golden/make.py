@@ -50,7 +50,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "text": {
         "data": {"tokenizer": "word", "vocabulary_size": 0},
         "model": {**SIZES, "word_dropout": 0.2, "input_dropout": 0.1},
-        "objective": {"free_nats_per_dimension": 0.05},
+        "objective": {"free_nats_per_dimension": 0.05, "anneal_steps": 0},
     },
     "drums": {
         "data": {"bars": 1, "meter": "4/4", "mix": 0.3, "drop": 0.1, "rotate": 0.2},

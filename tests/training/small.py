@@ -14,6 +14,14 @@ WORDS = ("the", "a", "cat", "dog", "bird", "sees", "likes", "finds", "small", "r
 MODEL = {"latent": 3, "embedding": 5, "encoder_hidden": 7, "decoder_hidden": 8}
 
 
+# What the defaults for few sentences would change, as it is without them.
+PLAIN: dict[str, dict[str, Any]] = {
+    "model": {"batch_norm_scale": 0.0, "word_dropout": 0.0},
+    "objective": {"anneal_steps": 0},
+    "train": {"learning_rate": 1e-3, "cosine": False, "decay_patience": 2},
+}
+
+
 def write_corpus(path: Path, lines: int = 60, seed: int = 0) -> Path:
     """`lines` sentences of 1 to 9 words."""
     rng = random.Random(seed)
@@ -28,9 +36,9 @@ def values(
     """The configuration of the small model with some keys changed."""
     return {
         "data": {"tokenizer": "word", "vocabulary_size": 0, "max_length": 20},
-        "model": {**MODEL, **(model or {})},
-        "objective": objective or {},
-        "train": {"epochs": 2, "batch_size": 16, "threads": 1, **train},
+        "model": {**PLAIN["model"], **MODEL, **(model or {})},
+        "objective": {**PLAIN["objective"], **(objective or {})},
+        "train": {**PLAIN["train"], "epochs": 2, "batch_size": 16, "threads": 1, **train},
     }
 
 

@@ -108,10 +108,11 @@ def test_a_resumed_run_does_not_tell_a_collapse_again(tmp_path: Path, monkeypatc
 
 def test_a_real_training_tells_what_its_code_carries_and_the_log_has_the_figures(tmp_path: Path) -> None:
     corpus, listener = write_corpus(tmp_path / "corpus.txt"), Listener()
-    run = train("text", corpus, tmp_path / "run", values(epochs=4), device="cpu", reporter=listener)
+    plain = values(epochs=4, model={"batch_norm_scale": 0.0})
+    run = train("text", corpus, tmp_path / "run", plain, device="cpu", reporter=listener)
     (advice,) = told(listener)[1]
     assert "has collapsed: it says 0.0" in advice
-    assert "--set objective.free_nats_per_dimension_and_example=0.25; --set model.batch_norm_scale=0.6" in advice
+    assert "--set model.batch_norm_scale=0.9; --set objective.target_kl_nats=8" in advice
     looked = ["code_gain_nats" in record for record in records(run, "validation")]
     assert looked == [False, True, False, True], "six items are looked at for every 90 that are trained on, 54 an epoch"
     for model in ({"latent": 0}, {"posterior": "point"}):

@@ -1,4 +1,4 @@
-"""Few items get other defaults, which config.json and the terminal show; short epochs are validated by steps."""
+"""Defaults suit the number of items, which config.json and the terminal show; short epochs are validated by steps."""
 
 from pathlib import Path
 from typing import Any
@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from seqvae import modalities
+from seqvae.corpus import prepare
+from seqvae.modalities.text import sentences
 from seqvae.modalities.text.sentences import Text
 from seqvae.modalities.text.settings import TextData
 from seqvae.model import load
 from seqvae.settings import build_config
 from seqvae.training import suited
+from seqvae.training.limits import check_processes
 from seqvae.training.run import train
 from tests.training.small import Listener, records, write_corpus
 
@@ -63,21 +66,74 @@ def test_epochs_are_no_more_than_the_steps_for_few_items_need(
 
 
 @pytest.mark.parametrize("length", [{"epochs": 1}, {"steps": 3}])
-def test_who_says_how_long_to_train_gets_the_usual_defaults(
-    length: dict[str, int], corpus: Path, tmp_path: Path
+def test_who_says_how_long_to_train_gets_that_length_and_the_defaults_for_few(
+    length: dict[str, int], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    few = {"model": NETS, "objective": {"beta": 0.125}, "train": {"epochs": 7, "stop_patience": 1}}
+    monkeypatch.setattr(Text, "few_defaults", few)
+    run = train("text", corpus, tmp_path / "run", {"train": length}, device="cpu")
+    assert {name: run.settings["model"][name] for name in NETS} == NETS
+    assert run.settings["objective"]["beta"] == 0.125
+    assert {name: run.settings["train"][name] for name in length} == length
+    assert run.settings["train"]["stop_patience"] == 0
+    assert run.steps()[-1] == (4 if "epochs" in length else 3)
+
+
+def test_a_recipe_is_left_as_it_is(corpus: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "own.toml"
+    recipe.write_text("modality = 'text'\n[data]\ntokenizer = 'word'\n[model]\nlatent = 3\n[train]\nsteps = 1\n")
     listener = Listener()
-    run = train("text", corpus, tmp_path / "run", {"train": length}, device="cpu", reporter=listener)
-    usual = build_config("text", Text.data_config, Text.model_config, {})
+    run = train("text", corpus, tmp_path / "run", device="cpu", reporter=listener, recipe=recipe)
+    usual = build_config("text", Text.data_config, Text.model_config, {"model": {"latent": 3}})
     assert run.settings["model"] == usual.to_dict()["model"]
     assert run.settings["objective"]["beta"] == 1.0
     assert not [line for line in listener.messages if line.startswith("for ")]
 
 
-def test_many_items_get_the_usual_defaults(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Text, "few_items", 59)
-    run = train("text", corpus, tmp_path / "run", {"model": NETS}, device="cpu")
-    assert run.settings["objective"]["beta"] == 1.0
+def test_more_items_get_defaults_of_their_own(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Text, "few_items", 53)
+    monkeypatch.setattr(sentences, "SUITED_TO_MORE", {"model": {"embedding": 6}})
+    run = train("text", corpus, tmp_path / "run", {"model": NETS | {"embedding": 5}}, device="cpu")
+    assert (run.settings["objective"]["beta"], run.settings["model"]["embedding"]) == (1.0, 5)
+    run = train("text", corpus, tmp_path / "other", {"train": {"steps": 1}}, device="cpu")
+    assert run.settings["model"]["embedding"] == 6
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"objective": {"free_nats_total": 2.0}},
+        {"objective": {"beta": 1.0}},
+        {"objective": {"target_kl_nats": 3.0}},
+        {"model": {"least_kl_nats": 1.0}},
+        {"model": {"posterior": "point"}},
+        {"model": {"latent": 0}},
+    ],
+)
+def test_a_remedy_that_is_asked_for_takes_the_place_of_that_of_the_defaults(
+    asked: dict[str, dict[str, Any]], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"model": {**NETS, "batch_norm_scale": 0.9}, "objective": {"beta": 0.125, "anneal_steps": 2}}
+    monkeypatch.setattr(Text, "few_defaults", few)
+    usual = train("text", corpus, tmp_path / "usual", {"train": {"steps": 1}}, device="cpu").settings
+    assert (usual["model"]["batch_norm_scale"], usual["objective"]["beta"]) == (0.9, 0.125)
+    run = train("text", corpus, tmp_path / "run", {**asked, "train": {"steps": 1}}, device="cpu").settings
+    assert (run["model"]["batch_norm_scale"], run["objective"]["beta"]) == (0.0, 1.0)
+    assert run["objective"]["anneal_steps"] == 2
+    assert run["model"]["embedding"] == NETS["embedding"]
+
+
+def test_several_processes_get_free_bits_in_the_place_of_normalised_means(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Text, "few_defaults", {"model": {"batch_norm_scale": 0.9}})
+    config, modality = build_config("text", TextData, Text.model_config, {}), Text(TextData(tokenizer="word"))
+    modality.fit(lambda: corpus.read_text().splitlines())
+    items = prepare(modality, [corpus])
+    one, two = (suited.suited_to_data(config, {}, modality, items, processes) for processes in (1, 2))
+    assert (one.model.batch_norm_scale, one.objective.free_nats_per_dimension_and_example) == (0.9, 0.0)
+    assert (two.model.batch_norm_scale, two.objective.free_nats_per_dimension_and_example) == (0.0, 0.25)
+    check_processes(two, 2)
 
 
 def fitted(tokenizer: str, most: int = 8000) -> Text:
@@ -89,10 +145,12 @@ def fitted(tokenizer: str, most: int = 8000) -> Text:
 
 def test_few_sentences_get_pieces_that_are_met_often_and_single_words_are_spelt() -> None:
     modality = fitted("unigram")
-    assert modality.suited_to_few(100, 3600)["data"]["vocabulary_size"] == 256 + 1 + 8 + 3600 // 12
-    assert modality.suited_to_few(1000, 7200)["data"]["vocabulary_size"] == 256 + 1 + 8 + 7200 // 120
-    assert fitted("unigram", 270).suited_to_few(100, 3600)["data"]["vocabulary_size"] == 270, "no more than the usual"
-    assert "data" not in fitted("word").suited_to_few(100, 3600)
+    assert modality.suited_to(100, 3600)["data"]["vocabulary_size"] == 256 + 1 + 8 + 3600 // 12
+    assert modality.suited_to(1000, 7200)["data"]["tokenizer"] == "character"
+    assert modality.suited_to(90_000, 700_000)["data"]["tokenizer"] == "character"
+    assert "tokenizer" not in modality.suited_to(90_000, 7_000_000).get("data", {})
+    assert fitted("unigram", 270).suited_to(100, 3600)["data"]["vocabulary_size"] == 270, "no more than the usual"
+    assert "data" not in fitted("word").suited_to(100, 3600)
 
 
 def test_pieces_are_learned_anew_for_few_sentences(corpus: Path, tmp_path: Path) -> None:

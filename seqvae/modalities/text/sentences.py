@@ -22,6 +22,8 @@ from seqvae.modalities.text.settings import (
     FEW_ITEMS,
     LEAST_STEPS,
     SUITED_TO_FEW,
+    SUITED_TO_MORE,
+    SUITED_TO_WORDS,
     WORD,
     TextData,
     TextModel,
@@ -255,12 +257,18 @@ class Text(Modality):
         draw_uniform(encoder, decoder, model.initial_range)
         return encoder, decoder
 
-    def suited_to_few(self, items: int, size_bytes: int) -> Mapping[str, Values]:
-        """Small nets and a small weight of the KL term; words are spelt, sentences made of frequent pieces."""
+    def suited_to(self, items: int, size_bytes: int) -> Mapping[str, Values]:
+        """Means that are normalised, so that the code is used, and smaller nets for fewer sentences.
+
+        Single words are spelt, and few sentences made of frequent pieces, unless their tokenizer is another one.
+        """
+        if size_bytes < WORD * items and isinstance(self.tokenizer, SentencePieceTokenizer):
+            return SUITED_TO_WORDS
+        if items > self.few_items:
+            return SUITED_TO_MORE
         if not isinstance(self.tokenizer, SentencePieceTokenizer):
             return self.few_defaults
-        pieces = size_bytes // (BYTES_OF_PIECE if size_bytes >= WORD * items else 10 * BYTES_OF_PIECE)
-        size = BYTES_AND_END + self.tokenizer.characters + pieces
+        size = BYTES_AND_END + self.tokenizer.characters + size_bytes // BYTES_OF_PIECE
         return {**self.few_defaults, "data": {"vocabulary_size": min(size, self.data.vocabulary_size)}}
 
     def metrics(self, truth: Sequence[str], guess: Sequence[str]) -> dict[str, float | None]:
