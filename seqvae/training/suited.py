@@ -26,9 +26,7 @@ WAYS: Mapping[str, Sequence[str]] = {
 IN_SEVERAL_PROCESSES: Values = {"objective": {"free_nats_per_dimension_and_example": 0.25}}
 
 
-def suited_to_data(
-    config: Config, asked: Values, modality: Modality, corpus: Corpus, processes: int = 1
-) -> Config:  # fmt: skip
+def suited_to_data(config: Config, asked: Values, modality: Modality, corpus: Corpus, processes: int = 1) -> Config:
     """The configuration with the modality's defaults for so many items of such a size.
 
     Nothing is changed that was asked for. Beside a way of keeping the code in use that was asked for, such as free
@@ -39,9 +37,8 @@ def suited_to_data(
     suited = {name: dict(keys) for name, keys in modality.suited_to(len(corpus), corpus.bytes or 0).items()}
     if set(LENGTHS) & asked.get("train", {}).keys():
         _leave_out(suited, "train", (*LENGTHS, "stop_patience"))
-    if not config.model.latent or any(
-        name in asked.get(section, {}) for section, names in WAYS.items() for name in names
-    ):
+    has_own_way = any(name in asked.get(section, {}) for section, names in WAYS.items() for name in names)
+    if has_own_way or not config.model.latent:
         for section, names in WAYS.items():
             _leave_out(suited, section, names)
     elif processes > 1 and suited.get("model", {}).pop("batch_norm_scale", None):  # none of them sees a whole batch
