@@ -213,8 +213,8 @@ def check_readable_again(source: Path) -> None:
         raise ValueError(f"{source} is no file and no folder, but a device or the like; give a file")
 
 
-def content_hash(source: Path, files: Sequence[Path]) -> str:
-    """sha256 of the contents of a source's files and of their names below it.
+def content_hash(source: Path, files: Sequence[Path], named: bool = False) -> str:
+    """sha256 of the contents of a source's files and of their names below it; `named`: of that of a lone file, too.
 
     Raises ValueError when there is nothing at `source`, or what can be read once only.
     """
@@ -224,7 +224,8 @@ def content_hash(source: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for path in files:
         if path.is_file():
-            digest.update(os.path.relpath(path, source).encode())
+            name = path.name if named and path == source else os.path.relpath(path, source)
+            digest.update(name.encode())
             digest.update(bytes.fromhex(file_hash(path)))
     return digest.hexdigest()
 
@@ -234,7 +235,8 @@ def prepare(modality: Modality, sources: Sequence[Path]) -> Corpus:
 
     Raises ValueError when nothing is left to learn from, with what was dropped and why.
     """
-    contents = [content_hash(source, modality.files_of(source)) for source in sources]
+    named = modality.labels_are_names
+    contents = [content_hash(source, modality.files_of(source), named) for source in sources]
     key = hashlib.sha256(
         "\n".join([str(KEY_FORMAT), modality.name, modality.fingerprint(), *contents]).encode()
     ).hexdigest()

@@ -77,6 +77,11 @@ class Modality(abc.ABC):
         return {}
 
     @property
+    def labels_are_names(self) -> bool:
+        """Whether the name of a file labels its items, so that the same data are others under another name."""
+        return False
+
+    @property
     def splits_are_named(self) -> bool:
         """Whether names or a table say the splits; else `splits` draws them."""
         return False

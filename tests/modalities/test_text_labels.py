@@ -77,6 +77,15 @@ def test_labels_go_into_the_corpus_and_change_none_of_its_steps(tmp_path: Path) 
     assert corpus.labels.tolist() == [1, -1, 0]
 
 
+def test_a_file_of_another_name_has_other_labels(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("a cat\na dog\n")
+    text = Text(TextData(tokenizer="word", labels="file"))
+    text.fit(lambda: text.read([tmp_path / "good.txt"], Report()))
+    assert prepare(text, [tmp_path / "good.txt"]).label_names == ["good"]
+    (tmp_path / "good.txt").rename(tmp_path / "bad.txt")
+    assert prepare(text, [tmp_path / "bad.txt"]).label_names == ["bad"]
+
+
 def test_sentences_in_memory_have_labels(tmp_path: Path) -> None:
     settings = values(epochs=1)
     settings["data"] = {**settings.get("data", {}), "labels": "last-column"}

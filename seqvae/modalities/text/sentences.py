@@ -101,6 +101,11 @@ class Text(Modality):
         return self.tokenizer.size
 
     @property
+    def labels_are_names(self) -> bool:
+        """Whether the file labels its sentences."""
+        return self.data.labels == "file"
+
+    @property
     def step_type(self) -> "StepType":
         """One token id."""
         from seqvae.types import StepType
