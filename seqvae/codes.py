@@ -75,11 +75,14 @@ class Codes(DiagonalGaussian):
     def __getitem__(self, rows: int | slice | Sequence[int] | np.ndarray | Tensor) -> "Codes":
         """The codes of a row, of a slice of rows, or of some of them; `of` is that of items.
 
+        Rows of an item that follow one another stay one item; a row that is taken again begins another.
+
         Raises IndexError for a row that is not there.
         """
         places = np.atleast_1d(np.arange(len(self))[rows])
         owners = np.repeat(np.arange(len(self.spans)), [span.stop - span.start for span in self.spans])[places]
-        lengths = [len(list(own)) for _, own in groupby(owners.tolist())]
+        again = np.cumsum(np.diff(places, prepend=-1) <= 0)  # a row that does not come after the one before
+        lengths = [len(list(own)) for _, own in groupby(zip(owners.tolist(), again.tolist(), strict=True))]
         chosen = torch.from_numpy(places).to(self.mean.device)
         return Codes(
             self.mean[chosen], self.log_scale[chosen], tuple(self.names[place] for place in places), _spans(lengths)
@@ -160,7 +163,13 @@ def codes_of_items(posterior: DiagonalGaussian, names: Sequence[Sequence[str]]) 
 
 
 def windows_of_codes(codes: Codes, units: int, name: str) -> Windows:
-    """Codes in the place of an item. Raises ValueError, which bears the name, for those of a model of other units."""
+    """Codes in the place of an item.
+
+    Raises ValueError, which bears the name, for those of several items, and of a model of other units.
+    """
+    if len(codes.spans) != 1:
+        size = counted(len(codes.spans), "items")
+        raise ValueError(f"{name} is codes of {size}, and one is needed; give those of one, such as codes.of(0)")
     if codes.mean.shape[1] != units:
         size = counted(codes.mean.shape[1], "units")
         raise ValueError(f"{name} is a code of {size}, and this model has {units}; give codes of its own")

@@ -64,6 +64,7 @@ def test_rows_and_slices_of_codes_keep_their_names_and_items() -> None:
         (slice(1, 3), [1, 2], ("a#2", "b"), (slice(0, 1), slice(1, 2))),
         (slice(0, 2), [0, 1], ("a#0", "a#2"), (slice(0, 2),)),
         ([2, 0], [2, 0], ("b", "a#0"), (slice(0, 1), slice(1, 2))),
+        ([2, 2, 0, 1], [2, 2, 0, 1], ("b", "b", "a#0", "a#2"), (slice(0, 1), slice(1, 2), slice(2, 4))),
         (np.array([True, False, True]), [0, 2], ("a#0", "b"), (slice(0, 1), slice(1, 2))),
     ):
         part = codes[rows]
@@ -113,6 +114,8 @@ def test_arithmetic_is_that_of_the_means() -> None:
 def test_codes_stand_where_items_do() -> None:
     first, second = piece(groove(5, 1)), piece(groove(2, 2))
     codes = model().encode([first, second])
+    with pytest.raises(ValueError, match=r"is codes of 2 items, and one is needed; give those of one, such as"):
+        model().interpolate(codes, second)
     assert model().encode([codes.of(1), first]).names == ("item 1#0", "item 1#0", "item 1#2", "item 1#4")
     walk = model().in_windows().interpolate(codes.of(0), codes.of(1), steps=3)
     assert [len(windows) for windows in walk] == [3, 3, 3]
