@@ -9,7 +9,7 @@ from typing import Any
 from seqvae import modalities
 from seqvae.cli.progress import Line, plain_console, watcher
 from seqvae.memory import Data
-from seqvae.runs.run import Run
+from seqvae.runs.run import BEST, Run
 from seqvae.settings import Config
 from seqvae.training import run as training
 from seqvae.training.log import Reporter, Silent
@@ -41,6 +41,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
     objective: Callable[[Config], Objective] = objective_of,
     recipe: str | Path | None = None,
     verbose: bool | None = None,
+    checkpoint: int | str = BEST,
 ) -> Run:
     """Train a model on files, or on data in memory, and return its run folder.
 
@@ -53,7 +54,8 @@ def train(  # noqa: PLR0913 - the command line, in one call
     `values`: configuration values over it, such as {"model": {"latent": 16}}.
     `device`: auto, cpu, cuda or mps.
     `start_from`: a run whose modality and weights are the starting point; `take`: the parts of them that are taken,
-    of encoder, posterior, mean, scale and decoder, else all.
+    of encoder, posterior, mean, scale and decoder, else all; `checkpoint`: whose weights these are, "best", "last" or
+    the number of a step.
     `objective`: makes what is minimised from the configuration.
     `verbose`: whether progress is shown on stderr. By default it is on a terminal and in a notebook, and not where
     stderr is a file or a pipe. `reporter`: an object of your own that is called instead (`training.log.Reporter`).
@@ -65,7 +67,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
     with _watched(modalities.get(modality).words.steps, False if reporter else verbose) as shown:
         return training.train(
             modality, sources, out, values, valid, device, overwrite, start_from, take, reporter or shown, objective,
-            recipe,
+            recipe, checkpoint,
         )  # fmt: skip
 
 

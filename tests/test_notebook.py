@@ -1,5 +1,6 @@
 """The Python API as notebooks write it: words that stand alone, and what errors call them."""
 
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import seqvae
 from seqvae.generate import Decoding
 from seqvae.model import Model
 from seqvae.runs.run import Run
+from seqvae.training import run as training
 from seqvae.training.run import train
 from tests.training.small import values, write_corpus
 
@@ -153,3 +155,11 @@ def test_a_training_is_shown_where_somebody_looks_or_asks(
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
     assert shown("notebook", None).count("trained to step") == 2
     assert shown("quiet notebook", False) == ""
+
+
+@pytest.mark.parametrize("name", ["train", "resume"])
+def test_calls_from_python_take_all_that_a_training_takes(name: str) -> None:
+    own, inner = (inspect.signature(getattr(module, name)).parameters for module in (seqvae, training))
+    assert own.keys() - inner.keys() == {"verbose"}
+    assert inner.keys() <= own.keys()
+    assert all(own[key].default == inner[key].default for key in inner)
