@@ -130,7 +130,12 @@ class Validator:
             if self._has_codes_to_compare():
                 use = code_use(self.vae, self._some(self.valid))
                 found.append(advice_on_the_code(use, step, self.config, self.modality))
-            nats = [elbo(self.vae, self._some(each), SEED) for each in (self.train, self.valid)]
-        of_train, of_valid = (each.mean_reconstruction_nats for each in nats)
-        found.append(advice_on_fit(of_train, of_valid, progress, len(self.train.part), self.config, self.modality))
+            if not self.config.train.overfit_batch:  # of which everything is to be fitted, however few there are
+                found.append(self._advice_on_fit())
         return [words for words in found if words is not None]
+
+    def _advice_on_fit(self) -> str | None:
+        """What helps where the items were few, by the weights that are in `vae`."""
+        nats = [elbo(self.vae, self._some(each), SEED) for each in (self.train, self.valid)]
+        of_train, of_valid = (each.mean_reconstruction_nats for each in nats)
+        return advice_on_fit(of_train, of_valid, self.progress, len(self.train.part), self.config, self.modality)

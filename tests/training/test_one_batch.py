@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seqvae.data import Batches
+from seqvae.training import validator
 from seqvae.training.loop import Interrupted
 from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences
@@ -42,6 +43,15 @@ def test_what_does_not_come_back_is_counted_and_remedies_are_named(corpus: Path,
     run = train("text", corpus, tmp_path / "run", settings, device="cpu", reporter=listener)
     assert "0 of 6 sentences come back exactly; a model that can learn them brings back all" in listener.messages[-1]
     assert run.settings["objective"]["beta"] == 0.5, "what was asked for"
+
+
+def test_one_batch_is_never_called_little(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validator, "advice_on_fit", lambda *_: "more items help most")
+    for name, one, expected in (("one", True, False), ("all", False, True)):
+        listener = Listener()
+        settings = values(**ONE | {"epochs": 1, "overfit_batch": one})
+        train("text", corpus, tmp_path / name, settings, device="cpu", reporter=listener)
+        assert ("more items help most" in listener.messages) is expected
 
 
 def test_a_single_line_is_enough(tmp_path: Path) -> None:
