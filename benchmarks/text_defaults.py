@@ -3,10 +3,10 @@
 Each corpus is a cut of the shuffled lines of some files; other lines of them are held out, and score every run.
 Nothing here is a test set: the defaults were chosen by this table. A run that was scored is not trained again.
 
-    python benchmarks/text_defaults.py ../shared/data --work runs/defaults
-    python benchmarks/text_defaults.py ../shared/data --work runs/defaults --corpora names yelp-4k --settings defaults
+    python benchmarks/text_defaults.py corpora --work runs/defaults
+    python benchmarks/text_defaults.py corpora --work runs/defaults --corpora names yelp-4k --settings defaults
 
-DATA holds the folders yelp-sentiment, ptb, names and wordnet.
+The first argument holds the folders yelp-sentiment, ptb, names and wordnet.
 """
 
 import argparse
