@@ -58,6 +58,10 @@ class Noise:
         """The noise of the same examples at another step."""
         return Noise(self._seed, self._keys, step)
 
+    def shared(self) -> "Noise":
+        """The noise of the step itself, one row whatever the batch: for what all examples of a step have in common."""
+        return Noise(self._seed, torch.zeros_like(self._keys[:1]), self._step)
+
     def select(self, rows: Int[Tensor, " N"] | Bool[Tensor, " B"]) -> "Noise":
         """The noise of some of the rows, by index or mask."""
         return Noise(self._seed, self._keys[rows], self._step)
@@ -99,11 +103,14 @@ class Noise:
         return draws[:, :, :features] >= min(round(drop * 65536), 65535) - 32768
 
 
-def dropout(x: Float[Tensor, "B T F"], drop: float, noise: Noise | None, site: str) -> Float[Tensor, "B T F"]:
+def dropout(
+    x: Float[Tensor, "B T F"], drop: float, noise: Noise | None, site: str, locked: bool = False
+) -> Float[Tensor, "B T F"]:
     """x with elements set to zero with probability `drop` and the rest scaled by 1 / (1 - drop).
 
-    Without noise (evaluation, generation) the input is returned as it is (Srivastava et al. 2014).
+    Without noise (evaluation, generation) the input is returned as it is (Srivastava et al. 2014). With `locked` an
+    example's steps all lose the same features (Gal and Ghahramani 2016, section 4).
     """
     if noise is None or drop == 0.0:
         return x
-    return x * noise.keep(site, drop, x.shape[1], x.shape[2]).to(x.dtype).mul_(1.0 / (1.0 - drop))
+    return x * noise.keep(site, drop, 1 if locked else x.shape[1], x.shape[2]).to(x.dtype).mul_(1.0 / (1.0 - drop))

@@ -210,6 +210,22 @@ def test_dropout_scales_what_it_keeps_so_that_the_mean_stays() -> None:
     assert abs(dropped.mean().item() - 3.0) < 5 * 3.0 * math.sqrt(0.25 / x.numel()) + 3.0 / 65536
 
 
+def test_locked_dropout_has_one_mask_for_all_steps_of_an_example() -> None:
+    x = torch.ones(300, 7, 30, dtype=torch.float64)
+    dropped = dropout(x, 0.2, Noise(0, keys(300)), "decoder input", locked=True)
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    assert abs(dropped[:, 0].mean().item() - 1.0) < 5 * math.sqrt(0.25 / dropped[:, 0].numel()) + 1 / 65536
+    assert not torch.equal(dropped[0], dropped[1])
+
+
+def test_shared_noise_is_that_of_the_step_whatever_the_examples() -> None:
+    here, there = Noise(4, keys(5), step=2), Noise(4, keys(1, first=90), step=2)
+    assert here.shared().bits("weights", 8).shape == (1, 8)
+    assert torch.equal(here.shared().bits("weights", 8), there.shared().bits("weights", 8))
+    for other in (here.at(3), Noise(5, keys(5), step=2)):
+        assert not torch.equal(other.shared().bits("weights", 8), here.shared().bits("weights", 8))
+
+
 def test_dropout_without_noise_or_probability_returns_its_input() -> None:
     x = torch.ones(2, 3, 4)
     assert dropout(x, 0.5, None, "word") is x

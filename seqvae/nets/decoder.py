@@ -66,14 +66,15 @@ class CodedState(Generic[StateT]):
 class CodeAtOutput(nn.Module, Generic[StateT]):
     """A recurrence with z beside each of its hidden states, (B, T, H + Z): so the output layer reads the code itself.
 
-    (Dieng et al. 2019, section 4.) `output_dropout` is that of the hidden states; the code stays whole.
+    (Dieng et al. 2019, section 4.) `output_dropout` is that of the hidden states, `locked` its kind; the code stays
+    whole.
     """
 
-    def __init__(self, recurrence: Recurrence[StateT], output_dropout: float = 0.0) -> None:
+    def __init__(self, recurrence: Recurrence[StateT], output_dropout: float = 0.0, locked: bool = False) -> None:
         super().__init__()
         self.recurrence = recurrence
         self.latent = recurrence.latent
-        self.output_dropout = output_dropout
+        self.output_dropout, self.locked = output_dropout, locked
 
     def start(self, z: Float[Tensor, "B Z"]) -> CodedState[StateT]:
         """The state before the first step."""
@@ -90,26 +91,29 @@ class CodeAtOutput(nn.Module, Generic[StateT]):
         self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
     ) -> Float[Tensor, "B R+1 HZ"]:
         """The hidden states of R + 1 steps with the code; noise switches dropout on."""
-        h = dropout(self.recurrence.hidden(z, read, noise), self.output_dropout, noise, "decoder output")
+        h = self.recurrence.hidden(z, read, noise)
+        h = dropout(h, self.output_dropout, noise, "decoder output", self.locked)
         return torch.cat([h, z.to(h.dtype).unsqueeze(1).expand(-1, h.shape[1], -1)], 2)
 
 
 class SequenceDecoder(nn.Module, Generic[StateT]):
     """z to p(x_t | x_<t, z): the hidden states of a recurrence, read by a likelihood.
 
-    `output_dropout` is the dropout between the two. A step x may be of any number type and shape.
+    `output_dropout` is the dropout between the two, `locked` its kind. A step x may be of any number type and shape.
     """
 
     has_steps = True
     recurrence: Recurrence[StateT]
     likelihood: Likelihood
 
-    def __init__(self, recurrence: Recurrence[StateT], likelihood: Likelihood, output_dropout: float = 0.0) -> None:
+    def __init__(
+        self, recurrence: Recurrence[StateT], likelihood: Likelihood, output_dropout: float = 0.0, locked: bool = False
+    ) -> None:
         super().__init__()
         self.recurrence = recurrence
         self.likelihood = likelihood
         self.latent = recurrence.latent
-        self.output_dropout = output_dropout
+        self.output_dropout, self.locked = output_dropout, locked
 
     def start(self, z: Float[Tensor, "B Z"]) -> StateT:
         """The state before the first step."""
@@ -159,7 +163,8 @@ class SequenceDecoder(nn.Module, Generic[StateT]):
             if noise is None:
                 raise ValueError(f"sampling_probability={sampling_probability} needs noise to draw with; give it noise")
             read = self.draw_inputs(z, batch, noise, sampling_probability)
-        return dropout(self.recurrence.hidden(z, read, noise), self.output_dropout, noise, "decoder output")
+        h = self.recurrence.hidden(z, read, noise)
+        return dropout(h, self.output_dropout, noise, "decoder output", self.locked)
 
     def step_log_prob(
         self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None, sampling_probability: float = 0.0

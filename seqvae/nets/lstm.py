@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, cast
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from seqvae.nets.corruption import StepCorruption
@@ -38,7 +39,11 @@ class LSTMEncoder(nn.Module):
         self.embed = embed
         self.position = position
         self.corruption = corruption
-        self.input_dropout, self.pooling = model.encoder_dropout, model.pooling
+        self.input_dropout, self.locked, self.pooling = (
+            model.encoder_dropout,
+            model.dropout_mask == "sequence",
+            model.pooling,
+        )
         directions, hidden = 2 if model.bidirectional else 1, model.encoder_hidden
         self.features = directions * hidden
         sizes = [embedding + (position.width if position else 0)] + [self.features] * (model.encoder_layers - 1)
@@ -51,7 +56,7 @@ class LSTMEncoder(nn.Module):
         blanked = None
         if noise is not None and self.corruption is not None:
             batch, blanked = self.corruption(batch, noise)
-        inputs = dropout(self.embed(batch.x), self.input_dropout, noise, "encoder input")
+        inputs = dropout(self.embed(batch.x), self.input_dropout, noise, "encoder input", self.locked)
         if blanked is not None:
             inputs = inputs.masked_fill(blanked.unsqueeze(2), 0.0)
         inputs = _with_position(inputs, self.position)
@@ -152,6 +157,8 @@ class LSTMRecurrence(nn.Module):
     whole inputs (Bowman et al. 2016, section 3.1). Where `model.code_initial_scale` is not 0, the layer from the code
     starts normal with that scale, its bias at zero (Magenta's MusicVAE: 0.001). With `model.code_skips` of layers each
     layer above the first, an LSTM of its own in `above`, reads z beside the layer below (Dieng et al. 2019, section 4).
+    `model.output_projection` is a linear layer from the hidden states to what leaves the recurrence. Weight dropout
+    leaves out recurrent weights, the same for all examples of a step of training (Merity et al. 2018, section 2).
     """
 
     def __init__(
@@ -162,13 +169,16 @@ class LSTMRecurrence(nn.Module):
         self.position = position
         self.latent = model.latent
         self.initial_state = model.initial_state
-        self.input_dropout, self.word_dropout = model.input_dropout, model.word_dropout
+        self.input_dropout, self.locked = model.input_dropout, model.dropout_mask == "sequence"
+        self.word_dropout, self.weight_dropout = model.word_dropout, model.weight_dropout
         inputs = embedding + model.latent + (position.width if position else 0)
         layers, hidden = model.decoder_layers, model.decoder_hidden
         self.first = nn.Parameter(torch.zeros(embedding))
         skips = layers - 1 if model.code_skips in ("layers", "both") else 0
         self.lstm = nn.LSTM(inputs, hidden, layers - skips, batch_first=True)
         self.above = nn.ModuleList(nn.LSTM(hidden + model.latent, hidden, batch_first=True) for _ in range(skips))
+        projected = model.output_projection
+        self.projection = nn.Linear(hidden, projected, bias=False) if projected else nn.Identity()
         states = 1 if model.initial_state == "cell" else 2
         self.to_state = nn.Linear(model.latent, states * layers * hidden) if model.latent else None
         if model.code_initial_scale and self.to_state is not None:
@@ -238,7 +248,8 @@ class LSTMRecurrence(nn.Module):
             cells.append(f.sigmoid() * c + i.sigmoid() * g.tanh())
             hidden.append(o.sigmoid() * cells[-1].tanh())
             inputs = [hidden[-1]]
-        return hidden[-1], state._replace(h=torch.stack(hidden), c=torch.stack(cells), t=state.t + 1)
+        output = self.projection(hidden[-1])
+        return output, state._replace(h=torch.stack(hidden), c=torch.stack(cells), t=state.t + 1)
 
     def hidden(
         self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
@@ -247,7 +258,7 @@ class LSTMRecurrence(nn.Module):
         steps = read.shape[1] + 1
         first = self.first.expand(len(read), 1, -1)
         inputs = torch.cat([first, self.embed(read)], 1)  # step t sees x_{t-1}
-        inputs = dropout(inputs, self.input_dropout, noise, "decoder input")
+        inputs = dropout(inputs, self.input_dropout, noise, "decoder input", self.locked)
         if noise is not None and self.word_dropout:
             inputs = inputs * noise.keep("word", self.word_dropout, steps)
         code = z.unsqueeze(1).expand(-1, steps, -1)
@@ -256,8 +267,30 @@ class LSTMRecurrence(nn.Module):
         h, c = self._initial(z)
         h, c = h.to(inputs.dtype), c.to(inputs.dtype)
         whole = self.lstm.num_layers
-        outputs, _ = self.lstm(inputs, (h[:whole], c[:whole]))
-        for layer, lstm in enumerate(self.above, whole):
+        outputs = _run(self.lstm, inputs, (h[:whole], c[:whole]), self.weight_dropout, noise)
+        for layer, lstm in enumerate(cast(Iterable[nn.LSTM], self.above), whole):
             inputs = torch.cat([outputs, code.to(outputs.dtype)], -1)
-            outputs, _ = lstm(inputs, (h[layer : layer + 1], c[layer : layer + 1]))
-        return cast(Tensor, outputs)
+            start = h[layer : layer + 1], c[layer : layer + 1]
+            outputs = _run(lstm, inputs, start, self.weight_dropout, noise, first_layer=layer)
+        return cast(Tensor, self.projection(outputs))
+
+
+def _run(
+    lstm: nn.LSTM,
+    inputs: Float[Tensor, "B T F"],
+    start: tuple[Float[Tensor, "L B H"], Float[Tensor, "L B H"]],
+    weight_dropout: float,
+    noise: Noise | None,
+    first_layer: int = 0,
+) -> Float[Tensor, "B T H"]:
+    """The outputs of an LSTM, with noise without a share of its recurrent weights, which are new for each layer."""
+    weights = {}
+    if noise is not None and weight_dropout:
+        shared = noise.shared()
+        for layer in range(lstm.num_layers):
+            name = f"weight_hh_l{layer}"
+            whole = cast(Tensor, getattr(lstm, name))
+            left = dropout(whole.unsqueeze(0), weight_dropout, shared, f"recurrent weights {first_layer + layer}")
+            weights[name] = left.squeeze(0)
+    outputs, _ = functional_call(lstm, weights, (inputs, start)) if weights else lstm(inputs, start)
+    return cast(Tensor, outputs)

@@ -37,10 +37,11 @@ def sequence_nets(
     Raises ValueError for tied embeddings of other kinds, or of another size than what the output layer reads.
     """
     if tied_embeddings and model.embedding != model.output_features:
-        code = f" + model.latent={model.latent}" if model.output_features > model.decoder_hidden else ""
+        code = f" + model.latent={model.latent}" if model.output_features > model.state_features else ""
+        state = "output_projection" if model.output_projection else "decoder_hidden"
         raise ValueError(
             f"model.tied_embeddings needs equal sizes, but model.embedding={model.embedding} and "
-            f"model.decoder_hidden={model.decoder_hidden}{code}; make them equal, or set model.tied_embeddings=false"
+            f"model.{state}={model.state_features}{code}; make them equal, or set model.tied_embeddings=false"
         )
     if corruption is None and model.corruption:
         corruption = StepCorruption(model.corruption)
@@ -50,9 +51,10 @@ def sequence_nets(
     if tied_embeddings:
         _tie(embed, scores)
     recurrence = LSTMRecurrence(embed, embedding, model, position())
-    if model.output_features > model.decoder_hidden:
-        return encoder, SequenceDecoder(CodeAtOutput(recurrence, model.output_dropout), scores)
-    return encoder, SequenceDecoder(recurrence, scores, model.output_dropout)
+    locked = model.dropout_mask == "sequence"
+    if model.output_features > model.state_features:
+        return encoder, SequenceDecoder(CodeAtOutput(recurrence, model.output_dropout, locked), scores)
+    return encoder, SequenceDecoder(recurrence, scores, model.output_dropout, locked)
 
 
 def _tie(embed: nn.Module, likelihood: Likelihood) -> None:

@@ -68,6 +68,9 @@ class SequenceModel(CodeModel):
         "where the decoder reads the code besides its initial state and the input of its first layer: in every layer "
         "above, at the output layer, or both",
     )
+    output_projection: int = key(
+        0, "size that the decoder's hidden states are projected to before the output layer; 0: not projected", least=0
+    )
     output_bias: bool = key(True, "bias of the output layer")
     tied_embeddings: bool = key(False, "share the decoder's embedding with its output layer (needs equal sizes)")
     corruption: float = key(
@@ -76,6 +79,12 @@ class SequenceModel(CodeModel):
     input_dropout: float = key(0.0, "dropout on the decoder's input embeddings", least=0, below=1)
     output_dropout: float = key(0.0, "dropout on the decoder's outputs", least=0, below=1)
     encoder_dropout: float = key(0.0, "dropout on the encoder's input embeddings", least=0, below=1)
+    dropout_mask: Literal["step", "sequence"] = key(
+        "step", "what the dropout of embeddings and outputs draws its mask for: each step, or once for all its steps"
+    )
+    weight_dropout: float = key(
+        0.0, "share of the decoder's recurrent weights that a step of training leaves out", least=0, below=1
+    )
     word_dropout: float = key(0.0, "share of the decoder's inputs that are blanked out whole", least=0, below=1)
     initial_range: float = key(
         0.0, "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own", least=0
@@ -103,4 +112,9 @@ class SequenceModel(CodeModel):
     @property
     def output_features(self) -> int:
         """What the output layer reads of a step: the decoder's hidden state, and the code where it is read there."""
-        return self.decoder_hidden + (self.latent if self.code_skips in ("output", "both") else 0)
+        return self.state_features + (self.latent if self.code_skips in ("output", "both") else 0)
+
+    @property
+    def state_features(self) -> int:
+        """The size of the decoder's hidden states as they leave it."""
+        return self.output_projection or self.decoder_hidden

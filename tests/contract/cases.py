@@ -107,6 +107,22 @@ CASES = (
         {"tokenizer": "word"},
         {**SIZES, "embedding": 9, "code_skips": "output", "tied_embeddings": True},
     ),
+    Case(
+        "words, tied to projected states, masks of sequences, dropped weights",
+        "text",
+        SENTENCES,
+        {"tokenizer": "word"},
+        {
+            **SIZES,
+            "decoder_layers": 2,
+            "embedding": 5,
+            "output_projection": 5,
+            "tied_embeddings": True,
+            "input_dropout": 0.3,
+            "dropout_mask": "sequence",
+            "weight_dropout": 0.4,
+        },
+    ),
     Case("language model", "text", SENTENCES, {"tokenizer": "word"}, {**SIZES, "latent": 0}),
     Case(
         "combinations", "drums", grooves(9), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}

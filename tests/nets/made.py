@@ -19,4 +19,9 @@ def lstm_decoder(
 ) -> SequenceDecoder[LSTMState]:
     """The decoder of a model of these sizes."""
     model = SequenceModel(**sizes)
-    return SequenceDecoder(LSTMRecurrence(embed, embedding, model, position), likelihood, model.output_dropout)
+    return SequenceDecoder(
+        LSTMRecurrence(embed, embedding, model, position),
+        likelihood,
+        model.output_dropout,
+        model.dropout_mask == "sequence",
+    )

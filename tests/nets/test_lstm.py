@@ -1,7 +1,6 @@
 """The LSTM encoder and decoder against implementations of their own kind: packed sequences, cells in a loop."""
 
 import itertools
-import math
 from dataclasses import replace
 
 import pytest
@@ -10,46 +9,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, unpack_sequence
 
 from seqvae.nets.decoder import SequenceDecoder
-from seqvae.nets.likelihoods import Categorical
 from seqvae.nets.lstm import LSTMEncoder, LSTMState
-from seqvae.noise import Noise
 from seqvae.types import Batch
-from tests.nets.made import lstm_decoder, lstm_encoder
-
-OUTCOMES, EMBEDDING, LATENT, HIDDEN = 7, 5, 3, 4
-LENGTHS = torch.tensor([4, 9, 1, 6, 9, 2])
-
-
-def batch(steps: int = 9) -> Batch:
-    """Six sequences of different lengths; what stands in the padding is a valid outcome as well."""
-    x = torch.randint(OUTCOMES, (6, steps), generator=torch.Generator().manual_seed(1))
-    return Batch(x=x, lengths=LENGTHS.clamp(max=steps), keys=torch.arange(40, 46))
-
-
-def codes(rows: int = 6) -> Tensor:
-    return torch.randn(rows, LATENT, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-
-
-def encoder(
-    layers: int = 1, bidirectional: bool = True, input_dropout: float = 0.0, pooling: str = "last"
-) -> LSTMEncoder:
-    torch.manual_seed(3)
-    embed = nn.Embedding(OUTCOMES, EMBEDDING)
-    sizes = {"encoder_hidden": HIDDEN, "encoder_layers": layers, "bidirectional": bidirectional, "pooling": pooling}
-    return lstm_encoder(embed, EMBEDDING, encoder_dropout=input_dropout, **sizes).double()
-
-
-def decoder(
-    layers: int = 1, initial_state: str = "cell", latent: int = LATENT, outcomes: int = OUTCOMES, **others: object
-) -> SequenceDecoder[LSTMState]:
-    torch.manual_seed(4)
-    likelihood = Categorical(HIDDEN, outcomes)
-    sizes = {"latent": latent, "decoder_hidden": HIDDEN, "decoder_layers": layers, "initial_state": initial_state}
-    net = lstm_decoder(nn.Embedding(outcomes, EMBEDDING), EMBEDDING, likelihood, **sizes, **others).double()
-    with torch.no_grad():
-        net.recurrence.first.normal_()
-    return net
-
+from tests.nets.small_lstm import EMBEDDING, HIDDEN, LATENT, OUTCOMES, batch, codes, decoder, encoder
 
 WIRINGS = [(1, "cell"), (3, "cell"), (1, "dense"), (2, "dense")]
 wirings = pytest.mark.parametrize(("layers", "initial_state"), WIRINGS, ids=[f"{n} {s}" for n, s in WIRINGS])
@@ -90,21 +52,6 @@ def test_pooling_is_over_the_states_of_real_steps_alone(pooling: str, bidirectio
     assert (found < 0).any()  # where a padding of zeros would be the maximum
     single = data.select(torch.tensor([2]))  # of one step, all three are that step
     assert torch.allclose(net(single), encoder(2, bidirectional)(single), atol=1e-12)
-
-
-@pytest.mark.parametrize("bidirectional", [True, False])
-def test_encoder_dropout_hits_the_embeddings_and_keeps_their_mean(bidirectional: bool) -> None:
-    net, data = encoder(bidirectional=bidirectional, input_dropout=0.4), batch()
-    seen: list[Tensor] = []
-    net.layers[0][0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    noise = Noise(0, data.keys)
-    net(data, noise)
-    net(data)
-    ratio = seen[0] / seen[1]
-    assert sorted({round(value, 9) for value in ratio.flatten().tolist()}) == pytest.approx([0.0, 1 / 0.6])
-    assert torch.equal(seen[1], net.embed(data.x))
-    assert torch.equal(net(data, noise), net(data, noise))
-    assert not torch.allclose(net(data, noise), net(data, noise.at(1)))
 
 
 def cells_in_a_loop(net: SequenceDecoder[LSTMState], z: Tensor, x: Tensor) -> Tensor:
@@ -247,73 +194,20 @@ def test_the_code_sets_the_initial_state_and_enters_every_step() -> None:
     assert torch.equal(net.log_prob(z, data), net.log_prob(z + 1, data))
 
 
-def inputs_of(net: SequenceDecoder[LSTMState], data: Batch, noise: Noise | None) -> Tensor:
-    """(B, T, E): the decoder's inputs as its LSTM gets them, without the code."""
-    seen: list[Tensor] = []
-    handle = net.recurrence.lstm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    net.hidden(codes(len(data)), data, noise)
-    handle.remove()
-    assert torch.equal(seen[0][:, :, EMBEDDING:], codes(len(data)).unsqueeze(1).expand(-1, data.x.shape[1], -1))
-    return seen[0][:, :, :EMBEDDING]
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_likelihood_reads_the_projection_of_the_states_in_every_way_of_decoding(layers: int) -> None:
+    net, data, z = decoder(layers, output_projection=2), batch(), codes()
+    expected = cells_in_a_loop(net, z, data.x) @ net.recurrence.projection.weight.T
+    assert torch.allclose(net.hidden(z, data), expected, atol=1e-12)
+    state = net.start(z)
+    for t in range(data.x.shape[1]):
+        h, state = net.step(state, data.x[:, t - 1] if t else None)
+        assert torch.allclose(h, expected[:, t], atol=1e-12)
 
 
-def many(rows: int = 400, steps: int = 30) -> Batch:
-    x = torch.randint(OUTCOMES, (rows, steps), generator=torch.Generator().manual_seed(5))
-    return Batch(x=x, lengths=torch.full((rows,), steps), keys=torch.arange(rows))
-
-
-def test_word_dropout_blanks_out_whole_inputs_at_its_rate_and_changes_no_other() -> None:
-    net, data = decoder(word_dropout=0.3), many()
-    plain, dropped = inputs_of(net, data, None), inputs_of(net, data, Noise(0, data.keys))
-    blank = (dropped == 0).all(2)
-    assert torch.equal(dropped[~blank], plain[~blank])
-    assert abs(blank.double().mean().item() - 0.3) < 5 * math.sqrt(0.21 / blank.numel())
-
-
-def test_input_dropout_hits_single_units_at_its_rate_and_scales_the_others() -> None:
-    net, data = decoder(input_dropout=0.2), many()
-    ratio = inputs_of(net, data, Noise(0, data.keys)) / inputs_of(net, data, None)
-    assert sorted({round(value, 9) for value in ratio.flatten().tolist()}) == pytest.approx([0.0, 1.25])
-    assert abs((ratio == 0).double().mean().item() - 0.2) < 5 * math.sqrt(0.16 / ratio.numel())
-
-
-def test_output_dropout_hits_what_the_likelihood_reads() -> None:
-    net, data = decoder(output_dropout=0.5), many()
-    z = codes(len(data))
-    ratio = net.hidden(z, data, Noise(0, data.keys)) / net.hidden(z, data)
-    assert sorted({round(value, 9) for value in ratio.flatten().tolist()}) == pytest.approx([0.0, 2.0])
-    assert abs((ratio == 0).double().mean().item() - 0.5) < 5 * math.sqrt(0.25 / ratio.numel())
-
-
-def test_the_targets_of_dropped_words_are_scored_all_the_same() -> None:
-    net, data, z = decoder(word_dropout=0.9), batch(), codes()
-    noise = Noise(0, data.keys)
-    hidden = net.hidden(z, data, noise)
-    scores = net.likelihood.scores(hidden.flatten(0, 1)).unflatten(0, data.x.shape)
-    expected = scores.gather(2, data.x.unsqueeze(2)).squeeze(2) * data.mask
-    assert torch.allclose(net.step_log_prob(z, data, noise), expected, atol=1e-12)
-
-
-def test_dropout_belongs_to_the_example_and_not_to_its_row_or_padding() -> None:
-    net, data, z = decoder(input_dropout=0.3, output_dropout=0.3, word_dropout=0.3), batch(), codes()
-    noise = Noise(0, data.keys)
-    together = net.log_prob(z, data, noise)
-    order = torch.tensor([5, 2, 0])
-    some = Batch(x=data.x[order, :5], lengths=data.lengths[order], keys=data.keys[order])
-    assert torch.allclose(net.log_prob(z[order], some, noise.select(order)), together[order], atol=1e-12)
-    # equal sequences at other keys meet other masks
-    assert not torch.isclose(net.log_prob(z, data, Noise(0, data.keys + 1)), together).any()
-
-
-def test_without_noise_nothing_is_dropped() -> None:
-    data, z = batch(), codes()
-    plain = decoder().log_prob(z, data)
-    dropping = decoder(input_dropout=0.5, output_dropout=0.5, word_dropout=0.5)
-    assert torch.equal(dropping.log_prob(z, data), plain)
-
-
-def test_autocast_to_bfloat16_stays_close_to_single_precision_in_every_way_of_decoding() -> None:
-    net, data, z = decoder(2).float(), batch(), codes().float()
+@pytest.mark.parametrize("projected", [0, 3])
+def test_autocast_to_bfloat16_stays_close_to_single_precision_in_every_way_of_decoding(projected: int) -> None:
+    net, data, z = decoder(2, output_projection=projected).float(), batch(), codes().float()
     exact, hidden = net.log_prob(z, data), net.hidden(z, data)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.allclose(net.log_prob(z, data), exact, atol=0.02 * 9)

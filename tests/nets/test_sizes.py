@@ -54,6 +54,19 @@ def test_the_output_layer_reads_the_code_where_that_is_asked_for() -> None:
     assert read == {"none": 7, "layers": 7, "output": 10, "both": 10}
 
 
+def test_the_output_layer_reads_projected_states_and_the_code_beside_them() -> None:
+    sizes = {"latent": 3, "decoder_hidden": 7, "output_projection": 5}
+    assert SequenceModel(**sizes).output_features == 5
+    assert SequenceModel(**sizes, code_skips="output").output_features == 8
+
+
+def test_a_projection_that_fits_no_tied_embeddings_is_refused_by_name() -> None:
+    model = SequenceModel(embedding=7, decoder_hidden=7, output_projection=5)
+    words = r"model\.embedding=7 and model\.output_projection=5; make them equal"
+    with pytest.raises(ValueError, match=words):
+        sequence_nets(model, Mock(), Mock(), Mock(), tied_embeddings=True)
+
+
 def test_tied_embeddings_have_the_size_of_all_that_the_output_layer_reads() -> None:
     model = SequenceModel(latent=3, embedding=7, decoder_hidden=7, code_skips="output")
     words = r"model\.embedding=7 and model\.decoder_hidden=7 \+ model\.latent=3; make them equal"
