@@ -107,7 +107,10 @@ def differences(one: Path, other: Path) -> list[str]:
         path / "checkpoints" / f"step-{state['best_step']:08d}"
         for path, state in zip((one, other), states, strict=True)
     ]
-    for a, b in (last, best):
+    ends = [
+        [path / "checkpoints" / f"step-{step:08d}" for path in (one, other)] for step in states[0].get("stage_ends", ())
+    ]
+    for a, b in (last, best, *ends):
         if a.name != b.name:
             found.append(f"{a.name} stands where {b.name} does in the other run")
             continue

@@ -46,6 +46,7 @@ BEST, LAST = "best", "last"  # checkpoints that have a name
 FORMAT = 2
 READABLE = (1, 2)
 _KINDS: dict[str, Any] = {"version": str, "modality": str, "sources": list, "valid": list, "from": (str, type(None))}
+_KINDS_OF_STATE: dict[str, Any] = {"best_step": (int, type(None)), "stage_ends": list}
 _KINDS_OF_PART = {"items": int, "steps": int, "key": str, "sources": list, "counts": dict}
 
 
@@ -167,7 +168,9 @@ class Run:
         return sorted(int(path.name.removeprefix("step-")) for path in found if is_checkpoint(path))
 
     def save(self, step: int, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint whole, then drop those that are neither among the last two nor the best of these.
+        """Write a checkpoint whole, then drop those that are not among the last two, nor named by these.
+
+        They name the best one, and those at which a stage ended.
 
         Later ones, which a run that is continued could not read, go as well.
         """
@@ -190,12 +193,12 @@ class Run:
         self._drop_others(step)
 
     def _drop_others(self, newest: int) -> None:
-        """Delete all checkpoints but the last two up to `newest` and the best ones that these name."""
+        """Delete all checkpoints but the last two up to `newest` and those that these name."""
         last_two = [step for step in self.steps() if step <= newest][-2:]
         keep = set(last_two)
         for step in last_two:
             with contextlib.suppress(ValueError):  # a damaged state names nothing
-                keep.add(self._best_of(step))
+                keep |= {self._best_of(step), *self._stages_ended(step)}
         for step in self.steps():
             if step not in keep:
                 remove_checkpoint(self._folder(step))
@@ -207,8 +210,13 @@ class Run:
 
     def _state(self, step: int) -> dict[str, Any]:
         state = {"best_step": None, **read_json_verified(self._folder(step), STATE)}
-        demand(self._folder(step) / STATE, state, {"best_step": (int, type(None))})
+        demand(self._folder(step) / STATE, {"stage_ends": [], **state}, _KINDS_OF_STATE)
         return state
+
+    def _stages_ended(self, step: int) -> list[int]:
+        """The steps, up to that of a checkpoint, at which a stage ended that another one followed."""
+        ends: list[int] = self._state(step).get("stage_ends", [])
+        return ends
 
     def load(self, step: int) -> Checkpoint:
         """A whole checkpoint, verified. Raises ValueError when a file is missing or damaged."""
@@ -280,10 +288,15 @@ class Run:
         return int(number)
 
     def listed_steps(self) -> str:
-        """The steps of the checkpoints in words, oldest first, with the best and the last named so."""
+        """The steps of the checkpoints in words, oldest first, with the best, the last and ends of stages named so."""
         steps = self.steps()
-        best: int | None = None
+        names: dict[int, list[str]] = {step: [] for step in steps}
         with contextlib.suppress(ValueError):
-            best = self.best_step()
-        names = {step: " and ".join([BEST] * (step == best) + [LAST] * (step == steps[-1])) for step in steps}
-        return ", ".join(f"{step:,}{f' ({name})' if name else ''}" for step, name in names.items())
+            names[self.best_step()].append(BEST)
+        for step in steps[-1:]:
+            names[step].append(LAST)
+        with contextlib.suppress(ValueError):
+            ends = self._stages_ended(steps[-1]) if steps else []
+            for step in filter(names.__contains__, ends):
+                names[step].append(f"end of stage {self._state(step).get('stage', 0) + 1}")
+        return ", ".join(f"{step:,}" + f" ({' and '.join(found)})" * bool(found) for step, found in names.items())

@@ -205,16 +205,19 @@ class _Loop:
         self._log()
 
     def _next_stage(self) -> None:
-        """From the end of a stage to the start of the next; a checkpoint of that takes the place of one of the end."""
+        """From the checkpoint of a stage's end, which stays, to the start of the next, which follows from it."""
         self._end_stage()
+        self.progress.note_end_of_stage()
+        self._save()
+        self._stop_if_asked()
+        if self.engine.is_first:
+            self.reporter.message(self.stages.ended(self.progress))
         self._say()
         self.progress.begin_next_stage()
         plan = self.stages.begin(self.vae, self.progress.stage)
         self._begin()
-        self._save()
         if self.engine.is_first:
             self.reporter.message(f"{plan}, and starts from the last weights before it, of step {self.progress.step:,}")
-        self._stop_if_asked()
 
     # One optimizer step ---------------------------------------------------------------------------------------
 

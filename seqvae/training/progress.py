@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args, get_origin
 
 from seqvae.settings import Train
 
@@ -15,12 +15,13 @@ OPTIONAL = (
     "decayed_step",
     "encoder_first",
     "collapsed_step",
+    "stage_ends",
 )  # written only where there is something to write
 
 
 def _fits(kind: Any, value: Any) -> bool:
-    if kind == list[float]:
-        return isinstance(value, list) and all(_fits(float, number) for number in value)
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(_fits(get_args(kind)[0], each) for each in value)
     if kind == State:
         return isinstance(value, dict)
     return isinstance(value, kind) or (isinstance(value, int) and isinstance(0.0, kind))
@@ -54,6 +55,7 @@ class Progress:
     stage: int = 0
     first_step: int = 0  # steps, and epochs, that were done when the stage began
     first_epoch: int = 0
+    stage_ends: list[int] = field(default_factory=list)  # steps at which stages ended, but the last
 
     @property
     def stage_steps(self) -> int:
@@ -84,6 +86,11 @@ class Progress:
         """The progress in the state of a checkpoint, which holds more. Raises ValueError as `from_dict`."""
         known = {declared.name for declared in fields(Progress)}
         return Progress.from_dict({name: value for name, value in state.items() if name in known})
+
+    def note_end_of_stage(self) -> None:
+        """Remember the step at which a stage ended that another one follows, once however often it is resumed there."""
+        if self.step not in self.stage_ends:
+            self.stage_ends.append(self.step)
 
     def begin_next_stage(self) -> None:
         """Stand at the start of the next stage, which takes up the data with a new epoch and knows no validation."""

@@ -1,7 +1,9 @@
 """The stages of a run: what each trains on, and which weights it takes from the one before.
 
 A stage begins with the last weights of the one before, of which it keeps some parts and draws the others anew, and with
-an optimizer and schedules of its own. Steps and epochs are counted through, so that no noise is met twice.
+an optimizer and schedules of its own. These last weights stay in the run's folder as a checkpoint, from which a run
+that was stopped between two stages begins the next one. Steps and epochs are counted through, so that no noise is met
+twice.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from seqvae.build import build_vae, load_weights, weights_of
 from seqvae.core.vae import ALL_PARTS, PARTS, VAE, is_of
 from seqvae.modalities.base import Modality
 from seqvae.settings import Config
+from seqvae.training.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Stages:
 
     def __getitem__(self, stage: int) -> Config:
         return self.config.of_each_stage()[stage]
+
+    def ended(self, progress: Progress) -> str:
+        """That a stage is over, and which checkpoint holds its last weights."""
+        step = f"{progress.step:,}"
+        return f"stage {progress.stage + 1} of {len(self)} ended at step {step}; its weights stay as checkpoint {step}"
 
     def begin(self, vae: VAE, stage: int) -> str:
         """Draw anew, by the seed and the stage, the parts that a stage does not keep; a sentence that says so."""

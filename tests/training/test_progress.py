@@ -53,6 +53,20 @@ def test_decays_stand_as_many_steps_apart_as_asked_for_however_often_is_validate
     assert decayed == [18, 30, 42], "ten steps after the best one, then after each decay"
 
 
+def test_the_end_of_a_stage_is_noted_once_and_read_again() -> None:
+    progress = Progress(step=7)
+    progress.note_end_of_stage()
+    progress.note_end_of_stage()
+    progress.begin_next_stage()
+    progress.step = 9
+    progress.note_end_of_stage()
+    assert progress.stage_ends == [7, 9]
+    assert Progress.from_dict(progress.to_dict()) == progress
+    for impossible in ([7, "9"], 7, [None]):
+        with pytest.raises(ValueError, match="stage_ends is missing or not possible"):
+            Progress.from_dict({**progress.to_dict(), "stage_ends": impossible})
+
+
 def test_what_is_written_is_read_again_and_nothing_else() -> None:
     progress = Progress(step=3, sums=[1.0, 0.1], best_nats=0.3)
     assert "objective" not in progress.to_dict()

@@ -17,6 +17,7 @@ from seqvae.settings import Config, Stage, build_config, plain_sections
 from seqvae.training import stages
 from seqvae.training.limits import check_lengths, check_values
 from seqvae.training.loop import Interrupted
+from seqvae.training.progress import Progress
 from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences, stop_at_a_random_moment
 from tests.training.objectives import after_step, stopped_after
@@ -141,6 +142,27 @@ def test_a_stage_begins_with_the_parts_that_it_keeps_and_draws_the_others_by_see
     assert f"stage 2 of 2 {plan}, and starts from the last weights before it, of step 3" in listener.messages
 
 
+def test_the_last_weights_of_each_stage_stay_and_can_be_started_from(alone: Run, corpus: Path, tmp_path: Path) -> None:
+    lines = records(alone, "train")
+    first, second = ([line["step"] for line in lines if line["stage"] == stage][-1] for stage in (1, 2))
+    assert first == 7
+    assert alone.listed_steps().startswith(f"{first} (end of stage 1), ")
+    assert f", {second} (end of stage 2), " in alone.listed_steps()
+    listener = Listener()
+    before = train("text", corpus, tmp_path / "before", SETTINGS | {"stages": STAGES[:1]}, device="cpu")
+    same = train("text", corpus, tmp_path / "same", SETTINGS | {"stages": STAGES[:2]}, device="cpu", reporter=listener)
+    for name, weight in before.weights(first).items():
+        assert torch.equal(alone.weights(first)[name], weight), name
+        assert torch.equal(same.weights(first)[name], weight), name
+    assert f"stage 1 of 2 ended at step {first}; its weights stay as checkpoint {first}" in listener.messages
+    assert sum("ended at" in words for words in listener.messages) == 1, "the end of the run is said by itself"
+    assert same.steps()[0] == first
+    begin: dict[str, Any] = {"device": "cpu", "start_from": alone.path, "checkpoint": first, "take": ["encoder"]}
+    still = {"train": {"steps": 1, "learning_rate": 0.0, "decay_patience": 0}, "stages": []}
+    other = train("text", corpus, tmp_path / "other", still, **begin)
+    assert torch.equal(other.weights(1)["encoder.embed.weight"], before.weights(first)["encoder.embed.weight"])
+
+
 def test_the_steps_of_all_stages_are_announced(corpus: Path, tmp_path: Path) -> None:
     announced = []
 
@@ -175,7 +197,7 @@ def test_a_run_that_died_in_any_stage_ends_in_the_same_bits(
 
 
 @pytest.mark.parametrize("stage", [1, 2])
-@pytest.mark.parametrize("moment", ["before the checkpoint", "after the checkpoint"])
+@pytest.mark.parametrize("moment", ["before the checkpoint", "after the checkpoint", "in the next"])
 def test_a_run_that_died_between_two_stages_ends_in_the_same_bits(
     moment: str, stage: int, corpus: Path, alone: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,16 +211,26 @@ def test_a_run_that_died_between_two_stages_ends_in_the_same_bits(
             os._exit(9)
         load_weights(*arguments)
 
-    out, before = tmp_path / "run", moment.startswith("before")
+    def note_or_die(progress: Progress) -> None:
+        if progress.stage == stage - 1:
+            os._exit(9)
+        note(progress)
+
+    out, note = tmp_path / "run", Progress.note_end_of_stage
     with monkeypatch.context() as patch:
-        if before:
+        if moment.startswith("before"):
+            patch.setattr(Progress, "note_end_of_stage", note_or_die)
+        elif moment.startswith("after"):
             patch.setattr(stages, "load_weights", load_or_die)
-        reporter = None if before else Dying()
+        reporter = Dying() if moment.startswith("in") else None
         assert dies(lambda: train("text", corpus, out, SETTINGS, device="cpu", reporter=reporter)) == 9
     newest = Run(out).last()
     assert newest is not None
-    assert newest[1].state.get("stage", 0) == stage - before
-    assert differences(alone.path, resume(out, device="cpu").path) == []
+    assert newest[1].state.get("stage", 0) == stage - 1
+    assert len(newest[1].state.get("stage_ends", [])) == stage - moment.startswith("before")
+    run = resume(out, device="cpu")
+    assert differences(alone.path, run.path) == []
+    assert run.steps() == alone.steps()
 
 
 @pytest.mark.parametrize("own", [{}, {"epochs": 1}, {"epochs": 9, "steps": 4}])
