@@ -39,11 +39,8 @@ class LSTMEncoder(nn.Module):
         self.embed = embed
         self.position = position
         self.corruption = corruption
-        self.input_dropout, self.locked, self.pooling = (
-            model.encoder_dropout,
-            model.dropout_mask == "sequence",
-            model.pooling,
-        )
+        self.input_dropout, self.locked = model.encoder_dropout, model.dropout_mask == "sequence"
+        self.pooling = model.pooling
         directions, hidden = 2 if model.bidirectional else 1, model.encoder_hidden
         self.features = directions * hidden
         sizes = [embedding + (position.width if position else 0)] + [self.features] * (model.encoder_layers - 1)
