@@ -191,6 +191,7 @@ class _Loop:
 
     def _finish(self) -> None:
         self._end_stage()
+        self.progress.unsaid = []  # the closing words say it
         self.progress.finished = True
         self._save()
         if not self.engine.is_first:

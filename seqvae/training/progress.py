@@ -16,6 +16,7 @@ OPTIONAL = (
     "encoder_first",
     "collapsed_step",
     "stage_ends",
+    "unsaid",
 )  # written only where there is something to write
 
 
@@ -56,6 +57,7 @@ class Progress:
     first_step: int = 0  # steps, and epochs, that were done when the stage began
     first_epoch: int = 0
     stage_ends: list[int] = field(default_factory=list)  # steps at which stages ended, but the last
+    unsaid: list[str] = field(default_factory=list)  # what the last validation has to say as soon as training goes on
 
     @property
     def stage_steps(self) -> int:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 from seqvae.build import load_weights
@@ -42,7 +42,6 @@ class Validator:
     train: Batches
     valid: Batches
     encoder_first: EncoderFirst
-    unsaid: list[str] = field(default_factory=list)  # what is worth a word as soon as training goes on
 
     def validate(self) -> tuple[Values, bool]:
         """The figures with the verdict that these weights are the best or not; whether the learning rate is to decay.
@@ -59,7 +58,7 @@ class Validator:
             self._note(use)
         if self.encoder_first.is_on:
             figures["mutual_information_nats"], end = self.encoder_first.validated(self.vae, engine)
-            self.unsaid += [end] if end is not None else []
+            progress.unsaid += [end] if end is not None else []
         bound = figures.get("iw_bound_nats", figures["elbo_nats"])
         judged = figures.get("objective_nats", -bound) if train.best_by == "objective" else -bound
         self.finite.check_validation(judged, progress.step)
@@ -109,11 +108,11 @@ class Validator:
         progress = self.progress
         if use.is_little and not progress.collapsed_step and self.schedules.is_annealed(progress):
             progress.collapsed_step = progress.step
-            self.unsaid.append(advice_when_it_happens(use, progress.step, self.config, self.modality))
+            progress.unsaid.append(advice_when_it_happens(use, progress.step, self.config, self.modality))
 
     def said(self) -> list[str]:
-        """What is worth a word, once."""
-        said, self.unsaid = self.unsaid, []
+        """What is worth a word, once, also where the run was stopped before it was said."""
+        said, self.progress.unsaid = self.progress.unsaid, []
         return said
 
     def closing_words(self, run: Run) -> list[str]:

@@ -1,6 +1,7 @@
 """Codes that are used and codes that are not, and what a training says of each, and when."""
 
 import math
+import os
 from collections.abc import Iterator
 from itertools import chain, repeat
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 import pytest
 
 from seqvae.evaluation.latent import CodeGain
+from seqvae.runs.run import Checkpoint, Run
 from seqvae.training import validator
 from seqvae.training.code_use import CodeUse
 from seqvae.training.loop import Interrupted
 from seqvae.training.run import resume, train
+from tests.kill_and_resume import differences
 from tests.training.objectives import stopped_after
+from tests.training.processes import dies
 from tests.training.small import Listener, records, values, write_corpus
 
 USED = CodeUse(40, 3.0, CodeGain(20.0, 30.0))
@@ -104,6 +108,34 @@ def test_a_resumed_run_does_not_tell_a_collapse_again(tmp_path: Path, monkeypatc
     resume(tmp_path / "run", device="cpu", reporter=second)
     assert len([text for text in first.messages if "the latent code" in text]) == 1
     assert [len(part) for part in told(second)] == [0, 1]
+
+
+@pytest.mark.parametrize("validate_steps", [0, 3], ids=["after an epoch", "after steps"])
+def test_a_collapse_is_told_though_the_run_dies_between_its_checkpoint_and_the_next_step(
+    validate_steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validator, "SEEN", 1)
+    monkeypatch.setattr(validator, "code_use", lambda *_: DEAD)
+    corpus, listener = write_corpus(tmp_path / "corpus.txt"), Listener()
+    settings = values(epochs=4, objective={"schedule": "constant"}, validate_steps=validate_steps)
+    alone = train("text", corpus, tmp_path / "alone", settings, device="cpu")
+    save, at = Run.save, validate_steps or 4
+
+    def save_and_die(run: Run, step: int, checkpoint: Checkpoint) -> None:
+        save(run, step, checkpoint)
+        if step == at:
+            os._exit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save", save_and_die)
+        assert dies(lambda: train("text", corpus, tmp_path / "run", settings, device="cpu")) == 9
+    run = resume(tmp_path / "run", device="cpu", reporter=listener)
+    while_it_trained, afterwards = told(listener)
+    assert len(while_it_trained) == 1
+    assert f"of step {at} has collapsed" in while_it_trained[0]
+    assert len(afterwards) == 1
+    assert differences(alone.path, run.path) == []
+    assert "unsaid" not in run.load(run.steps()[-1]).state, "a finished run has said all"
 
 
 def test_a_real_training_tells_what_its_code_carries_and_the_log_has_the_figures(tmp_path: Path) -> None:
