@@ -29,6 +29,8 @@ def validation_line(record: Values, epoch_seconds: float | None = None) -> str:
     figures = [f"{-record['elbo_nats']:.2f} nats", *_kl_words(record), counted(record["active_units"], "active units")]
     if record.get("mutual_information_nats") is not None:
         figures.insert(-1, f"MI {record['mutual_information_nats']:.2f}")
+    if record.get("encoder_first_information_nats") is not None:
+        figures.insert(-1, f"MI of the aggressive phase {record['encoder_first_information_nats']:.2f}")
     if record.get("objective_nats") is not None:
         figures.insert(0, f"objective {record['objective_nats']:.2f}")
     if record.get("iw_bound_nats") is not None:

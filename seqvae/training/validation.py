@@ -32,6 +32,7 @@ class ValidationFigures(TypedDict):
     mmd: NotRequired[float]  # the squared discrepancy between the codes of a batch and the prior, where it is asked for
     mutual_information_nats: NotRequired[float]  # of some items, where it is looked at; see `code_use`
     code_gain_nats: NotRequired[float]
+    encoder_first_information_nats: NotRequired[float]  # while the encoder moves first, by the authors' estimate of it
     elbo_nats: float
     reconstruction_nats: float
     kl_nats: float | None  # None for points, which have no KL

@@ -57,7 +57,7 @@ class Validator:
             figures |= {"mutual_information_nats": use.information_nats, "code_gain_nats": use.gain.nats}
             self._note(use)
         if self.encoder_first.is_on:
-            figures["mutual_information_nats"], end = self.encoder_first.validated(self.vae, engine)
+            figures["encoder_first_information_nats"], end = self.encoder_first.validated(self.vae, engine)
             progress.unsaid += [end] if end is not None else []
         bound = figures.get("iw_bound_nats", figures["elbo_nats"])
         judged = figures.get("objective_nats", -bound) if train.best_by == "objective" else -bound

@@ -136,6 +136,8 @@ def test_an_autoencoder_shows_no_kl() -> None:
 
 
 def test_the_objective_that_chooses_the_weights_is_shown_where_it_is_not_the_bound() -> None:
+    phase = validation_line({**VALIDATION, "encoder_first_information_nats": 2.5, "mutual_information_nats": 1.25})
+    assert "KL 3.00, MI 1.25, MI of the aggressive phase 2.50, " in phase
     assert "): objective 38.20, 40.50 nats, KL 3.00, " in validation_line({**VALIDATION, "objective_nats": 38.2})
 
 
