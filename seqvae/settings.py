@@ -19,7 +19,10 @@ OF_THE_RUN = (
 )  # keys of `train` that no stage can change
 
 # What older versions did, for keys that their runs do not hold.
-OF_OLDER_RUNS: Values = {"objective": {"anneal_epochs": 10.0}, "train": {"decay_steps": 0, "best_by": "bound"}}
+OF_OLDER_RUNS: Values = {
+    "objective": {"anneal_epochs": 10.0},
+    "train": {"decay_steps": 0, "best_by": "bound", "precision": "fp32"},
+}
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,9 @@ class Train:
         False, "train on the first batch again and again, and validate on it: to see that a model can learn at all"
     )
     seed: int = key(0, "seed of weights, order and noise", least=0, below=2**63)
-    precision: Literal["fp32", "bf16", "fp16"] = key("fp32", "arithmetic of the network")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = key(
+        "auto", "arithmetic of the network; auto: bf16 for text where the device computes it natively, else fp32"
+    )
     threads: int = key(0, "CPU threads; 0: torch's choice", least=0)
     tensorboard: bool = key(False, "also write TensorBoard event files")
 

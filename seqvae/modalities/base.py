@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -57,6 +57,7 @@ class Modality(abc.ABC):
     defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit it better than the shared defaults
     sampling_temperature: ClassVar[float] = 1.0  # of samples, where none is asked for
     sample_units: ClassVar[Mapping[str, str]] = {}  # of `sample_metrics`; where there are none, no samples are drawn
+    precision: ClassVar[Literal["fp32", "bf16"]] = "fp32"  # that `auto` means where the device computes it natively
     least_steps: ClassVar[int] = 0  # training takes at least so many, unless epochs are asked for
     few_items: ClassVar[int] = 0  # up to so many get `few_defaults` as well
     few_defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit few items better than the defaults

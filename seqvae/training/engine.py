@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.state import AcceleratorState
-from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs, broadcast_object_list
+from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs, broadcast_object_list, gather_object
 from torch import Tensor, nn
 
 from seqvae.build import pick_device
@@ -18,21 +18,46 @@ from seqvae.training.optimizer import gradient_norm
 
 PATIENCE = timedelta(hours=12)  # processes wait for the first one to learn and encode the data
 WITHOUT_WAITING = ("cpu",)  # devices whose values can be looked at after each step without a delay
+BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")  # of x86; whether bf16 is faster on ARM was not measured
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 natively, so that bf16 takes less time than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # without it bf16 is slow on any CPU
+        return False
+    found = getattr(torch.cpu, "get_capabilities", dict)()  # versions of torch that cannot say it count as without
+    return any(found.get(name, False) for name in BF16_INSTRUCTIONS)
 
 
 class Engine:
     """What this process computes with, and its place among the processes that train together."""
 
-    def __init__(self, device: str, precision: str) -> None:
-        """For `device` (auto, cpu, cuda, mps) and `precision` (fp32, bf16, fp16).
+    def __init__(self, device: str, precision: str, suited: str = "fp32") -> None:
+        """For `device` (auto, cpu, cuda, mps) and `precision` (auto, fp32, bf16, fp16).
+
+        auto is the `suited` one, fp32 or bf16, if the devices of all processes compute it natively, else fp32.
 
         Raises ValueError when this machine lacks the device or the device lacks the precision.
         """
-        on_cpu = pick_device(device).type == "cpu"
+        picked = pick_device(device)
+        on_cpu = picked.type == "cpu"
         if precision == "fp16" and on_cpu:
             raise ValueError("precision fp16 needs a GPU; use --precision bf16 or fp32 on the CPU")
         if not torch.distributed.is_initialized():
             AcceleratorState._reset_state(reset_partial_state=True)  # else a process could train with one setting only
+        self.chosen: str | None = None  # a sentence on the precision that auto became, where there is something to say
+        if precision == "auto":
+            PartialState(cpu=on_cpu, timeout=PATIENCE)  # all processes have to compute in the same precision
+            everywhere = suited == "bf16" and all(gather_object([computes_bf16(picked)]))
+            precision = "bf16" if everywhere else "fp32"
+            if everywhere:
+                what = "CPU" if on_cpu else "GPU"
+                self.chosen = (
+                    f"precision bf16, which this {what} computes natively; --precision fp32 for exact single precision"
+                )
+        self.precision = precision
         self._accelerator = Accelerator(
             cpu=on_cpu,
             mixed_precision={"fp32": "no"}.get(precision, precision),

@@ -18,7 +18,16 @@ from seqvae.modalities.items import Items
 from seqvae.recipes import read_recipe
 from seqvae.runs.place import REPLACED, check_free, held
 from seqvae.runs.run import BEST, Run
-from seqvae.settings import LENGTHS, STAGES, Config, build_config, changed_keys, plain_sections, with_lengths
+from seqvae.settings import (
+    LENGTHS,
+    STAGES,
+    Config,
+    build_config,
+    changed_keys,
+    plain_sections,
+    with_lengths,
+    with_train,
+)
 from seqvae.training.advice import advice_on_unknown
 from seqvae.training.corpora import IN_MEMORY, corpora_of, read_suited, report_of, trained_on
 from seqvae.training.engine import Engine
@@ -70,7 +79,9 @@ def train(  # noqa: PLR0913 - the command line, in one call
     origin = _asked_origin(start_from, checkpoint, take)
     values = merge(read_recipe(recipe, modality) if recipe else {}, values or {})
     config, learned = _configure(modality, values, start_from)
-    engine, reporter = Engine(device, config.train.precision), reporter or Silent()
+    engine, reporter = Engine(device, config.train.precision, modalities.get(modality).precision), reporter or Silent()
+    values = merge(values, {"train": {"precision": engine.precision}})  # which a run keeps, wherever it is resumed
+    config = with_train(config, precision=engine.precision)
     check_processes(config, engine.processes)
     corpora: list[Corpus] = []
     hold = contextlib.ExitStack()
@@ -91,7 +102,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
                 advice_on_unknown(corpus.report, corpus.steps, of, encoding)
                 for of, corpus in zip(("training", "validation"), read_corpora, strict=False)
             )
-            for sentence in filter(None, (*unknown, said)):
+            for sentence in filter(None, (*unknown, said, engine.chosen)):
                 reporter.message(sentence)
             # what cannot be built must not cost the run that is replaced
             vae = _starting_point(whole, encoding, origin)
@@ -203,6 +214,8 @@ def resumed_config(run: Run, values: Values) -> Config:
     """The configuration that a run goes on with when it is resumed with some values. Raises ValueError as `resume`."""
     kind, own = modalities.get(run.settings["modality"]), read_config(run)
     plain = plain_sections(own.to_dict())
+    if values.get("train", {}).get("precision") == "auto":  # it means what the run began with
+        values = merge(values, {"train": {"precision": own.train.precision}})
     config = build_config(kind.name, kind.data_config, kind.model_config, merge(plain, values))
     check_values(config)
     changed = [key for key in changed_keys(plain, config.to_dict()) if key not in CHANGEABLE_ON_RESUME]

@@ -12,6 +12,7 @@ from seqvae.cli import main
 
 TINY = {
     "train.threads": 1,
+    "train.precision": "fp32",
     "train.batch_size": 8,
     "train.log_steps": 2,
     "model.latent": 4,

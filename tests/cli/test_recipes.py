@@ -46,6 +46,11 @@ def test_every_recipe_is_a_configuration_that_can_be_trained(name: str) -> None:
     check_values(build_config(kind.name, kind.data_config, kind.model_config, merge(kind.defaults, values)))
 
 
+@pytest.mark.parametrize("name", list(known_recipes()))
+def test_every_recipe_names_its_precision_so_that_no_cpu_changes_its_result(name: str) -> None:
+    assert read_recipe(name, modality_of(name).name)["train"]["precision"] in ("fp32", "bf16")
+
+
 @pytest.mark.parametrize(
     ("word", "meant"),
     [

@@ -14,11 +14,11 @@ WORDS = ("the", "a", "cat", "dog", "bird", "sees", "likes", "finds", "small", "r
 MODEL = {"latent": 3, "embedding": 5, "encoder_hidden": 7, "decoder_hidden": 8}
 
 
-# What the defaults for few sentences would change, as it is without them.
+# What the defaults for few sentences, and the CPU, would change, as it is without them.
 PLAIN: dict[str, dict[str, Any]] = {
     "model": {"batch_norm_scale": 0.0, "word_dropout": 0.0},
     "objective": {"anneal_steps": 0},
-    "train": {"learning_rate": 1e-3, "cosine": False, "decay_patience": 2},
+    "train": {"learning_rate": 1e-3, "cosine": False, "decay_patience": 2, "precision": "fp32"},
 }
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal
 
 import numpy as np
 
@@ -78,6 +78,7 @@ class Text(Modality):
         "sample_distinct_pairs": "different pairs of neighbouring words, as a share of all pairs",
     }
     reads_pipes: ClassVar[bool] = True
+    precision: ClassVar[Literal["fp32", "bf16"]] = "bf16"  # as good, in less time
     least_steps: ClassVar[int] = LEAST_STEPS
     few_items: ClassVar[int] = FEW_ITEMS
     few_defaults: ClassVar[Mapping[str, Values]] = SUITED_TO_FEW
