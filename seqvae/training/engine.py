@@ -1,7 +1,7 @@
 """Devices, processes and precision: the only file that knows Accelerate."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,8 @@ def computes_bf16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # without it bf16 is slow on any CPU
         return False
-    found = getattr(torch.cpu, "get_capabilities", dict)()  # versions of torch that cannot say it count as without
+    # versions of torch that cannot say it count as without
+    found: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(found.get(name, False) for name in BF16_INSTRUCTIONS)
 
 
