@@ -23,8 +23,13 @@ MANY_UNKNOWN = 0.03  # share of the steps
 
 def remedies(wanted: Sequence[str], config: Config, modality: Modality) -> list[str]:
     """Those of the `section.name=value` that a run of this configuration could take up, at most MOST_NAMED."""
+    return _divided(wanted, config, modality)[0][:MOST_NAMED]
+
+
+def _divided(wanted: Sequence[str], config: Config, modality: Modality) -> tuple[list[str], list[str]]:
+    """Those that a run could take up, and those that it would refuse; the others it has."""
     plain = plain_sections(config.to_dict())
-    found = []
+    found, refused = [], []
     for pair in wanted:
         try:
             with_it = build_config(
@@ -32,10 +37,11 @@ def remedies(wanted: Sequence[str], config: Config, modality: Modality) -> list[
             )
             check_values(with_it)
         except ValueError:
+            refused.append(pair)
             continue
         if not _has(config, with_it, pair):
             found.append(pair)
-    return found[:MOST_NAMED]
+    return found, refused
 
 
 def _has(config: Config, with_it: Config, pair: str) -> bool:
@@ -74,15 +80,26 @@ def advice_on_the_code(use: CodeUse, step: int, config: Config, modality: Modali
     """What to do about a code that is not used by the weights that are; None where it is."""
     if not use.is_little:
         return None
-    found = remedies(modality.words.against_collapse, config, modality)
-    listed = (
-        f"Remedies, the one that helps most first: {_listed(found)}"
-        if found
-        else "This run has all remedies that usually help; more of them, or a smaller decoder, may"
-    )
     return (
         f"{diagnosis(use, step)}. So samples differ by chance alone, and reconstructions hardly depend on their input. "
-        f"{listed}"
+        f"{_what_helps(modality.words.against_collapse, config, modality)}"
+    )
+
+
+def _what_helps(wanted: Sequence[str], config: Config, modality: Modality) -> str:
+    """The remedies that a run could take up or, where there are none, why not."""
+    found, refused = _divided(wanted, config, modality)
+    if found:
+        return f"Remedies, the one that helps most first: {_listed(found[:MOST_NAMED])}"
+    if not refused:
+        return "This run has all remedies that usually help; more of them, or a smaller decoder, may"
+    if len(refused) < len(wanted):
+        which = "This run has some of the remedies that usually help; the others do not go with the rest of its"
+    else:
+        which = "The remedies that usually help do not go with the rest of this run's"
+    return (
+        f"{which} configuration: {', '.join(refused)}. A new run without what excludes them may help, or a smaller "
+        "decoder"
     )
 
 

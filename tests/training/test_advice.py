@@ -1,6 +1,7 @@
 """Remedies that a run could take up, and when items are few or words unknown."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 
 from seqvae import modalities
 from seqvae.config import merge
+from seqvae.evaluation.latent import CodeGain
 from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Report
 from seqvae.settings import Config, build_config
-from seqvae.training.advice import advice_on_fit, advice_on_unknown, remedies
+from seqvae.training.advice import advice_on_fit, advice_on_the_code, advice_on_unknown, remedies
+from seqvae.training.code_use import CodeUse
 from seqvae.training.limits import check_values
 from seqvae.training.progress import Progress
 from seqvae.training.run import train
@@ -51,6 +54,36 @@ def test_no_remedy_is_one_that_the_run_has_or_would_refuse(values: dict[str, Any
     found = remedies(text.words.against_collapse, config, text)
     assert found[: len(expected)] == expected
     assert set(found) - set(expected) <= {"model.word_dropout=0.4"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "own", "expected"),
+    [
+        ([NORMALISED, FREE], {}, f"Remedies, the one that helps most first: --set {NORMALISED}; --set {FREE}"),
+        ([NORMALISED, BETA], {}, "This run has all remedies that usually help; more of them, or a smaller"),
+        (
+            [NORMALISED, TARGET, BETA, FREE],
+            {"importance_samples": 5},
+            "This run has some of the remedies that usually help; the others do not go with the rest of its "
+            f"configuration: {TARGET}, {FREE}. A new run without what excludes them may help, or a smaller decoder",
+        ),
+        (
+            [TARGET, FREE],
+            {"importance_samples": 5},
+            "The remedies that usually help do not go with the rest of this run's configuration: "
+            f"{TARGET}, {FREE}. A new run without what excludes them may help, or a smaller decoder",
+        ),
+    ],
+)
+def test_a_run_hears_whether_it_has_the_remedies_or_would_refuse_them(
+    wanted: list[str], own: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has = {"batch_norm_scale": 0.9} if NORMALISED in wanted[:1] and (own or BETA in wanted) else {}
+    config, text = configured("text", {"model": has, "objective": {"beta": 0.2, **own}})
+    monkeypatch.setattr(type(text), "words", replace(text.words, against_collapse=tuple(wanted)))
+    advice = advice_on_the_code(CodeUse(40, 0.01, CodeGain(30.0, 30.02)), 5, config, text)
+    assert advice is not None
+    assert f"hardly depend on their input. {expected}" in advice
 
 
 @pytest.mark.parametrize("name", list(modalities.REGISTRY))
