@@ -12,7 +12,7 @@ import numpy as np
 from seqvae.modalities.base import Modality
 from seqvae.modalities.folders import exists, near_name
 from seqvae.modalities.items import Items
-from seqvae.pipes import copy_pipe
+from seqvae.pipes import check_named_once, copy_pipe
 
 NAME = "memory"  # what errors and reports call the place of data that are in no file
 PIPE = "pipe "  # before the name of a pipe, in reports
@@ -64,32 +64,35 @@ class Copies(list[Path]):
         self.names = names
 
 
+def pipes_of(*sources: Items | Sequence[Path]) -> list[Path]:
+    """The pipes among data. Raises ValueError for one that is named twice."""
+    pipes = [path for data in sources if not isinstance(data, Items) for path in data if path.is_fifo()]
+    check_named_once(pipes)
+    return pipes
+
+
 @overload
-def readable(modality: Modality | type[Modality], data: Sequence[Path]) -> AbstractContextManager[Sequence[Path]]:
+def readable(modality: Modality, data: Sequence[Path]) -> AbstractContextManager[Sequence[Path]]:
     """Of files alone, files."""
 
 
 @overload
-def readable(
-    modality: Modality | type[Modality], data: Items | Sequence[Path]
-) -> AbstractContextManager[Items | Sequence[Path]]:
+def readable(modality: Modality, data: Items | Sequence[Path]) -> AbstractContextManager[Items | Sequence[Path]]:
     """Of what may be in memory, what may be in memory."""
 
 
 @contextmanager
-def readable(modality: Modality | type[Modality], data: Items | Sequence[Path]) -> Iterator[Any]:
+def readable(modality: Modality, data: Items | Sequence[Path]) -> Iterator[Any]:
     """The data, with files in the place of pipes while the context is open: pipes are read here, once.
 
-    Errors call the files by the names of the pipes. Raises ValueError as `copy_pipe`, and where the modality reads
-    files alone.
+    Errors call the files by the names of the pipes. Raises ValueError as `copy_pipe`, for a pipe that is named twice,
+    and where the modality, with its settings, reads files alone.
     """
-    pipes = [] if isinstance(data, Items) else [path for path in data if path.is_fifo()]
+    pipes = pipes_of(data)
     if isinstance(data, Items) or not pipes:
         yield data
         return
-    if not modality.reads_pipes:
-        kind = modality.words.items
-        raise ValueError(f"{pipes[0]} is a pipe, and {kind} are read from files alone; copy its data to a file")
+    modality.check_pipe(pipes[0])
     with tempfile.TemporaryDirectory(prefix="seqvae-") as root:
         copies = {path: copy_pipe(path, Path(root, f"pipe-{place}")) for place, path in enumerate(pipes)}
         names = [f"{PIPE}{path}" if path in copies else str(path) for path in data]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import seqvae
 from seqvae import pipes
 from seqvae.memory import names_of, readable
 from seqvae.modalities.text.sentences import Text
@@ -52,6 +54,54 @@ def test_a_pipe_that_nobody_writes_into_is_refused(pipe: Path, monkeypatch: pyte
         copy_pipe(pipe, pipe.with_name("copy"))
 
 
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}"])
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="the system names no open files")
+def test_an_empty_pipe_of_a_shell_is_refused_at_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
+    reading, writing = os.pipe()
+    os.close(writing)
+    source = Path(name.format(reading))
+    if source.exists():
+        with pytest.raises(
+            ValueError, match=rf"^the pipe {source} is empty: what writes into it ended without a word; "
+        ):
+            copy_pipe(source, tmp_path / "copy")
+    os.close(reading)
+
+
+def test_a_named_pipe_that_was_opened_for_nothing_is_refused(pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writing = os.open(pipe, os.O_WRONLY)
+    monkeypatch.setattr(select, "select", lambda *_: os.close(writing))
+    with pytest.raises(ValueError, match=rf"^the pipe {pipe} is empty: what writes into it ended without a word; "):
+        copy_pipe(pipe, pipe.with_name("copy"))
+    os.close(reading)
+
+
+def test_a_pipe_that_is_named_twice_is_refused_before_it_is_read(
+    pipe: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pipes, "copy_pipe", lambda *_: pytest.fail("it is read"))
+    other = pipe.with_name("link")
+    other.symlink_to(pipe)
+    refused = "and can be read once only; name it once, or copy its data to a file$"
+    with (
+        pytest.raises(ValueError, match=f"^the pipe {pipe} is named twice, {refused}"),
+        readable(Text(TextData()), [pipe, pipe]),
+    ):
+        pass
+    with pytest.raises(ValueError, match=f"^the pipe {other} is named twice, also as {pipe}, {refused}"):
+        seqvae.train("text", pipe, tmp_path / "run", valid=other)
+
+
+def test_a_pipe_has_no_name_for_a_label(pipe: Path) -> None:
+    message = rf"^{pipe} is a pipe, which has no name to label its sentences by \(data\.labels=file\); copy"
+    with pytest.raises(ValueError, match=message), readable(Text(TextData(labels="file")), [pipe]):
+        pass
+
+
 def test_a_pipe_without_an_end_is_refused(pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipes, "MOST_BYTES", 1000)
     write(pipe, [b"x" * 1000])
@@ -65,7 +115,7 @@ def test_files_beside_pipes_stay_where_they_are_and_copies_go(pipe: Path) -> Non
     file = pipe.with_name("file.txt")
     file.write_text("of a file\n")
     write(pipe, [b"of a pipe\n"])
-    with readable(Text, [file, pipe]) as found:
+    with readable(Text(TextData()), [file, pipe]) as found:
         assert isinstance(found, list)
         assert [path.read_text() for path in found] == ["of a file\n", "of a pipe\n"]
         assert found[0] == file

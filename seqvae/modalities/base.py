@@ -62,7 +62,6 @@ class Modality(abc.ABC):
     few_items: ClassVar[int] = 0  # up to so many get `few_defaults` as well
     few_defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit few items better than the defaults
     first_shown: ClassVar[int] = 16  # items of a corpus that `picture` can show at once
-    reads_pipes: ClassVar[bool] = False  # whether a source may be a pipe, whose data have no name of a file
     has_pixels: ClassVar[bool] = False  # whether `pixels` draws items, so that there are pictures of all kinds
     end: ClassVar[int | None] = None  # the outcome that ends a sequence; None where the length is known before
 
@@ -99,6 +98,11 @@ class Modality(abc.ABC):
         The file itself, or all files below a folder.
         """
         return files_below(source) if source.is_dir() else [source]
+
+    def check_pipe(self, pipe: Path) -> None:
+        """Raises ValueError where a source may not be a pipe, whose data have no name of a file."""
+        items = self.words.items
+        raise ValueError(f"{pipe} is a pipe, and {items} are read from files alone; copy its data to a file")
 
     def as_files(self, data: Items) -> Sequence[File]:
         """Data in memory as files that `read` takes. Raises ValueError for what is nothing of this kind."""

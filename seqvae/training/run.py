@@ -12,7 +12,7 @@ from seqvae.config import Values, few, merge, uses_of
 from seqvae.core.vae import ALL_PARTS, VAE
 from seqvae.corpus import Corpus
 from seqvae.files import own
-from seqvae.memory import Data, are_passing, known, readable
+from seqvae.memory import Data, are_passing, known, pipes_of, readable
 from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Items
 from seqvae.recipes import read_recipe
@@ -75,6 +75,7 @@ def train(  # noqa: PLR0913 - the command line, in one call
     out, data, valid_data = Path(out), known(sources), known(valid)
     if data == []:
         raise ValueError("there are no data; name at least one file to train on")
+    pipes_of(data, valid_data)
     check_take(take, start_from)
     origin = _asked_origin(start_from, checkpoint, take)
     values = merge(read_recipe(recipe, modality) if recipe else {}, values or {})
@@ -190,7 +191,8 @@ def resume(
         found = run.last()
         if found is not None and "optimizer_groups" not in found[1].state:
             raise ValueError(f"{out} holds a model without training state; start a new run from it with --from {out}")
-        kind = modalities.get(run.settings["modality"])
+        kind = modalities.get(run.settings["modality"])(config.data)
+        pipes_of(data, valid_data)
         with readable(kind, data) as read, readable(kind, valid_data) as valid_read:
             corpora.extend(corpora_of(run.path, read, valid_read))
 

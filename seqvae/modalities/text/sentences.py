@@ -77,7 +77,6 @@ class Text(Modality):
         "sample_distinct_words": "different words, as a share of all words",
         "sample_distinct_pairs": "different pairs of neighbouring words, as a share of all pairs",
     }
-    reads_pipes: ClassVar[bool] = True
     precision: ClassVar[Literal["fp32", "bf16"]] = "bf16"  # as good, in less time
     least_steps: ClassVar[int] = LEAST_STEPS
     few_items: ClassVar[int] = FEW_ITEMS
@@ -138,6 +137,14 @@ class Text(Modality):
     def files_of(self, source: Path) -> Sequence[Path]:
         """The file itself, or the text files below a folder."""
         return lines.files_below(source) if source.is_dir() else [source]
+
+    def check_pipe(self, pipe: Path) -> None:
+        """Raises ValueError where labels are the names of files."""
+        if self.data.labels == "file":
+            raise ValueError(
+                f"{pipe} is a pipe, which has no name to label its sentences by (data.labels=file); copy its data to a "
+                "file of that name, or train with other labels"
+            )
 
     def as_files(self, data: Items) -> list[File]:
         """A file of the sentences. Raises ValueError for what is no str, and for line ends within one."""
