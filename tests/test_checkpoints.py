@@ -1,6 +1,7 @@
 """Which weights are used: the best, the last, or those of a step, on the command line and in Python."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from click.testing import CliRunner, Result
 
 import seqvae
 from seqvae.cli import main
-from seqvae.runs.run import Run
+from seqvae.runs.run import Checkpoint, Run
 from seqvae.training import run as training
 from seqvae.training import validator
 from seqvae.training.run import resume, train
@@ -93,6 +94,22 @@ def test_every_command_that_uses_a_model_takes_the_option(run: Run, corpus: Path
 
 def test_info_lists_the_checkpoints(run: Run) -> None:
     assert "checkpoints at steps 4 (best), 8, 12 (last); step 4 is used" in invoke("info", run.path).output
+
+
+def test_the_ends_of_stages_are_kept_and_named_for_what_they_are(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "copy")
+    copy = Run(tmp_path / "copy")
+    for step, best, stage, ends in (
+        (13, 13, 0, [13]), (17, None, 1, [13]), (18, 18, 1, [13]), (19, 19, 1, [13, 19]), (21, 21, 2, [13, 19]),
+        (24, 21, 2, [13, 19]), (27, 21, 2, [13, 19]),
+    ):  # fmt: skip
+        weights = {"w": torch.full((1,), float(step))}
+        copy.save(step, Checkpoint(weights, {}, {"best_step": best, "stage": stage, "stage_ends": ends}))
+    assert copy.steps() == [13, 19, 21, 24, 27]
+    assert copy.listed_steps() == "13 (end of stage 1), 19 (end of stage 2), 21 (best), 24, 27 (last)"
+    assert float(copy.weights(13)["w"]) == 13.0
+    shutil.rmtree(copy.path / "checkpoints" / "step-00000013")
+    assert copy.listed_steps() == "19 (end of stage 2), 21 (best), 24, 27 (last)"
 
 
 def test_a_run_starts_from_a_checkpoint_of_another_and_remembers_it(
