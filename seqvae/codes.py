@@ -130,6 +130,11 @@ class Codes(DiagonalGaussian):
 
     __array_ufunc__ = None  # so that array + codes is asked of the codes
 
+    def __array__(self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        """The means, as `np.asarray(codes)` has them, (N, Z); what is written into it does not reach the codes."""
+        means = np.asarray(self.mean.numpy(force=True), dtype)
+        return means if copy is False else means.copy()
+
     def _point(self, operation: Callable[[Tensor, Tensor], Tensor], other: object) -> "Codes":
         """What an operation makes of the means of these codes and of another, or of a number or table of numbers."""
         codes = [self, other] if isinstance(other, Codes) else [self]
@@ -138,10 +143,15 @@ class Codes(DiagonalGaussian):
             return NotImplemented
         operand = torch.as_tensor(operand, dtype=self.mean.dtype, device=self.mean.device)
         try:
-            mean = torch.atleast_2d(operation(self.mean, operand))
+            mean = operation(self.mean, operand)
         except RuntimeError:
+            mean = None
+        if mean is None or mean.ndim != 2 or mean.shape[1] != self.mean.shape[1]:
             shapes = f"{tuple(self.mean.shape)} and {tuple(operand.shape)}"
-            raise ValueError(f"codes of shapes {shapes} do not go together; give as many rows, or one") from None
+            raise ValueError(
+                f"codes of shapes {shapes} do not go together; give as many rows, or one, of "
+                f"{counted(self.mean.shape[1], 'units')}"
+            )
         rows = len(mean)
         named = list(dict.fromkeys(one.names for one in codes if any(one.names)))
         names = named[0] if len(named) == 1 else ("",)

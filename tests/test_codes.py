@@ -1,5 +1,6 @@
 """Codes lead back to their items: spans of rows, and names that find the windows again."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,31 @@ def test_arithmetic_is_that_of_the_means() -> None:
         codes + codes[:2]
     with pytest.raises(TypeError):
         a * b
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 2), (3, 1, 2), (1, 1, 1), (3,), (3, 3), (4, 2)])
+def test_arrays_of_other_shapes_than_codes_have_are_refused(shape: tuple[int, ...]) -> None:
+    for operand in (np.zeros(shape), torch.zeros(shape)):
+        message = rf"^codes of shapes \(3, 2\) and {re.escape(str(shape))} do not go together; .* or one, of 2 units$"
+        with pytest.raises(ValueError, match=message):
+            three() + operand
+    one_unit = codes_of_items(DiagonalGaussian(torch.zeros(1, 1), torch.zeros(1, 1)), [["a"]])
+    with pytest.raises(ValueError, match=r"\(1, 1\) and \(5,\) do not go together"):
+        one_unit - np.ones(5)
+    assert (three() + np.zeros((1, 2))).mean.tolist() == three().mean.tolist()
+    assert (three() + np.zeros((3, 1))).mean.tolist() == three().mean.tolist()
+
+
+def test_codes_are_the_array_of_their_means_to_numpy() -> None:
+    codes = three()
+    means = np.asarray(codes)
+    assert means.tolist() == codes.mean.tolist()
+    assert (means.shape, means.dtype, np.array(codes, "float32").dtype) == ((3, 2), np.float64, np.float32)
+    means[0, 0] = 9.0
+    assert codes.mean[0, 0] == 1.0, "an array of its own"
+    assert np.mean(np.asarray(codes[:2]), 0).tolist() == [2.0, 3.5]
+    assert np.stack([codes[0], codes[2]]).tolist() == [[[1.0, 2.0]], [[7.0, -4.0]]]
+    assert np.asarray(np.array([1.0, 1.0]) + codes).tolist() == (codes.mean + 1.0).tolist(), "the codes do the sum"
 
 
 def test_codes_stand_where_items_do() -> None:
