@@ -1,4 +1,4 @@
-"""Data in memory or from pipes: told from names of files, and laid into files for as long as a modality reads them."""
+"""Data in memory or from pipes, where no file is named: laid into files for as long as a modality reads them."""
 
 import os
 import tempfile

@@ -236,10 +236,13 @@ def similar(run: Path, a: str, number: int, distance: float, seed: int, folder: 
     show(model, Made(made, "set", named, notes=notes), folder)
     is_text = model.modality.printed(made) is not None
     different = len({key_of(model.modality, one) for one in made})
-    click.echo(_told(different, number, f"; changed: {_shares(changes)} {_of_all(model)}" if is_text else ""), err=True)
+    click.echo(
+        _said_of_variations(different, number, f"; changed: {_shares(changes)} {_of_all(model)}" if is_text else ""),
+        err=True,
+    )
 
 
-def _told(different: int, number: int, changes: str) -> str:
+def _said_of_variations(different: int, number: int, changes: str) -> str:
     """How many variations differ from each other, and what to do for more."""
     of = counted(number, "variations")
     if different == number:

@@ -97,7 +97,7 @@ class Watcher:
         self.active_units: int | None = None
         self._total = self.first_step = 0
         self._clock = time.perf_counter()
-        self._told_seconds: float | None = None  # of the whole training, as it was said last
+        self._said_seconds: float | None = None  # of the whole training, as it was said last
         self._warm = self._last = self._clock  # when the steps that are timed began, and when the last of them ended
         self._squares = 0.0  # of their times
         self._lines = 0  # of the training's steps, by the share that was done when the last one was written
@@ -134,20 +134,20 @@ class Watcher:
             return
         # batches are of sentences of one length each: a few may all be short
         error = math.sqrt(max(0.0, self._squares / timed - mean**2) / timed)
-        if self._told_seconds is None and error > MOST_ERROR * mean and seconds < MOST_SECONDS:
+        if self._said_seconds is None and error > MOST_ERROR * mean and seconds < MOST_SECONDS:
             return
         left = mean * (self._total - step)
         whole = seconds + left
-        if self._told_seconds is None:
+        if self._said_seconds is None:
             self.message(
                 f"about {duration(whole)} at {_brief(mean)} a step; Ctrl-C stops and keeps the best so far, "
                 "and --resume goes on from there"
             )
-        elif max(whole / self._told_seconds, self._told_seconds / whole) >= DRIFT:
+        elif max(whole / self._said_seconds, self._said_seconds / whole) >= DRIFT:
             self.message(f"now about {duration(left)} to go, at {_brief(mean)} a step")
         else:
             return
-        self._told_seconds = whole
+        self._said_seconds = whole
 
     def progress(self, record: Values) -> None:
         """A line of figures, with the time that is left; of a long log only some lines are shown."""
@@ -257,7 +257,7 @@ class ProgressBar:
         self._console = plain_console(stderr=True)
         self._bar = Progress(console=self._console, transient=True, disable=not self._console.is_terminal)
         self._tasks: dict[str, TaskID] = {}
-        self._told = time.perf_counter()
+        self._said_at = time.perf_counter()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -275,6 +275,6 @@ class ProgressBar:
             self._tasks[what] = self._bar.add_task(what, total=total)
         self._bar.update(self._tasks[what], completed=done, total=total)
         now = time.perf_counter()
-        if not self._console.is_terminal and now - self._told >= SECONDS_BETWEEN_LINES:
-            self._told = now
+        if not self._console.is_terminal and now - self._said_at >= SECONDS_BETWEEN_LINES:
+            self._said_at = now
             self._console.print(f"{what}: {done:,} of {total:,}")
