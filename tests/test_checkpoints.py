@@ -133,7 +133,7 @@ def test_a_run_starts_from_a_checkpoint_of_another_and_remembers_it(
     with pytest.raises(ValueError, match="has no checkpoint of step 9"):
         train("text", corpus, tmp_path / "new", {}, **{**begin, "checkpoint": 9})
     with pytest.raises(
-        ValueError, match=r"^--checkpoint last chooses weights of another run; name that run with --from"
+        ValueError, match=r"^checkpoint=last chooses weights of another run; name that run with start_from$"
     ):
         train("text", corpus, tmp_path / "new", {}, device="cpu", checkpoint="last")
     assert not (tmp_path / "new").exists()

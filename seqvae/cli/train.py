@@ -103,6 +103,7 @@ def _make(kind: type[Modality]) -> click.Command:
         if resume and (overwrite or source or take or checkpoint != "best"):
             other = "--overwrite" if overwrite else "--from" if source else "--take" if take else "--checkpoint"
             raise click.UsageError(f"--resume and {other} exclude each other; drop one")
+        _check_source(source, take, checkpoint)
         ctx.meta[WORDS] = kind.words
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, overrides)
         parts = tuple(part.strip() for part in take.split(",")) if take else ()
@@ -124,6 +125,13 @@ def _make(kind: type[Modality]) -> click.Command:
     command.sections = {"model": kind.model_config, "objective": Objective, "train": Train}
     command.defaults, command.data = kind.defaults, kind.words.data
     return command
+
+
+def _check_source(source: Path | None, take: str | None, checkpoint: str) -> None:
+    """Raises click.UsageError for what chooses of another run's weights, where no run is named."""
+    for option, value in (("--take", take or ""), ("--checkpoint", "" if checkpoint == "best" else checkpoint)):
+        if value and source is None:
+            raise click.UsageError(f"{option} {value} chooses of another run's weights; name that run with --from")
 
 
 @contextlib.contextmanager

@@ -138,7 +138,7 @@ def _asked_origin(start_from: Path | str | None, checkpoint: int | str, take: Se
     """What a new run starts from. Raises ValueError for a checkpoint that is not there, or of no run."""
     if start_from is None:
         if checkpoint != BEST:
-            raise ValueError(f"--checkpoint {checkpoint} chooses weights of another run; name that run with --from")
+            raise ValueError(f"checkpoint={checkpoint} chooses weights of another run; name that run with start_from")
         return None
     source = Run(Path(start_from), checkpoint=checkpoint)
     source.used_step  # noqa: B018 - before the data are read

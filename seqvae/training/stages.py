@@ -68,6 +68,6 @@ def check_parts(parts: Sequence[str], what: str) -> None:
 
 def check_take(take: Sequence[str], start_from: Path | str | None) -> None:
     """Raises ValueError for parts of weights that do not exist, and for parts of no run."""
-    check_parts(take, "--take")
+    check_parts(take, "a run to take")
     if take and start_from is None:
-        raise ValueError(f"--take {','.join(take)} chooses parts of another run's weights; name that run with --from")
+        raise ValueError(f"take={list(take)} chooses parts of another run's weights; name that run with start_from")

@@ -209,6 +209,17 @@ def test_a_run_can_start_from_the_weights_of_another(seqvae: Callable[..., Resul
     assert settings(here / "part")["take"] == ["encoder", "posterior"]
 
 
+@pytest.mark.parametrize("choice", [["--take", "decoder"], ["--checkpoint", "last"]])
+def test_what_chooses_of_another_run_needs_one(
+    seqvae: Callable[..., Result], refused: Callable[..., None], choice: list[str]
+) -> None:
+    refused(
+        seqvae("train", "text", "sentences.txt", "--out", "new", *choice),
+        f"{' '.join(choice)} chooses of another run's weights; name that run with --from. See 'seqvae train text "
+        "--help'.",
+    )
+
+
 def test_a_recipe_may_have_stages_which_info_shows(
     seqvae: Callable[..., Result], tiny: Sequence[str], here: Path
 ) -> None:

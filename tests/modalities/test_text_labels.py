@@ -1,5 +1,8 @@
 """Labels of sentences come from a column or the name of the file; the sentences are as without them."""
 
+import copy
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import seqvae
 from seqvae.corpus import prepare
 from seqvae.modalities.items import Items
 from seqvae.modalities.text import labels as of_labels
+from seqvae.modalities.text.labels import Labelled
 from seqvae.modalities.text.sentences import Report, Text
 from seqvae.modalities.text.settings import TextData
 from tests.training.small import values
@@ -20,6 +24,13 @@ def read(sources: list[Path], place: Any) -> tuple[list[str], list[str | None], 
     text, report = Text(TextData(labels=place)), Report()
     found = list(text.read(sources, report))
     return found, [text.label_of(item) for item in found], report
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda item: pickle.loads(pickle.dumps(item))])
+def test_a_labelled_sentence_keeps_its_label_in_copies_and_pickles(again: Callable[[Labelled], Labelled]) -> None:
+    for label in ("good", None):
+        found = again(Labelled("a sentence", label))
+        assert (type(found), found, found.label) == (Labelled, "a sentence", label)
 
 
 def test_a_column_labels_its_line(tmp_path: Path) -> None:

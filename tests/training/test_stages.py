@@ -329,9 +329,9 @@ def test_the_parts_that_a_run_takes_are_remembered_until_its_first_checkpoint(
 
 
 def test_parts_that_are_not_there_are_refused(source: Run, corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^no part 'coder' of the weights for --take; there are encoder, "):
+    with pytest.raises(ValueError, match=r"^no part 'coder' of the weights for a run to take; there are encoder, "):
         train("text", corpus, tmp_path / "run", values(), device="cpu", start_from=source.path, take=["coder"])
-    with pytest.raises(ValueError, match=r"^--take decoder chooses parts of another run's weights; name"):
+    with pytest.raises(ValueError, match=r"^take=\['decoder'\] chooses parts of another run's .* start_from$"):
         train("text", corpus, tmp_path / "run", values(), device="cpu", take=["decoder"])
 
 

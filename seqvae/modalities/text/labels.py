@@ -22,6 +22,10 @@ class Labelled(str):
         item.label = label
         return item
 
+    def __getnewargs__(self) -> tuple[str, str | None]:  # type: ignore[override]
+        """What copies and pickles are made of."""
+        return str(self), self.label
+
 
 class Labels:
     """What puts labels to the lines of files, and remembers which there were. `place`: see `TextData.labels`."""
