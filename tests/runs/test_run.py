@@ -85,21 +85,6 @@ def test_the_last_two_and_the_best_are_kept(tmp_path: Path) -> None:
     assert run.steps() == [12, 14]
 
 
-def test_the_ends_of_stages_are_kept_and_named_for_what_they_are(tmp_path: Path) -> None:
-    run = new_run(tmp_path)
-    for step, best, stage, ends in (
-        (0, None, 0, []), (3, 3, 0, []), (5, 3, 0, [5]), (7, None, 1, [5]), (8, 8, 1, [5]), (9, 9, 1, [5, 9]),
-        (11, 11, 2, [5, 9]), (14, 11, 2, [5, 9]), (17, 11, 2, [5, 9]),
-    ):  # fmt: skip
-        weights = {"w": torch.full((1,), float(step))}
-        run.save(step, Checkpoint(weights, {}, {"best_step": best, "stage": stage, "stage_ends": ends}))
-    assert run.steps() == [5, 9, 11, 14, 17]
-    assert run.listed_steps() == "5 (end of stage 1), 9 (end of stage 2), 11 (best), 14, 17 (last)"
-    assert float(run.weights(5)["w"]) == 5.0
-    shutil.rmtree(tmp_path / "checkpoints" / "step-00000005")
-    assert run.listed_steps() == "9 (end of stage 2), 11 (best), 14, 17 (last)"
-
-
 def test_saving_the_same_step_again_replaces_it(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     run.save(3, state_of(3))
