@@ -1,6 +1,5 @@
 """A trained model: items to latent codes and back. The Python API."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,9 +16,7 @@ from seqvae.build import build_vae, load_weights, open_run, pick_device, weights
 from seqvae.codes import (
     Codes,
     Windows,
-    aligned,
     all_windows,
-    beside_codes,
     between,
     codes_of_items,
     pieces_of,
@@ -27,19 +24,19 @@ from seqvae.codes import (
 )
 from seqvae.config import Values, as_table, counted, uses_of
 from seqvae.core.latent import even_shares
-from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare
 from seqvae.evaluate import Settings, evaluate, score_items
 from seqvae.evaluation.scores import Scores
 from seqvae.files import store
-from seqvae.generate import GREEDY, Decoding, Length, at, codes_of, number, whole
+from seqvae.generate import GREEDY, Decoding, at, codes_of, number, whole
 from seqvae.memory import Data, files_of, known, readable
 from seqvae.modalities.base import Arrangement, Modality
 from seqvae.modalities.items import Figures, Item, check_arrangement
 from seqvae.runs.run import BEST, Checkpoint, Run
 from seqvae.settings import Config
 from seqvae.variation import changed_share, distances_of_tries, distinct, even_walk, key_of
+from seqvae.way import Way
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,7 +81,7 @@ class Model:
         self.modality = modality
         self.vae = vae.requires_grad_(False)
         self.run = run
-        self._presents = presents
+        self._way = Way(modality, vae, presents)
 
     def __repr__(self) -> str:
         size = counted(sum(parameter.numel() for parameter in self.vae.parameters()), "parameters")
@@ -118,7 +115,7 @@ class Model:
         except ValueError as error:
             keys = "|".join(re.escape(str(key)) for key in (*uses_of(self.modality.data_config), *values))
             raise ValueError(re.sub(rf"\bdata\.({keys})\b", r"\1", str(error))) from None
-        return Model(replace(self.config, data=modality.data), modality, self.vae, self.run, self._presents)
+        return Model(replace(self.config, data=modality.data), modality, self.vae, self.run, self._way.presents)
 
     def of_split(self, split: Literal["train", "valid", "test"], sources: Sequence[Path] | Path | str) -> "Model":
         """The same model, reading one split of the sources' files. Raises ValueError where that has no file."""
@@ -126,7 +123,7 @@ class Model:
         modality = self.modality.of_split(split, sources)
         if modality is None:
             raise ValueError(self.modality.words.no_split.format(split=split, files=", ".join(map(str, sources))))
-        return Model(self.config, modality, self.vae, self.run, self._presents)
+        return Model(self.config, modality, self.vae, self.run, self._way.presents)
 
     def in_windows(self) -> "Model":
         """The same model, whose results are lists of windows in place of what `modality.present` makes of them."""
@@ -164,7 +161,7 @@ class Model:
         Raises ValueError for an item that the model's limits leave out.
         """
         groups = all_windows(self.modality, items, self.vae.latent)
-        return codes_of_items(self._posterior(groups), [group.names for group in groups])
+        return codes_of_items(self._way.posterior(groups), [group.names for group in groups])
 
     # Codes to items -------------------------------------------------------------------------------------------
 
@@ -185,9 +182,8 @@ class Model:
         Raises ValueError for what is no table of finite numbers with a row for each item.
         """
         decoding = at(temperature, decoding)
-        return self._made(
-            generate.decode(self.vae, codes_of(z.mean if isinstance(z, Codes) else z), self._length(), decoding, seed)
-        )
+        codes = codes_of(z.mean if isinstance(z, Codes) else z)
+        return self._way.made(generate.decode(self.vae, codes, self._way.length(), decoding, seed))
 
     def sample(
         self, n: int, decoding: Decoding | None = None, seed: int = 0, temperature: float | None = None
@@ -198,17 +194,17 @@ class Model:
         images, whose pixels then are their means.
         """
         decoding = decoding or Decoding(temperature=self.modality.sampling_temperature)
-        generate.check_count("n", n, self._numbers(1, self._length()))
-        return self._made(generate.sample(self.vae, n, self._length(), at(temperature, decoding), seed))
+        generate.check_count("n", n, self._way.numbers(1, self._way.length()))
+        return self._way.made(generate.sample(self.vae, n, self._way.length(), at(temperature, decoding), seed))
 
     def reconstruct(
         self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None
     ) -> list[Item]:
         """Each item encoded and decoded again from its posterior mean."""
         groups = all_windows(self.modality, items, self.vae.latent)
-        codes = self._posterior(groups).mean
-        arrays = iter(generate.decode(self.vae, codes, self._length(groups), at(temperature, decoding), seed))
-        return [self._piece([next(arrays) for _ in group.items], group.items) for group in groups]
+        codes = self._way.posterior(groups).mean
+        arrays = iter(generate.decode(self.vae, codes, self._way.length(groups), at(temperature, decoding), seed))
+        return [self._way.piece([next(arrays) for _ in group.items], group.items) for group in groups]
 
     def interpolate(
         self, a: Item, b: Item, steps: int = 8, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0,
@@ -227,8 +223,8 @@ class Model:
         `even`: the points are not spread evenly over the way between the codes, but by how much changes (`change`).
         """
         decoding, steps = at(temperature, decoding), whole("steps", steps)
-        ends, likes, length = self._aligned([a, b])
-        generate.check_count("steps", steps, self._numbers(len(likes), length))
+        ends, likes, length = self._way.aligned([a, b])
+        generate.check_count("steps", steps, self._way.numbers(len(likes), length))
 
         def made(shares: Sequence[float]) -> list[list[Item]]:
             walks = (
@@ -236,12 +232,12 @@ class Model:
                 for first, last in ends
             )
             return [
-                self._decoded(arrays, [between(self.modality, first, last, share) for first, last in likes])
+                self._way.decoded(arrays, [between(self.modality, first, last, share) for first, last in likes])
                 for share, arrays in zip(shares, zip(*walks, strict=True), strict=True)
             ]
 
         walk = even_walk(made, partial(changed_share, self.modality), steps) if even else made(even_shares(steps))
-        return [self._given_back(windows) for windows in walk]
+        return [self._way.given_back(windows) for windows in walk]
 
     def palette(
         self, corners: Sequence[Item], size: int = 5, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0,
@@ -258,16 +254,16 @@ class Model:
         if len(corners) != 4:
             raise ValueError(f"{len(corners)} corners are not possible; give four")
         decoding = at(temperature, decoding)
-        ends, likes, length = self._aligned(corners)
-        generate.check_count("grid", size, self._numbers(len(likes), length), squared=True)
+        ends, likes, length = self._way.aligned(corners)
+        generate.check_count("grid", size, self._way.numbers(len(likes), length), squared=True)
         squares = [generate.palette(self.vae, four, size, length, decoding, mode, seed) for four in ends]
         way, shares = partial(between, self.modality), even_shares(size)
 
         def like(down: float, across: float) -> list[Item]:
             return [way(way(a, c, down), way(b, d, down), across) for a, b, c, d in likes]
 
-        places = [(down, across) for down in shares for across in shares]
-        return [self._piece([square[cell] for square in squares], like(*place)) for cell, place in enumerate(places)]
+        found = [like(down, across) for down in shares for across in shares]
+        return list(map(self._way.piece, zip(*squares, strict=True), found))
 
     def vary(
         self, item: Item, n: int = 4, distance: float = 0.4, decoding: Decoding = GREEDY, seed: int = 0,
@@ -285,13 +281,13 @@ class Model:
         """
         decoding, group = at(temperature, decoding), self.windows(item)
         n, distance = whole("n", n), number("distance", distance)
-        means = self._posterior([group]).mean
-        length = self._length([group])
-        generate.check_count("n", n, self._numbers(len(group), length))
+        means = self._way.posterior([group]).mean
+        length = self._way.length([group])
+        generate.check_count("n", n, self._way.numbers(len(group), length))
 
         def made(towards: Tensor, distances: Sequence[float], keys: Tensor) -> list[list[Item]]:
             moved = (generate.vary(self.vae, z, towards, distances, keys, length, decoding, seed) for z in means)
-            return [self._decoded(arrays, group.items) for arrays in zip(*moved, strict=True)]
+            return [self._way.decoded(arrays, group.items) for arrays in zip(*moved, strict=True)]
 
         def more(place: int) -> list[list[Item]]:
             distances = distances_of_tries(distance)
@@ -303,7 +299,7 @@ class Model:
             key = partial(key_of, self.modality)
             unchanged = key(made(means[:1], [0.0], torch.tensor([0]))[0])
             found = distinct(found, more, key, [unchanged, tuple(x.tobytes() for x in group.arrays)])
-        return [self._given_back(windows) for windows in found]
+        return [self._way.given_back(windows) for windows in found]
 
     def change(self, item: Item, other: Item) -> float:
         """How much of an item is other in another item, as a share: 0 for equal ones, at most 1.
@@ -353,44 +349,6 @@ class Model:
         with readable(self.modality, known(sources)) as found, files_of(self.modality, found) as paths:
             corpus = prepare(self.modality, paths)
         return evaluate(self.vae, self.modality, corpus, settings)
-
-    # Parts of the way -----------------------------------------------------------------------------------------
-
-    def _length(self, groups: Sequence[Windows] = ()) -> Length:
-        """How long sequences may be; where none ends by itself, all are as long as the longest window."""
-        end, most = self.modality.end, self.modality.max_steps
-        if end is None and groups:
-            most = max((len(x) for group in groups for x in group.arrays), default=most)
-        return Length(most, end)
-
-    def _posterior(self, groups: Sequence[Windows]) -> DiagonalGaussian:
-        """q(z|x) of the windows of all groups, one after another; those that are codes already stay as they are."""
-        arrays = [x for group in groups for x in group.arrays]
-        return beside_codes(generate.encode(self.vae, arrays, settle=self.modality.settle), groups)
-
-    def _aligned(self, items: Sequence[Item]) -> tuple[list[Tensor], list[list[Item]], Length]:
-        """Of each window of the longest item the codes of all and the windows themselves; the length of the first."""
-        groups = all_windows(self.modality, items, self.vae.latent)
-        means = self._posterior(groups).mean.split([len(group) for group in groups])
-        return *aligned(self.modality, groups, means), self._length(groups[:1])
-
-    def _piece(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> Item:
-        """One item for the user, from the arrays of its windows; `like` are the windows that it stands for."""
-        return self._given_back(self._decoded(arrays, like))
-
-    def _decoded(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> list[Item]:
-        return [self.modality.decode(x, own) for x, own in zip(arrays, like, strict=True)]
-
-    def _given_back(self, windows: list[Item]) -> Item:
-        return self.modality.present(windows) if self._presents else windows
-
-    def _numbers(self, windows: int, length: Length) -> int:
-        """How many numbers a result of so many windows can have, with their codes."""
-        return windows * (self.vae.latent + length.max_steps * math.prod(self.modality.step_type.shape))
-
-    def _made(self, arrays: Sequence[np.ndarray]) -> list[Item]:
-        """One item for each array."""
-        return [self._piece([x], [None]) for x in arrays]
 
 
 def load(path: Path | str, device: str = "auto", checkpoint: int | str = BEST) -> Model:

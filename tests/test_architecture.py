@@ -37,6 +37,7 @@ LAYERS = (
     "generate",
     "codes",
     "variation",
+    "way",
     "evaluate",
     "build",
     "model",

@@ -1,0 +1,63 @@
+"""What all ways from items to codes and back have in common: windows encoded, arrays decoded, pieces given back."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from seqvae import generate
+from seqvae.codes import Windows, aligned, all_windows, beside_codes
+from seqvae.core.posterior import DiagonalGaussian
+from seqvae.core.vae import VAE
+from seqvae.generate import Length
+from seqvae.modalities.base import Modality
+from seqvae.modalities.items import Item
+
+
+@dataclass(frozen=True)
+class Way:
+    """The way through a VAE and back; `presents`: whether windows are put together into what the user handed in."""
+
+    modality: Modality
+    vae: VAE
+    presents: bool = True
+
+    def length(self, groups: Sequence[Windows] = ()) -> Length:
+        """How long sequences may be; where none ends by itself, all are as long as the longest window."""
+        end, most = self.modality.end, self.modality.max_steps
+        if end is None and groups:
+            most = max((len(x) for group in groups for x in group.arrays), default=most)
+        return Length(most, end)
+
+    def numbers(self, windows: int, length: Length) -> int:
+        """How many numbers a result of so many windows can have, with their codes."""
+        return windows * (self.vae.latent + length.max_steps * math.prod(self.modality.step_type.shape))
+
+    def posterior(self, groups: Sequence[Windows]) -> DiagonalGaussian:
+        """q(z|x) of the windows of all groups, one after another; those that are codes already stay as they are."""
+        arrays = [x for group in groups for x in group.arrays]
+        return beside_codes(generate.encode(self.vae, arrays, settle=self.modality.settle), groups)
+
+    def aligned(self, items: Sequence[Item]) -> tuple[list[Tensor], list[list[Item]], Length]:
+        """Of each window of the longest item the codes of all and the windows themselves; the length of the first."""
+        groups = all_windows(self.modality, items, self.vae.latent)
+        means = self.posterior(groups).mean.split([len(group) for group in groups])
+        return *aligned(self.modality, groups, means), self.length(groups[:1])
+
+    def piece(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> Item:
+        """One item for the user, from the arrays of its windows; `like` are the windows that it stands for."""
+        return self.given_back(self.decoded(arrays, like))
+
+    def decoded(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> list[Item]:
+        """The window of each array."""
+        return [self.modality.decode(x, own) for x, own in zip(arrays, like, strict=True)]
+
+    def given_back(self, windows: list[Item]) -> Item:
+        """The windows of one item, put together where that is asked for."""
+        return self.modality.present(windows) if self.presents else windows
+
+    def made(self, arrays: Sequence[np.ndarray]) -> list[Item]:
+        """One item for each array."""
+        return [self.piece([x], [None]) for x in arrays]
