@@ -2,14 +2,14 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from seqvae import modalities
 from seqvae.cli.progress import Line, plain_console, watcher
 from seqvae.memory import Data
-from seqvae.runs.run import BEST, Run
+from seqvae.runs.run import Run
 from seqvae.settings import Config
 from seqvae.training import run as training
 from seqvae.training.log import Reporter, Silent
@@ -27,21 +27,16 @@ def _watched(unit: str, verbose: bool | None) -> Iterator[Reporter]:
         yield reporter
 
 
-def train(  # noqa: PLR0913 - the command line, in one call
+def train(
     modality: str,
     sources: Data,
     out: Path | str,
     values: Mapping[str, Any] | None = None,
     valid: Data = (),
     device: str = "auto",
-    overwrite: bool = False,
-    start_from: Path | str | None = None,
-    take: Sequence[str] = (),
-    reporter: Reporter | None = None,
-    objective: Callable[[Config], Objective] = objective_of,
-    recipe: str | Path | None = None,
+    *,
     verbose: bool | None = None,
-    checkpoint: int | str = BEST,
+    **options: Unpack[training.Options],
 ) -> Run:
     """Train a model on files, or on data in memory, and return its run folder.
 
@@ -64,11 +59,10 @@ def train(  # noqa: PLR0913 - the command line, in one call
 
     Raises ValueError, in one sentence, for everything that the caller can mend.
     """
-    with _watched(modalities.get(modality).words.steps, False if reporter else verbose) as shown:
-        return training.train(
-            modality, sources, out, values, valid, device, overwrite, start_from, take, reporter or shown, objective,
-            recipe, checkpoint,
-        )  # fmt: skip
+    own = options.get("reporter")
+    with _watched(modalities.get(modality).words.steps, False if own else verbose) as shown:
+        options["reporter"] = own or shown
+        return training.train(modality, sources, out, values, valid, device, **options)
 
 
 def resume(

@@ -67,7 +67,7 @@ NARROWER = {
     "evaluation": {"types", "noise", "core", "nets"},
     "view": {"types"},
 }
-LONGEST_FILE = 400  # lines
+LONGEST_FILE, LONGEST_FUNCTION = 400, 60  # lines
 SHAPED = (
     "types",
     "noise",
@@ -223,6 +223,33 @@ def test_the_rule_of_layers_refuses_what_points_down(importer: str, imported: st
 def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= LONGEST_FILE, f"{relative(path)} has {lines} lines; split it by what it is about"
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions, methods and functions within these."""
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """From the line of its name to its last one, the docstring among them."""
+    return (function.end_lineno or function.lineno) - function.lineno + 1
+
+
+def test_the_lines_of_a_function_begin_with_its_name_and_end_with_its_last() -> None:
+    tree = ast.parse(
+        "@decorated\n@again\ndef f(\n    x,\n):\n    'words'\n\n    def g():\n        return 1\n\n    return g\n"
+    )
+    assert {function.name: lines_of(function) for function in functions(tree)} == {"f": 9, "g": 2}
+
+
+@pytest.mark.parametrize("path", ALL_FILES, ids=relative)
+def test_a_function_fits_on_a_screen(path: Path) -> None:
+    long = [
+        f"{relative(path)}:{function.lineno} {function.name} has {lines_of(function)} lines"
+        for function in functions(ast.parse(path.read_text(encoding="utf-8")))
+        if lines_of(function) > LONGEST_FUNCTION
+    ]
+    assert not long, "; ".join(long)
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)

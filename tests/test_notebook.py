@@ -163,3 +163,12 @@ def test_calls_from_python_take_all_that_a_training_takes(name: str) -> None:
     assert own.keys() - inner.keys() == {"verbose"}
     assert inner.keys() <= own.keys()
     assert all(own[key].default == inner[key].default for key in inner)
+
+
+@pytest.mark.parametrize("call", [seqvae.train, train])
+def test_a_keyword_that_is_none_is_refused_before_anything_is_read(call: Any, tmp_path: Path) -> None:
+    with pytest.raises(
+        TypeError, match=r"got an unexpected keyword argument 'overwite'; beside .* recipe, overwrite, "
+    ):
+        call("text", "nothing.txt", tmp_path / "run", overwite=True)
+    assert not list(tmp_path.iterdir())

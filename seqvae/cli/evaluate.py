@@ -15,9 +15,11 @@ from seqvae.cli.run_command import RunCommand
 from seqvae.config import Values, counted
 
 if TYPE_CHECKING:
+    from seqvae.corpus import Corpus
     from seqvae.evaluate import Settings
     from seqvae.evaluation.scores import Scores
     from seqvae.modalities.base import Modality
+    from seqvae.modalities.items import Figures
     from seqvae.model import Model
 
 
@@ -104,12 +106,7 @@ def evaluate(
     with ProgressBar() as bar:
         figures = figures_of(model.vae, model.modality, corpus, settings, bar, kept.append)
     if judge is not None:
-        from seqvae.language_models import sample_perplexities
-
-        items = [model.modality.decode(corpus[place]) for place in range(len(corpus))]
-        drawn = model.sample(max(settings.prior_samples, reverse_samples), seed=seed, temperature=temperature)
-        texts = [text for windows in drawn for text in windows]
-        figures |= sample_perplexities(judge, items, texts, reverse_samples)
+        figures |= _judged(judge, model, corpus, settings, reverse_samples)
     remarks = model.modality.remarks(model.config.model, figures)
     if model.vae.has_points:
         remarks.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
@@ -155,6 +152,16 @@ def _judge(model: "Model", path: Path | None, reverse_samples: int, device: str)
     if model.modality.name != "text" or model.vae.has_points:
         raise click.UsageError("--language-model judges samples of text, and this model gives none; leave it out")
     return load_language_model(path, device)
+
+
+def _judged(judge: "Model", model: "Model", corpus: "Corpus", settings: "Settings", reverse_samples: int) -> "Figures":
+    """The figures of samples under a language model, and of data under one like it that is trained on samples."""
+    from seqvae.language_models import sample_perplexities
+
+    items = [model.modality.decode(corpus[place]) for place in range(len(corpus))]
+    count = max(settings.prior_samples, reverse_samples)
+    drawn = model.sample(count, seed=settings.seed, temperature=settings.temperature)
+    return sample_perplexities(judge, items, [text for windows in drawn for text in windows], reverse_samples)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -115,8 +115,8 @@ def _make(kind: type[Modality]) -> click.Command:
                 training.resume(out, values, device, reporter, sources=data, valid=valid)
             else:
                 training.train(
-                    kind.name, data, out, values, valid, device, overwrite, source, parts, reporter,
-                    recipe=recipe, checkpoint=checkpoint,
+                    kind.name, data, out, values, valid, device, overwrite=overwrite, start_from=source, take=parts,
+                    reporter=reporter, recipe=recipe, checkpoint=checkpoint,
                 )  # fmt: skip
 
     command.params += key_options("train", Train, kind, ALIASED_TRAIN_KEYS) + key_options(

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from seqvae import __version__, modalities
 from seqvae.build import build_vae, load_weights, open_run, read_config
@@ -42,20 +42,37 @@ NOISE = ("_dropout", ".corruption", ".corruption_kind")  # ends of keys that say
 CHANGEABLE_ON_RESUME = tuple(f"train.{name}" for name in LENGTHS)
 
 
-def train(  # noqa: PLR0913 - the command line, in one call
+class Options(TypedDict, total=False):
+    """What else a new run may be asked for, by keyword; what is left out is not asked for."""
+
+    recipe: str | Path | None
+    overwrite: bool
+    start_from: Path | str | None
+    checkpoint: int | str
+    take: Sequence[str]
+    objective: Callable[[Config], Objective]
+    reporter: Reporter | None
+
+
+@dataclass(frozen=True)
+class _New:
+    """A run that is about to be made: its configuration as it was asked for, and what it starts from."""
+
+    config: Config
+    values: Values
+    learned: Modality | None
+    origin: "Origin | None"
+    has_recipe: bool
+
+
+def train(
     modality: str,
     sources: Data,
     out: Path | str,
     values: Mapping[str, Any] | None = None,
     valid: Data = (),
     device: str = "auto",
-    overwrite: bool = False,
-    start_from: Path | str | None = None,
-    take: Sequence[str] = (),
-    reporter: Reporter | None = None,
-    objective: Callable[[Config], Objective] = objective_of,
-    recipe: str | Path | None = None,
-    checkpoint: int | str = BEST,
+    **options: Unpack[Options],
 ) -> Run:
     """Train a model on files, or on data in memory, and return its run folder.
 
@@ -72,48 +89,67 @@ def train(  # noqa: PLR0913 - the command line, in one call
 
     Raises ValueError, in one sentence, for everything that the caller can mend.
     """
+    _check_options(options)
     out, data, valid_data = Path(out), known(sources), known(valid)
     if data == []:
         raise ValueError("there are no data; name at least one file to train on")
     pipes_of(data, valid_data)
+    start_from, take, recipe = options.get("start_from"), options.get("take", ()), options.get("recipe")
     check_take(take, start_from)
-    origin = _asked_origin(start_from, checkpoint, take)
+    origin = _asked_origin(start_from, options.get("checkpoint", BEST), take)
     values = merge(read_recipe(recipe, modality) if recipe else {}, values or {})
     config, learned = _configure(modality, values, start_from)
-    engine, reporter = Engine(device, config.train.precision, modalities.get(modality).precision), reporter or Silent()
+    engine = Engine(device, config.train.precision, modalities.get(modality).precision)
+    reporter = options.get("reporter") or Silent()
     values = merge(values, {"train": {"precision": engine.precision}})  # which a run keeps, wherever it is resumed
     config = with_train(config, precision=engine.precision)
     check_processes(config, engine.processes)
+    new = _New(config, values, learned, origin, recipe is not None)
     corpora: list[Corpus] = []
     hold = contextlib.ExitStack()
 
     def create() -> None:
         hold.enter_context(held(out))
-        _check_place(out, overwrite, start_from)
-        encoding = learned or modalities.get(modality)(config.data)
-        with readable(encoding, data) as read, readable(encoding, valid_data) as valid_read:
-            found = read_suited(
-                config, values, encoding, read, valid_read, learned is not None, recipe is not None, engine.processes
-            )
-            whole, encoding, (read_corpora, words), said = found
-            corpora.extend(read_corpora)
-            report = report_of(corpora, config.train.seed, words)
-            reporter.data(report)
-            unknown = (
-                advice_on_unknown(corpus.report, corpus.steps, of, encoding)
-                for of, corpus in zip(("training", "validation"), read_corpora, strict=False)
-            )
-            for sentence in filter(None, (*unknown, said, engine.chosen)):
-                reporter.message(sentence)
-            # what cannot be built must not cost the run that is replaced
-            vae = _starting_point(whole, encoding, origin)
-            if origin is not None:
-                reporter.message(origin.words(vae))
-            _create(out, whole, encoding, report, read, valid_read, origin)
+        _check_place(out, options.get("overwrite", False), start_from)
+        corpora.extend(_read_and_create(out, new, data, valid_data, engine, reporter))
 
     with hold:
         engine.in_first_process(create)
-        return _continue(out, None, engine, reporter, corpora, objective)
+        return _continue(out, None, engine, reporter, corpora, options.get("objective", objective_of))
+
+
+def _check_options(options: Mapping[str, object]) -> None:
+    """Raises TypeError, as a call does, for a keyword that is none."""
+    for name in options.keys() - Options.__annotations__.keys():
+        there = ", ".join(Options.__annotations__)
+        raise TypeError(f"train() got an unexpected keyword argument '{name}'; beside its parameters there are {there}")
+
+
+def _read_and_create(
+    out: Path, new: _New, data: Items | Sequence[Path], valid: Items | Sequence[Path], engine: Engine,
+    reporter: Reporter,
+) -> list[Corpus]:  # fmt: skip
+    """Read the data of a new run, say what they gave, and make its folder; the training and the validation corpora."""
+    encoding = new.learned or modalities.get(new.config.modality)(new.config.data)
+    with readable(encoding, data) as read, readable(encoding, valid) as valid_read:
+        config, encoding, (corpora, words), said = read_suited(
+            new.config, new.values, encoding, read, valid_read, new.learned is not None, new.has_recipe,
+            engine.processes,
+        )  # fmt: skip
+        report = report_of(corpora, config.train.seed, words)
+        reporter.data(report)
+        unknown = (
+            advice_on_unknown(corpus.report, corpus.steps, of, encoding)
+            for of, corpus in zip(("training", "validation"), corpora, strict=False)
+        )
+        for sentence in filter(None, (*unknown, said, engine.chosen)):
+            reporter.message(sentence)
+        # what cannot be built must not cost the run that is replaced
+        vae = _starting_point(config, encoding, new.origin)
+        if new.origin is not None:
+            reporter.message(new.origin.words(vae))
+        _create(out, config, encoding, report, read, valid_read, new.origin)
+    return corpora
 
 
 @dataclass(frozen=True)
