@@ -112,7 +112,7 @@ class Categorical(nn.Module):
 
     def scores(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N V"]:
         """log p of every outcome, in nats."""
-        return _exact(self._logits(h)).log_softmax(-1)
+        return at_least_single(self._logits(h)).log_softmax(-1)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, " N"]:
         """The most probable outcome of each row, in chunks of rows."""
@@ -122,7 +122,7 @@ class Categorical(nn.Module):
         """One outcome of each row by the inverse of its distribution function; one random number a row."""
         if choice.greedy:
             return self.mode(h)
-        scores = _exact(self._logits(h))
+        scores = at_least_single(self._logits(h))
         scores = (scores - scores.amax(-1, keepdim=True)) / choice.temperature  # the best is 0 at any temperature
         share = noise.uniform("draw", 1)  # float64, maybe on the CPU; the sums follow it
         cumulative = filter_scores(scores, choice).exp().to(share).cumsum(-1)
@@ -155,7 +155,7 @@ class Bernoulli(nn.Module):
 
     def log_prob(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C"]) -> Float[Tensor, " N"]:
         """log p(x|h) in nats of each row: the sum over classes."""
-        logits = _exact(self.projection(h))
+        logits = at_least_single(self.projection(h))
         return -F.binary_cross_entropy_with_logits(logits, x.to(logits.dtype), reduction="none").sum(-1)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C"]:
@@ -169,13 +169,9 @@ class Bernoulli(nn.Module):
         """
         if choice.greedy:
             return self.mode(h)
-        if choice.top_k or choice.top_p < 1.0:
-            raise ValueError(
-                f"top_k={choice.top_k}, top_p={choice.top_p} is not possible with {self.classes} independent classes, "
-                "whose joint outcomes are not listed; leave both out, or lower the temperature"
-            )
+        refuse_lists(choice, f"{self.classes} independent classes")
         share = noise.uniform("draw", self.classes)  # float64, maybe on the CPU
-        probability = (_exact(self.projection(h)).to(share) / choice.temperature).sigmoid()
+        probability = (at_least_single(self.projection(h)).to(share) / choice.temperature).sigmoid()
         return (share < probability).long().to(h.device)
 
 
@@ -185,9 +181,18 @@ def product_dtype(x: Float[Tensor, "*any"]) -> torch.dtype:
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
-def _exact(logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+def at_least_single(logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """Logits of at least single precision."""
     return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def refuse_lists(choice: Choice, steps: str) -> None:
+    """Raises ValueError for a choice among listed outcomes of steps that have none."""
+    if choice.top_k or choice.top_p < 1.0:
+        raise ValueError(
+            f"top_k={choice.top_k}, top_p={choice.top_p} is not possible with {steps}, "
+            "whose joint outcomes are not listed; leave both out, or lower the temperature"
+        )
 
 
 def filter_scores(scores: Float[Tensor, "N V"], choice: Choice) -> Float[Tensor, "N V"]:

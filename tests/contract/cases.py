@@ -157,6 +157,20 @@ CASES = (
         {**SIZES, "embedding": 0},
     ),
     Case(
+        "classes, each given those before it",
+        "drums",
+        grooves(9, ((6, 8),)),
+        {"steps": "classes", "meter": "6/8", "bars": 1},
+        {**SIZES, "embedding": 0, "step_likelihood": "nade", "nade_hidden": 7},
+    ),
+    Case(
+        "classes of pitches, each given those before it, the code at the output",
+        "drums",
+        grooves(63),
+        {"classes": "pitch", "meter": "4/4"},
+        {**SIZES, "code_skips": "output", "step_likelihood": "nade", "nade_hidden": 8},
+    ),
+    Case(
         "combinations, the code in every layer",
         "drums",
         grooves(9),

@@ -7,6 +7,7 @@ from torch import nn
 
 from seqvae.modalities.midi.settings import DrumModel
 from seqvae.nets.likelihoods import Bernoulli, Categorical
+from seqvae.nets.nade import NADE
 from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets
 from seqvae.nets.steps import Position, bits_of_labels, step_input
 
@@ -31,12 +32,21 @@ def drum_nets(model: DrumModel, classes: int, combined: bool, bars: Bars) -> Seq
     """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
 
     `combined`: a step is one of the combinations of classes, else each class is hit or not.
+
+    Raises ValueError for NADE where steps are combinations.
     """
+    if combined and model.step_likelihood == "nade":
+        raise ValueError(
+            "model.step_likelihood=nade is for steps whose classes are each hit or not, and here a step is one of the "
+            f"combinations of {classes} classes; set data.steps=classes, or leave model.step_likelihood out"
+        )
 
     def read(one_hot: bool) -> tuple[nn.Module, int]:
         return step_input(classes, combined, model.embedding, model.shared_classes, one_hot)
 
-    def likelihood() -> Categorical | Bernoulli:
+    def likelihood() -> Categorical | Bernoulli | NADE:
+        if not combined and model.step_likelihood == "nade":
+            return NADE(model.output_features, classes, model.nade_hidden, model.output_bias)
         if not combined:
             return Bernoulli(model.output_features, classes, model.output_bias)
         features = bits_of_labels(classes) if model.shared_classes else None

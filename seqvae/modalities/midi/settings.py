@@ -173,3 +173,9 @@ class DrumModel(SequenceModel):
         False, "sets of classes share weights by their classes, in embeddings and in the output layer"
     )
     position: int = key(0, "size of the vector for a step's place in the bar and its bar; 0: none", least=0)
+    step_likelihood: Literal["bernoulli", "nade"] = key(
+        "bernoulli",
+        "of steps whose classes are each hit or not (data.steps=classes): bernoulli, all of them independent, or nade, "
+        "each class given those before it",
+    )
+    nade_hidden: int = key(128, "hidden units of model.step_likelihood=nade", least=1)
