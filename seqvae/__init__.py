@@ -7,16 +7,18 @@ if TYPE_CHECKING:
     from seqvae.api import resume, train
     from seqvae.datasets import mnist
     from seqvae.generate import Decoding
+    from seqvae.magenta.runs import import_magenta
     from seqvae.modalities.items import Items
     from seqvae.model import Model, load
 
 __version__ = "0.1.0"
-__all__ = ["Decoding", "Items", "Model", "__version__", "load", "mnist", "resume", "train"]
+__all__ = ["Decoding", "Items", "Model", "__version__", "import_magenta", "load", "mnist", "resume", "train"]
 
 _PUBLIC = {
     "Decoding": "seqvae.generate",
     "Items": "seqvae.modalities.items",
     "Model": "seqvae.model",
+    "import_magenta": "seqvae.magenta.runs",
     "load": "seqvae.model",
     "mnist": "seqvae.datasets",
     "resume": "seqvae.api",

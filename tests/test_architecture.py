@@ -45,6 +45,7 @@ LAYERS = (
     "comparison",
     "training",
     "language_models",
+    "magenta",
     "export",
     "app",
     "cli",

@@ -22,6 +22,7 @@ COMMANDS = {
     "inspect": "seqvae.cli.inspect:inspect",
     "info": "seqvae.cli.info:info",
     "recipes": "seqvae.cli.recipes:recipes",
+    "import-magenta": "seqvae.cli.import_magenta:import_magenta",
     "data": "seqvae.cli.data:data",
     "cache": "seqvae.cli.cache:cache",
 }

@@ -132,7 +132,10 @@ PITCHES = _of({
     "castanets": (85,), "mute surdo": (86,), "open surdo": (87,),
 })
 # fmt: on
-MAPS = {"gm": GENERAL_MIDI, "roland": ROLAND, "pitch": PITCHES}
+_NAMES = {pitch: name for name, (pitch,) in zip(PITCHES.names, PITCHES.pitches, strict=True)}
+# MusicVAE's full map: a class for each pitch, in the order of the reduced one, which lacked Roland's rims then.
+MUSICVAE = _of({_NAMES[p]: (p,) for pitches in GENERAL_MIDI.pitches for p in pitches if p not in (22, 26)})
+MAPS = {"gm": GENERAL_MIDI, "roland": ROLAND, "pitch": PITCHES, "musicvae": MUSICVAE}
 
 
 def find(name_or_path: str | Path) -> DrumClasses:

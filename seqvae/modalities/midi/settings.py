@@ -123,7 +123,8 @@ class DrumData(MidiData):
 
     classes: str = key(
         "gm",
-        "drum classes: gm (General MIDI, 9), roland (9), pitch (63), or a JSON file of your own",
+        "drum classes: gm (General MIDI, 9), roland (9), pitch (63), musicvae (its full map of 61), or a JSON file of "
+        "your own",
         metavar="NAME|FILE",
     )
     steps: Literal["auto", "combinations", "classes"] = key(

@@ -1,0 +1,39 @@
+"""`seqvae import-magenta`: a checkpoint of MusicVAE to a run folder."""
+
+from pathlib import Path
+from shlex import quote
+
+import click
+
+from seqvae.cli.options import PATH
+from seqvae.config import counted
+
+
+@click.command(epilog="Example: seqvae import-magenta cat-drums_2bar_small.lokl.tar --out runs/lokl")
+@click.argument("checkpoint", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Run folder to write.")
+@click.option(
+    "--bars", type=click.IntRange(1, 64), default=2, show_default=True,
+    help="Bars of a window, which no checkpoint says.",
+)  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
+def import_magenta(checkpoint: Path, out: Path, bars: int, overwrite: bool) -> None:
+    """Make a run of a checkpoint of MusicVAE, Magenta's model.
+
+    CHECKPOINT is a .tar, a folder, or the prefix of its files (PREFIX.index, PREFIX.data-00000-of-00001). Drum models
+    can be imported: cat-drums_2bar_small and _big, nade-drums_2bar_reduced and _full. TensorFlow is not needed. The
+    run does all that runs do: sample, reconstruct, interpolate, evaluate, and fine-tuning by `seqvae train --from`.
+    """
+    from seqvae.cli.places import check_folder_place
+    from seqvae.magenta.runs import import_magenta as make
+
+    check_folder_place(out)
+    run = make(checkpoint, out, bars, overwrite)
+    model, data = run.settings["model"], run.settings["data"]
+    weights = sum(weight.numel() for weight in run.weights(run.used_step).values())
+    kind = "each given those before it" if model["step_likelihood"] == "nade" else "in combinations"
+    click.echo(
+        f"{out}: {run.settings['modality']}, {counted(data['bars'], 'bars')} of classes {data['classes']}, {kind}; "
+        f"{counted(model['latent'], 'latent units')}, {counted(weights, 'weights')}, step {run.used_step:,}"
+    )
+    click.echo(f"next: seqvae sample {quote(str(out))}")

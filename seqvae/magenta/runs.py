@@ -1,0 +1,71 @@
+"""A checkpoint of Magenta to a run folder."""
+
+from pathlib import Path
+
+import torch
+
+from seqvae import modalities
+from seqvae.build import build_vae, load_weights, weights_of
+from seqvae.config import Values, merge
+from seqvae.magenta.bundle import Bundle
+from seqvae.magenta.drums import DrumVariables
+from seqvae.magenta.places import find_checkpoint
+from seqvae.modalities.base import Modality
+from seqvae.recipes import read_recipe
+from seqvae.runs.foreign import remove_own
+from seqvae.runs.place import OF_CREATION, OF_TRAINING, check_free, held
+from seqvae.runs.run import Checkpoint, Run
+from seqvae.settings import build_config
+
+RECIPE = "drums-2bar"  # what the published drum models were trained with, but for their sizes
+STEP, MOST_STEPS = "global_step", 10**12
+
+
+def import_magenta(checkpoint: Path | str, out: Path | str, bars: int = 2, overwrite: bool = False) -> Run:
+    """Write a checkpoint of MusicVAE into a new run folder, and return the run.
+
+    The checkpoint is a .tar, a folder or the prefix of its files. `bars` are those of a window, which no checkpoint
+    says: two with all drum models that were published.
+
+    Raises ValueError, in one sentence, for a checkpoint that is damaged, packed or of another model, and for a folder
+    in use, unless it holds a run and that may be overwritten. Nothing is left behind then.
+    """
+    source, target = Path(checkpoint), Path(out)
+    check_free(target, overwrite)
+    bundle = Bundle(find_checkpoint(source))
+    variables = DrumVariables(bundle)
+    sizes = {"data": {**variables.data, "bars": bars}, "model": variables.model}
+    kind = modalities.get("drums")
+    values = merge(merge(kind.defaults, read_recipe(RECIPE, kind.name)), sizes)
+    config = build_config(kind.name, kind.data_config, kind.model_config, values)
+    modality = kind(config.data)
+    modality.learned = variables.learned()
+    weights = {name: torch.tensor(values) for name, values in variables.weights().items()}
+    vae = build_vae(config, modality)
+    load_weights(vae, weights, source)
+    step = _step(bundle)
+    state = Checkpoint(weights_of(vae), {}, {"step": step, "best_step": step})
+    settings = {**config.to_dict(), "imported": str(source.resolve())}
+    return _write(target, overwrite, settings, modality, state)
+
+
+def _step(bundle: Bundle) -> int:
+    """The step of the checkpoint, 0 where it does not say one."""
+    if bundle.shapes.get(STEP) != ():
+        return 0
+    step = int(bundle.read(STEP))
+    return step if 0 <= step < MOST_STEPS else 0
+
+
+def _write(target: Path, overwrite: bool, settings: Values, modality: Modality, state: Checkpoint) -> Run:
+    """A new run of one checkpoint, in the place of an old one where that may be. What fails leaves nothing behind."""
+    with held(target):
+        check_free(target, overwrite)
+        try:
+            run = Run.create(target, settings, modality, {})
+            run.save(state.state["step"], state)
+        except BaseException:
+            for name in (*OF_TRAINING, *reversed(OF_CREATION)):
+                remove_own(target, name)
+            raise
+    return Run(target)

@@ -1,0 +1,110 @@
+"""`seqvae import-magenta`, and the run that it writes, by every command."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from seqvae.modalities.midi.classes import GENERAL_MIDI
+from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.writing import to_midi, write_midi
+from tests.magenta import models, writer
+from tests.magenta.models import FAMILIES, FIXTURE
+
+Call = Callable[..., Result]
+
+
+def song(path: Path, seed: int) -> Path:
+    """A MIDI file of four bars."""
+    hits = np.random.default_rng(seed).random((64, 9)) < 0.2
+    hits[-1, 0] = True
+    return write_midi(to_midi([Clip(hits, (4, 4), 4, 100.0 + seed)], GENERAL_MIDI), path)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_imported_model_does_what_models_do(family: str, seqvae: Call, tmp_path: Path) -> None:
+    run, a, b = tmp_path / "run", song(tmp_path / "a.mid", 0), song(tmp_path / "b.mid", 1)
+    made = seqvae("import-magenta", FIXTURE / family, "--out", run)
+    assert made.exit_code == 0
+    steps, kind = {"cat": ("1", "in combinations"), "nade": ("0", "each given those before it")}[family.split("-")[0]]
+    assert f"drums, 2 bars of classes gm, {kind}; 8 latent units" in made.stdout
+    assert f"step {steps}\n" in made.stdout
+    assert f"next: seqvae sample {run}" in made.stdout
+    silent = ["--formats", "mid"]
+    for command in (
+        ("info", run),
+        ("sample", run, "-n", 2, *silent),
+        ("reconstruct", run, a, *silent),
+        ("interpolate", run, a, b, "--steps", 3, *silent),
+        ("encode", run, a, "--out", tmp_path / "codes.npz"),
+        ("decode", run, tmp_path / "codes.npz", *silent),
+        ("evaluate", run, a, b, "--importance-samples", 2),
+    ):
+        outcome = seqvae(*command)
+        assert outcome.exit_code == 0, outcome.output
+    for name, files in (("sample", 2), ("reconstruct", 1), ("decode", 1)):
+        assert len(list((run / name).rglob("*.mid"))) >= files
+    resumed = seqvae("train", "drums", "--resume", "--out", run)
+    assert resumed.exit_code == 2
+    assert f"start a new run from it with --from {run}" in resumed.stderr
+
+
+def test_an_imported_model_is_fine_tuned(seqvae: Call, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for number in range(4):
+        (tmp_path / "songs").mkdir(exist_ok=True)
+        song(tmp_path / "songs" / f"{number}.mid", number)
+    assert seqvae("import-magenta", FIXTURE / "nade-drums_reduced", "--out", run).exit_code == 0
+    values = {"train.steps": 2, "train.batch_size": 4, "train.threads": 1}
+    settings = itertools.chain(*(("--set", f"{key}={value}") for key, value in values.items()))
+    outcome = seqvae("train", "drums", tmp_path / "songs", "--from", run, "--out", tmp_path / "tuned", *settings)
+    assert outcome.exit_code == 0, outcome.output
+    assert f"from {run}, step 0: takes" in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda folder: (folder / "model.ckpt-7.index").unlink(), "holds no checkpoint of TensorFlow"),
+        (lambda folder: writer.write(folder, models.variables(27, 27, 27)), "is a groove model (groovae)"),
+    ],
+    ids=["no index", "another family"],
+)
+def test_what_cannot_be_imported_is_one_sentence(
+    damage: Callable[[Path], object], words: str, seqvae: Call, tmp_path: Path
+) -> None:
+    writer.write(tmp_path / "files", models.nade())
+    damage(tmp_path / "files")
+    outcome = seqvae("import-magenta", tmp_path / "files", "--out", tmp_path / "deep" / "run")
+    assert outcome.exit_code == 2
+    assert words in outcome.stderr
+    assert len(outcome.stderr.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["files"]
+
+
+def test_a_run_that_stands_there_is_replaced_only_when_asked(seqvae: Call, tmp_path: Path) -> None:
+    run, first = tmp_path / "run", FIXTURE / "nade-drums_reduced"
+    assert seqvae("import-magenta", first, "--out", run).exit_code == 0
+    again = seqvae("import-magenta", FIXTURE / "cat-drums_small", "--out", run)
+    assert again.exit_code == 2
+    assert "already holds a run" in again.stderr
+    assert "nade" in (run / "config.json").read_text()
+    over = seqvae("import-magenta", FIXTURE / "cat-drums_small", "--out", run, "--overwrite", "--bars", 1)
+    assert over.exit_code == 0
+    assert "1 bar of classes gm, in combinations" in over.stdout
+
+
+def test_a_disk_that_is_full_leaves_nothing_behind(
+    seqvae: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr("seqvae.runs.run.Run.save", full)
+    outcome = seqvae("import-magenta", FIXTURE / "nade-drums_reduced", "--out", tmp_path / "deep" / "run")
+    assert outcome.exit_code == 2
+    assert "no space left on the disk" in outcome.stderr
+    assert list(tmp_path.iterdir()) == []

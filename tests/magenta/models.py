@@ -1,0 +1,42 @@
+"""Variables of MusicVAE's models, of random values, by their sizes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+FIXTURE = Path(__file__).parent / "fixture"
+FAMILIES = ("cat-drums_small", "nade-drums_reduced")
+FORWARDS, BACKWARDS = (
+    f"encoder/cell_0/bidirectional_rnn/{way}/multi_rnn_cell/cell_0/lstm_cell" for way in ("fw", "bw")
+)
+
+
+def variables(
+    inputs: int, read: int, outputs: int, units: int = 0, encoder: int = 5, decoder: Sequence[int] = (4, 3), z: int = 2
+) -> dict[str, np.ndarray]:
+    """A flat model: what a step is for its encoder and its decoder, what this gives, and hidden units of NADE."""
+    random = np.random.default_rng(0)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name in (FORWARDS, BACKWARDS):
+        shapes |= {f"{name}/kernel": (inputs + encoder, 4 * encoder), f"{name}/bias": (4 * encoder,)}
+    for name, rows, columns in (
+        ("encoder/mu", 2 * encoder, z),
+        ("encoder/sigma", 2 * encoder, z),
+        ("decoder/z_to_initial_state", z, 2 * sum(decoder)),
+        ("decoder/output_projection", decoder[-1], outputs),
+    ):
+        shapes |= {f"{name}/kernel": (rows, columns), f"{name}/bias": (columns,)}
+    below = read + z
+    for layer, hidden in enumerate(decoder):
+        name = f"decoder/multi_rnn_cell/cell_{layer}/lstm_cell"
+        shapes |= {f"{name}/kernel": (below + hidden, 4 * hidden), f"{name}/bias": (4 * hidden,)}
+        below = hidden
+    if units:
+        shapes |= {"decoder/nade/w_enc": (read, 1, units), "decoder/nade/w_dec_t": (read, units, 1)}
+    return {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def nade(classes: int = 9, units: int = 3) -> dict[str, np.ndarray]:
+    """A NADE drum model."""
+    return variables(classes + 1, classes, classes + units, units)
