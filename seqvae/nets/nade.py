@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from seqvae.nets.likelihoods import Choice, at_least_single, refuse_lists
 from seqvae.noise import Noise
 
-HELD_UNITS = 1 << 20  # hidden units of all classes that exist at once, 4 MB in single precision
+HELD_UNITS = 1 << 21  # hidden units of all classes that exist at once, 8 MB in single precision
 
 
 class NADE(nn.Module):
@@ -87,10 +87,19 @@ class NADE(nn.Module):
 
 def _units(
     start: Float[Tensor, "N K"], reading: Float[Tensor, "C K"], x: Float[Tensor, "N C"]
-) -> Float[Tensor, "N C K"]:
+) -> Float[Tensor, "C N K"]:
     """The hidden units that each class is scored by: they have read the classes before it."""
-    read = x[:, :-1].unsqueeze(2) * reading[:-1]
-    return torch.cat([start.unsqueeze(1), read], 1).cumsum(1).sigmoid_()
+    units = start.new_empty(len(reading), *start.shape)
+    units[0] = start
+    for c in range(1, len(reading)):
+        torch.addcmul(units[c - 1], x[:, c - 1 : c], reading[c - 1], out=units[c])
+    return units.sigmoid_()
+
+
+def _logits(
+    units: Float[Tensor, "C N K"], scoring: Float[Tensor, "C K"], bias: Float[Tensor, "N C"]
+) -> Float[Tensor, "N C"]:
+    return torch.bmm(units, scoring.unsqueeze(2)).squeeze(2).T + bias
 
 
 class _ClassesInTurn(torch.autograd.Function):
@@ -102,7 +111,7 @@ class _ClassesInTurn(torch.autograd.Function):
         log_prob = torch.empty_like(bias[:, 0])
         for rows in _chunks(len(x), reading.numel()):
             read = x[rows].to(start.dtype)
-            logits = torch.einsum("nck,ck->nc", _units(start[rows], reading, read), scoring).add_(bias[rows])
+            logits = _logits(_units(start[rows], reading, read), scoring, bias[rows])
             log_prob[rows] = F.binary_cross_entropy_with_logits(logits, read, reduction="none").sum(1).neg_()
         return log_prob
 
@@ -110,20 +119,19 @@ class _ClassesInTurn(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
         start, bias, reading, scoring, x = ctx.saved_tensors
-        dstart, dbias = torch.empty_like(start), torch.empty_like(bias)
+        dstart, dbias = torch.zeros_like(start), torch.empty_like(bias)
         dreading, dscoring = torch.zeros_like(reading), torch.zeros_like(scoring)
         for rows in _chunks(len(x), reading.numel()):
             read = x[rows].to(start.dtype)
             units = _units(start[rows], reading, read)
-            logits = torch.einsum("nck,ck->nc", units, scoring).add_(bias[rows])
-            dlogits = (read - logits.sigmoid_()) * grad[rows].unsqueeze(1)
+            dlogits = (read - _logits(units, scoring, bias[rows]).sigmoid_()) * grad[rows].unsqueeze(1)
             dbias[rows] = dlogits
-            dscoring += torch.einsum("nc,nck->ck", dlogits, units)
-            dunits = dlogits.unsqueeze(2) * scoring
-            dunits.mul_(units).mul_(units.neg_().add_(1.0))  # through the sigmoid
-            dstart[rows] = dunits.sum(1)
-            later = dstart[rows].unsqueeze(1) - dunits.cumsum_(1)  # of the classes that have read this one
-            dreading += torch.einsum("nc,nck->ck", read, later)
+            dscoring += torch.bmm(dlogits.T.unsqueeze(1), units).squeeze(1)
+            later = dstart[rows]  # of what the classes after c have read, which in the end is all of it
+            for c in range(len(reading) - 1, -1, -1):
+                dreading[c] += read[:, c] @ later
+                slope = torch.addcmul(units[c], units[c], units[c], value=-1.0)  # of the sigmoid
+                later.addcmul_(slope.mul_(scoring[c]), dlogits[:, c : c + 1])
         return dstart, dbias, dreading, dscoring, None
 
 
