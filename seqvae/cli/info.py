@@ -31,6 +31,8 @@ def info(run: Path) -> None:
     model = Model(config, modality, build_vae(config, modality), folder)
     parameters = sum(parameter.numel() for parameter in model.vae.parameters())
     click.echo(f"{run}: {config.modality}, seqvae {folder.settings['version']}, {counted(parameters, 'parameters')}")
+    if "imported" in folder.settings:
+        click.echo(f"imported from {folder.settings['imported']}")
     _show_configuration(config.to_dict())
     _show_network(model)
     _show_data(folder.report)

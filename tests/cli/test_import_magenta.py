@@ -45,6 +45,7 @@ def test_an_imported_model_does_what_models_do(family: str, seqvae: Call, tmp_pa
     ):
         outcome = seqvae(*command)
         assert outcome.exit_code == 0, outcome.output
+    assert f"imported from {FIXTURE / family}\n" in seqvae("info", run).stdout
     for name, files in (("sample", 2), ("reconstruct", 1), ("decode", 1)):
         assert len(list((run / name).rglob("*.mid"))) >= files
     resumed = seqvae("train", "drums", "--resume", "--out", run)
