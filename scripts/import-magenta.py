@@ -1,4 +1,4 @@
-"""`seqvae import-magenta` from a clone: python scripts/import_magenta.py --help"""
+"""`seqvae import-magenta` from a clone: python scripts/import-magenta.py --help"""
 
 from _launch import launch
 
