@@ -20,9 +20,10 @@ from seqvae.config import counted
 def import_magenta(checkpoint: Path, out: Path, bars: int, overwrite: bool) -> None:
     """Make a run of a checkpoint of MusicVAE, Magenta's model.
 
-    CHECKPOINT is a .tar, a folder, or the prefix of its files (PREFIX.index, PREFIX.data-00000-of-00001). Drum models
-    can be imported: cat-drums_2bar_small and _big, nade-drums_2bar_reduced and _full. TensorFlow is not needed. The
-    run does all that runs do: sample, reconstruct, interpolate, evaluate, and fine-tuning by `seqvae train --from`.
+    CHECKPOINT is a .tar, a folder, or the prefix of its files (PREFIX.index, PREFIX.data-00000-of-00001); or a folder
+    of magenta.js, with weights_manifest.json, quantised or not. Drum models can be imported: cat-drums_2bar_small and
+    _big, nade-drums_2bar_reduced and _full. TensorFlow is not needed. The run does all that runs do: sample,
+    reconstruct, interpolate, evaluate, and fine-tuning by `seqvae train --from`.
     """
     from seqvae.cli.places import check_folder_place
     from seqvae.magenta.runs import import_magenta as make

@@ -8,12 +8,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from seqvae.config import counted
-from seqvae.magenta.bundle import Bundle
 from seqvae.magenta.lstm import Filled, filled, initial_states, torch_layer
 from seqvae.magenta.places import AGAIN
 from seqvae.modalities.midi.classes import MAPS
@@ -25,6 +24,21 @@ _TRAINING = ("/Adam", "/Adam_1", "/ExponentialMovingAverage")  # ends of names t
 _NADE, _OUTPUT = "decoder/nade", "decoder/output_projection"
 _STATE = "decoder/z_to_initial_state"
 _HIERARCHICAL = ("core_decoder/", "decoder/hierarchical_level_", "hierarchical_encoder/", "encoder/hierarchical_level_")
+
+
+class Variables(Protocol):
+    """An open checkpoint of any form: its name in errors, the shapes of its variables, and their values."""
+
+    name: str
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each variable by its name."""
+        ...
+
+    def read(self, name: str) -> np.ndarray:
+        """The values of a variable. Raises ValueError where there are none, or damaged ones."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,11 +53,11 @@ class Cell:
 class DrumVariables:
     """The variables of a drum model. Raises ValueError for those of another model, which is named."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
+    def __init__(self, found: Variables) -> None:
+        self._found = found
         self.shapes = {
             name: shape
-            for name, shape in bundle.shapes.items()
+            for name, shape in found.shapes.items()
             if name.startswith(("encoder/", "decoder/", "core_decoder/", "hierarchical_encoder/"))
             and not name.endswith(_TRAINING)
         }
@@ -58,7 +72,7 @@ class DrumVariables:
         if shape is None or len(shape) != axes:
             what = "is missing" if shape is None else f"has {counted(len(shape), 'axes')}"
             raise ValueError(
-                f"{self._bundle.name} is no model of MusicVAE that is known here ({name} {what}); {POSSIBLE}"
+                f"{self._found.name} is no model of MusicVAE that is known here ({name} {what}); {POSSIBLE}"
             )
         return shape
 
@@ -70,7 +84,7 @@ class DrumVariables:
             cells.append(Cell(name, rows - gates // 4, gates // 4))
         if not 0 < len(cells) <= MOST_LAYERS:
             number = f"more than {MOST_LAYERS}" if cells else "no"
-            raise ValueError(f"{self._bundle.name} has {number} layers {pattern.format('*')}; {POSSIBLE}")
+            raise ValueError(f"{self._found.name} has {number} layers {pattern.format('*')}; {POSSIBLE}")
         return cells
 
     @cached_property
@@ -84,7 +98,7 @@ class DrumVariables:
         pattern = "encoder/cell_{{}}/bidirectional_rnn/{}/multi_rnn_cell/cell_0/lstm_cell"
         forwards, backwards = (self._cells(pattern.format(way)) for way in ("fw", "bw"))
         if [cell.hidden for cell in forwards] != [cell.hidden for cell in backwards]:
-            raise ValueError(f"{self._bundle.name} has an encoder of unlike directions; {POSSIBLE}")
+            raise ValueError(f"{self._found.name} has an encoder of unlike directions; {POSSIBLE}")
         return [list(pair) for pair in zip(forwards, backwards, strict=True)]
 
     @cached_property
@@ -110,7 +124,7 @@ class DrumVariables:
     def _check_family(self) -> None:
         if any(name.startswith(_HIERARCHICAL) for name in self.shapes):
             raise ValueError(
-                f"{self._bundle.name} is a hierarchical model (such as hierdec-trio_16bar), which cannot be imported "
+                f"{self._found.name} is a hierarchical model (such as hierdec-trio_16bar), which cannot be imported "
                 f"yet; {POSSIBLE}"
             )
         given, outputs = self.encoder[0][0].inputs, self._shape(f"{_OUTPUT}/bias", 1)[0]
@@ -126,7 +140,7 @@ class DrumVariables:
             )
 
     def _other(self, family: str) -> ValueError:
-        return ValueError(f"{self._bundle.name} is {family}, which cannot be imported yet; {POSSIBLE}")
+        return ValueError(f"{self._found.name} is {family}, which cannot be imported yet; {POSSIBLE}")
 
     # Values ---------------------------------------------------------------------------------------------------
 
@@ -134,11 +148,11 @@ class DrumVariables:
         """The values of a variable of this shape. Raises ValueError for another shape."""
         if self._shape(name, len(shape)) != shape:
             raise ValueError(
-                f"{self._bundle.name} does not fit together: {name} has the shape {self.shapes[name]}, and the others "
+                f"{self._found.name} does not fit together: {name} has the shape {self.shapes[name]}, and the others "
                 f"want {shape}; {AGAIN}"
             )
         self._used.add(name)
-        return self._bundle.read(name)
+        return self._found.read(name)
 
     def _layer(self, cell: Cell, inputs: list[Filled], hidden: int) -> dict[str, np.ndarray]:
         own = sum(run.own for run in inputs)
@@ -191,7 +205,7 @@ class DrumVariables:
         weights = self._encoder_weights() | self._decoder_weights()
         if others := self.shapes.keys() - self._used:
             raise ValueError(
-                f"{self._bundle.name} has the variable {min(others)}, which has no place in the model as it is known "
+                f"{self._found.name} has the variable {min(others)}, which has no place in the model as it is known "
                 f"here; {POSSIBLE}"
             )
         return weights

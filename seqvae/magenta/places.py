@@ -9,6 +9,7 @@ from pathlib import Path
 from seqvae.config import few
 
 FORMS = "give a .tar, a folder, or the prefix of PREFIX.index and PREFIX.data-00000-of-00001"
+MANIFEST = "weights_manifest.json"
 AGAIN = "get the checkpoint again"
 _INDEX, _STATE = ".index", "checkpoint"  # the ending of indices; the file of a folder that names the newest
 _SHARD = re.compile(r"(.+)\.data-\d{5}-of-\d{5}")
@@ -64,6 +65,12 @@ class CheckpointFiles:
         return self.others[name]
 
 
+def find_manifest(path: Path) -> Path | None:
+    """The manifest of a checkpoint of magenta.js, which is its folder or the manifest itself; None for another one."""
+    found = path / MANIFEST if path.is_dir() else path
+    return found if found.name == MANIFEST and found.is_file() else None
+
+
 def find_checkpoint(path: Path) -> CheckpointFiles:
     """The files of a checkpoint. Raises ValueError for what is none, and for several of which none is the newest."""
     if path.is_dir():
@@ -88,8 +95,6 @@ def _chosen(stored: Iterable[Stored], path: Path, prefix: str | None) -> Checkpo
     indices = [name for name in files if name.endswith(_INDEX)]
     if prefix is not None and prefix + _INDEX in indices:
         indices = [prefix + _INDEX]
-    if "weights_manifest.json" in files and not indices:
-        raise ValueError(f"{path} is a checkpoint of magenta.js; {FORMS}, of TensorFlow")
     if not indices:
         raise ValueError(f"{path} holds no checkpoint of TensorFlow (no file that ends in {_INDEX}); {FORMS}")
     if len(indices) > 1:

@@ -8,8 +8,9 @@ from seqvae import modalities
 from seqvae.build import build_vae, load_weights, weights_of
 from seqvae.config import Values, merge
 from seqvae.magenta.bundle import Bundle
-from seqvae.magenta.drums import DrumVariables
-from seqvae.magenta.places import find_checkpoint
+from seqvae.magenta.drums import DrumVariables, Variables
+from seqvae.magenta.manifests import Manifest
+from seqvae.magenta.places import find_checkpoint, find_manifest
 from seqvae.modalities.base import Modality
 from seqvae.recipes import read_recipe
 from seqvae.runs.foreign import remove_own
@@ -24,16 +25,17 @@ STEP, MOST_STEPS = "global_step", 10**12
 def import_magenta(checkpoint: Path | str, out: Path | str, bars: int = 2, overwrite: bool = False) -> Run:
     """Write a checkpoint of MusicVAE into a new run folder, and return the run.
 
-    The checkpoint is a .tar, a folder or the prefix of its files. `bars` are those of a window, which no checkpoint
-    says: two with all drum models that were published.
+    The checkpoint is a .tar, a folder or the prefix of its files, or a folder of magenta.js. `bars` are those of a
+    window, which no checkpoint says: two with all drum models that were published.
 
     Raises ValueError, in one sentence, for a checkpoint that is damaged, packed or of another model, and for a folder
     in use, unless it holds a run and that may be overwritten. Nothing is left behind then.
     """
     source, target = Path(checkpoint), Path(out)
     check_free(target, overwrite)
-    bundle = Bundle(find_checkpoint(source))
-    variables = DrumVariables(bundle)
+    manifest = find_manifest(source)
+    found: Variables = Bundle(find_checkpoint(source)) if manifest is None else Manifest(manifest)
+    variables = DrumVariables(found)
     sizes = {"data": {**variables.data, "bars": bars}, "model": variables.model}
     kind = modalities.get("drums")
     values = merge(merge(kind.defaults, read_recipe(RECIPE, kind.name)), sizes)
@@ -43,17 +45,17 @@ def import_magenta(checkpoint: Path | str, out: Path | str, bars: int = 2, overw
     weights = {name: torch.tensor(values) for name, values in variables.weights().items()}
     vae = build_vae(config, modality)
     load_weights(vae, weights, source)
-    step = _step(bundle)
+    step = _step(found)
     state = Checkpoint(weights_of(vae), {}, {"step": step, "best_step": step})
     settings = {**config.to_dict(), "imported": str(source.resolve())}
     return _write(target, overwrite, settings, modality, state)
 
 
-def _step(bundle: Bundle) -> int:
+def _step(found: Variables) -> int:
     """The step of the checkpoint, 0 where it does not say one."""
-    if bundle.shapes.get(STEP) != ():
+    if found.shapes.get(STEP) != ():
         return 0
-    step = int(bundle.read(STEP))
+    step = int(found.read(STEP))
     return step if 0 <= step < MOST_STEPS else 0
 
 

@@ -72,12 +72,6 @@ def _empty(folder: Path) -> Path:
     return folder / "empty"
 
 
-def _javascript(folder: Path) -> Path:
-    (folder / "js").mkdir()
-    (folder / "js" / "weights_manifest.json").write_text("[]")
-    return folder / "js"
-
-
 def _no_tar(folder: Path) -> Path:
     (folder / "song.mid").write_bytes(b"MThd" * 300)
     return folder / "song.mid"
@@ -166,7 +160,6 @@ BIAS = b"encoder/mu/bias"
     [
         (_missing, r"there is no checkpoint .*nothing; give a \.tar, a folder, or the prefix"),
         (_empty, r"holds no checkpoint of TensorFlow"),
-        (_javascript, r"is a checkpoint of magenta\.js; give"),
         (_no_tar, r"song\.mid is no \.tar, nor a part of a checkpoint"),
         (_packed_tar, r"packed by gzip; unpack it first"),
         (_short_tar, r"model\.tar is cut short: its model\.ckpt-7\.data-00000-of-00001 is to have [\d,]+ bytes"),
