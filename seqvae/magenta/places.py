@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from seqvae.config import few
 
@@ -112,25 +113,35 @@ def _newest(folder: Path) -> str | None:
     return Path(found[1].replace("\\", "/")).name if found else None
 
 
+class _Within:
+    """A file that gives no memory for bytes beyond its end, whatever sizes the headers of a .tar claim."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size = file, size
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, or those that are left."""
+        return self._file.read(max(0, min(size, self._size - self._file.tell())))
+
+
 def _members(path: Path) -> list[Stored]:
     """The files of a .tar. Raises ValueError for another file, and for one that is packed or cut short."""
     size, stored = path.stat().st_size, []
     with open(path, "rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    if packed:
-        raise ValueError(f"{path} is packed by gzip; unpack it first (gunzip), and give the .tar")
-    try:
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                if not member.isreg() or member.issparse():
-                    continue
-                if member.offset_data + member.size > size:
-                    raise ValueError(
-                        f"{path} is cut short: its {member.name} is to have {member.size:,} bytes; {AGAIN}"
-                    )
-                stored.append(Stored(f"{path}/{member.name}", path, member.size, member.offset_data))
-                if len(stored) > _MOST_MEMBERS:
-                    raise ValueError(f"{path} holds more than {_MOST_MEMBERS:,} files; {FORMS}")
-    except tarfile.TarError as error:
-        raise ValueError(f"{path} is no .tar, nor a part of a checkpoint ({error}); {FORMS}") from None
+        if file.read(2) == b"\x1f\x8b":
+            raise ValueError(f"{path} is packed by gzip; unpack it first (gunzip), and give the .tar")
+        file.seek(0)
+        try:
+            with tarfile.open(fileobj=cast(BinaryIO, _Within(file, size)), mode="r:") as tar:
+                for member in tar:
+                    if member.isreg() and not member.issparse():
+                        stored.append(Stored(f"{path}/{member.name}", path, member.size, member.offset_data))
+                    if len(stored) > _MOST_MEMBERS:
+                        raise ValueError(f"{path} holds more than {_MOST_MEMBERS:,} files; {FORMS}")
+        except (tarfile.TarError, OverflowError) as error:
+            raise ValueError(f"{path} is no .tar, nor a part of a checkpoint ({error}); {FORMS}") from None
+    for one in stored:
+        if one.start + one.size > size:
+            raise ValueError(f"{one.name} is cut short: it is to have {one.size:,} bytes; {AGAIN}")
     return stored

@@ -92,6 +92,19 @@ def _short_tar(folder: Path) -> Path:
     return folder / "model.tar"
 
 
+def _tar_of(kind: bytes, size: bytes) -> Callable[[Path], Path]:
+    """A .tar whose first header claims a size of whatever its kind is: L is a long name, 0 a file."""
+
+    def change(folder: Path) -> Path:
+        header = bytearray(512)
+        header[:8], header[100:108], header[124:136], header[156:157] = b"name.ind", b"0000644\0", size, kind
+        header[148:156] = b"%06o\0 " % (sum(header) + 8 * 32)
+        (folder / "model.tar").write_bytes(header + bytes(2048))
+        return folder / "model.tar"
+
+    return change
+
+
 def _no_shard(folder: Path) -> Path:
     (folder / SHARD).unlink()
     return folder
@@ -162,7 +175,10 @@ BIAS = b"encoder/mu/bias"
         (_empty, r"holds no checkpoint of TensorFlow"),
         (_no_tar, r"song\.mid is no \.tar, nor a part of a checkpoint"),
         (_packed_tar, r"packed by gzip; unpack it first"),
-        (_short_tar, r"model\.tar is cut short: its model\.ckpt-7\.data-00000-of-00001 is to have [\d,]+ bytes"),
+        (_short_tar, r"model\.tar/model\.ckpt-7\.data-00000-of-00001 is cut short: it is to have [\d,]+"),
+        (_tar_of(b"L", b"%011o\0" % ((8 << 30) - 1)), r"is no \.tar|holds no checkpoint"),
+        (_tar_of(b"L", b"\x80" + b"\x7f" * 11), r"is no \.tar|holds no checkpoint"),
+        (_tar_of(b"0", b"\x80" + b"\x7f" * 11), r"is no \.tar|is cut short"),
         (_no_shard, r"names model\.ckpt-7\.data-00000-of-00001, which is not beside it"),
         (_short_shard, r"00001 is cut short: it needs [\d,]+ bytes and has [\d,]+"),
         (_wrong_value, r"00001 is damaged \(the checksum of [\w/]+ is wrong\)"),
