@@ -39,7 +39,7 @@ class LSTMEncoder(nn.Module):
         self.embed = embed
         self.position = position
         self.corruption = corruption
-        self.input_dropout, self.locked = model.encoder_dropout, model.dropout_mask == "sequence"
+        self.input_dropout, self.locked = model.encoder_dropout, model.locked_dropout
         self.pooling = model.pooling
         directions, hidden = 2 if model.bidirectional else 1, model.encoder_hidden
         self.features = directions * hidden
@@ -166,7 +166,7 @@ class LSTMRecurrence(nn.Module):
         self.position = position
         self.latent = model.latent
         self.initial_state = model.initial_state
-        self.input_dropout, self.locked = model.input_dropout, model.dropout_mask == "sequence"
+        self.input_dropout, self.locked = model.input_dropout, model.locked_dropout
         self.word_dropout, self.weight_dropout = model.word_dropout, model.weight_dropout
         inputs = embedding + model.latent + (position.width if position else 0)
         layers, hidden = model.decoder_layers, model.decoder_hidden

@@ -51,7 +51,7 @@ def sequence_nets(
     if tied_embeddings:
         _tie(embed, scores)
     recurrence = LSTMRecurrence(embed, embedding, model, position())
-    locked = model.dropout_mask == "sequence"
+    locked = model.locked_dropout
     if model.output_features > model.state_features:
         return encoder, SequenceDecoder(CodeAtOutput(recurrence, model.output_dropout, locked), scores)
     return encoder, SequenceDecoder(recurrence, scores, model.output_dropout, locked)

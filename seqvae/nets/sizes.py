@@ -79,8 +79,8 @@ class SequenceModel(CodeModel):
     input_dropout: float = key(0.0, "dropout on the decoder's input embeddings", least=0, below=1)
     output_dropout: float = key(0.0, "dropout on the decoder's outputs", least=0, below=1)
     encoder_dropout: float = key(0.0, "dropout on the encoder's input embeddings", least=0, below=1)
-    dropout_mask: Literal["step", "sequence"] = key(
-        "step", "what the dropout of embeddings and outputs draws its mask for: each step, or once for all its steps"
+    locked_dropout: bool = key(
+        False, "the dropout of embeddings and outputs draws one mask for all steps of a sequence, not one for each step"
     )
     weight_dropout: float = key(
         0.0, "share of the decoder's recurrent weights that a step of training leaves out", least=0, below=1

@@ -69,7 +69,9 @@ def _suggested(name: str, known: Mapping[str, Path]) -> str:
     if not found:
         return nearest(name, known)
     ordered = sorted(found.items(), key=lambda one: math.inf if one[1] is None else one[1])
-    shown = (f"'{recipe}'" + ("" if minutes is None else f" ({round(minutes, 1):g} min)") for recipe, minutes in ordered)
+    shown = (
+        f"'{recipe}'" + ("" if minutes is None else f" ({round(minutes, 1):g} min)") for recipe, minutes in ordered
+    )
     return f" Did you mean {' or '.join(shown)}?"
 
 

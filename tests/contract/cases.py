@@ -119,7 +119,7 @@ CASES = (
             "output_projection": 5,
             "tied_embeddings": True,
             "input_dropout": 0.3,
-            "dropout_mask": "sequence",
+            "locked_dropout": True,
             "weight_dropout": 0.4,
         },
     ),

@@ -23,5 +23,5 @@ def lstm_decoder(
         LSTMRecurrence(embed, embedding, model, position),
         likelihood,
         model.output_dropout,
-        model.dropout_mask == "sequence",
+        model.locked_dropout,
     )

@@ -68,7 +68,7 @@ def test_output_dropout_hits_what_the_likelihood_reads() -> None:
 
 
 def test_a_mask_of_a_sequence_drops_the_same_units_at_all_its_steps_and_others_in_other_sequences() -> None:
-    net, data = decoder(input_dropout=0.2, output_dropout=0.5, dropout_mask="sequence"), many(steps=8)
+    net, data = decoder(input_dropout=0.2, output_dropout=0.5, locked_dropout=True), many(steps=8)
     noise, z = Noise(0, data.keys), codes(400)
     dropped = inputs_of(net, data, noise) == 0
     assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
@@ -81,7 +81,7 @@ def test_a_mask_of_a_sequence_drops_the_same_units_at_all_its_steps_and_others_i
 def test_the_encoder_has_masks_of_a_sequence_as_well() -> None:
     net = lstm_encoder(
         nn.Embedding(OUTCOMES, EMBEDDING), EMBEDDING, encoder_hidden=HIDDEN, encoder_dropout=0.4,
-        dropout_mask="sequence", bidirectional=False,
+        locked_dropout=True, bidirectional=False,
     ).double()  # fmt: skip
     seen: list[Tensor] = []
     net.layers[0][0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))

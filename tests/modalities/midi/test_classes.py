@@ -78,7 +78,9 @@ def test_what_is_no_class_map_is_refused_in_one_sentence(text: str, sentence: st
 
 
 def test_an_unknown_map_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^no class map 'rolland'; there are gm, roland, pitch, and JSON files .*"):
+    with pytest.raises(
+        ValueError, match=r"^no class map 'rolland'; there are gm, roland, pitch, musicvae, and JSON files .*"
+    ):
         find("rolland")
     with pytest.raises(ValueError, match="Did you mean 'roland'"):
         find("rolland")
