@@ -104,6 +104,11 @@ class Train:
     learning_rate: float = key(1e-3, "learning rate after warm-up", least=0)
     weight_decay: float = key(0.0, "weight decay", least=0)
     momentum: float = key(0.0, "momentum of SGD", least=0)
+    freeze: str = key(
+        "",
+        "parts of the weights that stay as they are: some of encoder, posterior (mean, scale) and decoder",
+        metavar="PART,...",
+    )
     warmup_steps: int = key(0, "steps over which the learning rate rises from zero", least=0)
     cosine: bool = key(False, "let the learning rate fall to zero over the training along half a cosine")
     clip: float = key(5.0, "largest norm of the gradient; 0: no limit", least=0)
@@ -134,6 +139,11 @@ class Train:
     )
     threads: int = key(0, "CPU threads; 0: torch's choice", least=0)
     tensorboard: bool = key(False, "also write TensorBoard event files")
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The parts of the weights that stay as they are."""
+        return tuple(part.strip() for part in self.freeze.split(",") if part.strip())
 
 
 @dataclass(frozen=True)

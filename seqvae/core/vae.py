@@ -68,6 +68,17 @@ PARTS = {
 ALL_PARTS = ("encoder", "posterior", "decoder")
 
 
+def parts_without(frozen: Iterable[str]) -> tuple[str, ...]:
+    """The parts of the weights that are left where some stay as they are.
+
+    >>> parts_without(["encoder", "mean"]), parts_without([]) == ALL_PARTS
+    (('scale', 'decoder'), True)
+    """
+    named = tuple(frozen)
+    single = [part for part, beginnings in PARTS.items() if len(beginnings) == 1]
+    return tuple(part for part in single if not is_of(PARTS[part][0], named)) if named else ALL_PARTS
+
+
 def is_of(weight: str, parts: Iterable[str]) -> bool:
     """Whether the weight of a name is of one of the parts.
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqvae.core.vae import ALL_PARTS, VAE, Terms, is_of
+from seqvae.core.vae import ALL_PARTS, PARTS, VAE, Terms, is_of
 from seqvae.data import Batches
 from seqvae.noise import Noise
 from seqvae.training.engine import Engine
@@ -26,9 +26,22 @@ class Gradients:
     """Gradients of an objective on groups of batches, each batch shared out among the processes."""
 
     def __init__(
-        self, vae: VAE, model: nn.Module, batches: Batches, objective: Objective, engine: Engine, tally: Tally
+        self,
+        vae: VAE,
+        model: nn.Module,
+        batches: Batches,
+        objective: Objective,
+        engine: Engine,
+        tally: Tally,
+        trained: Sequence[str] = ALL_PARTS,
     ) -> None:
-        """`model` is the VAE as the engine prepared it. What is counted goes to the tally, under COUNTED."""
+        """`model` is the VAE as the engine prepared it. What is counted goes to the tally, under COUNTED.
+
+        `trained` are the parts of the weights that any step may change. Where the means are none of them, their
+        normalisation stays as well, so that an item keeps its code.
+        """
+        self._trained = trained
+        self._by_batch = is_of(PARTS["mean"][0], trained)
         self._vae, self._model, self._batches = vae, model, batches
         self._objective, self._engine, self._tally = objective, engine, tally
 
@@ -59,7 +72,7 @@ class Gradients:
                     self._noise(batch, step),
                     sampling_probability=values.sampling_probability,
                     draws=values.draws,
-                    by_batch=True,
+                    by_batch=self._by_batch,
                 )
                 if self._objective.surveys and survey is None:  # of a single batch, for which this pass is enough
                     survey = self._engine.total(self._objective.survey(terms.codes, part) * weight)
@@ -68,7 +81,7 @@ class Gradients:
             for name, value in {"loss": loss, **figures}.items():
                 sums[name] += value.detach() * weight
             self._count(batch, terms, weight)
-        self._drop_frozen(self._objective.trained_parts(state), parts)
+        self._drop_frozen(self._objective.trained_parts(state), parts, self._trained)
         return sums
 
     def totals(self, figures: dict[str, Tensor]) -> dict[str, float]:
@@ -95,7 +108,9 @@ class Gradients:
         found: list[Tensor] = []
         with torch.no_grad(), self._engine.autocast():
             for batch, part, weight in shares:
-                codes = self._vae.codes(batch, self._noise(batch, step), samples=values.draws.samples, by_batch=True)
+                codes = self._vae.codes(
+                    batch, self._noise(batch, step), samples=values.draws.samples, by_batch=self._by_batch
+                )
                 found.append(self._objective.survey(codes, part) * weight)
         sums = self._engine.zeros(*found[0].shape)
         for survey in found:

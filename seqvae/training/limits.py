@@ -5,6 +5,7 @@ import torch
 from seqvae.config import Values
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.schedules import kl_weight, sampling_probability
+from seqvae.core.vae import PARTS, is_of, parts_without
 from seqvae.settings import STAGES, Config, Objective, Train, idle_lengths
 from seqvae.training.stages import check_parts
 
@@ -47,11 +48,26 @@ def _check_stage(config: Config) -> None:
         free_nats_total=objective.free_nats_total,
         free_nats_per_dimension_and_example=objective.free_nats_per_dimension_and_example,
     )  # fmt: skip
+    _check_freeze(config)
     _check_code(config)
     _check_target(objective)
     _check_draws(config)
     _check_normalised(config)
     _check_step_decay(config.train)
+
+
+def _check_freeze(config: Config) -> None:
+    """Raises ValueError for parts to freeze that do not exist, are to be trained all the same, or are all there are."""
+    frozen = config.train.frozen
+    check_parts(frozen, "train.freeze to keep as they are")
+    parts = parts_without(frozen)
+    if config.objective.aggressive and not is_of(PARTS["encoder"][0], parts):
+        raise ValueError(
+            f"train.freeze={config.train.freeze} leaves the encoder as it is, and objective.aggressive=true trains it "
+            "most of all; leave one of them out"
+        )
+    if not (parts if config.model.latent else is_of(PARTS["decoder"][0], parts)):
+        raise ValueError(f"train.freeze={config.train.freeze} leaves nothing to train; leave one of the parts out")
 
 
 def _check_code(config: Config) -> None:

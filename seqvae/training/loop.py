@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from seqvae.build import load_weights, weights_of
 from seqvae.config import Values
-from seqvae.core.vae import ALL_PARTS, VAE
+from seqvae.core.vae import ALL_PARTS, VAE, parts_without
 from seqvae.data import Batches, Part
 from seqvae.runs.rescue import rescue
 from seqvae.runs.run import Checkpoint, Run
@@ -133,7 +133,8 @@ class _Loop:
         self.figures = (*self.objective.figures, *["encoder_steps"] * config.objective.aggressive)
         names = (*COUNTED, "loss", "gradient_norm", *self.figures)
         self.tally = Tally(names, self.engine.zeros, self.engine.total)
-        self.gradients = Gradients(self.vae, self.model, self.train, self.objective, self.engine, self.tally)
+        trained = parts_without(settings.frozen)
+        self.gradients = Gradients(self.vae, self.model, self.train, self.objective, self.engine, self.tally, trained)
 
     def close(self) -> None:
         """Close the log."""
