@@ -135,13 +135,13 @@ def _members(path: Path) -> list[Stored]:
         try:
             with tarfile.open(fileobj=cast(BinaryIO, _Within(file, size)), mode="r:") as tar:
                 for member in tar:
+                    one = Stored(f"{path}/{member.name}", path, member.size, member.offset_data)
+                    if one.start + one.size > size:
+                        raise ValueError(f"{one.name} is cut short: it is to have {one.size:,} bytes; {AGAIN}")
                     if member.isreg() and not member.issparse():
-                        stored.append(Stored(f"{path}/{member.name}", path, member.size, member.offset_data))
+                        stored.append(one)
                     if len(stored) > _MOST_MEMBERS:
                         raise ValueError(f"{path} holds more than {_MOST_MEMBERS:,} files; {FORMS}")
         except (tarfile.TarError, OverflowError) as error:
             raise ValueError(f"{path} is no .tar, nor a part of a checkpoint ({error}); {FORMS}") from None
-    for one in stored:
-        if one.start + one.size > size:
-            raise ValueError(f"{one.name} is cut short: it is to have {one.size:,} bytes; {AGAIN}")
     return stored
