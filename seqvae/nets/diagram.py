@@ -54,10 +54,15 @@ class Layer(NamedTuple):
 def layers_of(vae: nn.Module, batch: Batch) -> list[Layer]:
     """The layers in the order in which they run on a batch, from the data to the code and back to the data.
 
-    What does not run by itself stands before the layer that follows it in its part of the model. Weights that two
-    layers share count for the first, so the parameters sum to the model's.
+    What does not run by itself stands before the layer that follows it in its part of the model, and what leaves its
+    input as it is stands nowhere. Weights that two layers share count for the first, so the parameters sum to the
+    model's.
     """
-    leaves = {name: module for name, module in vae.named_modules() if not list(module.children())}
+    leaves = {
+        name: module
+        for name, module in vae.named_modules()
+        if not list(module.children()) and not isinstance(module, nn.Identity)
+    }
     shapes = _shapes_in_order(vae, leaves, batch)
     order = list(shapes)
     for name in reversed(leaves):  # so that the layer that follows has its place already

@@ -104,6 +104,11 @@ def test_an_lstm_shows_its_outputs() -> None:
     assert by_name["decoder.recurrence.lstm"].output_shape == (3, 8, 11)
 
 
+def test_what_leaves_its_input_as_it_is_is_no_layer() -> None:
+    layers = layers_of(sequence_model(embedding=3), steps()) + layers_of(image_model(activation="none"), images())
+    assert not [layer for layer in layers if layer.kind == "Identity"]
+
+
 class TiedDecoder(nn.Module):
     """Shares its weight with another layer, and has a layer whose weights it uses without running it."""
 
