@@ -17,6 +17,7 @@ from seqvae.config import nearest
 from seqvae.magenta.places import AGAIN, Stored
 
 LARGEST = 1 << 24  # bytes of a manifest
+MOST_AXES, LONGEST_AXIS = 8, 1 << 40
 _TYPES = {"float32": "<f4", "int32": "<i4", "uint16": "<u2", "uint8": "<u1", "float16": "<f2"}
 
 
@@ -52,7 +53,8 @@ class Manifest:
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             if isinstance(error, _SaidWhole):
                 raise
-            raise ValueError(f"{path} is damaged, or no manifest of weights ({error!r:.80}); {AGAIN}") from None
+            where = f" (at line {error.lineno:,})" if isinstance(error, json.JSONDecodeError) else ""
+            raise ValueError(f"{path} is damaged, or no manifest of weights{where}; {AGAIN}") from None
 
     def _add(self, folder: Path, group: Mapping[str, Any]) -> None:
         """The weights of a group, which stand one after another in its shards."""
@@ -106,8 +108,8 @@ def _shard(folder: Path, name: str, manifest: str) -> Stored:
 
 def _weight(entry: Mapping[str, Any], shards: tuple[Stored, ...], offset: int) -> _Weight:
     shape = tuple(int(size) for size in entry["shape"])
-    if len(shape) > 8 or any(size < 1 for size in shape):
-        raise ValueError(f"the shape {shape}")
+    if len(shape) > MOST_AXES or not all(1 <= size <= LONGEST_AXIS for size in shape):
+        raise ValueError("a shape that no variable has")
     quantised = entry.get("quantization")
     if quantised is None:
         return _Weight(np.dtype(_TYPES[entry["dtype"]]), shape, shards, offset)
