@@ -55,8 +55,8 @@ def _step(found: Variables) -> int:
     """The step of the checkpoint, 0 where it does not say one."""
     if found.shapes.get(STEP) != ():
         return 0
-    step = int(found.read(STEP))
-    return step if 0 <= step < MOST_STEPS else 0
+    step = found.read(STEP)
+    return int(step) if step.dtype.kind in "iu" and 0 <= step < MOST_STEPS else 0
 
 
 def _write(target: Path, overwrite: bool, settings: Values, modality: Modality, state: Checkpoint) -> Run:

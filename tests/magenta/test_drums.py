@@ -244,6 +244,12 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(("stored_step", "step"), [(np.array(7), 7), (np.array(np.inf), 0), (np.array(-3), 0)])
+def test_a_step_that_is_none_counts_as_zero(stored_step: np.ndarray, step: int, tmp_path: Path) -> None:
+    checkpoint = writer.write(tmp_path, models.nade() | {"global_step": stored_step})
+    assert import_magenta(checkpoint, tmp_path / "run").used_step == step
+
+
 def test_what_an_optimizer_keeps_is_no_part_of_the_model() -> None:
     found = DrumVariables(Bundle(find_checkpoint(FIXTURE / "cat-drums_small")))
     assert not any("Adam" in name for name in found.shapes)
