@@ -32,7 +32,7 @@ def import_magenta(checkpoint: Path | str, out: Path | str, bars: int = 2, overw
     in use, unless it holds a run and that may be overwritten. Nothing is left behind then.
     """
     source, target = Path(checkpoint), Path(out)
-    check_free(target, overwrite)
+    check_free(target, overwrite, trains=False)
     manifest = find_manifest(source)
     found: Variables = Bundle(find_checkpoint(source)) if manifest is None else Manifest(manifest)
     variables = DrumVariables(found)
@@ -62,7 +62,7 @@ def _step(found: Variables) -> int:
 def _write(target: Path, overwrite: bool, settings: Values, modality: Modality, state: Checkpoint) -> Run:
     """A new run of one checkpoint, in the place of an old one where that may be. What fails leaves nothing behind."""
     with held(target):
-        check_free(target, overwrite)
+        check_free(target, overwrite, trains=False)
         try:
             run = Run.create(target, settings, modality, {})
             run.save(state.state["step"], state)

@@ -131,8 +131,11 @@ def _open_locked(file: Path) -> int | None:
     return None
 
 
-def check_free(path: Path, overwrite: bool) -> None:
-    """Raises ValueError when a new run may not be written to `path`; nothing that is not a run is ever replaced."""
+def check_free(path: Path, overwrite: bool, trains: bool = True) -> None:
+    """Raises ValueError when a new run may not be written to `path`; nothing that is not a run is ever replaced.
+
+    `trains`: whether the new run is one of a training, so that one who names an old run may mean to resume it.
+    """
     if not path.exists() or all(entry.name == LOCK for entry in path.iterdir()):
         return
     if not (path / "config.json").exists():
@@ -145,4 +148,5 @@ def check_free(path: Path, overwrite: bool) -> None:
     if not {"config.json", "data.json"} <= manifest.keys():
         raise ValueError(f"{path} holds a config.json that is not a run's; give --out a new or empty folder")
     if not overwrite:
-        raise ValueError(f"{path} already holds a run; continue it with --resume, or replace it with --overwrite")
+        other = "continue it with --resume" if trains else "give --out another folder"
+        raise ValueError(f"{path} already holds a run; {other}, or replace it with --overwrite")

@@ -91,7 +91,7 @@ def test_a_run_that_stands_there_is_replaced_only_when_asked(seqvae: Call, tmp_p
     assert seqvae("import-magenta", first, "--out", run).exit_code == 0
     again = seqvae("import-magenta", FIXTURE / "cat-drums_small", "--out", run)
     assert again.exit_code == 2
-    assert "already holds a run" in again.stderr
+    assert "already holds a run; give --out another folder, or replace it with --overwrite" in again.stderr
     assert "nade" in (run / "config.json").read_text()
     over = seqvae("import-magenta", FIXTURE / "cat-drums_small", "--out", run, "--overwrite", "--bars", 1)
     assert over.exit_code == 0
