@@ -32,7 +32,7 @@ def import_magenta(checkpoint: Path, out: Path, bars: int, overwrite: bool) -> N
     run = make(checkpoint, out, bars, overwrite)
     model, data = run.settings["model"], run.settings["data"]
     weights = sum(weight.numel() for weight in run.weights(run.used_step).values())
-    kind = "each given those before it" if model["step_likelihood"] == "nade" else "in combinations"
+    kind = "by NADE" if model["step_likelihood"] == "nade" else "in combinations"
     click.echo(
         f"{out}: {run.settings['modality']}, {counted(data['bars'], 'bars')} of classes {data['classes']}, {kind}; "
         f"{counted(model['latent'], 'latent units')}, {counted(weights, 'weights')}, step {run.used_step:,}"

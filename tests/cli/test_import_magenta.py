@@ -29,7 +29,7 @@ def test_an_imported_model_does_what_models_do(family: str, seqvae: Call, tmp_pa
     run, a, b = tmp_path / "run", song(tmp_path / "a.mid", 0), song(tmp_path / "b.mid", 1)
     made = seqvae("import-magenta", FIXTURE / family, "--out", run)
     assert made.exit_code == 0
-    steps, kind = {"cat": ("1", "in combinations"), "nade": ("0", "each given those before it")}[family.split("-")[0]]
+    steps, kind = {"cat": ("1", "in combinations"), "nade": ("0", "by NADE")}[family.split("-")[0]]
     assert f"drums, 2 bars of classes gm, {kind}; 8 latent units" in made.stdout
     assert f"step {steps}\n" in made.stdout
     assert f"next: seqvae sample {run}" in made.stdout
