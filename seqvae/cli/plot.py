@@ -40,6 +40,7 @@ PICTURES = {
     "axes": "one principal axis of the codes in each row",
     "interpolations": "from one image to another in each row",
 }
+WITHOUT_DATA = frozenset({"losses", "network", "manifold", "samples"})  # pictures that can be drawn when these are gone
 
 
 def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -95,7 +96,8 @@ def plot(
         check_own(folder, targets)
     spare_files(files, [folder / name for name in targets], "--out another folder")
     items = cache(lambda: _read(model, data, split, seed))
-    if data or split is not None:  # what is asked for and cannot be read is said before anything is drawn
+    # what is asked for and cannot be read is said before anything is drawn
+    if data or split is not None or not WITHOUT_DATA.issuperset(only or possible):
         items()
     makers = _makers(model, items, seed)
     for name in only or possible:

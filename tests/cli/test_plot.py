@@ -123,6 +123,9 @@ def test_pictures_that_need_no_data_are_drawn_when_these_are_gone(
     result = seqvae("plot", copy, "--only", "plane")
     assert result.exit_code == 2
     assert result.stderr.startswith(f"the data of {copy} cannot be read; give DATA ({images} changed since the run")
+    result = seqvae("plot", copy, "--only", "losses,plane", "--out", "of-some")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert not Path("of-some").exists()
     assert made(seqvae("plot", copy, folder, "--only", "plane")) == ["plane.png"]
 
 
