@@ -11,11 +11,11 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
 from seqvae.files import check_regular
 from seqvae.meanings import KEYS, OPTIONS, is_known, key_for, plain, value_for
@@ -25,6 +25,14 @@ Values: TypeAlias = Mapping[str, Any]  # plain values by name, as TOML and JSON 
 Use = Literal["encoding", "reading", "choosing", "splitting", "training", "making", "writing"]
 
 
+class More(TypedDict, total=False):
+    """What else a key may say; see `key`."""
+
+    metavar: str
+    help_of: Mapping[Use, str]
+    parts: Sequence[str]
+
+
 def key(
     default: Any,
     help: str,
@@ -32,8 +40,7 @@ def key(
     below: float | None = None,
     most: float | None = None,
     use: Use | tuple[Use, ...] = "encoding",
-    metavar: str | None = None,
-    help_of: Mapping[Use, str] = MappingProxyType({}),
+    **more: Unpack[More],
 ) -> Any:
     """The field of a configuration key: its default, its meaning, the range [least, below) or [least, most], its use.
 
@@ -42,17 +49,22 @@ def key(
     A key of use `encoding` is part of what a model is. All others may change with each use of the model: `training`
     concerns training alone, and the others are options of every command that reads items (`reading`), reads whole
     files or folders (`choosing`; with `--split` alone: `splitting`), makes items of codes alone (`making`) or writes
-    what was made (`writing`).
+    what was made (`writing`). `parts` are those of a model's weights (`seqvae.core.vae.PARTS`) that the key shapes:
+    all of them where none are named, and no part where it only says how they begin.
     """
     uses = (use,) if isinstance(use, str) else use
     limits = {"least": least, "below": below, "most": most}
-    words = {"help": help, "help_of": help_of, "metavar": metavar}
-    return field(default=default, metadata={**words, **limits, "uses": uses})
+    return field(default=default, metadata={"help": help, **limits, "uses": uses, **more})
 
 
 def uses_of(cls: type) -> dict[str, tuple[Use, ...]]:
     """The uses of each key of a configuration dataclass."""
     return {declared.name: declared.metadata.get("uses", ("encoding",)) for declared in fields(cls)}
+
+
+def parts_of(cls: type) -> dict[str, Sequence[str] | None]:
+    """The parts of the weights that each key of a configuration dataclass shapes; None for all of them."""
+    return {declared.name: declared.metadata.get("parts") for declared in fields(cls)}
 
 
 MOST_NAMES = 6  # in one sentence

@@ -5,6 +5,10 @@ from typing import Literal
 
 from seqvae.config import key
 
+# Parts of the weights (`seqvae.core.vae.PARTS`) that a key shapes; the posterior reads what the encoder gives.
+OF_ENCODER = ("encoder", "posterior", "mean", "scale")
+OF_DECODER = ("decoder",)
+
 
 @dataclass(frozen=True)
 class CodeModel:
@@ -28,6 +32,7 @@ class CodeModel:
         0.0,
         "the layers to and from the code start normal with this scale, biases at zero; 0: as the others",
         least=0,
+        parts=(),
     )
 
     def __post_init__(self) -> None:
@@ -52,27 +57,35 @@ class SequenceModel(CodeModel):
 
     latent: int = key(32, "latent units Z; 0 trains a plain language model", least=0)
     embedding: int = key(256, "size E of the step embeddings", least=1)
-    encoder_hidden: int = key(256, "hidden units of the encoder, per direction", least=1)
-    decoder_hidden: int = key(256, "hidden units of the decoder", least=1)
-    encoder_layers: int = key(1, "layers of the encoder", least=1)
-    decoder_layers: int = key(1, "layers of the decoder", least=1)
-    bidirectional: bool = key(True, "read the input in both directions")
+    encoder_hidden: int = key(256, "hidden units of the encoder, per direction", least=1, parts=OF_ENCODER)
+    decoder_hidden: int = key(256, "hidden units of the decoder", least=1, parts=OF_DECODER)
+    encoder_layers: int = key(1, "layers of the encoder", least=1, parts=OF_ENCODER)
+    decoder_layers: int = key(1, "layers of the decoder", least=1, parts=OF_DECODER)
+    bidirectional: bool = key(True, "read the input in both directions", parts=OF_ENCODER)
     pooling: Literal["last", "mean", "max"] = key(
-        "last", "what the posterior reads of the encoder's states: the last one, the mean or the maximum of all"
+        "last",
+        "what the posterior reads of the encoder's states: the last one, the mean or the maximum of all",
+        parts=OF_ENCODER,
     )
     initial_state: Literal["cell", "dense"] = key(
-        "cell", "cell: c0 = W z, h0 = tanh(c0); dense: tanh of a dense layer for all states"
+        "cell", "cell: c0 = W z, h0 = tanh(c0); dense: tanh of a dense layer for all states", parts=OF_DECODER
     )
     code_skips: Literal["none", "layers", "output", "both"] = key(
         "none",
         "where the decoder reads the code besides its initial state and the input of its first layer: in every layer "
         "above, at the output layer, or both",
+        parts=OF_DECODER,
     )
     output_projection: int = key(
-        0, "size that the decoder's hidden states are projected to before the output layer; 0: not projected", least=0
+        0,
+        "size that the decoder's hidden states are projected to before the output layer; 0: not projected",
+        least=0,
+        parts=OF_DECODER,
     )
-    output_bias: bool = key(True, "bias of the output layer")
-    tied_embeddings: bool = key(False, "share the decoder's embedding with its output layer (needs equal sizes)")
+    output_bias: bool = key(True, "bias of the output layer", parts=OF_DECODER)
+    tied_embeddings: bool = key(
+        False, "share the decoder's embedding with its output layer (needs equal sizes)", parts=OF_DECODER
+    )
     corruption: float = key(
         0.0, "share of the encoder's steps that are corrupted in training (denoising); 0: none", least=0, below=1
     )
@@ -87,7 +100,7 @@ class SequenceModel(CodeModel):
     )
     word_dropout: float = key(0.0, "share of the decoder's inputs that are blanked out whole", least=0, below=1)
     initial_range: float = key(
-        0.0, "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own", least=0
+        0.0, "weights start uniform in +-range, embeddings in 10 times that; 0: torch's own", least=0, parts=()
     )
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 
 from seqvae import __version__, modalities
 from seqvae.build import build_vae, load_weights, open_run, read_config
-from seqvae.config import Values, few, merge, uses_of
+from seqvae.config import Values, few, merge, parts_of, uses_of
 from seqvae.core.vae import ALL_PARTS, VAE
 from seqvae.corpus import Corpus
 from seqvae.files import own
@@ -98,7 +98,7 @@ def train(
     check_take(take, start_from)
     origin = _asked_origin(start_from, options.get("checkpoint", BEST), take)
     values = merge(read_recipe(recipe, modality) if recipe else {}, values or {})
-    config, learned = _configure(modality, values, start_from)
+    config, learned = _configure(modality, values, start_from, take)
     engine = Engine(device, config.train.precision, modalities.get(modality).precision)
     reporter = options.get("reporter") or Silent()
     values = merge(values, {"train": {"precision": engine.precision}})  # which a run keeps, wherever it is resumed
@@ -269,7 +269,7 @@ def resumed_config(run: Run, values: Values) -> Config:
 
 
 def _configure(
-    modality: str, values: Mapping[str, Any], start_from: Path | str | None
+    modality: str, values: Mapping[str, Any], start_from: Path | str | None, take: Sequence[str]
 ) -> tuple[Config, Modality | None]:
     """The configuration of a new run, and the modality of the run that it starts from."""
     kind = modalities.get(modality)
@@ -287,19 +287,26 @@ def _configure(
     config = build_config(modality, kind.data_config, kind.model_config, merged)
     check_values(config)
     check_lengths(values)
-    uses = uses_of(kind.data_config)
+    uses, parts = uses_of(kind.data_config), parts_of(kind.model_config)
     changed = [
         key
         for key in changed_keys(base, {name: config.to_dict()[name] for name in base})
         if not key.endswith(NOISE) and "encoding" in uses.get(key.removeprefix("data."), ("encoding",))
     ]
-    if changed:
+    kept = [key for key in changed if not _is_drawn_anew(parts.get(key.removeprefix("model.")), take)]
+    if kept:
+        whole = f"the {', '.join(take)}" if take else "the model"
         raise ValueError(
-            f"--from keeps the model and encoding of {start_from}, but {few(changed)} would change; leave it out"
+            f"--from keeps {whole} and encoding of {start_from}, but {few(kept)} would change; leave it out"
         )
     learned = kind(config.data)  # which divides files by the settings of its own training
     run.load_modality(learned)
     return config, learned.using(asdict(config.data))
+
+
+def _is_drawn_anew(parts: Sequence[str] | None, take: Sequence[str]) -> bool:
+    """Whether a key that shapes some parts of the weights, None for all, shapes none of those that are taken."""
+    return bool(take) and parts is not None and not set(parts) & set(take)
 
 
 def _create(

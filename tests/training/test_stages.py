@@ -313,6 +313,47 @@ def test_a_run_takes_the_parts_that_are_named_and_says_so(
     assert run.settings.get("take", []) == list(take)
 
 
+@pytest.mark.parametrize(
+    ("take", "model"),
+    [
+        (("encoder", "posterior"), {"decoder_hidden": 24, "output_projection": 8, "initial_state": "dense"}),
+        (("decoder",), {"encoder_hidden": 24, "bidirectional": False, "pooling": "mean"}),
+    ],
+)
+def test_the_parts_that_are_drawn_anew_may_have_other_sizes(
+    take: tuple[str, ...], model: dict[str, Any], source: Run, corpus: Path, tmp_path: Path
+) -> None:
+    settings = values(model, steps=1, seed=4)
+    run = train("text", corpus, tmp_path / "run", settings, device="cpu", start_from=source.path, take=take)
+    other, found = source.weights(source.best_step()), run.weights(0)
+    taken = {name for name in found if is_of(name, take)}
+    assert taken == {name for name in other if is_of(name, take)}
+    for name in taken:
+        assert torch.equal(found[name], other[name]), name
+    assert run.settings["model"] == open_run(source.path)[1].to_dict()["model"] | model
+    sizes = [{name: weight.shape for name, weight in weights.items()} for weights in (found, other)]
+    assert sizes[0] != sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("take", "key", "value", "kept"),
+    [
+        (("encoder",), "encoder_hidden", 24, "encoder"),
+        (("mean", "scale"), "encoder_hidden", 24, "mean, scale"),
+        (("encoder", "decoder"), "decoder_hidden", 24, "encoder, decoder"),
+        (("decoder",), "latent", 5, "decoder"),
+        ((), "initial_range", 0.5, "model"),
+    ],
+)
+def test_the_parts_that_are_taken_keep_their_sizes(
+    take: tuple[str, ...], key: str, value: float, kept: str, source: Run, corpus: Path, tmp_path: Path
+) -> None:
+    settings = values({key: value}, steps=1)
+    with pytest.raises(ValueError, match=f"^--from keeps the {kept} and encoding of .*, but model.{key} would change"):
+        train("text", corpus, tmp_path / "run", settings, device="cpu", start_from=source.path, take=take)
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_parts_that_a_run_takes_are_remembered_until_its_first_checkpoint(
     source: Run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

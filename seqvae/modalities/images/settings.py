@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seqvae.config import Values, key
-from seqvae.nets.sizes import CodeModel
+from seqvae.nets.sizes import OF_DECODER, CodeModel
 
 LARGEST_SIZE = 1024
 LEAST_STEPS = 2000  # a few hundred images would else be seen for some seconds only
@@ -72,9 +72,13 @@ class ImageModel(CodeModel):
         "of a pixel: bernoulli (binary cross-entropy), gaussian (squared error by a scale), squares (the sum of "
         "squared errors of tutorials: gaussian of scale 0.7071), laplace (absolute error), logistic (256 discretised "
         "levels)",
+        parts=OF_DECODER,
     )
     pixel_scale: float = key(
-        0.0, "gaussian, laplace: fixed scale of a pixel, of which 1 is the way from black to white; 0: learned", least=0
+        0.0,
+        "gaussian, laplace: fixed scale of a pixel, of which 1 is the way from black to white; 0: learned",
+        least=0,
+        parts=OF_DECODER,
     )
     corruption: float = key(0.0, "how much the encoder's input is corrupted in training (denoising); 0: not", least=0)
     corruption_kind: Literal["mask", "gaussian"] = key(

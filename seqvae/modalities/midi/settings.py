@@ -10,7 +10,7 @@ from seqvae.modalities.midi import classes
 from seqvae.modalities.midi.grid import GRIDS
 from seqvae.modalities.midi.meters import Meter, parse_meter, steps_per_bar
 from seqvae.modalities.midi.notes import DRUM_CHANNEL
-from seqvae.nets.sizes import SequenceModel
+from seqvae.nets.sizes import OF_DECODER, SequenceModel
 
 FORMATS = ("mid", "wav", "png")
 LEAST_STEPS = 400  # of a folder of few files, whose epochs are short
@@ -178,5 +178,6 @@ class DrumModel(SequenceModel):
         "bernoulli",
         "of steps whose classes are each hit or not (data.steps=classes): bernoulli, all of them independent, or nade, "
         "each class given those before it",
+        parts=OF_DECODER,
     )
-    nade_hidden: int = key(128, "hidden units of model.step_likelihood=nade", least=1)
+    nade_hidden: int = key(128, "hidden units of model.step_likelihood=nade", least=1, parts=OF_DECODER)
