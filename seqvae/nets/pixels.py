@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqvae.nets.cross_entropy import BRIGHTEST, LinearBernoulli, LogitBernoulli
-from seqvae.nets.likelihoods import Choice, product_dtype
+from seqvae.nets.likelihoods import Choice, at_least_single, product_dtype, refuse_lists
 from seqvae.noise import Noise
 
 Discrete = bool | Literal["when binary"]
@@ -78,7 +78,7 @@ class BernoulliPixels(nn.Module):
 
     def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
         """The probability of white of each pixel."""
-        return _exact(self._logits(h)).sigmoid()
+        return at_least_single(self._logits(h)).sigmoid()
 
     def draw(self, h: Float[Tensor, "N ..."], noise: Noise, choice: Choice) -> UInt8[Tensor, "N H W C"]:
         """Black or white for each pixel; the mean's grey levels when `choice` is greedy.
@@ -87,8 +87,8 @@ class BernoulliPixels(nn.Module):
         """
         if choice.greedy:
             return levels(self.mean(h))
-        _refuse_listed(choice)
-        logits = _exact(self._logits(h)).flatten(1)
+        refuse_lists(choice, "pixels that are drawn each for itself")
+        logits = at_least_single(self._logits(h)).flatten(1)
         share = noise.uniform("draw", logits.shape[1])  # float64, maybe on the CPU
         white = share < (logits.to(share) / choice.temperature).sigmoid()
         return white.to(h.device, torch.uint8).mul_(BRIGHTEST).unflatten(1, self.shape)
@@ -181,7 +181,7 @@ class DensityPixels(nn.Module):
 
     def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
         """The location of each pixel, 0 black and 1 white."""
-        return _exact(_values(self.projection, h, self.shape)[0]).sigmoid()
+        return at_least_single(_values(self.projection, h, self.shape)[0]).sigmoid()
 
     def draw(self, h: Float[Tensor, "N ..."], noise: Noise, choice: Choice) -> UInt8[Tensor, "N H W C"]:
         """A draw of each pixel, cut to black and white; the mean when `choice` is greedy.
@@ -191,7 +191,7 @@ class DensityPixels(nn.Module):
         mean = self.mean(h)
         if choice.greedy:
             return levels(mean)
-        _refuse_listed(choice)
+        refuse_lists(choice, "pixels that are drawn each for itself")
         away = self.density.draw(noise, math.prod(self.shape)).to(mean).unflatten(1, self.shape)
         return levels(mean + away * (choice.temperature * self.log_scale.exp()))
 
@@ -244,7 +244,7 @@ class LogisticPixels(nn.Module):
         """
         if choice.greedy:
             return levels(self.mean(h))
-        _refuse_listed(choice)
+        refuse_lists(choice, "pixels that are drawn each for itself")
         mean, log_scale = self._location_and_log_scale(h)
         away = noise.uniform("draw", math.prod(self.shape)).logit().to(mean).unflatten(1, self.shape)
         return levels(mean + away * (choice.temperature * log_scale.exp()))
@@ -253,25 +253,12 @@ class LogisticPixels(nn.Module):
         self, h: Float[Tensor, "N ..."]
     ) -> tuple[Float[Tensor, "N H W C"], Float[Tensor, "N H W C"]]:
         mean, raw = _values(self.projection, h, self.shape)
-        return _exact(mean), F.softplus(_exact(raw) + AT_ZERO) + LEAST_LOG_SCALE
+        return at_least_single(mean), F.softplus(at_least_single(raw) + AT_ZERO) + LEAST_LOG_SCALE
 
 
 def levels(mean: Float[Tensor, "*any"]) -> UInt8[Tensor, "*any"]:
     """Shares of white, rounded to grey levels 0 ... 255; what is less or more than these becomes black or white."""
     return mean.mul(BRIGHTEST).round_().clamp_(0, BRIGHTEST).to(torch.uint8)
-
-
-def _refuse_listed(choice: Choice) -> None:
-    if choice.top_k or choice.top_p < 1.0:
-        raise ValueError(
-            f"top_k={choice.top_k}, top_p={choice.top_p} is not possible with pixels that are drawn each for itself, "
-            "whose joint outcomes are not listed; leave both out, or lower the temperature"
-        )
-
-
-def _exact(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """x in at least single precision."""
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def _values(projection: nn.Module, h: Float[Tensor, "N ..."], shape: Shape) -> tuple[Float[Tensor, "N H W C"], ...]:
