@@ -6,7 +6,9 @@ Nothing here is a test set: the defaults were chosen by this table. A run that w
     python benchmarks/text_defaults.py corpora --work runs/defaults
     python benchmarks/text_defaults.py corpora --work runs/defaults --corpora names yelp-4k --settings defaults
 
-The first argument holds the folders yelp-sentiment, ptb, names and wordnet.
+The first argument holds the folders yelp-sentiment, ptb, names and wordnet. What a model writes stands beside its run
+in RUN.sentences.txt: the first ten samples at temperature 1 and at 0.7, the reconstructions of the first five lines
+that were held out, and a walk between the first two.
 """
 
 import argparse
@@ -18,6 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
+
+import seqvae
 
 YELP = ("yelp-sentiment/train.negative.txt", "yelp-sentiment/train.positive.txt")
 WORDNET = ("wordnet/examples.txt",)
@@ -31,6 +35,7 @@ CORPORA: Mapping[str, tuple[Sequence[str], int]] = {
     "wordnet-5k": (WORDNET, 5_000),
 }
 HELD_OUT = 500  # lines
+SAMPLES, TEMPERATURES, RECONSTRUCTED, STEPS = 10, (1.0, 0.7), 5, 7  # of what a model writes
 SETTINGS: Mapping[str, Sequence[str]] = {  # a remedy that is asked for takes the place of that of the defaults
     "defaults": (),
     "plain": ("objective.beta=1",),
@@ -64,15 +69,31 @@ def figures_of(corpus: tuple[Path, Path], run: Path, settings: Sequence[str]) ->
         train, held_out = corpus
         sets = [word for value in settings for word in ("--set", value)]
         resume = ["--resume"] if run.exists() else sets
-        seqvae("train", "text", str(train), "--out", str(run), *resume, log=Path(f"{run}.log"))
-        seqvae(
+        command("train", "text", str(train), "--out", str(run), *resume, log=Path(f"{run}.log"))
+        command(
             "evaluate", str(run), str(held_out), "--json", str(report), "--precision", "bf16", log=Path(f"{run}.scores")
         )
+    write_sentences(run, corpus[1])
     found: dict[str, Any] = json.loads(report.read_text())
     return found
 
 
-def seqvae(*words: str, log: Path) -> None:
+def write_sentences(run: Path, held_out: Path) -> None:
+    """What a model makes of its prior and of lines that it has not seen, none of it chosen."""
+    lines = held_out.read_text().splitlines()[:RECONSTRUCTED]
+    model = seqvae.load(run, device="cpu")
+    found = [f"Samples, temperature {value:g}:" for value in TEMPERATURES]
+    parts = [model.sample(SAMPLES, temperature=value) for value in TEMPERATURES]
+    found += ["Reconstructions:", "A walk:"]
+    parts.append([f"{line} -> {again}" for line, again in zip(lines, model.reconstruct(lines), strict=True)])
+    parts.append(model.interpolate(*lines[:2], steps=STEPS))
+    text = [
+        f"{heading}\n\n" + "".join(f"    {line}\n" for line in part) for heading, part in zip(found, parts, strict=True)
+    ]
+    Path(f"{run}.sentences.txt").write_text("\n".join(text))
+
+
+def command(*words: str, log: Path) -> None:
     """The program, its output in a file."""
     with log.open("w") as out:
         subprocess.run([sys.executable, "-m", "seqvae", *words], check=True, stdout=out, stderr=subprocess.STDOUT)
