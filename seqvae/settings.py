@@ -58,9 +58,10 @@ class Objective:
     mmd: float = key(
         0.0, "weight of the maximum mean discrepancy between a step's codes and the prior, beside beta * KL", least=0
     )
-    mmd_kernel: Literal["inverse_multiquadratic", "gaussian"] = key(
-        "inverse_multiquadratic", "its kernel of the squared distance d, with C = 2 latent: C / (C + d), or exp(-d / C)"
-    )
+    mmd_kernel: Literal["inverse_multiquadratic", "gaussian", "quadratic"] = key(
+        "inverse_multiquadratic", "its kernel of the squared distance d, with C = 2 latent: C / (C + d), or exp(-d / "
+        "C); quadratic: that of means and covariances, in nats",
+    )  # fmt: skip
     mmd_estimator: Literal["unbiased", "biased"] = key(
         "unbiased", "over pairs of different codes, or of all codes, each with itself too"
     )
