@@ -37,8 +37,7 @@ def suited_to_data(config: Config, asked: Values, modality: Modality, corpus: Co
     suited = {name: dict(keys) for name, keys in modality.suited_to(len(corpus), corpus.bytes or 0).items()}
     if set(LENGTHS) & asked.get("train", {}).keys():
         _leave_out(suited, "train", (*LENGTHS, "stop_patience"))
-    has_own_way = any(name in asked.get(section, {}) for section, names in WAYS.items() for name in names)
-    if has_own_way or not config.model.latent:
+    if _has_own_way(asked) or not config.model.latent:
         for section, names in WAYS.items():
             _leave_out(suited, section, names)
     elif processes > 1 and suited.get("model", {}).pop("batch_norm_scale", None):  # none of them sees a whole batch
@@ -47,6 +46,12 @@ def suited_to_data(config: Config, asked: Values, modality: Modality, corpus: Co
         _leave_out(suited, "objective", ("anneal_steps", "anneal_epochs"))
     values = merge(merge(plain_sections(config.to_dict()), suited), asked)
     return build_config(modality.name, modality.data_config, modality.model_config, values)
+
+
+def _has_own_way(asked: Values) -> bool:
+    """Whether a way of keeping the code in use was asked for; the quadratic discrepancy, which is none, stands beside one."""
+    named = {name for section, names in WAYS.items() for name in names if name in asked.get(section, {})}
+    return bool(named - ({"mmd"} if asked.get("objective", {}).get("mmd_kernel") == "quadratic" else set()))
 
 
 def _leave_out(values: dict[str, dict[str, Any]], section: str, names: Iterable[str]) -> None:

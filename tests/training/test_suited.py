@@ -123,6 +123,16 @@ def test_a_remedy_that_is_asked_for_takes_the_place_of_that_of_the_defaults(
     assert run["model"]["embedding"] == NETS["embedding"]
 
 
+def test_the_quadratic_discrepancy_stands_beside_the_remedy_of_the_defaults(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Text, "few_defaults", {"model": {**NETS, "batch_norm_scale": 0.9}})
+    for kernel, scale in (("quadratic", 0.9), ("gaussian", 0.0)):
+        asked = {"objective": {"mmd": 2.0, "mmd_kernel": kernel}, "train": {"steps": 1}}
+        run = train("text", corpus, tmp_path / kernel, asked, device="cpu").settings
+        assert run["model"]["batch_norm_scale"] == scale
+
+
 def test_several_processes_get_free_bits_in_the_place_of_normalised_means(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
