@@ -49,7 +49,7 @@ def suited_to_data(config: Config, asked: Values, modality: Modality, corpus: Co
 
 
 def _has_own_way(asked: Values) -> bool:
-    """Whether a way of keeping the code in use was asked for; the quadratic discrepancy, which is none, stands beside one."""
+    """Whether a way of keeping the code in use was asked for: the quadratic discrepancy is none, but beside one."""
     named = {name for section, names in WAYS.items() for name in names if name in asked.get(section, {})}
     return bool(named - ({"mmd"} if asked.get("objective", {}).get("mmd_kernel") == "quadratic" else set()))
 
