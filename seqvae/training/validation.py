@@ -17,6 +17,7 @@ from seqvae.types import Batch
 
 PLAIN = Objective()
 SEED = 1  # one draw of z for each validation item, the same at every validation
+COMPARED = 2048  # codes of each process between which the discrepancy is computed, spread over the items
 ACTIVE_VARIANCE = 0.01  # of the posterior mean over the items (Burda et al. 2016, section 5.2)
 # keys of an objective that is another one than beta * KL
 BESIDE_THE_BOUND = (
@@ -29,7 +30,7 @@ class ValidationFigures(TypedDict):
 
     iw_bound_nats: NotRequired[float]  # where there are several draws of each code
     objective_nats: NotRequired[float]  # where the objective is another one than the bound
-    mmd: NotRequired[float]  # the squared discrepancy between the codes of a batch and the prior, where it is asked for
+    mmd: NotRequired[float]  # the squared discrepancy between the codes and the prior, where it is asked for
     mutual_information_nats: NotRequired[float]  # of some items, where it is looked at; see `code_use`
     code_gain_nats: NotRequired[float]
     encoder_first_information_nats: NotRequired[float]  # while the encoder moves first, by the authors' estimate of it
@@ -53,26 +54,26 @@ def validate(
     Of an objective with several draws also the importance-weighted bound of so many; of one with free bits, another
     beta or a target of the KL also its own value at the final beta, by which the best weights are chosen: the bound
     itself would prefer codes that carry less than they were asked to. With a target that value is the reconstruction
-    plus beta * |KL - target|, whatever holds the KL there; a discrepancy is the mean of those within each batch, as in
-    training.
+    plus beta * |KL - target|, whatever holds the KL there. A discrepancy is that of the codes of all items, of COMPARED
+    where they are more, since batches of validation are of like lengths, whatever those of training are.
 
     Each process gives its share of the batches, an empty share too; `total` adds a tensor up over the processes.
     `zeros` has the device and type of the sums. The figures are those of `seqvae.evaluation` on all items at once.
     """
     latent, samples = vae.latent, objective.importance_samples
     # items, tokens, -log p(x|z), bound, KL beyond the free nats, discrepancy; KL, means, squared means of each unit
-    sums = zeros.new_zeros(6 + 3 * latent)
+    sums, codes = zeros.new_zeros(6 + 3 * latent), [zeros.new_zeros(0, latent)]
     for batch in batches:
         terms: Terms = vae(batch, Noise(SEED, batch.keys), dropout=False, draws=Draws(samples))
         log_px, kl, mean = (values.to(sums) for values in terms[:3])
         bounds = log_px - kl.sum(1) if terms.bound is None else terms.bound
         count, tokens_here = sums.new_tensor(len(batch)), batch.lengths.sum().to(sums)
         beyond = kl_beyond(kl, objective.free_nats_total, objective.free_nats_per_dimension_and_example).sum()
-        apart = sums.new_zeros(())
         if objective.mmd:
-            apart = len(batch) * discrepancy(terms.z, objective.mmd_kernel, objective.mmd_estimator).to(sums)
-        counts = torch.stack([count, tokens_here, -log_px.sum(), bounds.to(sums).sum(), beyond, apart])
+            codes.append(terms.z.to(sums))
+        counts = torch.stack([count, tokens_here, -log_px.sum(), bounds.to(sums).sum(), beyond, sums.new_zeros(())])
         sums += torch.cat([counts, kl.sum(0), mean.sum(0), (mean**2).sum(0)])
+    sums[5] += _apart(torch.cat(codes), objective)
     sums = total(sums).cpu()
     items, tokens = int(sums[0]), int(sums[1])
     kl, means, squares = sums[6:].chunk(3) if latent else (sums[6:],) * 3
@@ -96,6 +97,12 @@ def validate(
     penalty = 0.0 if vae.has_points else _of_the_kl(objective, kl / items, float(sums[4]) / items)
     value = elbo.mean_reconstruction_nats + objective.beta * penalty + objective.mmd * figures.get("mmd", 0.0)
     return {"objective_nats": value, **figures}
+
+
+def _apart(codes: Tensor, objective: Objective) -> Tensor:
+    """The discrepancy of codes (N, Z) of which some are compared, times N."""
+    some = codes[torch.linspace(0, len(codes) - 1, min(len(codes), COMPARED), device=codes.device).long()]
+    return len(codes) * discrepancy(some, objective.mmd_kernel, objective.mmd_estimator)
 
 
 def _of_the_kl(objective: Objective, kl: Tensor, beyond: float) -> float:

@@ -15,6 +15,7 @@ from seqvae.evaluation import likelihood
 from seqvae.evaluation.likelihood import bits_per_byte, elbo, importance_weighted_nll, perplexity
 from seqvae.noise import Noise
 from seqvae.settings import Objective
+from seqvae.training import validation
 from seqvae.training.validation import SEED, validate
 from seqvae.types import Batch
 from tests.evaluation.models import (
@@ -79,7 +80,7 @@ def test_a_validation_gives_the_objective_of_all_items_at_its_final_beta(
     assert "objective_nats" not in validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums)
 
 
-def test_a_validation_has_the_mean_discrepancy_of_its_batches() -> None:
+def test_a_validation_has_the_discrepancy_of_all_its_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     vae = linear_gaussian_vae()
     shift_posterior(vae)
     x, keys = torch.randn(7, FEATURES, dtype=torch.float64) * 2, torch.arange(7)
@@ -87,9 +88,12 @@ def test_a_validation_has_the_mean_discrepancy_of_its_batches() -> None:
     asked = Objective(mmd=30.0, beta=0.5, mmd_kernel="gaussian", mmd_estimator="biased")
     figures = validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums, asked)
     with torch.no_grad():
-        codes = [vae(batch, Noise(SEED, batch.keys), dropout=False).z for batch in batches]
-    apart = [discrepancy(z, "gaussian", "biased").item() for z in codes]
-    assert figures["mmd"] == pytest.approx((5 * apart[0] + 2 * apart[1]) / 7)
+        codes = torch.cat([vae(batch, Noise(SEED, batch.keys), dropout=False).z for batch in batches])
+    assert figures["mmd"] == pytest.approx(discrepancy(codes, "gaussian", "biased").item())
+    with monkeypatch.context() as patch:  # of some, spread over the batches
+        patch.setattr(validation, "COMPARED", 3)
+        some = validate(vae, batches, torch.zeros(1, dtype=torch.float64), lambda sums: sums, asked)["mmd"]
+        assert some == pytest.approx(discrepancy(codes[[0, 3, 6]], "gaussian", "biased").item())
     rest = figures["reconstruction_nats"] + 0.5 * figures["kl_nats"]
     assert figures["objective_nats"] == pytest.approx(rest + 30 * figures["mmd"])
     vae.has_points, vae.to_scale = True, None  # points, whose KL is no part of the objective
