@@ -19,6 +19,7 @@ from seqvae.core.latent import slerp
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi import reading, score
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.drums import DrumData, Drums
 from seqvae.modalities.midi.midi_objects import from_midi
 from seqvae.modalities.midi.score import score_of
@@ -53,7 +54,7 @@ def groove(bars: int, seed: int = 0, meter: tuple[int, int] = (4, 4), bpm: float
 
 
 def piece(*clips: Clip) -> PrettyMIDI:
-    return to_midi(clips, model().modality.classes)
+    return to_midi(clips, DrumNotation(model().modality.classes))
 
 
 def hits_of(midi: PrettyMIDI) -> np.ndarray:

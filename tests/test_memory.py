@@ -14,6 +14,7 @@ from seqvae.cache import clear_cache
 from seqvae.memory import known
 from seqvae.modalities.items import Items
 from seqvae.modalities.midi.classes import find
+from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.writing import to_midi
 from seqvae.runs.run import Run
 from seqvae.training.corpora import corpora_of
@@ -34,7 +35,7 @@ FEW: Any = {"importance_samples": 2, "prior_samples": 2}
 
 
 def songs() -> list[Any]:
-    return [to_midi([groove(4, seed=seed)], find("gm")) for seed in range(6)]
+    return [to_midi([groove(4, seed=seed)], DrumNotation(find("gm"))) for seed in range(6)]
 
 
 def assert_same_run(run: Run, other: Run) -> None:

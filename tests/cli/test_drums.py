@@ -15,6 +15,7 @@ from click.testing import Result
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.writing import to_midi, write_midi
 from seqvae.model import load
 
@@ -39,7 +40,7 @@ def bars(count: int, seed: int, bpm: float = 120.0, meter: tuple[int, int] = (4,
 
 def save(path: Path, *clips: Clip) -> Path:
     """A MIDI file of clips."""
-    return write_midi(to_midi(clips, GENERAL_MIDI), path)
+    return write_midi(to_midi(clips, DrumNotation(GENERAL_MIDI)), path)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from click.testing import Result
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.writing import to_midi, write_midi
 from tests.magenta import models, writer
 from tests.magenta.models import FAMILIES, FIXTURE
@@ -21,7 +22,7 @@ def song(path: Path, seed: int) -> Path:
     """A MIDI file of four bars."""
     hits = np.random.default_rng(seed).random((64, 9)) < 0.2
     hits[-1, 0] = True
-    return write_midi(to_midi([Clip(hits, (4, 4), 4, 100.0 + seed)], GENERAL_MIDI), path)
+    return write_midi(to_midi([Clip(hits, (4, 4), 4, 100.0 + seed)], DrumNotation(GENERAL_MIDI)), path)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -13,6 +13,7 @@ from seqvae.data import Batches, Part
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.drums import Drums
 from seqvae.modalities.midi.settings import DrumData, DrumModel
 from seqvae.modalities.midi.writing import to_midi, write_midi
@@ -52,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(10):
         hits = random.random((64, 9)) < 0.2
         hits[-1, 0] = True
-        write_midi(to_midi([Clip(hits, bpm=90 + number)], GENERAL_MIDI), place / f"{number}.mid")
+        write_midi(to_midi([Clip(hits, bpm=90 + number)], DrumNotation(GENERAL_MIDI)), place / f"{number}.mid")
     return place
 
 

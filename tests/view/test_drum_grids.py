@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from seqvae.view import drum_grids
+from seqvae.view import drum_grids, grids
+from seqvae.view.drum_grids import DrumRows
 from seqvae.view.sheet import png
 
 NAMES = ("kick", "snare", "closed hat", "open hat", "low tom", "mid tom", "high tom", "crash", "ride")
@@ -21,6 +23,23 @@ NAMES = ("kick", "snare", "closed hat", "open hat", "low tom", "mid tom", "high 
 def some_hits(steps: int = 32, classes: int = 9, seed: int = 0) -> np.ndarray:
     """Hits in one cell of four."""
     return np.random.default_rng(seed).random((steps, classes)) < 0.25
+
+
+def grid_figure(hits: np.ndarray, names: Sequence[str], *more: object) -> Figure:
+    return grids.grid_figure(hits, DrumRows([hits], names), *more)  # type: ignore[arg-type]
+
+
+def strip_figure(clips: Sequence[np.ndarray], names: Sequence[str], *more: object) -> Figure:
+    return grids.strip_figure(clips, DrumRows(clips, names), *more)  # type: ignore[arg-type]
+
+
+def palette_figure(square: Sequence[Sequence[np.ndarray]], names: Sequence[str], *more: object) -> Figure:
+    clips = [clip for line in square for clip in line]
+    return grids.palette_figure(square, DrumRows(clips, names), *more)  # type: ignore[arg-type]
+
+
+def overview_figure(panels: Sequence[grids.Panel], names: Sequence[str], title: str = "") -> Figure:
+    return grids.overview_figure(panels, DrumRows([panel.drawn for panel in panels], names), title)
 
 
 def boxes(axes: Axes) -> dict[tuple[int, int], str]:
@@ -34,7 +53,7 @@ def boxes(axes: Axes) -> dict[tuple[int, int], str]:
 def bar_lines(axes: Axes) -> list[float]:
     """Where the bar lines stand, in steps."""
     lines = [item for item in axes.collections if isinstance(item, LineCollection)]
-    dark = [item for item in lines if to_hex(item.get_color()[0]) == drum_grids.INK]
+    dark = [item for item in lines if to_hex(item.get_color()[0]) == grids.INK]
     return [segment[0, 0] for item in dark for segment in item.get_segments()]
 
 
@@ -52,7 +71,7 @@ def titles(figure: Figure) -> list[str]:
 
 def test_each_hit_is_a_box_on_its_step_with_the_kick_at_the_bottom():
     hits = some_hits()
-    (axes,) = drum_grids.grid_figure(hits, NAMES, 4, 16, "a clip").axes
+    (axes,) = grid_figure(hits, NAMES, 4, 16, "a clip").axes
     assert set(boxes(axes)) == {(int(step), int(row)) for step, row in np.argwhere(hits)}
     assert row_names(axes) == list(NAMES)
     assert axes.get_ylim() == (0, 9)  # rows count from the bottom
@@ -61,7 +80,7 @@ def test_each_hit_is_a_box_on_its_step_with_the_kick_at_the_bottom():
 
 def test_drums_have_colours_of_their_own_and_bar_lines_and_beats_are_named():
     hits = np.ones((32, 9), dtype=bool)
-    (axes,) = drum_grids.grid_figure(hits, NAMES, 4, 16).axes
+    (axes,) = grid_figure(hits, NAMES, 4, 16).axes
     assert len(set(boxes(axes).values())) == 9
     assert all(boxes(axes)[0, row] == boxes(axes)[31, row] for row in range(9))
     assert bar_lines(axes) == [0, 16, 32]
@@ -69,7 +88,7 @@ def test_drums_have_colours_of_their_own_and_bar_lines_and_beats_are_named():
 
 
 def test_beats_start_anew_with_each_bar_of_an_odd_metre():
-    (axes,) = drum_grids.grid_figure(some_hits(28), NAMES, 4, 14).axes
+    (axes,) = grid_figure(some_hits(28), NAMES, 4, 14).axes
     assert bar_lines(axes) == [0, 14, 28]
     named = [(text.get_text().strip(), text.get_position()[0]) for text in axes.texts]
     assert named == [("1", 0), ("1.2", 4), ("1.3", 8), ("1.4", 12), ("2", 14), ("2.2", 18), ("2.3", 22), ("2.4", 26)]
@@ -84,12 +103,12 @@ def test_beats_start_anew_with_each_bar_of_an_odd_metre():
         (22, 4),
         (26, 2),
     ]
-    assert [shade for _, _, shade in shades] == [drum_grids.EVEN_BEAT, drum_grids.ODD_BEAT] * 4
+    assert [shade for _, _, shade in shades] == [grids.EVEN_BEAT, grids.ODD_BEAT] * 4
 
 
 def test_a_song_is_broken_into_lines_of_four_bars_and_none_of_its_hits_is_lost():
     hits = some_hits(13 * 16)
-    figure = drum_grids.grid_figure(hits, NAMES, 4, 16, "song")
+    figure = grid_figure(hits, NAMES, 4, 16, "song")
     assert len(figure.axes) == 4
     found = {(64 * line + step, row) for line, axes in enumerate(figure.axes) for step, row in boxes(axes)}
     assert found == {(int(step), int(row)) for step, row in np.argwhere(hits)}
@@ -101,8 +120,8 @@ def test_a_song_is_broken_into_lines_of_four_bars_and_none_of_its_hits_is_lost()
 
 
 def test_a_very_long_song_says_how_much_of_it_is_shown(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(drum_grids, "MOST_LINES", 3)
-    figure = drum_grids.grid_figure(some_hits(15 * 16, 2), NAMES[:2], 4, 16, "song")
+    monkeypatch.setattr(grids, "MOST_LINES", 3)
+    figure = grid_figure(some_hits(15 * 16, 2), NAMES[:2], 4, 16, "song")
     assert len(figure.axes) == 3
     assert titles(figure) == ["song (bars 1 to 12 of 15)"]
 
@@ -110,7 +129,7 @@ def test_a_very_long_song_says_how_much_of_it_is_shown(monkeypatch: pytest.Monke
 def test_hits_on_a_fine_grid_are_wide_enough_to_be_seen():
     hits = np.zeros((192, 9), dtype=bool)
     hits[[0, 23], 1] = True
-    (axes,) = drum_grids.grid_figure(hits, NAMES, 24, 96).axes
+    (axes,) = grid_figure(hits, NAMES, 24, 96).axes
     collection = next(item for item in axes.collections if isinstance(item, PolyCollection))
     widths = [np.ptp(path.vertices[:4, 0]) for path in collection.get_paths()]
     assert widths == [pytest.approx(24 / 7)] * 2
@@ -120,16 +139,16 @@ def test_of_a_large_class_map_only_what_is_hit_gets_a_row_the_kick_first():
     names = ["open hat edge", "acoustic bass drum", *(f"pad {index}" for index in range(11)), "acoustic snare"]
     hits = np.zeros((16, 14), dtype=bool)
     hits[0, 0] = hits[4, 13] = hits[8, 1] = True
-    (axes,) = drum_grids.grid_figure(hits, names, 4, 16).axes
+    (axes,) = grid_figure(hits, names, 4, 16).axes
     assert row_names(axes) == ["acoustic bass drum", "acoustic snare", "open hat edge"]
     assert set(boxes(axes)) == {(8, 0), (4, 1), (0, 2)}
-    (silent,) = drum_grids.grid_figure(np.zeros((16, 14), dtype=bool), names, 4, 16).axes
+    (silent,) = grid_figure(np.zeros((16, 14), dtype=bool), names, 4, 16).axes
     assert len(row_names(silent)) == 1
 
 
 def test_a_strip_has_one_row_of_boxes_for_each_clip_from_top_to_bottom():
     clips = [some_hits(seed=seed) for seed in range(8)]
-    figure = drum_grids.strip_figure(clips, NAMES, 4, 16, "rock to samba", ["rock", *"234567", "samba"])
+    figure = strip_figure(clips, NAMES, 4, 16, "rock to samba", ["rock", *"234567", "samba"])
     assert titles(figure) == ["rock to samba", "rock", *"234567", "samba"]
     assert len(figure.axes) == 8
     for axes, hits in zip(figure.axes, clips, strict=True):
@@ -141,12 +160,12 @@ def test_a_strip_has_one_row_of_boxes_for_each_clip_from_top_to_bottom():
     labels = figure.texts[1:]
     for axes, label in zip(figure.axes, labels, strict=True):
         assert axes.get_position().y0 < label.get_position()[1] < axes.get_position().y1
-    assert titles(drum_grids.strip_figure(clips[:3], NAMES, 4, 16)) == ["1", "2", "3"]
+    assert titles(strip_figure(clips[:3], NAMES, 4, 16)) == ["1", "2", "3"]
 
 
 def test_long_labels_get_room_beside_the_names_of_the_drums():
     labels = ["breakbeat", "x", "a very long name of a file.mid"]
-    figure = drum_grids.strip_figure([some_hits()] * 3, NAMES, 4, 16, "", labels)
+    figure = strip_figure([some_hits()] * 3, NAMES, 4, 16, "", labels)
     assert titles(figure) == ["breakbeat", "x", "a very long nam…"]
     figure.canvas.draw()
     names = min(label.get_window_extent().x0 for axes in figure.axes for label in axes.get_yticklabels())
@@ -155,7 +174,7 @@ def test_long_labels_get_room_beside_the_names_of_the_drums():
 
 def test_a_palette_is_a_square_with_its_corners_named_and_a_key_of_colours():
     grid = [[some_hits(seed=3 * i + j) for j in range(3)] for i in range(3)]
-    figure = drum_grids.palette_figure(grid, NAMES, 4, 16, "four grooves")
+    figure = palette_figure(grid, NAMES, 4, 16, "four grooves")
     assert len(figure.axes) == 9
     for index, axes in enumerate(figure.axes):
         assert set(boxes(axes)) == {(int(step), int(row)) for step, row in np.argwhere(grid[index // 3][index % 3])}
@@ -169,14 +188,14 @@ def test_a_palette_is_a_square_with_its_corners_named_and_a_key_of_colours():
 def test_an_overview_has_each_clip_under_its_label_in_its_own_metre():
     lengths = ((32, 4, 16), (24, 4, 12), (24, 6, 12), (16, 4, 16), (32, 4, 16))
     clips = [
-        drum_grids.Panel(some_hits(steps, seed=seed), beat, bar, f"00{seed}")
+        grids.Panel(some_hits(steps, seed=seed), beat, bar, f"00{seed}")
         for seed, (steps, beat, bar) in enumerate(lengths)
     ]
-    figure = drum_grids.overview_figure(clips, NAMES, "five clips")
+    figure = overview_figure(clips, NAMES, "five clips")
     assert len(figure.axes) == 5
     for axes, clip in zip(figure.axes, clips, strict=True):
-        assert set(boxes(axes)) == {(int(step), int(row)) for step, row in np.argwhere(clip.hits)}
-        assert bar_lines(axes) == list(range(0, len(clip.hits) + 1, clip.steps_per_bar))
+        assert set(boxes(axes)) == {(int(step), int(row)) for step, row in np.argwhere(clip.drawn)}
+        assert bar_lines(axes) == list(range(0, len(clip.drawn) + 1, clip.steps_per_bar))
     assert titles(figure) == ["five clips", *(clip.label for clip in clips)]
     places = [axes.get_position() for axes in figure.axes]
     assert places[1].width / places[0].width == pytest.approx(24 / 32), "a beat is as wide in every clip"
@@ -189,8 +208,8 @@ def test_an_overview_has_each_clip_under_its_label_in_its_own_metre():
 
 
 def test_an_overview_of_many_clips_is_no_strip_and_overlaps_nowhere():
-    many = [drum_grids.Panel(some_hits(seed=seed), 4, 16, f"{seed:03}") for seed in range(60)]
-    figure = drum_grids.overview_figure(many, NAMES)
+    many = [grids.Panel(some_hits(seed=seed), 4, 16, f"{seed:03}") for seed in range(60)]
+    figure = overview_figure(many, NAMES)
     width, height = figure.get_size_inches()
     assert 0.9 < width / height < 2
     places = [axes.get_position() for axes in figure.axes]
@@ -204,9 +223,9 @@ def test_an_overview_of_many_clips_is_no_strip_and_overlaps_nowhere():
 def test_nothing_is_drawn_beyond_the_edge():
     clips = [some_hits(seed=seed) for seed in range(3)]
     for figure in (
-        drum_grids.grid_figure(some_hits(9 * 16), NAMES, 4, 16, "song"),
-        drum_grids.strip_figure(clips, NAMES, 4, 16, "strip"),
-        drum_grids.palette_figure([clips] * 3, NAMES, 4, 16, "palette"),
+        grid_figure(some_hits(9 * 16), NAMES, 4, 16, "song"),
+        strip_figure(clips, NAMES, 4, 16, "strip"),
+        palette_figure([clips] * 3, NAMES, 4, 16, "palette"),
     ):
         for axes in figure.axes:
             place = axes.get_position()
@@ -221,11 +240,11 @@ def test_any_names_of_classes_are_drawn_whole_and_taken_as_they_are():
     names = ("_a$\\bad{$", "acoustic bass drum", "the open\nhat of my neighbour in the attic", *NAMES[3:])
     clips = [some_hits(seed=seed) for seed in range(2)]
     drawn = ["a$\\bad{$", "acoustic bass drum", "the open hat of my neig…"]
-    for figure in (drum_grids.grid_figure(some_hits(), names, 4, 16), drum_grids.strip_figure(clips, names, 4, 16)):
+    for figure in (grid_figure(some_hits(), names, 4, 16), strip_figure(clips, names, 4, 16)):
         assert row_names(figure.axes[0])[:3] == drawn
         figure.canvas.draw()
         assert min(label.get_window_extent().x0 for label in figure.axes[0].get_yticklabels()) > 0
-    figure = drum_grids.palette_figure([clips, clips], names, 4, 16)
+    figure = palette_figure([clips, clips], names, 4, 16)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [*drawn, *NAMES[3:]]
     figure.canvas.draw()
     key = figure.legends[0].get_window_extent()
@@ -237,25 +256,25 @@ def test_any_names_of_classes_are_drawn_whole_and_taken_as_they_are():
 def test_the_picture_shows_a_hit_in_its_colour():
     hits = np.zeros((16, 9), dtype=bool)
     hits[8, 0] = True
-    figure = drum_grids.grid_figure(hits, NAMES, 4, 16)
+    figure = grid_figure(hits, NAMES, 4, 16)
     picture = imread(io.BytesIO(png(figure)))
     place = figure.axes[0].get_position()
     row = round((1 - place.y0 - place.height * 0.5 / 9) * len(picture))
     column = round((place.x0 + place.width * 8.5 / 16) * picture.shape[1])
     assert to_hex(picture[row, column]) == drum_grids.COLOURS["kick"]
-    assert to_hex(picture[row, column + round(place.width / 16 * picture.shape[1])]) == drum_grids.EVEN_BEAT
-    again = drum_grids.grid_figure(hits, NAMES, 4, 16)
+    assert to_hex(picture[row, column + round(place.width / 16 * picture.shape[1])]) == grids.EVEN_BEAT
+    again = grid_figure(hits, NAMES, 4, 16)
     assert png(again) == png(figure), "the same clip is the same picture, byte for byte"
 
 
 def test_titles_are_taken_as_they_are():
-    figure = drum_grids.grid_figure(some_hits(), NAMES, 4, 16, "50$ and 60$ in 日本.mid")  # a warning would be an error
+    figure = grid_figure(some_hits(), NAMES, 4, 16, "50$ and 60$ in 日本.mid")  # a warning would be an error
     assert titles(figure) == ["50$ and 60$ in 日本.mid"]
     assert png(figure).startswith(b"\x89PNG")
 
 
 def test_a_picture_that_would_be_too_large_is_made_smaller():
-    figure = drum_grids.strip_figure([some_hits(64 * 16, 2)], NAMES[:2], 4, 16)
+    figure = strip_figure([some_hits(64 * 16, 2)], NAMES[:2], 4, 16)
     picture = imread(io.BytesIO(png(figure)))
     assert 19_000 < max(picture.shape) <= 20_000
 
@@ -263,7 +282,7 @@ def test_a_picture_that_would_be_too_large_is_made_smaller():
 def test_hits_that_do_not_fit_their_names_are_refused():
     for hits in (some_hits(32, 8), np.zeros((0, 9), dtype=bool), np.zeros(9, dtype=bool)):
         with pytest.raises(ValueError, match="are not steps of 9 classes"):
-            drum_grids.grid_figure(hits, NAMES, 4, 16)
+            grid_figure(hits, NAMES, 4, 16)
 
 
 def test_pictures_leave_the_state_of_pyplot_alone():

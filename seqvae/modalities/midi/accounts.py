@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from seqvae.config import counted, few
 from seqvae.modalities.base import Report
@@ -11,9 +11,9 @@ from seqvae.modalities.midi.losses import Losses
 from seqvae.modalities.midi.meters import Meter, meter_name
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MidiError
-from seqvae.modalities.midi.part import PartWords, Taken
+from seqvae.modalities.midi.part import Part, PartWords, Taken
 from seqvae.modalities.midi.settings import MidiData
-from seqvae.modalities.midi.windows import Bars, bars_in_windows, starts
+from seqvae.modalities.midi.windows import Bars, all_starts, bars_in_windows, starts
 
 Item = TypeVar("Item")
 
@@ -22,20 +22,25 @@ Item = TypeVar("Item")
 class Accounts:
     """What came of files and notes. Those of several batches of files add up."""
 
-    words: PartWords
+    part: Part[Any]
     report: Report = field(default_factory=Report)
     skipped: Counter[str] = field(default_factory=Counter)  # reasons: files
     examples: dict[str, str] = field(default_factory=dict)  # reasons: the first of these files
-    channels: Counter[int] = field(default_factory=Counter)  # notes of files that have none on the channel
+    places: Counter[Any] = field(default_factory=Counter)  # of notes, by `Part.where`, of files that have none
     other_meters: Counter[Meter] = field(default_factory=Counter)  # files
     misfits: Counter[Meter] = field(default_factory=Counter)  # files
     longest: Counter[Meter] = field(default_factory=Counter)  # bars
     losses: Losses = field(default_factory=Losses)
 
+    @property
+    def words(self) -> PartWords:
+        """How to speak of the notes."""
+        return self.part.words
+
     def add(self, other: "Accounts") -> None:
         """Take up what another one counted, of later files."""
         self.report.add(other.report)
-        for name in ("skipped", "channels", "other_meters", "misfits"):
+        for name in ("skipped", "places", "other_meters", "misfits"):
             getattr(self, name).update(getattr(other, name))
         self.examples = other.examples | self.examples
         self.longest |= other.longest
@@ -60,13 +65,17 @@ class Accounts:
                     own = stretch.count(first, last)
                     in_windows, places = in_windows + own[0], places + own[1]
                 self.losses.take(segment, taken.voices, bars)
-                count("found", len(starts(stretch, data.bars, data.hop)), "windows")
+                found = len(starts(stretch, data.bars, data.hop))
+                count("found", found, "windows")
+                silent = len(all_starts(stretch, data.bars, data.hop)) - found
+                count(f"without {group}, left out", silent, "windows")
         count("read", 1, "files")
         count("read up to a damage", bool(notes.damage), "files")
         count("found", taken.found, group)
         count("on the grid", places, group)
         count("outside of windows", len(taken.places) - in_windows, group)
         count_unheld(self.report, taken, self.words)
+        count_hidden(self.report, taken, self.words)
         self.misfits.update(placed.misfits.keys())
         self.other_meters.update({stretch.meter for stretch in stretches if stretch not in usable})
         for stretch in usable:
@@ -78,10 +87,10 @@ class Accounts:
     def _lacking(self, notes: Notes, taken: Taken, usable: list[Bars[Item]], data: MidiData) -> str:
         """What a file without windows lacks."""
         if not taken.found:
-            self.channels.update((notes.channel + 1).tolist())
+            self.places.update(self.part.where(notes))
             return f"{self.words.notes} on {self.words.channel}"
         if not len(taken.places):
-            return f"{self.words.notes} that a {self.words.holder} holds"
+            return f"{self.words.notes} {self.words.held}"
         if not usable:
             return f"bars of {data.meter}" if data.meter else "a metre that fits the grid"
         return f"{data.bars} bars"
@@ -89,7 +98,8 @@ class Accounts:
     def report_losses(self, report: Report) -> None:
         """Count the notes that the grid loses in a report, by what they are, and say what other grids would lose."""
         for kind, number in self.losses.kinds.items():
-            report.count("lost to the grid", number, self.words.notes, kind.format(holder=self.words.holder))
+            kind = kind.format(holder=self.words.holder, close=self.words.close)
+            report.count("lost to the grid", number, self.words.notes, kind)
         report.remarks += self.losses.remarks(self.words.notes)
 
     def report_skipped(self, report: Report) -> None:
@@ -104,17 +114,22 @@ class Accounts:
             reasons = few(f"{why} ({count}, such as {self.examples[why]})" for why, count in self.skipped.items())
             raise ValueError(f"nothing of {where} can be read: {reasons}; give files of MIDI")
         if not found:
-            channels = few(f"{channel} ({count})" for channel, count in sorted(self.channels.items()))
+            places = few(f"{place} ({count})" for place, count in sorted(self.places.items()))
             raise ValueError(
                 f"{where} has no {words.notes} on {words.channel} in {counted(read, 'files')}; "
                 + (
-                    f"channels with notes: {channels}; {words.other_channel}"
-                    if channels
+                    f"{words.places} with notes: {places}; {words.other_channel}"
+                    if places
                     else f"it has no notes; give {words.wanted}"
                 )
             )
         if self.longest:
             meter, bars = max(self.longest.items(), key=lambda item: item[1])
+            if bars >= data.bars:
+                raise ValueError(
+                    f"no window of {counted(data.bars, 'bars')} of {where} has {words.notes}; pass a smaller --hop, or "
+                    "give other files"
+                )
             raise ValueError(
                 f"no window of {counted(data.bars, 'bars')} fits into {where}: the longest stretch of one metre has "
                 f"{counted(bars, 'bars')} of {meter_name(meter)}; pass --bars {bars}, or give longer files"
@@ -124,7 +139,7 @@ class Accounts:
     def _refuse_notes(self, where: str, found: int, data: MidiData) -> NoReturn:
         """Raise the ValueError for files that have notes, and no bar of them that is read."""
         words = self.words
-        unheld = self.report.details.get((words.notes, unheld_name(words)), Counter())
+        unheld = self.report.details.get((words.notes, words.outside), Counter())
         if unheld.total() == found:
             pitches = few(f"{pitch} ({unheld[pitch]})" for pitch in sorted(unheld, key=int))
             raise ValueError(f"{words.map} holds no pitch of {where}: it has {pitches}; {words.other_map}")
@@ -141,12 +156,12 @@ class Accounts:
         raise ValueError(f"no bar of {where} is whole: its metre changes before one ends; give other files")
 
 
-def unheld_name(words: PartWords) -> str:
-    """What the notes are counted as that a part has no place for; their pitches are the details."""
-    return f"of pitches that no {words.holder} holds"
-
-
 def count_unheld(report: Report, taken: Taken, words: PartWords) -> None:
     """Count the notes of a file that a part has no place for."""
     for pitch, number in taken.unheld.items():
-        report.count(unheld_name(words), number, words.notes, str(pitch))
+        report.count(words.outside, number, words.notes, str(pitch))
+
+
+def count_hidden(report: Report, taken: Taken, words: PartWords) -> None:
+    """Count the notes of a file that others hide."""
+    report.count(words.hidden, taken.hidden, words.notes)

@@ -1,21 +1,19 @@
 """A clip: which drum classes are hit on each step of a few bars."""
 
-import hashlib
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seqvae.modalities.midi.meters import Meter, steps_per_bar
-from seqvae.modalities.midi.tempo import Tempos, seconds_of
+from seqvae.modalities.midi.excerpt import Excerpt
+from seqvae.modalities.midi.meters import Meter
+from seqvae.modalities.midi.tempo import Tempos
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class Clip(Excerpt):
     """Hits (T, C) bool: True where class c is hit on step t; with what it takes to write them as MIDI.
 
-    `meter` is (numerator, denominator), `bpm` quarters a minute at the start, `kit` the MIDI program of the drum
-    channel; `changes` are the changes of tempo after the start.
+    `kit` is the MIDI program of the drum channel.
     """
 
     hits: np.ndarray
@@ -26,34 +24,29 @@ class Clip:
     changes: Tempos = ()
 
     @property
-    def tempos(self) -> Tempos:
-        """The tempo at the start, and all changes."""
-        return ((0, self.bpm), *self.changes)
+    def steps(self) -> np.ndarray:
+        """(T, C) bool: the hits."""
+        return self.hits
 
     @property
-    def bars(self) -> Fraction:
-        """The length in bars."""
-        return Fraction(len(self.hits), steps_per_bar(self.meter, self.steps_per_quarter))
+    def onsets(self) -> np.ndarray:
+        """(T,) int64: how many classes are hit on each step."""
+        return self.hits.sum(1)
 
     @property
-    def seconds(self) -> float:
-        """The length in seconds."""
-        return seconds_of(self.tempos, len(self.hits) / self.steps_per_quarter)
+    def program(self) -> int:
+        """The kit."""
+        return self.kit
 
-    @property
-    def digest(self) -> bytes:
-        """What two clips of equal hits, metre and grid have in common; tempo and kit play no part."""
-        shape = repr((self.hits.shape, self.meter, self.steps_per_quarter)).encode()
-        return hashlib.blake2b(self.hits.tobytes() + shape, digest_size=16).digest()
+    def with_steps(self, steps: np.ndarray) -> "Clip":
+        """The same with other hits."""
+        return replace(self, hits=steps)
 
-    def __eq__(self, other: object) -> bool:
-        """Equal hits on an equal grid, tempos and kit."""
-        if not isinstance(other, Clip):
-            return NotImplemented
-        same = (self.meter, self.steps_per_quarter, self.tempos, self.kit) == (
-            other.meter, other.steps_per_quarter, other.tempos, other.kit,
-        )  # fmt: skip
-        return same and np.array_equal(self.hits, other.hits)
+    def with_program(self, program: int) -> "Clip":
+        """The same with another kit."""
+        return replace(self, kit=program)
 
-    def __hash__(self) -> int:
-        return hash((self.hits.shape, self.hits.tobytes(), self.meter, self.steps_per_quarter))
+    def filled(self, length: int) -> "Clip":
+        """The same, with steps without hits behind it up to this length."""
+        missing = max(0, length - len(self.hits))
+        return self.with_steps(np.pad(self.hits, ((0, missing), (0, 0)))) if missing else self

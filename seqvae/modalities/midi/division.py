@@ -25,9 +25,9 @@ class Span:
     first: int
     last: int
 
-    def firsts(self, stretch: int, starts: range, bars: int, split: str) -> Sequence[int]:
+    def firsts(self, stretch: int, starts: Sequence[int], bars: int, split: str) -> Sequence[int]:
         """The first bars of a stretch's windows of a split; no window for training overlaps a held-out one."""
-        held = starts[self.first : self.last] if stretch == self.stretch else range(0)
+        held = starts[self.first : self.last] if stretch == self.stretch else ()
         if split == "valid":
             return held
         return [first for first in starts if not held or first + bars <= held[0] or first >= held[-1] + bars]

@@ -13,7 +13,7 @@ from seqvae.modalities.midi.grid import GRIDS, Segment
 THIRTY_SECONDS, TRIPLETS = 1 / 12, 7 / 48
 OTHER_PITCH, SAME_PITCH = "at once with another pitch of their {holder}", "at once with their own pitch"
 MOST_PENDING = 2**13  # notes: arrays of them stay in the cache of the processor
-BY_GAP = ("flams closer than 1/12 of a quarter", "32nds", "triplets of sixteenths")
+BY_GAP = ("{close} closer than 1/12 of a quarter", "32nds", "triplets of sixteenths")
 # Within a quarter or from its end backwards, in 48ths: what is nearer to a triplet of eighths than to a step.
 AT_TRIPLET = {4: (14, 20), 8: (14, 17)}
 
@@ -27,7 +27,7 @@ class Losses:
 
     grid: int = 0  # steps a quarter
     notes: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)  # of those that the grid loses; `{holder}` holds a pitch
+    kinds: Counter[str] = field(default_factory=Counter)  # of those that the grid loses, with {holder}, {close}
     lost: Counter[int] = field(default_factory=Counter)  # steps a quarter: notes that such a grid loses
     at_triplets: int = 0  # notes nearer to a triplet than to a step
     _taken: list[np.ndarray] = field(default_factory=list)  # (3, N) tick, voice, pitch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seqvae.modalities.base import Arrangement, File, Written
 from seqvae.modalities.midi.pictures import MOST_ON_SHEET, together, whole_piece
 from seqvae.modalities.midi.piece import Piece
-from seqvae.modalities.midi.writing import check_clips, midi_bytes
+from seqvae.modalities.midi.writing import check_items, midi_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def files_of_pieces(
     sound = partial(_wav, soundfont=soundfont, loop=loop)
     written = []
     for piece in pieces:
-        check_clips(piece.clips, piece.classes)
+        check_items(piece.items, piece.notation)
     for number, piece in enumerate(pieces, start=1):
         name = f"{number:03}"
         pictures = [partial(whole_piece, piece, place, name) for place in range(len(piece.stretches))]
@@ -61,7 +61,7 @@ def files_of_pieces(
     if not pieces:
         return written
     name = WHOLE[arrangement]
-    all_of_them = replace(pieces[0], clips=[clip for piece in pieces for clip in piece.clips])
+    all_of_them = replace(pieces[0], items=[item for piece in pieces for item in piece.items])
     return [*written, _written(name, all_of_them, [partial(together, pieces, arrangement, name)], formats, sound)]
 
 
@@ -110,5 +110,4 @@ def _wav(piece: Piece, soundfont: Path | None, loop: bool) -> bytes:
 
     if soundfont is not None:
         return audio.wav(soundfonts.play(piece.midi, soundfont, seconds=piece.seconds, loop=loop))
-    hits = [(note.start, note.pitch, note.velocity) for drums in piece.midi.instruments for note in drums.notes]
-    return audio.wav(audio.render(hits, seconds=piece.seconds, loop=loop))
+    return audio.wav(piece.notation.sound(piece.midi, piece.seconds, loop))

@@ -19,11 +19,16 @@ class PartWords:
 
     notes: str  # "hits"
     channel: str  # "channel 10", "any channel"
-    holder: str  # "class": what holds a pitch
+    holder: str  # "class": notes of one on one step are one
+    held: str  # "that a class holds": notes that there is a place for
+    outside: str  # "of pitches that no class holds": the others
+    places: str  # "channels": what `Part.where` counts by
     map: str  # "the class map": what says which pitches are held
     other_channel: str  # what to do where the notes are on other channels
     other_map: str  # what to do where no pitch is held
     wanted: str  # "files with drums"
+    hidden: str = ""  # what notes are that others hide
+    close: str = "flams"  # what two notes are that nearly begin at once
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Taken:
     found: int  # notes on its channels
     unheld: Counter[int]  # pitches on them that it has no place for: notes
     voices: np.ndarray  # (M,) of all notes of the file: of those of one voice on one step a grid keeps one
+    hidden: int = 0  # notes that it has a place for, but for others that sound at the time
 
 
 class Part(Protocol[Item]):
@@ -51,6 +57,10 @@ class Part(Protocol[Item]):
 
     def take(self, notes: Notes) -> Taken:
         """The notes that it takes."""
+        ...
+
+    def where(self, notes: Notes) -> Counter[int] | Counter[str]:
+        """The notes of a file by where they stand, to be sorted: what is named where none is found."""
         ...
 
     def of_piece(self, notes: Notes) -> Self:

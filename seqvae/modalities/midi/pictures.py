@@ -1,4 +1,4 @@
-"""Pieces as pictures of their hits."""
+"""Pieces as pictures of their notes."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from seqvae.config import counted
 from seqvae.modalities.base import Arrangement
-from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.excerpt import Excerpt
 from seqvae.modalities.midi.meters import meter_name, steps_per_bar, steps_per_beat
 from seqvae.modalities.midi.piece import Piece
 
@@ -20,11 +20,12 @@ MOST_ON_SHEET = 100  # pieces of a set
 
 def whole_piece(piece: Piece, place: int, name: str) -> "Figure":
     """One stretch of a piece of one metre, bar by bar, under a name."""
-    from seqvae.view import drum_grids
+    from seqvae.view import grids
 
     clip = piece.stretches[place]
     title = f"{name}: {meter_name(clip.meter)}, {piece.tempo}"
-    return drum_grids.grid_figure(clip.hits, piece.classes.names, *_lines(clip), title)
+    drawn = piece.notation.drawn(clip)
+    return grids.grid_figure(drawn, piece.notation.rows([drawn]), *_lines(clip), title)
 
 
 def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "") -> "Figure":
@@ -32,41 +33,43 @@ def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "") 
 
     Of a `set` the first hundred are drawn, each in its own metre.
     """
-    from seqvae.view import drum_grids
+    from seqvae.view import grids
 
     if arrangement == "set":
         return _overview(pieces, name)
-    firsts, names = [piece.stretches[0] for piece in pieces], pieces[0].classes.names
+    firsts, notation = [piece.stretches[0] for piece in pieces], pieces[0].notation
     bar, total = steps_per_bar(firsts[0].meter, firsts[0].steps_per_quarter), len(pieces[0].bars)
     shown = min(total, PALETTE_BARS if arrangement == "grid" else STRIP_BARS)
     title = f"{name}: " if name else ""
-    tempo = replace(pieces[0], clips=[clip for piece in pieces for clip in piece.clips]).tempo
+    tempo = replace(pieces[0], items=[item for piece in pieces for item in piece.items]).tempo
     title += f"{counted(len(firsts), 'clips')}, {meter_name(firsts[0].meter)}, {tempo}"
     title += f" (bars 1 to {shown} of {total})" if shown < total else ""
-    hits = [clip.hits[: shown * bar] for clip in firsts]
+    drawn = [notation.drawn(clip.taken(0, shown * bar)) for clip in firsts]
+    rows = notation.rows(drawn)
     if arrangement != "grid":
-        return drum_grids.strip_figure(hits, names, *_lines(firsts[0]), title)
-    size = math.isqrt(len(hits))
-    rows = [hits[row * size : (row + 1) * size] for row in range(size)]
-    return drum_grids.palette_figure(rows, names, *_lines(firsts[0]), title)
+        return grids.strip_figure(drawn, rows, *_lines(firsts[0]), title)
+    size = math.isqrt(len(drawn))
+    square = [drawn[row * size : (row + 1) * size] for row in range(size)]
+    return grids.palette_figure(square, rows, *_lines(firsts[0]), title)
 
 
 def _overview(pieces: Sequence[Piece], name: str) -> "Figure":
     """The beginnings of pieces side by side, under their numbers."""
-    from seqvae.view import drum_grids
+    from seqvae.view import grids
 
     panels, is_cut = [], False
     for number, piece in enumerate(pieces[:MOST_ON_SHEET], start=1):
         clip = piece.stretches[0]
         beat, bar = _lines(clip)
-        is_cut |= len(piece.bars) > min(PALETTE_BARS, len(clip.hits) // bar)
-        panels.append(drum_grids.Panel(clip.hits[: PALETTE_BARS * bar], beat, bar, f"{number:03}"))
+        is_cut |= len(piece.bars) > min(PALETTE_BARS, len(clip) // bar)
+        drawn = piece.notation.drawn(clip.taken(0, PALETTE_BARS * bar))
+        panels.append(grids.Panel(drawn, beat, bar, f"{number:03}"))
     title = f"{name}: " if name else ""
     title += f"{len(panels)} of {len(pieces):,} clips" if len(panels) < len(pieces) else counted(len(pieces), "clips")
     title += f", bars 1 to {PALETTE_BARS} at most" if is_cut else ""
-    return drum_grids.overview_figure(panels, pieces[0].classes.names, title)
+    return grids.overview_figure(panels, pieces[0].notation.rows([panel.drawn for panel in panels]), title)
 
 
-def _lines(clip: Clip) -> tuple[int, int]:
+def _lines(clip: Excerpt) -> tuple[int, int]:
     """Steps a beat and steps a bar."""
     return steps_per_beat(clip.meter, clip.steps_per_quarter), steps_per_bar(clip.meter, clip.steps_per_quarter)

@@ -1,55 +1,57 @@
-"""Clips that follow one another as one piece of music: its bars, its time, and what it is in words."""
+"""Items that follow one another as one piece of music: its bars, its time, and what it is in words."""
 
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqvae.config import counted
-from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.excerpt import Excerpt, replace_tempos
 from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
+from seqvae.modalities.midi.notation import Notation
 from seqvae.modalities.midi.tempo import Tempos, held_bpm, tempos_within
 from seqvae.modalities.midi.writing import TICKS_PER_QUARTER, to_midi
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
 
-    from seqvae.modalities.midi.classes import DrumClasses
-
 
 @dataclass(frozen=True)
 class Piece:
-    """Drums of any length: clips one after another, each from a bar line on, at their tempos or all at `bpm`."""
+    """Music of any length: items one after another, each from a bar line on, at their tempos or all at `bpm`."""
 
-    clips: Sequence[Clip]
-    classes: "DrumClasses"
+    items: Sequence[Excerpt]
+    notation: Notation[Any]
     bpm: float | None = None
 
     @cached_property
     def midi(self) -> "PrettyMIDI":
         """The piece as MIDI. Raises ValueError as `to_midi` does."""
-        return to_midi(self.clips, self.classes, self.bpm)
+        return to_midi(self.items, self.notation, self.bpm)
 
     @cached_property
-    def bars(self) -> list[Clip]:
-        """A clip for each bar, silent ones too, at the tempo that is heard."""
+    def bars(self) -> list[Excerpt]:
+        """An item for each bar, silent ones too, at the tempo that is heard."""
         own = None if self.bpm is None else ((0, self.bpm),)
-        return [bar for clip in self.clips for bar in _bars_of(clip, clip.tempos if own is None else own)]
+        return [bar for item in self.items for bar in _bars_of(item, item.tempos if own is None else own)]
 
     @cached_property
-    def stretches(self) -> list[Clip]:
-        """The bars of one metre that follow each other as one clip, in order; its tempo is that of its first bar."""
+    def stretches(self) -> list[Excerpt]:
+        """The bars of one metre that follow each other as one item, in order; its tempo is that of its first bar."""
         groups = (list(group) for _, group in itertools.groupby(self.bars, key=lambda bar: bar.meter))
-        return [replace(group[0], hits=np.concatenate([bar.hits for bar in group]), changes=()) for group in groups]
+        return [
+            replace_tempos(group[0].with_steps(np.concatenate([bar.steps for bar in group])), group[0].bpm)
+            for group in groups
+        ]
 
     @property
-    def hits(self) -> int:
-        """How many cells of the grid are hit."""
-        return sum(int(bar.hits.sum()) for bar in self.bars)
+    def notes(self) -> int:
+        """How many notes begin."""
+        return sum(int(bar.onsets.sum()) for bar in self.bars)
 
     @property
     def seconds(self) -> float:
@@ -73,17 +75,17 @@ class Piece:
     def __str__(self) -> str:
         bars = Counter[Meter](bar.meter for bar in self.bars)
         lengths = " and ".join(f"{counted(count, 'bars')} of {meter_name(meter)}" for meter, count in bars.items())
-        return f"{lengths}, {self.tempo}, {counted(self.hits, 'hits')}"
+        return f"{lengths}, {self.tempo}, {counted(self.notes, self.notation.notes)}"
 
 
-def _bars_of(clip: Clip, tempos: Tempos) -> Iterator[Clip]:
-    """The bars of a clip at tempos of its quarters, the last filled up with silence."""
+def _bars_of(item: Excerpt, tempos: Tempos) -> Iterator[Excerpt]:
+    """The bars of an item at tempos of its quarters, the last filled up with silence."""
     # as the file will hold them: on whole ticks, of several on one tick the last
     ticks = {round(at * TICKS_PER_QUARTER): held_bpm(bpm) for at, bpm in tempos}
     tempos = tuple((tick / TICKS_PER_QUARTER, bpm) for tick, bpm in ticks.items())
-    bar = steps_per_bar(clip.meter, clip.steps_per_quarter)
-    hits = np.pad(clip.hits, ((0, -len(clip.hits) % bar), (0, 0)))
-    for start in range(0, len(hits), bar):
-        first, last = (step / clip.steps_per_quarter for step in (start, start + bar))
+    bar = steps_per_bar(item.meter, item.steps_per_quarter)
+    steps = item.alone().filled(len(item) + -len(item) % bar).steps
+    for start in range(0, len(steps), bar):
+        first, last = (step / item.steps_per_quarter for step in (start, start + bar))
         (_, bpm), *changes = tempos_within(tempos, first, last)
-        yield replace(clip, hits=hits[start : start + bar], bpm=bpm, changes=tuple(changes))
+        yield replace_tempos(item.with_steps(steps[start : start + bar]), bpm, tuple(changes))

@@ -72,7 +72,7 @@ class MidiSource(Generic[Item]):
 
         Raises ValueError when a source has no MIDI file, and at the end when there was no window in all of them.
         """
-        accounts, others, count = Accounts(self.part.words), 0, 0
+        accounts, others, count = Accounts(self.part), 0, 0
         files, where = self._chosen(sources, Report())
         for file, content, span in _with_contents(files):
             try:
@@ -130,7 +130,7 @@ class MidiSource(Generic[Item]):
         return [(files[place], division.spans.get(place)) for place in places], where
 
     def _windows(self, files: Sequence[Chosen], where: str, report: Report, processes: int | None) -> Iterator[Item]:
-        accounts, known, data = Accounts(self.part.words), set[bytes](), self.data
+        accounts, known, data = Accounts(self.part), set[bytes](), self.data
         batches = [files[start : start + BATCH_FILES] for start in range(0, len(files), BATCH_FILES)]
         alone = replace(self, survey=None)  # what goes to another process is small
         for of_batch, stretches in in_processes(alone._read_batch, batches, processes):
@@ -153,7 +153,7 @@ class MidiSource(Generic[Item]):
 
     def _read_batch(self, files: Sequence[Chosen]) -> tuple[Accounts, list[tuple[Bars[Item], Sequence[int]]]]:
         """What came of files; the stretches of them that have windows, and the first bars of these."""
-        accounts, found = Accounts(self.part.words), list[tuple[Bars[Item], Sequence[int]]]()
+        accounts, found = Accounts(self.part), list[tuple[Bars[Item], Sequence[int]]]()
         for file, content, span in _with_contents(files):
             try:
                 stretches, long = self._take(_notes(content, str(file)), accounts)

@@ -1,51 +1,56 @@
-"""What windows of drums are like as music: whether bars repeat, how many hits there are, and where they stand."""
+"""What windows are like as music: whether bars repeat, how many notes there are, and where they stand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.excerpt import Excerpt
 from seqvae.modalities.midi.meters import steps_per_bar
 
-UNITS: Mapping[str, str] = {
-    "sample_bar_repetition": "share of steps that equal the same step of the bar before, in windows with hits",
-    "sample_exact_repeats": "share of windows whose bars are all equal, of windows with hits",
-    "sample_hits": "hits a window",
-    "sample_off_eighths": "share of hits that stand on no eighth note; on a grid of sixteenths, on the odd ones",
-    "sample_silent": "share of windows without a hit",
-}
 
-
-def rhythm_figures(clips: Sequence[Clip]) -> dict[str, float | None]:
-    """The figures of UNITS over all clips; None where nothing can be counted, such as repeats of a single bar.
-
-    Silence repeats itself, so silent windows are counted apart.
-
-    >>> beat = np.array([[1], [0], [1], [0]] * 4, bool)  # a bar of eighths
-    >>> rhythm_figures([Clip(np.concatenate([beat, np.roll(beat, 1)]))])["sample_off_eighths"]
-    0.5
-    """
-    sounding = [clip for clip in clips if clip.hits.any()]
-    equal = [same for same in map(_equal_to_the_bar_before, sounding) if len(same)]
-    hits = sum(int(clip.hits.sum()) for clip in sounding)
+def units(notes: str) -> dict[str, str]:
+    """The figures of windows whose notes are called so, and their units."""
     return {
-        "sample_bar_repetition": _share(sum(int(same.sum()) for same in equal), sum(map(len, equal))),
-        "sample_exact_repeats": _share(sum(bool(same.all()) for same in equal), len(equal)),
-        "sample_hits": _share(hits, len(clips)),
-        "sample_off_eighths": _share(sum(map(_off_eighths, sounding)), hits),
-        "sample_silent": _share(len(clips) - len(sounding), len(clips)),
+        "sample_bar_repetition": f"share of steps that equal the same step of the bar before, in windows with {notes}",
+        "sample_exact_repeats": f"share of windows whose bars are all equal, of windows with {notes}",
+        f"sample_{notes}": f"{notes} a window",
+        "sample_off_eighths": f"share of {notes} that stand on no eighth note; on a grid of sixteenths, on the odd "
+        "ones",
+        "sample_silent": f"share of windows without a {notes.removesuffix('s')}",
     }
 
 
-def _equal_to_the_bar_before(clip: Clip) -> np.ndarray:
-    """(T - bar,) bool: whether a step has the hits of the step one bar earlier."""
-    bar = steps_per_bar(clip.meter, clip.steps_per_quarter)
-    same: np.ndarray = (clip.hits[bar:] == clip.hits[:-bar]).all(1)
+def rhythm_figures(items: Sequence[Excerpt], notes: str) -> dict[str, float | None]:
+    """The figures of `units` over all items; None where nothing can be counted, such as repeats of a single bar.
+
+    Silence repeats itself, so silent windows are counted apart.
+
+    >>> from seqvae.modalities.midi.clip import Clip
+    >>> beat = np.array([[1], [0], [1], [0]] * 4, bool)  # a bar of eighths
+    >>> rhythm_figures([Clip(np.concatenate([beat, np.roll(beat, 1)]))], "hits")["sample_off_eighths"]
+    0.5
+    """
+    sounding = [item for item in items if item.onsets.any()]
+    equal = [same for same in map(_equal_to_the_bar_before, sounding) if len(same)]
+    count = sum(int(item.onsets.sum()) for item in sounding)
+    return {
+        "sample_bar_repetition": _share(sum(int(same.sum()) for same in equal), sum(map(len, equal))),
+        "sample_exact_repeats": _share(sum(bool(same.all()) for same in equal), len(equal)),
+        f"sample_{notes}": _share(count, len(items)),
+        "sample_off_eighths": _share(sum(map(_off_eighths, sounding)), count),
+        "sample_silent": _share(len(items) - len(sounding), len(items)),
+    }
+
+
+def _equal_to_the_bar_before(item: Excerpt) -> np.ndarray:
+    """(T - bar,) bool: whether a step is as the step one bar earlier."""
+    bar, steps = steps_per_bar(item.meter, item.steps_per_quarter), item.steps.reshape(len(item), -1)
+    same: np.ndarray = (steps[bar:] == steps[:-bar]).all(1)
     return same
 
 
-def _off_eighths(clip: Clip) -> int:
-    return int(clip.hits[2 * np.arange(len(clip.hits)) % clip.steps_per_quarter != 0].sum())
+def _off_eighths(item: Excerpt) -> int:
+    return int(item.onsets[2 * np.arange(len(item)) % item.steps_per_quarter != 0].sum())
 
 
 def _share(part: int, whole: int) -> float | None:

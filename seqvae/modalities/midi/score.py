@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from seqvae.config import counted, few
 from seqvae.modalities.base import Named, Report
 from seqvae.modalities.items import file_and_index, no_such_index
-from seqvae.modalities.midi.accounts import Accounts, count_unheld
+from seqvae.modalities.midi.accounts import Accounts, count_hidden, count_unheld
 from seqvae.modalities.midi.grid import Layout, bar_number, layout
 from seqvae.modalities.midi.meters import Meter, meter_name
 from seqvae.modalities.midi.notes import Notes
@@ -84,6 +84,7 @@ class Score(Generic[Item]):
                 where = f"{first} to {last}" if last > first else f"{first}"
                 report.count(f"of {meter_name(stretch.meter)}, left out", stretch.bars, "bars", where)
         count_unheld(report, self.taken, words)
+        count_hidden(report, self.taken, words)
         for meter, number in self.placed.misfits.items():
             what = f"in bars of {meter_name(meter)}, which do not fit the grid, left out"
             report.count(what, number, words.notes)
@@ -97,7 +98,7 @@ def score_of(source: MidiSource[Item], notes: Notes, name: str) -> Score[Item]:
     taken = part.take(notes)
     placed = layout(notes, taken.places, source.data.steps_per_quarter)
     if not placed.segments:
-        accounts = Accounts(part.words)
+        accounts = Accounts(part)
         accounts.take(notes, taken, placed, [], source.data)
         accounts.refuse(name, source.data)
     first_bars = [bar_number(notes, segment.start) for segment in placed.segments]

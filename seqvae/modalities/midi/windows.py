@@ -22,6 +22,11 @@ class Bars(Protocol[Item]):
         """How many they are."""
         ...
 
+    @property
+    def keeps_silence(self) -> bool:
+        """Whether windows without a note are windows like others; else nothing reads them but a whole piece."""
+        ...
+
     def cut(self, first: int, bars: int) -> Item:
         """The item of so many bars from one on."""
         ...
@@ -31,14 +36,20 @@ class Bars(Protocol[Item]):
         ...
 
 
-def starts(stretch: Bars[Item], bars: int, hop: int) -> range:
-    """The first bar of each window of so many bars, one every `hop` bars."""
+def starts(stretch: Bars[Item], bars: int, hop: int) -> Sequence[int]:
+    """The first bar of each window of so many bars, one every `hop` bars; silent ones where these are kept."""
+    every = all_starts(stretch, bars, hop)
+    return every if stretch.keeps_silence else [first for first in every if stretch.count(first, first + bars)[0]]
+
+
+def all_starts(stretch: Bars[Item], bars: int, hop: int) -> range:
+    """The same, silent ones among them."""
     return range(0, stretch.bars - bars + 1, hop)
 
 
 def bars_in_windows(stretch: Bars[Item], bars: int, hop: int) -> list[tuple[int, int]]:
     """The bars that stand in a window, each once, from a first one to before a last one."""
-    firsts = starts(stretch, bars, hop)
+    firsts = all_starts(stretch, bars, hop)
     return [(firsts[0], firsts[-1] + bars)] if firsts and hop <= bars else [(at, at + bars) for at in firsts]
 
 

@@ -1,18 +1,16 @@
-"""Clips to MIDI: PrettyMIDI objects whose every event stands on an exact tick."""
+"""Items to MIDI: PrettyMIDI objects whose every event stands on an exact tick."""
 
 import io
 import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqvae.files import write_atomically
-from seqvae.modalities.midi.classes import DrumClasses
-from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.excerpt import Excerpt
 from seqvae.modalities.midi.meters import steps_per_bar
+from seqvae.modalities.midi.notation import Notation
 from seqvae.modalities.midi.tempo import microseconds_per_quarter
 
 if TYPE_CHECKING:
@@ -22,48 +20,44 @@ Value = TypeVar("Value")
 
 TICKS_PER_QUARTER = 480  # divisible by 4, 8, 12 and 24, and what most sequencers use
 VELOCITY = 100
-LONGEST_NOTE = TICKS_PER_QUARTER // 4
 LAST_TICK = 10_000_000  # pretty_midi reads no file that is longer
 ALL_NOTES_OFF = 123
 
 
-def to_midi(clips: Sequence[Clip], classes: DrumClasses, bpm: float | None = None) -> "PrettyMIDI":
-    """The clips one after another, each from a bar line on, with their tempos and metres, or all at one tempo `bpm`.
+def to_midi(items: Sequence[Excerpt], notation: Notation[Any], bpm: float | None = None) -> "PrettyMIDI":
+    """The items one after another, each from a bar line on, with their tempos and metres, or all at one tempo `bpm`.
 
-    One drum track with the first clip's kit: 480 ticks a quarter, velocity 100, notes of a 16th or of a step where
-    that is shorter. The track ends on the last bar line, silence included, so that it loops in a sequencer. The
-    object's own `write` puts every event on the tick that is meant. Raises ValueError for clips that do not fit the
-    class map, for a tempo that MIDI cannot hold and for more than ten million ticks.
+    One track: 480 ticks a quarter, velocity 100. It ends on the last bar line, silence included, so that it loops in a
+    sequencer. The object's own `write` puts every event on the tick that is meant. Raises ValueError for items that
+    the notation cannot write, for a tempo that MIDI cannot hold and for more than ten million ticks.
     """
-    from pretty_midi import ControlChange, Instrument, Note, PrettyMIDI, TimeSignature
+    from pretty_midi import ControlChange, Note, PrettyMIDI, TimeSignature
 
-    check_clips(clips, classes)
+    check_items(items, notation)
     midi = PrettyMIDI(resolution=TICKS_PER_QUARTER)
-    *starts, end = _bar_lines(clips)
-    placed = list(zip(starts, clips, strict=True))
+    *starts, end = _bar_lines(items)
+    placed = list(zip(starts, items, strict=True))
     tempos = {
         start + round(at * TICKS_PER_QUARTER): microseconds_per_quarter(tempo)
-        for start, clip in placed
-        for at, tempo in (clip.tempos if bpm is None else [(0, bpm)])
+        for start, item in placed
+        for at, tempo in (item.tempos if bpm is None else [(0, bpm)])
     }  # of several on one tick the last
     # pretty_midi has no public way to set a tempo after the first.
     midi._tick_scales = [(start, _tick_scale(microseconds)) for start, microseconds in _changes([*tempos.items()])]
     midi.tick_to_time(end)  # makes the table of ticks, from which all times are taken
-    for start, (numerator, denominator) in _changes([(start, clip.meter) for start, clip in placed]):
+    for start, (numerator, denominator) in _changes([(start, item.meter) for start, item in placed]):
         midi.time_signature_changes.append(TimeSignature(numerator, denominator, midi.tick_to_time(start)))
-    drums = Instrument(program=int(clips[0].kit), is_drum=True, name="Drums")
-    for start, clip in placed:
-        step = TICKS_PER_QUARTER / clip.steps_per_quarter
-        length = max(1, min(LONGEST_NOTE, int(step)))
-        for position, index in np.argwhere(clip.hits):
-            tick = start + round(position * step)
+    track = notation.instrument(items[0])
+    for start, item in placed:
+        step = TICKS_PER_QUARTER / item.steps_per_quarter
+        for first, last, pitch in notation.sounding(item):
+            tick = start + round(first * step)
             # A note that ended with the track would move the track's end by a tick.
-            stop = max(tick + 1, min(tick + length, end - 1))
-            times = midi.tick_to_time(tick), midi.tick_to_time(stop)
-            drums.notes.append(Note(VELOCITY, classes.pitches[index][0], *times))
+            stop = max(tick + 1, min(start + round(last * step), end - 1))
+            track.notes.append(Note(VELOCITY, pitch, midi.tick_to_time(tick), midi.tick_to_time(stop)))
     # A track ends one tick after its last event, and this one is heard by nobody.
-    drums.control_changes.append(ControlChange(ALL_NOTES_OFF, 0, midi.tick_to_time(end - 1)))
-    midi.instruments.append(drums)
+    track.control_changes.append(ControlChange(ALL_NOTES_OFF, 0, midi.tick_to_time(end - 1)))
+    midi.instruments.append(track)
     return midi
 
 
@@ -79,28 +73,24 @@ def write_midi(midi: "PrettyMIDI", path: Path) -> Path:
     return write_atomically(path, midi_bytes(midi))
 
 
-def check_clips(clips: Sequence[Clip], classes: DrumClasses) -> None:
-    """Raises ValueError where there is no clip, one that is not made of these classes, or too many ticks of them."""
-    if not clips:
+def check_items(items: Sequence[Excerpt], notation: Notation[Any]) -> None:
+    """Raises ValueError where there is no item, one that the notation cannot write, or too many ticks of them."""
+    if not items:
         raise ValueError("there are no clips to write; give at least one")
-    for clip in clips:
-        if clip.hits.ndim != 2 or not len(clip.hits) or clip.hits.shape[1] != len(classes):
-            raise ValueError(
-                f"hits of shape {clip.hits.shape} are not steps of {len(classes)} drum classes; give clips of one step "
-                "or more, with the class map that they were made with"
-            )
-    _bar_lines(clips)
+    for item in items:
+        notation.check(item)
+    _bar_lines(items)
 
 
-def _bar_lines(clips: Sequence[Clip]) -> list[int]:
-    """The tick of each clip's first bar line, and of the bar line that ends the last clip."""
+def _bar_lines(items: Sequence[Excerpt]) -> list[int]:
+    """The tick of each item's first bar line, and of the bar line that ends the last item."""
     lengths = []
-    for clip in clips:
-        bars = -(-len(clip.hits) // steps_per_bar(clip.meter, clip.steps_per_quarter))
-        lengths.append(4 * TICKS_PER_QUARTER * clip.meter[0] * bars // clip.meter[1])
+    for item in items:
+        bars = -(-len(item) // steps_per_bar(item.meter, item.steps_per_quarter))
+        lengths.append(4 * TICKS_PER_QUARTER * item.meter[0] * bars // item.meter[1])
     lines = list(itertools.accumulate(lengths, initial=0))
     if lines[-1] >= LAST_TICK:
-        raise ValueError(f"{len(clips)} clips are {lines[-1]} ticks, a MIDI file has {LAST_TICK}; write several files")
+        raise ValueError(f"{len(items)} clips are {lines[-1]} ticks, a MIDI file has {LAST_TICK}; write several files")
     return lines
 
 

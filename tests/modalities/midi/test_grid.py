@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI, MAPS, PITCHES, DrumClasses
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.excerpt import Stretch
 from seqvae.modalities.midi.grid import GRIDS
 from seqvae.modalities.midi.grid import layout as lay_out
-from seqvae.modalities.midi.hits import DrumBars, DrumPart
+from seqvae.modalities.midi.hits import DrumPart
 from seqvae.modalities.midi.meters import Meter, steps_per_bar
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.windows import bars_in_windows, starts
@@ -33,7 +34,7 @@ def notes(at: Sequence[tuple[int, int]], ticks_per_quarter: int = 480, channel: 
 class Placed:
     """The hits of a file in bars."""
 
-    segments: list[DrumBars]
+    segments: list[Stretch[Clip]]
     found: int
     unmapped: Counter[int]
     misfits: Counter[Meter]
@@ -47,9 +48,9 @@ def layout(read: Notes, classes: DrumClasses, steps_per_quarter: int = 4, channe
     return Placed([part.lay(segment) for segment in placed.segments], taken.found, taken.unheld, placed.misfits)
 
 
-def cells(segment: DrumBars) -> list[tuple[int, int]]:
+def cells(segment: Stretch[Clip]) -> list[tuple[int, int]]:
     """(step, class) of the hits."""
-    return [(int(step), int(index)) for step, index in np.argwhere(segment.hits)]
+    return [(int(step), int(index)) for step, index in np.argwhere(segment.whole.hits)]
 
 
 def bars(placed: Placed) -> list[tuple[Meter, int]]:
@@ -88,7 +89,7 @@ def test_pitches_become_classes_and_unmapped_ones_are_counted() -> None:
 def test_hits_of_one_class_on_one_step_share_a_cell_and_are_counted_by_bar() -> None:
     placed = layout(notes([(0, 35), (10, 36), (20, 36), (30, 38), (1920, 42)]), THREE)
     assert cells(placed.segments[0]) == [(0, 0), (0, 1), (16, 2)]
-    assert placed.segments[0].onsets.tolist() == [4, 1]
+    assert placed.segments[0].notes.tolist() == [4, 1]
     assert placed.segments[0].count(0, 2) == (5, 3)
     assert placed.segments[0].count(0, 1) == (4, 2)
     assert bars_in_windows(placed.segments[0], 1, 2) == [(0, 1)], "the second bar stands in no window"
@@ -107,7 +108,7 @@ def test_only_the_channel_asked_for_counts_and_all_count_without_one() -> None:
 def test_bars_run_from_the_start_to_the_last_hit_with_silent_ones() -> None:
     placed = layout(notes([(2 * 1920, 36), (5 * 1920, 36)]), THREE)
     assert bars(placed) == [((4, 4), 6)]
-    assert placed.segments[0].onsets.tolist() == [0, 0, 1, 0, 0, 1]
+    assert placed.segments[0].notes.tolist() == [0, 0, 1, 0, 0, 1]
     assert bars(layout(notes([(1920 - 61, 36)]), THREE)) == [((4, 4), 1)]
     assert bars(layout(notes([(1920 - 60, 36)]), THREE)) == [((4, 4), 2)]  # rounds to the next bar's first step
 
@@ -145,7 +146,7 @@ def test_a_pickup_bar_of_its_own_metre_does_not_shift_the_bars_after_it() -> Non
 def test_a_bar_that_a_change_of_metre_cuts_short_is_left_out() -> None:
     placed = layout(notes([(0, 36), (1920, 38), (2400, 36)], meters=[(0, 4, 4), (2400, 3, 4)]), THREE)
     assert bars(placed) == [((4, 4), 1), ((3, 4), 1)]
-    assert [int(segment.onsets.sum()) for segment in placed.segments] == [1, 1]
+    assert [int(segment.notes.sum()) for segment in placed.segments] == [1, 1]
     short = layout(notes([(480, 36)], meters=[(0, 4, 4), (480, 3, 4)]), THREE)
     assert bars(short) == [((3, 4), 1)]
 
@@ -183,11 +184,11 @@ def test_windows_carry_the_kit_of_the_channel() -> None:
     assert [clip.kit for clip in windows(layout(read, THREE, channel=None).segments[0], 1, 1)] == [25]
 
 
-def windows(stretch: DrumBars, bars: int, hop: int) -> list[Clip]:
+def windows(stretch: Stretch[Clip], bars: int, hop: int) -> list[Clip]:
     return [stretch.cut(first, bars) for first in starts(stretch, bars, hop)]
 
 
-def five_bars() -> DrumBars:
+def five_bars() -> Stretch[Clip]:
     """A hit on step b of bar b."""
     return layout(notes([(bar * 1440 + bar * 120, 36) for bar in range(5)], meters=[(0, 3, 4)]), THREE).segments[0]
 
@@ -209,10 +210,10 @@ def test_windows_of_bars_by_hops(bars: int, hop: int, firsts: list[int]) -> None
 
 def test_pieces_follow_each_other_and_the_last_is_as_short_as_it_is() -> None:
     segment = five_bars()
-    assert [piece.hits.tolist() for piece in pieces_of([segment], 5)] == [segment.hits.tolist()]
+    assert [piece.hits.tolist() for piece in pieces_of([segment], 5)] == [segment.whole.hits.tolist()]
     pieces = pieces_of([segment, segment], 2)
     assert [len(piece.hits) for piece in pieces] == [24, 24, 12] * 2
-    np.testing.assert_array_equal(np.concatenate([piece.hits for piece in pieces[:3]]), segment.hits)
+    np.testing.assert_array_equal(np.concatenate([piece.hits for piece in pieces[:3]]), segment.whole.hits)
     assert pieces[2].bpm == segment.bpm[4]
 
 
@@ -246,7 +247,7 @@ def test_notes_made_from_a_grid_give_the_grid_back(data: st.DataObject, name: st
     placed = layout(notes(at, ticks_per_quarter, meters=meters), classes, steps_per_quarter)
     assert [segment.meter for segment in placed.segments] == [meter for meter, _ in plan[: len(grids)]]
     for segment, grid in zip(placed.segments, grids, strict=True):
-        np.testing.assert_array_equal(segment.hits, grid)
+        np.testing.assert_array_equal(segment.whole.hits, grid)
 
 
 @given(
@@ -290,4 +291,4 @@ def test_the_maps_place_every_pitch_that_general_midi_names() -> None:
     every = [(120 * number, pitch) for number, (pitch,) in enumerate(PITCHES.pitches)]
     for classes in (GENERAL_MIDI, PITCHES):
         placed = layout(notes(every), classes)
-        assert (placed.found, placed.unmapped, int(placed.segments[0].hits.sum())) == (63, {}, 63)
+        assert (placed.found, placed.unmapped, int(placed.segments[0].whole.hits.sum())) == (63, {}, 63)

@@ -8,6 +8,7 @@ import pretty_midi
 import pytest
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI
+from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.midi_objects import from_midi
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import parse
@@ -18,7 +19,7 @@ from tests.modalities.midi.test_writing import METERS, content, random_clip
 
 def test_an_object_and_its_file_give_the_same_notes():
     clips = [random_clip(seed, GENERAL_MIDI, 12, meter=meter, bpm=81.7) for seed, meter in enumerate(METERS)]
-    midi = to_midi(clips, GENERAL_MIDI)
+    midi = to_midi(clips, DrumNotation(GENERAL_MIDI))
     file = content(midi)
     for notes in (from_midi(midi), from_midi(pretty_midi.PrettyMIDI(io.BytesIO(file)))):
         same_notes(notes, parse(file, "clip.mid"))

@@ -12,6 +12,7 @@ import pytest
 from seqvae.modalities.base import Arrangement, Written
 from seqvae.modalities.midi.classes import GENERAL_MIDI, ROLAND, DrumClasses
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.drums import DrumData, Drums
 from seqvae.modalities.midi.output import LONGEST_SOUND_SECONDS, files_of_pieces
 from seqvae.modalities.midi.parser import parse
@@ -28,7 +29,7 @@ def written(
     formats: Sequence[str] = FORMATS,
     classes: DrumClasses = GENERAL_MIDI,
 ) -> list[Written]:
-    return files_of_pieces([Piece(clips, classes) for clips in pieces], arrangement, formats)
+    return files_of_pieces([Piece(clips, DrumNotation(classes)) for clips in pieces], arrangement, formats)
 
 
 def names(results: Sequence[Written]) -> list[str]:
@@ -62,17 +63,15 @@ def test_a_set_of_several_has_a_picture_of_all(monkeypatch: pytest.MonkeyPatch) 
     assert results[-1].note == "all in one"
     assert results[-1].files[0].content().startswith(b"\x89PNG")
     shown = {}
-    monkeypatch.setattr(
-        "seqvae.view.drum_grids.overview_figure", lambda panels, names, title: shown.update({title: panels})
-    )
-    pieces = [Piece(clips, GENERAL_MIDI) for clips in ([long], [waltz], [clip(1)])]
+    monkeypatch.setattr("seqvae.view.grids.overview_figure", lambda panels, rows, title: shown.update({title: panels}))
+    pieces = [Piece(clips, DrumNotation(GENERAL_MIDI)) for clips in ([long], [waltz], [clip(1)])]
     together(pieces, "set", "overview")
     ((title, panels),) = shown.items()
     assert title == "overview: 3 clips, bars 1 to 4 at most"
     assert [panel.label for panel in panels] == ["001", "002", "003"]
     assert [(panel.steps_per_beat, panel.steps_per_bar) for panel in panels] == [(4, 16), (4, 12), (4, 16)]
     expected = (long.hits[:64], waltz.hits, clip(1).hits)
-    assert all(np.array_equal(panel.hits, hits) for panel, hits in zip(panels, expected, strict=True))
+    assert all(np.array_equal(panel.drawn, hits) for panel, hits in zip(panels, expected, strict=True))
     shown.clear()
     together(pieces[2:] * 101, "set")
     ((title, panels),) = shown.items()
@@ -82,8 +81,8 @@ def test_a_set_of_several_has_a_picture_of_all(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_title_of_a_walk_has_the_tempos_of_all_its_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     titles = []
-    monkeypatch.setattr("seqvae.view.drum_grids.strip_figure", lambda *given: titles.append(given[-1]))
-    together([Piece([clip(2, bpm=bpm)], GENERAL_MIDI) for bpm in (120.0, 100.0, 80.0)], "path", "walk")
+    monkeypatch.setattr("seqvae.view.grids.strip_figure", lambda *given: titles.append(given[-1]))
+    together([Piece([clip(2, bpm=bpm)], DrumNotation(GENERAL_MIDI)) for bpm in (120.0, 100.0, 80.0)], "path", "walk")
     assert titles == ["walk: 3 clips, 4/4, 3 tempos from 120 to 80 bpm"]
 
 

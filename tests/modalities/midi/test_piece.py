@@ -5,6 +5,7 @@ import pytest
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.meters import Meter, steps_per_bar, steps_per_beat
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.piece import Piece
@@ -15,7 +16,7 @@ from tests.modalities.midi.songs import cut, source_of
 
 
 def piece(*clips: Clip, bpm: float | None = None) -> Piece:
-    return Piece(clips, GENERAL_MIDI, bpm)
+    return Piece(clips, DrumNotation(GENERAL_MIDI), bpm)
 
 
 def clip(bars: int, meter: Meter = (4, 4), grid: int = 4, bpm: float = 120.0, share: float = 0.2) -> Clip:
@@ -34,7 +35,7 @@ def test_the_bars_of_a_piece_are_those_of_its_clips_silent_ones_too(share: float
     (stretch,) = whole.stretches
     assert np.array_equal(stretch.hits, np.concatenate([made.hits] * 2))
     assert stretch.meter == meter
-    assert whole.hits == 2 * made.hits.sum()
+    assert whole.notes == 2 * made.hits.sum()
     assert whole.seconds == pytest.approx(2 * made.seconds, rel=1e-5)
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from seqvae.modalities.midi.classes import GENERAL_MIDI, MAPS, DrumClasses
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.meters import steps_per_bar
 from seqvae.modalities.midi.midi_objects import from_midi
 from seqvae.modalities.midi.parser import parse
@@ -60,7 +61,7 @@ def test_what_is_written_is_read_back_in_every_map_grid_and_metre(
 ):
     classes = CLASS_MAPS[name]
     clips = [random_clip(seed, classes, steps_per_quarter, meter=meter, bpm=96.0, kit=8) for seed in (0, 1)]
-    assert read_back(to_midi(clips, classes), clips[0], classes) == clips
+    assert read_back(to_midi(clips, DrumNotation(classes)), clips[0], classes) == clips
 
 
 @st.composite
@@ -86,7 +87,7 @@ def clips_of_any_kind(draw: st.DrawFn) -> tuple[list[Clip], DrumClasses]:
 @settings(max_examples=150, deadline=None)
 def test_any_clips_survive_a_file_and_an_object(case: tuple[list[Clip], DrumClasses]):
     clips, classes = case
-    midi = to_midi(clips, classes)
+    midi = to_midi(clips, DrumNotation(classes))
     assert read_back(midi, clips[0], classes) == clips
     assert cut(from_midi(midi), source_of(classes, steps_per_quarter=clips[0].steps_per_quarter)) == clips
 
@@ -95,7 +96,7 @@ def test_any_clips_survive_a_file_and_an_object(case: tuple[list[Clip], DrumClas
 @pytest.mark.parametrize("steps_per_quarter", GRIDS)
 def test_ticks_and_tempos_are_exact_at_any_tempo(bpm: float, steps_per_quarter: int):
     clip = random_clip(2, GENERAL_MIDI, steps_per_quarter, bars=7, meter=(7, 8), bpm=bpm)
-    file = mido.MidiFile(file=io.BytesIO(content(to_midi([clip], GENERAL_MIDI))))
+    file = mido.MidiFile(file=io.BytesIO(content(to_midi([clip], DrumNotation(GENERAL_MIDI)))))
     tick, found = 0, set()
     for event in file.tracks[1]:
         tick += event.time
@@ -108,7 +109,7 @@ def test_ticks_and_tempos_are_exact_at_any_tempo(bpm: float, steps_per_quarter: 
 
 def test_a_sequencer_finds_tempo_metre_name_kit_channel_and_closed_notes():
     clip = random_clip(3, GENERAL_MIDI, 4, meter=(6, 8), bpm=100.0, kit=25)
-    file = mido.MidiFile(file=io.BytesIO(content(to_midi([clip], GENERAL_MIDI))))
+    file = mido.MidiFile(file=io.BytesIO(content(to_midi([clip], DrumNotation(GENERAL_MIDI)))))
     assert (file.type, file.ticks_per_beat, len(file.tracks)) == (1, 480, 2)
     conductor = {event.type: event for event in file.tracks[0]}
     assert conductor["set_tempo"].tempo == 600_000
@@ -134,7 +135,7 @@ def test_a_sequencer_finds_tempo_metre_name_kit_channel_and_closed_notes():
 def test_notes_last_for_a_16th_or_for_a_step_where_that_is_shorter(steps_per_quarter: int, length: int):
     hits = np.zeros((4 * steps_per_quarter, 9), dtype=bool)
     hits[:4, 2] = True
-    midi = to_midi([Clip(hits, steps_per_quarter=steps_per_quarter)], GENERAL_MIDI)
+    midi = to_midi([Clip(hits, steps_per_quarter=steps_per_quarter)], DrumNotation(GENERAL_MIDI))
     ticks = [(midi.time_to_tick(note.start), midi.time_to_tick(note.end)) for note in midi.instruments[0].notes]
     assert ticks == [
         (start * 480 // steps_per_quarter, start * 480 // steps_per_quarter + length) for start in range(4)
@@ -145,7 +146,7 @@ def test_the_track_ends_on_the_last_bar_line_silence_included():
     for silent, steps in ((False, 32), (True, 32), (True, 20), (False, 17)):  # parts of a bar are filled up
         clip = Clip(np.zeros((steps, 9), dtype=bool))
         clip.hits[-1, 0] = not silent
-        file = mido.MidiFile(file=io.BytesIO(content(to_midi([clip], GENERAL_MIDI))))
+        file = mido.MidiFile(file=io.BytesIO(content(to_midi([clip], DrumNotation(GENERAL_MIDI)))))
         assert sum(event.time for event in file.tracks[1]) == 2 * 1920
         assert file.length == pytest.approx(4.0)
 
@@ -157,30 +158,30 @@ def test_joined_clips_keep_their_bar_lines_and_name_only_changes():
         hits = np.zeros((steps, 9), dtype=bool)
         hits[0, 0] = True
         clips.append(Clip(hits, meter, bpm=bpm))
-    notes = from_midi(to_midi(clips, GENERAL_MIDI))
+    notes = from_midi(to_midi(clips, DrumNotation(GENERAL_MIDI)))
     assert notes.tick.tolist() == [0, 3840, 7680, 9120, 12_000]
     assert notes.meters == [(0, 4, 4), (7680, 3, 4), (12_000, 4, 4)]
     assert [(tick, round(bpm, 3)) for tick, bpm in notes.tempos] == [(0, 120.0), (9120, 90.0)]
-    assert from_midi(to_midi(clips, GENERAL_MIDI, bpm=150.0)).tempos == [(0, 150.0)]
+    assert from_midi(to_midi(clips, DrumNotation(GENERAL_MIDI), bpm=150.0)).tempos == [(0, 150.0)]
 
 
 def test_clips_that_do_not_fit_are_refused_with_advice():
     clip = random_clip(0, GENERAL_MIDI, 4)
     with pytest.raises(ValueError, match="there are no clips to write"):
-        to_midi([], GENERAL_MIDI)
+        to_midi([], DrumNotation(GENERAL_MIDI))
     with pytest.raises(ValueError, match=r"\(32, 9\) are not steps of 4 drum classes.*class map"):
-        to_midi([clip], OWN)
+        to_midi([clip], DrumNotation(OWN))
     with pytest.raises(ValueError, match=r"\(0, 9\)"):
-        to_midi([replace(clip, hits=clip.hits[:0])], GENERAL_MIDI)
+        to_midi([replace(clip, hits=clip.hits[:0])], DrumNotation(GENERAL_MIDI))
     for bpm in (0.0, -3.0, 2.0, math.nan, math.inf, 1e9):
         with pytest.raises(ValueError, match="no tempo that MIDI can hold; give 4 to 1000"):
-            to_midi([clip], GENERAL_MIDI, bpm=bpm)
+            to_midi([clip], DrumNotation(GENERAL_MIDI), bpm=bpm)
     with pytest.raises(ValueError, match="write several files"):
-        to_midi([Clip(np.zeros((16 * 5209, 9), dtype=bool))], GENERAL_MIDI)
+        to_midi([Clip(np.zeros((16 * 5209, 9), dtype=bool))], DrumNotation(GENERAL_MIDI))
 
 
 def test_a_file_is_written_whole(tmp_path: Path):
-    midi = to_midi([random_clip(0, GENERAL_MIDI, 4)], GENERAL_MIDI)
+    midi = to_midi([random_clip(0, GENERAL_MIDI, 4)], DrumNotation(GENERAL_MIDI))
     assert write_midi(midi, tmp_path / "clip.mid").read_bytes() == content(midi)
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mid"]
 
@@ -194,7 +195,7 @@ def windows_survive(files: list[Path]) -> int:
             for steps_per_quarter in GRIDS:
                 source = source_of(classes, steps_per_quarter=steps_per_quarter)
                 clips = cut(notes, source)
-                midi = to_midi(clips, classes)
+                midi = to_midi(clips, DrumNotation(classes))
                 assert cut(parse(content(midi), path), source) == clips
                 assert cut(from_midi(midi), source) == clips
                 count += len(clips)

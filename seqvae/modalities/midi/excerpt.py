@@ -1,0 +1,149 @@
+"""What items of every kind have in common: steps of a few bars of one metre on a grid, at tempos."""
+
+import abc
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Generic, Self, TypeVar
+
+import numpy as np
+
+from seqvae.modalities.midi.meters import Meter, steps_per_bar
+from seqvae.modalities.midi.tempo import Tempos, seconds_of, tempos_within
+
+
+class Excerpt(abc.ABC):
+    """Some steps (T, ...), and what it takes to write them as MIDI; its kinds are frozen dataclasses with these fields.
+
+    `meter` is (numerator, denominator), `bpm` quarters a minute at the start; `changes` are the changes of tempo after
+    the start.
+    """
+
+    meter: Meter
+    steps_per_quarter: int
+    bpm: float
+    changes: Tempos
+
+    @property
+    @abc.abstractmethod
+    def steps(self) -> np.ndarray:
+        """(T, ...): what happens on each step."""
+
+    @property
+    @abc.abstractmethod
+    def onsets(self) -> np.ndarray:
+        """(T,) int64: how many notes begin on each step."""
+
+    @property
+    @abc.abstractmethod
+    def program(self) -> int:
+        """The MIDI program of its channel, 0 to 127; that of drums is their kit."""
+
+    @abc.abstractmethod
+    def with_steps(self, steps: np.ndarray) -> Self:
+        """The same with other steps."""
+
+    @abc.abstractmethod
+    def with_program(self, program: int) -> Self:
+        """The same with another program."""
+
+    @abc.abstractmethod
+    def filled(self, length: int) -> Self:
+        """The same, followed by silence up to so many steps, or whole where it is as long."""
+
+    def taken(self, first: int, last: int) -> Self:
+        """The steps from one to before another, as a window of their own."""
+        return self.with_steps(self.steps[first:last])
+
+    def alone(self) -> Self:
+        """The same, written so that nothing that comes before it sounds on into it."""
+        return self
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def tempos(self) -> Tempos:
+        """The tempo at the start, and all changes."""
+        return ((0, self.bpm), *self.changes)
+
+    @property
+    def bars(self) -> Fraction:
+        """The length in bars."""
+        return Fraction(len(self), steps_per_bar(self.meter, self.steps_per_quarter))
+
+    @property
+    def seconds(self) -> float:
+        """The length in seconds."""
+        return seconds_of(self.tempos, len(self) / self.steps_per_quarter)
+
+    @property
+    def digest(self) -> bytes:
+        """What two items of equal steps, metre and grid have in common; tempo and program play no part."""
+        shape = repr((self.steps.shape, self.meter, self.steps_per_quarter)).encode()
+        return hashlib.blake2b(self.steps.tobytes() + shape, digest_size=16).digest()
+
+    def __eq__(self, other: object) -> bool:
+        """Equal steps on an equal grid, tempos and program."""
+        if not isinstance(other, Excerpt) or type(other) is not type(self):
+            return NotImplemented
+        same = (self.meter, self.steps_per_quarter, self.tempos, self.program) == (
+            other.meter, other.steps_per_quarter, other.tempos, other.program,
+        )  # fmt: skip
+        return same and np.array_equal(self.steps, other.steps)
+
+    def __hash__(self) -> int:
+        return hash((self.steps.shape, self.steps.tobytes(), self.meter, self.steps_per_quarter))
+
+
+Own = TypeVar("Own", bound=Excerpt)
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch(Generic[Own]):
+    """Whole bars of one metre that follow each other: all their steps are those of `whole`.
+
+    `notes` (bars,) counts the notes of each bar, those that share a place of the grid included; `bpm` (bars,) is the
+    tempo at the start of each bar. With `keeps_silence` windows without a note are windows like others.
+    """
+
+    whole: Own
+    notes: np.ndarray
+    bpm: np.ndarray
+    keeps_silence: bool = True
+
+    @property
+    def meter(self) -> Meter:
+        """The metre of all of them."""
+        return self.whole.meter
+
+    @property
+    def bars(self) -> int:
+        """How many they are."""
+        return len(self.notes)
+
+    def cut(self, first: int, bars: int) -> Own:
+        """The item of so many bars from one on; its tempos are those of its time."""
+        steps = len(self.whole) // self.bars
+        item = replace_tempos(self.whole.taken(first * steps, (first + bars) * steps), float(self.bpm[first]))
+        if not self.whole.changes:
+            return item
+        start, end = (bar * steps / self.whole.steps_per_quarter for bar in (first, first + bars))
+        tempos = tempos_within(((0, self.bpm[0]), *self.whole.changes), start, end)
+        return replace_tempos(item, item.bpm, tempos[1:])
+
+    def count(self, first: int, last: int) -> tuple[int, int]:
+        """The notes of the bars from `first` to before `last`, and the places of the grid that they share."""
+        steps = len(self.whole) // self.bars
+        return int(self.notes[first:last].sum()), int(self.whole.onsets[first * steps : last * steps].sum())
+
+
+def replace_tempos(item: Own, bpm: float, changes: Tempos = ()) -> Own:
+    """The same item at other tempos."""
+    return replace(item, bpm=bpm, changes=changes)  # type: ignore[type-var]  # its kinds are dataclasses
+
+
+def most_frequent(programs: Sequence[int] | np.ndarray) -> int:
+    """The program that most notes have, the lowest of several; 0 of none."""
+    return int(np.bincount(np.asarray(programs, dtype=np.int64), minlength=1).argmax())

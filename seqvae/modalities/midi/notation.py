@@ -1,0 +1,46 @@
+"""How items of one kind become notes of an instrument, sound and pictures: what writing asks a modality."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pretty_midi import Instrument, PrettyMIDI
+
+    from seqvae.view.grids import Rows
+
+Item = TypeVar("Item", contravariant=True)
+
+
+class Notation(Protocol[Item]):
+    """What a piece asks for its items. A value: it knows how to write any of them, and holds none."""
+
+    @property
+    def notes(self) -> str:
+        """What notes are called: "hits"."""
+        ...
+
+    def check(self, item: Item) -> None:
+        """Raises ValueError for an item that cannot be written."""
+        ...
+
+    def instrument(self, first: Item) -> "Instrument":
+        """The track without notes of items of which this is the first."""
+        ...
+
+    def sounding(self, item: Item) -> Iterable[tuple[int, int, int]]:
+        """The notes of an item: the step on which each begins, the step before which it ends, its pitch."""
+        ...
+
+    def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:
+        """Samples (N, 2), float32, of a written piece by a synthesizer of our own; see `seqvae.view.audio`."""
+        ...
+
+    def drawn(self, item: Item) -> Any:
+        """What `rows` draws of an item; it has a length in steps."""
+        ...
+
+    def rows(self, drawn: Sequence[Any]) -> "Rows":
+        """The rows of a picture that holds all of these."""
+        ...
