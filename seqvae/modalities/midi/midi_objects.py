@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqvae.modalities.items import File
-from seqvae.modalities.midi.notes import DRUM_CHANNEL, Notes
+from seqvae.modalities.midi.notes import DRUM_CHANNEL, Notes, plain_name
 from seqvae.modalities.midi.tempo import MICROSECONDS_PER_MINUTE, microseconds_per_quarter
 from seqvae.modalities.midi.writing import midi_bytes
 
@@ -53,7 +53,7 @@ def from_midi(midi: "PrettyMIDI") -> Notes:
     rows: list[tuple[int, ...]] = []
     seconds: list[float] = []  # at which the notes end
     programs: dict[int, int] = {}
-    for index, instrument in enumerate(midi.instruments):
+    for index, instrument in enumerate(midi.instruments):  # a file has one track more, before these
         channel = DRUM_CHANNEL if instrument.is_drum else _melodic_channel(index)
         program = int(instrument.program)
         if instrument.notes:
@@ -63,10 +63,10 @@ def from_midi(midi: "PrettyMIDI") -> Notes:
                 raise ValueError(f"{note} is no MIDI note: pitch and velocity are 0 to 127, times are seconds")
             if note.velocity:  # a note-on of velocity 0 is a note-off
                 start = int(midi.time_to_tick(max(0.0, note.start)))
-                rows.append((start, note.pitch, note.velocity, channel, program, len(seconds)))
+                rows.append((start, note.pitch, note.velocity, channel, program, index + 1, len(seconds)))
                 seconds.append(float(note.end))
     rows.sort()
-    tick, pitch, velocity, channels, of_notes, places = np.array(rows, dtype=np.int64).reshape(-1, 6).T
+    tick, pitch, velocity, channels, of_notes, tracks, places = np.array(rows, dtype=np.int64).reshape(-1, 7).T
     meters = sorted(
         (int(midi.time_to_tick(change.time)), change.numerator, change.denominator)
         for change in midi.time_signature_changes
@@ -84,8 +84,10 @@ def from_midi(midi: "PrettyMIDI") -> Notes:
         meters=meters,
         tempos=tempos,
         programs=programs,
+        names={index: name for index, one in enumerate(midi.instruments, 1) if (name := plain_name(one.name))},
         ends=partial(_ends, midi, tick, [seconds[place] for place in places]),
         programs_of_notes=partial(np.copy, of_notes),
+        tracks_of_notes=partial(np.copy, tracks),
     )
 
 

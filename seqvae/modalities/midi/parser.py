@@ -7,12 +7,12 @@ together. Here every note-on is a note, and `pairing` says where it ends.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 import numpy as np
 
-from seqvae.modalities.midi.notes import Notes
+from seqvae.modalities.midi.notes import Notes, plain_name
 from seqvae.modalities.midi.pairing import KeyEvents, end_ticks
 
 MOST_BYTES = 2 << 20  # of a file; a million events, less than a second
@@ -22,6 +22,7 @@ MOST_TRACKS = 1 << 16
 MOST_BEFORE_HEADER = 1 << 12  # bytes of a wrapper (RIFF, MacBinary) that may stand before the header
 FINEST_DENOMINATOR = 6  # as a power of two: bars of x/64
 DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # of system messages, which have no place in a file; the others have none
+MOST_OF_NAME = 1 << 10  # bytes of the name of a track
 BREAK = 0x100  # stands for the byte after the last, and is no byte
 # A note-on or note-off as one integer, so that sorting orders by tick, then by pitch: the tick, then 8 bits each of
 # pitch, velocity and status (bit 4: a note-on; the lowest four: the channel).
@@ -54,6 +55,7 @@ class _Events:
     meters: list[tuple[int, int, int]] = field(default_factory=list)  # (tick, numerator, power of two)
     tempos: list[tuple[int, int]] = field(default_factory=list)  # (tick, microseconds a quarter)
     programs: list[tuple[int, int, int]] = field(default_factory=list)  # (tick, channel, program)
+    names: dict[int, bytes] = field(default_factory=dict)  # track, from 0: its first name
 
 
 def parse(data: bytes, path: Path | str) -> Notes:
@@ -203,6 +205,8 @@ def _read_other(stream: Iterator[int], status: int, tick: int, events: _Events) 
         raise _BrokenTrack("breaks off")
     if kind == 0x51 and size >= 3:
         events.tempos.append((tick, int.from_bytes(content[:3], "big")))
+    elif kind == 0x03 and size:
+        events.names.setdefault(len(events.tracks), content)
     elif kind == 0x58 and size >= 2:
         events.meters.append((tick, content[0], content[1]))
     return False
@@ -225,10 +229,21 @@ def _notes(ticks_per_quarter: int, events: _Events, packed: np.ndarray, is_on: n
         meters=[(at, count, 1 << power) for at, count, power in meters if count and power <= FINEST_DENOMINATOR],
         tempos=[(at, 60e6 / micros) for at, micros in tempos if micros],
         programs=_first_programs(changes, tick, channel),
+        names={track: name for track, raw in events.names.items() if (name := _name(raw))},
         damage=damage,
         ends=partial(_ends, packed, is_on, events.tracks, MOST_QUARTERS * ticks_per_quarter),
         programs_of_notes=partial(_programs_of_notes, changes, tick, channel),
+        tracks_of_notes=partial(_tracks_of_notes, packed, is_on, events.tracks),
     )
+
+
+def _name(raw: bytes) -> str:
+    """The name of a track, in UTF-8 or else, as older programs wrote it, in Latin-1."""
+    raw = raw[:MOST_OF_NAME]
+    try:
+        return plain_name(raw.decode())
+    except UnicodeDecodeError:
+        return plain_name(raw.decode("latin-1"))
 
 
 def _first_programs(changes: list[tuple[int, int, int]], tick: np.ndarray, channel: np.ndarray) -> dict[int, int]:
@@ -257,10 +272,20 @@ def _programs_of_notes(changes: list[tuple[int, int, int]], tick: np.ndarray, ch
 
 def _ends(packed: np.ndarray, is_on: np.ndarray, tracks: list[tuple[int, int]], most: int) -> np.ndarray:
     """The ticks at which the notes end, `most` at the latest, in the order of the sorted notes, (N,) int64."""
-    counts, last = np.array(tracks, dtype=np.int64).reshape(-1, 2).T
-    last = np.minimum(last, most)
-    track = np.repeat(np.arange(len(counts)), np.diff(counts, prepend=0))
+    last = np.minimum(np.array([end for _, end in tracks], dtype=np.int64), most)
+    track = _tracks_of_events(tracks)
     key = track << 11 | (packed & 15) << 7 | packed >> PITCH_SHIFT & 127
     whole = packed & NO_DATA_BYTE == 0  # no key is struck or released by a byte that is no data byte
     ends = end_ticks(KeyEvents((packed >> TICK_SHIFT)[whole], key[whole], is_on[whole], last[track[whole]]))
     return ends[np.argsort(packed[is_on], kind="stable")]
+
+
+def _tracks_of_notes(packed: np.ndarray, is_on: np.ndarray, tracks: list[tuple[int, int]]) -> np.ndarray:
+    """The track of each note, from 0, in the order of the sorted notes, (N,) int64."""
+    return _tracks_of_events(tracks)[is_on][np.argsort(packed[is_on], kind="stable")]
+
+
+def _tracks_of_events(tracks: list[tuple[int, int]]) -> np.ndarray:
+    """The track of each note-on and note-off, from 0, (E,) int64."""
+    ends = [0, *(count for count, _ in tracks)]
+    return np.repeat(np.arange(len(tracks)), [last - first for first, last in pairwise(ends)])
