@@ -37,7 +37,7 @@ class RunCommand(click.Command):
             if not of or kind is None or kind.name in of:  # where it is the model's, this command has no use for it
                 raise
             raise click.UsageError(
-                f"{error.option_name} is for {', '.join(of)}, and this is a model of {kind.name}; leave it out", ctx
+                f"{error.option_name} is for {' and '.join(of)}, and this is a model of {kind.name}; leave it out", ctx
             ) from None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -113,7 +113,8 @@ def _options(kinds: Sequence[type[Modality]], uses: frozenset[Use]) -> list[clic
             if uses.isdisjoint(uses_of(kind.data_config)[name]):
                 continue
             if name in found:
-                found[name].help = f"{kind.name.capitalize()}, {found[name].help}"
+                others, _, text = str(found[name].help).partition(": ")
+                found[name].help = f"{others}, {kind.name}: {text}"
                 continue
             flag = _flag(name)
             found[name] = click.Option(

@@ -8,6 +8,7 @@ from seqvae.modalities.base import Modality
 REGISTRY = {
     "drums": "seqvae.modalities.midi.drums:Drums",
     "images": "seqvae.modalities.images.images:Images",
+    "melody": "seqvae.modalities.midi.melody:Melody",
     "text": "seqvae.modalities.text.sentences:Text",
 }
 

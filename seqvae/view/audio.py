@@ -58,8 +58,8 @@ def synthesize(
             raise ValueError(f"a hit at {start / rate:g} s is outside; give hits from 0 s on, within the loop")
     length = round(seconds * rate)
     if not loop:
-        return _limited(_mixed(hits, rate, length))
-    return _limited(folded(_mixed(hits, rate, length, turn=length), length))
+        return limited(_mixed(hits, rate, length))
+    return limited(folded(_mixed(hits, rate, length, turn=length), length))
 
 
 def folded(samples: np.ndarray, length: int) -> np.ndarray:
@@ -133,7 +133,7 @@ def _sides(sound: str) -> tuple[float, float]:
     return math.sqrt(2) * math.cos(angle), math.sqrt(2) * math.sin(angle)
 
 
-def _limited(mix: np.ndarray) -> np.ndarray:
+def limited(mix: np.ndarray) -> np.ndarray:
     """The mix (N, 2), bent where its louder side is above the knee; both sides alike, so that nothing moves."""
     peak = np.abs(mix).max(axis=1)
     loud = peak > KNEE

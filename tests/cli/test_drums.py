@@ -39,7 +39,6 @@ def bars(count: int, seed: int, bpm: float = 120.0, meter: tuple[int, int] = (4,
 
 
 def save(path: Path, *clips: Clip) -> Path:
-    """A MIDI file of clips."""
     return write_midi(to_midi(clips, DrumNotation(GENERAL_MIDI)), path)
 
 
@@ -393,7 +392,7 @@ def test_options_for_drums_are_refused_by_a_text_model(
     name = option.split()[0]
     refused(
         seqvae("sample", run, *option.split()),
-        f"{name} is for drums, and this is a model of text; leave it out. See 'seqvae sample --help'.",
+        f"{name} is for drums and melody, and this is a model of text; leave it out. See 'seqvae sample --help'.",
     )
     refused(
         seqvae("evaluate", run, run.parent / "sentences.txt", "--split", "test"),

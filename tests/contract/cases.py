@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from seqvae.modalities.images.picture import Picture
-from seqvae.modalities.midi.clip import Clip, Meter, steps_per_bar
+from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.meters import Meter, steps_per_bar
+from seqvae.modalities.midi.phrase import HOLD, OFF, Phrase, without_idle_offs
 
 SENTENCES = (
     "the cats that sleep did not see the small dog",
@@ -33,6 +35,21 @@ def grooves(classes: int, meters: Sequence[Meter] = ((4, 4),), grid: int = 4) ->
         hits = random.random((bars * steps_per_bar(meter, grid), classes)) < share
         clips.append(Clip(hits, meter, grid))
     return clips
+
+
+def tunes(meters: Sequence[Meter] = ((4, 4),), grid: int = 4, low: int = 21, high: int = 108) -> list[Phrase]:
+    """Six phrases of notes and rests at random, of two bars where the metre is 4/4 and nothing else is asked for."""
+    random = np.random.default_rng(0)
+    bars = 2 if tuple(meters) == ((4, 4),) else 1
+    phrases = []
+    for index in range(6):
+        meter = meters[index % len(meters)]
+        steps = bars * steps_per_bar(meter, grid)
+        kinds = random.choice([HOLD, OFF, 0], steps, p=[0.5, 0.2, 0.3])
+        events = np.where(kinds, kinds, random.integers(low, high + 1, steps)).astype(np.int16)
+        events[:3] = HOLD, low, high  # both ends of the range, whatever is drawn
+        phrases.append(Phrase(without_idle_offs(events), meter, grid))
+    return phrases
 
 
 DENSE = {"latent": 3, "widths": "8,6", "activation": "tanh"}
@@ -176,6 +193,21 @@ CASES = (
         grooves(9),
         {"meter": "4/4"},
         {**SIZES, "decoder_layers": 2, "initial_state": "dense", "code_skips": "layers", "position": 7},
+    ),
+    Case("melodies", "melody", tunes(), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}),
+    Case(
+        "melodies of all pitches, MusicVAE's inputs",
+        "melody",
+        tunes(low=0, high=127),
+        {"meter": "4/4", "lowest_pitch": 0, "highest_pitch": 127},
+        {**SIZES, **DEEP, "embedding": 0, "code_initial_scale": 0.5},
+    ),
+    Case(
+        "melodies in several metres, with positions, the code in every layer",
+        "melody",
+        tunes(((4, 4), (3, 4), (7, 8)), low=60, high=71),
+        {"bars": 1, "lowest_pitch": 60, "highest_pitch": 71},
+        {**SIZES, "decoder_layers": 2, "code_skips": "layers", "position": 7},
     ),
     Case("dense", "images", pictures(5, 7, 1), {}, {**DENSE, "corruption": 0.3}),
     Case(

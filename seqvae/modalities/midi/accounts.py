@@ -10,7 +10,7 @@ from seqvae.modalities.midi.grid import Layout
 from seqvae.modalities.midi.losses import Losses
 from seqvae.modalities.midi.meters import Meter, meter_name
 from seqvae.modalities.midi.notes import Notes
-from seqvae.modalities.midi.parser import MidiError
+from seqvae.modalities.midi.parser import MOST_TRACKS, MidiError
 from seqvae.modalities.midi.part import Part, PartWords, Taken
 from seqvae.modalities.midi.settings import MidiData
 from seqvae.modalities.midi.windows import Bars, all_starts, bars_in_windows, starts
@@ -114,7 +114,7 @@ class Accounts:
             reasons = few(f"{why} ({count}, such as {self.examples[why]})" for why, count in self.skipped.items())
             raise ValueError(f"nothing of {where} can be read: {reasons}; give files of MIDI")
         if not found:
-            places = few(f"{place} ({count})" for place, count in sorted(self.places.items()))
+            places = few(f"{place} ({count})" for place, count in sorted(self.places.items(), key=_in_order))
             raise ValueError(
                 f"{where} has no {words.notes} on {words.channel} in {counted(read, 'files')}; "
                 + (
@@ -165,3 +165,9 @@ def count_unheld(report: Report, taken: Taken, words: PartWords) -> None:
 def count_hidden(report: Report, taken: Taken, words: PartWords) -> None:
     """Count the notes of a file that others hide."""
     report.count(words.hidden, taken.hidden, words.notes)
+
+
+def _in_order(entry: tuple[int | str, int]) -> tuple[int, str]:
+    """The key that sorts places by the number that they begin with, those without one last."""
+    number, _, name = str(entry[0]).partition(" ")
+    return (int(number), name) if number.isdigit() else (MOST_TRACKS, number)

@@ -1,4 +1,7 @@
-"""Changes to drum windows that training may make, since grooves are few: other drums, fewer hits, other beats."""
+"""Changes to windows that training may make, since pieces are few.
+
+Of drums: other drums, fewer hits, other beats. Of melodies: other keys.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,6 +35,21 @@ def augmented(batch: Batch, others: Callable[[], Batch], noise: Noise, classes: 
         sets = _rotated(sets, batch.lengths, noise, data.rotate, data.steps_per_quarter)
     x = (sets.long() << torch.arange(classes)).sum(2) if labels else sets.to(batch.x.dtype)
     return replace(batch, x=x)
+
+
+def transposed(batch: Batch, noise: Noise, most: int, outcomes: int, silent: int) -> Batch:
+    """The batch (labels (B, T)) with each window transposed by up to `most` semitones up or down.
+
+    Labels below `silent` are no pitches, and stay. Each row is moved by a whole number of semitones, all of those being
+    equally probable that keep all of its pitches below `outcomes`; it depends on the row's own noise alone.
+    """
+    pitches = (batch.x >= silent) & batch.mask
+    lowest = torch.where(pitches, batch.x, outcomes).amin(1)
+    highest = torch.where(pitches, batch.x, 0).amax(1)
+    down = (lowest - silent).clamp(max=most)
+    up = (outcomes - 1 - highest).clamp(max=most)
+    shift = (noise.uniform("transpose", 1).squeeze(1) * (down + up + 1)).floor().long() - down
+    return replace(batch, x=torch.where(pitches, batch.x + shift.unsqueeze(1), batch.x))
 
 
 def _sets(labels: Tensor, classes: int) -> Tensor:

@@ -1,7 +1,7 @@
 """Notes to bars on a grid of steps."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -135,6 +135,11 @@ def layout(notes: Notes, places: np.ndarray, steps_per_quarter: int = 4) -> Layo
             Segment(notes, places[within][:inside], on[:inside], start, meter, steps_per_quarter, bpm)
         )
     return result
+
+
+def in_meter(notes: Notes, meter: Meter | None) -> Notes:
+    """The notes in this metre from the start on, whatever they stand in; as they are for None."""
+    return notes if meter is None else replace(notes, meters=[(0, *meter)])
 
 
 def bar_number(notes: Notes, tick: int) -> int:

@@ -1,15 +1,15 @@
-"""Encoder and decoder of steps that are sets of drum classes."""
+"""Encoders and decoders of steps: sets of drum classes, and events of a melody."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
-from seqvae.modalities.midi.settings import DrumModel
+from seqvae.modalities.midi.settings import DrumModel, MelodyModel
 from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.nade import NADE
 from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets
-from seqvae.nets.steps import Position, bits_of_labels, step_input
+from seqvae.nets.steps import OneHot, Position, bits_of_labels, step_input
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,28 @@ class Bars:
             return Position(self.lengths[0], self.count, size)
         quarter = self.steps_per_quarter
         return Position(quarter, -(-self.count * max(self.lengths) // quarter), size)
+
+
+def melody_nets(model: MelodyModel, outcomes: int, bars: Bars) -> SequenceNets:
+    """Encoder (None without latent units) and decoder of steps that are one of so many outcomes.
+
+    Weights are drawn from torch's global generator. Without an embedding both read one-hot steps (MusicVAE).
+    """
+
+    def read() -> tuple[nn.Module, int]:
+        if not model.embedding:
+            return OneHot(outcomes), outcomes
+        return nn.Embedding(outcomes, model.embedding), model.embedding
+
+    def likelihood() -> Categorical:
+        return Categorical(model.output_features, outcomes, model.output_bias)
+
+    def position() -> Position | None:
+        return bars.position(model.position) if model.position else None
+
+    encoder, decoder = sequence_nets(model, read, likelihood, read, position, model.tied_embeddings)
+    draw_uniform(encoder, decoder, model.initial_range)
+    return encoder, decoder
 
 
 def drum_nets(model: DrumModel, classes: int, combined: bool, bars: Bars) -> SequenceNets:

@@ -11,7 +11,7 @@ from seqvae.config import few
 from seqvae.modalities.base import Named, Report, Split
 from seqvae.modalities.midi.accounts import Accounts
 from seqvae.modalities.midi.division import Division, Span, divide
-from seqvae.modalities.midi.grid import layout
+from seqvae.modalities.midi.grid import in_meter, layout
 from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MidiError, parse
@@ -43,6 +43,8 @@ class MidiSource(Generic[Item]):
         """What windows depend on besides the files: settings by name, and the sha256 of the table of splits in hex."""
         data, table, names = self.data, b"", ["steps_per_quarter", "bars", "hop", "unique"]
         settings = asdict(self.part) | {"meter": data.only_meter, "split": self.split, "split_csv": None}
+        if data.assumed_meter:
+            settings["assume_meter"] = data.assumed_meter
         if self.split != "all":
             names += ["split_column", "valid_share", "test_share"]
             settings["seed"] = data.split_seed
@@ -172,6 +174,7 @@ class MidiSource(Generic[Item]):
 
     def _take(self, notes: Notes, accounts: Accounts) -> tuple[list[Bars[Item]], list[Bars[Item]]]:
         """The stretches of a file, and those of them that have windows of the metre that is read."""
+        notes = in_meter(notes, self.data.assumed_meter)
         taken = self.part.take(notes)
         placed = layout(notes, taken.places, self.data.steps_per_quarter)
         stretches = [self.part.lay(segment) for segment in placed.segments]

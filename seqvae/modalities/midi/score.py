@@ -10,7 +10,7 @@ from seqvae.config import counted, few
 from seqvae.modalities.base import Named, Report
 from seqvae.modalities.items import file_and_index, no_such_index
 from seqvae.modalities.midi.accounts import Accounts, count_hidden, count_unheld
-from seqvae.modalities.midi.grid import Layout, bar_number, layout
+from seqvae.modalities.midi.grid import Layout, bar_number, in_meter, layout
 from seqvae.modalities.midi.meters import Meter, meter_name
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MidiError
@@ -94,6 +94,7 @@ class Score(Generic[Item]):
 
 def score_of(source: MidiSource[Item], notes: Notes, name: str) -> Score[Item]:
     """All bars of a piece. Raises ValueError, which names it, when there is none."""
+    notes = in_meter(notes, source.data.assumed_meter)
     part = source.part.of_piece(notes)
     taken = part.take(notes)
     placed = layout(notes, taken.places, source.data.steps_per_quarter)

@@ -1,4 +1,4 @@
-"""The configuration keys: of all that is made of MIDI files, of drums, and of the model of drums."""
+"""The configuration keys: of all that is made of MIDI files, of drums and melodies, and of their models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from seqvae.modalities.midi import classes
 from seqvae.modalities.midi.grid import GRIDS
 from seqvae.modalities.midi.meters import Meter, parse_meter, steps_per_bar
 from seqvae.modalities.midi.notes import DRUM_CHANNEL
+from seqvae.modalities.midi.voices import track_number
 from seqvae.nets.sizes import OF_DECODER, SequenceModel
 
 FORMATS = ("mid", "wav", "png")
@@ -18,6 +19,7 @@ FEW_ITEMS = 500  # windows, such as those of a few songs
 # Of 1, 0.7, 0.5 and 0.3 the temperature at which samples repeat their bars most nearly as often as the data do (see
 # BENCHMARKS.md); at 0 more of them are equal.
 SAMPLING_TEMPERATURE = 0.3
+MELODY_TEMPERATURE = 0.5
 # 48 bits of free KL and a beta of 0.2 are MusicVAE's: codes keep grooves apart, and the prior can be sampled. Weights
 # shared by classes, positions and windows that borrow from others make the most of a folder of some hundred files.
 DEFAULTS: Mapping[str, Values] = {
@@ -32,6 +34,12 @@ DEFAULTS: Mapping[str, Values] = {
         "warmup_steps": 100, "cosine": True, "clip": 1.0, "decay_patience": 0, "validate_steps": 200,
     },
 }  # fmt: skip
+# Those of drums, but for what stands for the other augmentation.
+MELODY_DEFAULTS: Mapping[str, Values] = {
+    **DEFAULTS,
+    "data": {"transpose": 5},
+    "model": {name: value for name, value in DEFAULTS["model"].items() if name != "shared_classes"},
+}
 SUITED_TO_FEW: Mapping[str, Values] = {"train": {"warmup_steps": 50, "validate_steps": 100}}
 
 
@@ -52,6 +60,13 @@ class MidiData:
             "choosing": "read only bars of this metre, such as 4/4; empty: those of all metres that the model knows",
             "making": "metre of what is made, such as 4/4; empty: the one most met in training",
         },
+    )
+    assume_meter: str = key(
+        "",
+        "take all pieces for music in this metre from their start on, such as 4/4, whatever they say; empty: for what "
+        "they say",
+        use="reading",
+        metavar="BEATS/UNIT",
     )
     unique: bool = key(False, "drop windows that stand in the corpus before", use="training")
     split_csv: str = key(
@@ -86,8 +101,9 @@ class MidiData:
             raise ValueError(
                 f"data.steps_per_quarter={self.steps_per_quarter} is not possible; choose {few(map(str, GRIDS))}"
             )
-        if self.only_meter is not None:
-            steps_per_bar(self.only_meter, self.steps_per_quarter)
+        for meter in (self.only_meter, self.assumed_meter):
+            if meter is not None:
+                steps_per_bar(meter, self.steps_per_quarter)
         if min(self.valid_share, self.test_share) < 0 or self.valid_share + self.test_share >= 1:
             raise ValueError(
                 f"shares of {self.valid_share} for validation and {self.test_share} for testing; neither may be "
@@ -104,17 +120,25 @@ class MidiData:
     @property
     def only_meter(self) -> Meter | None:
         """The only metre that is read or made; None for all. Raises ValueError when it is no metre."""
-        if not self.meter:
-            return None
-        meter = parse_meter(self.meter)
-        if meter is None:
-            raise ValueError(f"data.meter={self.meter} is not possible; write beats/unit, such as 4/4 or 6/8")
-        return meter
+        return _meter("meter", self.meter)
+
+    @property
+    def assumed_meter(self) -> Meter | None:
+        """The metre that all pieces are taken for; None for their own. Raises ValueError when it is no metre."""
+        return _meter("assume_meter", self.assume_meter)
 
     @property
     def written_formats(self) -> tuple[str, ...]:
         """The endings of the files that are written, in order."""
         return tuple(dict.fromkeys(word.strip().lower() for word in self.formats.split(",")))
+
+
+def _meter(name: str, word: str) -> Meter | None:
+    """The metre that a key names; None where it is empty. Raises ValueError when it is no metre."""
+    meter = parse_meter(word) if word else None
+    if word and meter is None:
+        raise ValueError(f"data.{name}={word} is not possible; write beats/unit, such as 4/4 or 6/8")
+    return meter
 
 
 @dataclass(frozen=True)
@@ -181,3 +205,48 @@ class DrumModel(SequenceModel):
         parts=OF_DECODER,
     )
     nade_hidden: int = key(128, "hidden units of model.step_likelihood=nade", least=1, parts=OF_DECODER)
+
+
+@dataclass(frozen=True)
+class MelodyData(MidiData):
+    """How one voice of MIDI files is read and turned into steps."""
+
+    voice: str = key(
+        "highest",
+        "the voice that is read: highest or lowest, of all tracks but drums; 'track N', counted from 1; or the name of "
+        "a track",
+        use="reading",
+        metavar="VOICE",
+    )
+    lowest_pitch: int = key(
+        21, "the lowest pitch; 0, with a highest of 127, for MusicVAE's 130 outcomes", least=0, most=127
+    )
+    highest_pitch: int = key(108, "the highest pitch", least=0, most=127)
+    transpose: int = key(
+        0,
+        "training windows are transposed by up to so many semitones up or down, as far as they stay within the pitches",
+        least=0,
+        most=127,
+        use="training",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lowest_pitch > self.highest_pitch:
+            raise ValueError(
+                f"data.lowest_pitch={self.lowest_pitch} is above data.highest_pitch={self.highest_pitch}; give a "
+                "lower one"
+            )
+        if not self.voice.strip() or track_number(self.voice) == 0:
+            raise ValueError(
+                f"data.voice={self.voice} is not possible; give highest, lowest, 'track N' with N from 1, or the name "
+                "of a track"
+            )
+
+
+@dataclass(frozen=True)
+class MelodyModel(SequenceModel):
+    """The LSTM encoder and decoder of steps that are events of one voice."""
+
+    embedding: int = key(0, "size E of the step embeddings; 0: one-hot steps (MusicVAE)", least=0)
+    position: int = key(0, "size of the vector for a step's place in the bar and its bar; 0: none", least=0)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from seqvae.modalities.midi.grid import layout
+from seqvae.modalities.midi.grid import in_meter, layout
 from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.parser import MidiError, parse
 from seqvae.modalities.midi.part import Part
@@ -60,7 +60,7 @@ class Survey(Generic[Item]):
         if isinstance(content, MidiError):
             return ()
         try:
-            notes = parse(content, name)
+            notes = in_meter(parse(content, name), self.data.assumed_meter)
         except MidiError:
             return ()
         data = self.data

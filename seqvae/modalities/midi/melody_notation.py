@@ -1,0 +1,63 @@
+"""Phrases as notes of a track, sound and pictures."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seqvae.modalities.midi.phrase import Phrase
+from seqvae.modalities.midi.voices import TRACK_NAME
+
+if TYPE_CHECKING:
+    from pretty_midi import Instrument, PrettyMIDI
+
+    from seqvae.view.grids import Rows
+    from seqvae.view.piano_rolls import Roll
+
+
+@dataclass(frozen=True)
+class MelodyNotation:
+    """Phrases, each note of which is written as long as it sounds."""
+
+    @property
+    def notes(self) -> str:
+        """Notes."""
+        return "notes"
+
+    def check(self, item: Phrase) -> None:
+        """Raises ValueError for events of another shape, of no step, or that are no pitches."""
+        if item.events.ndim != 1 or not len(item.events) or not -2 <= item.events.min() <= item.events.max() <= 127:
+            raise ValueError(
+                f"events of shape {item.events.shape} are no steps of one voice; give phrases of one step or more, "
+                "whose events are pitches from 0 to 127, -1 (off) or -2 (hold)"
+            )
+
+    def instrument(self, first: Phrase) -> "Instrument":
+        """A track with the program of the first phrase."""
+        from pretty_midi import Instrument
+
+        return Instrument(program=int(first.program), name=TRACK_NAME)
+
+    def sounding(self, item: Phrase) -> Iterator[tuple[int, int, int]]:
+        """The notes of a phrase."""
+        yield from map(tuple, item.notes.tolist())
+
+    def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:
+        """A plucked string's samples."""
+        from seqvae.view.plucked import pluck
+
+        notes = [(note.start, note.end, note.pitch, note.velocity) for one in midi.instruments for note in one.notes]
+        return pluck(notes, seconds=seconds, loop=loop)
+
+    def drawn(self, item: Phrase) -> "Roll":
+        """The notes as a piano roll."""
+        from seqvae.view.piano_rolls import Roll
+
+        return Roll(len(item), item.notes)
+
+    def rows(self, drawn: "Sequence[Roll]") -> "Rows":
+        """A row for each semitone."""
+        from seqvae.view.piano_rolls import PitchRows
+
+        return PitchRows(drawn)

@@ -1,0 +1,90 @@
+"""A phrase: what a single voice does on each step of a few bars."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from seqvae.modalities.midi.excerpt import Excerpt
+from seqvae.modalities.midi.meters import Meter
+from seqvae.modalities.midi.tempo import Tempos
+
+HOLD, OFF = -2, -1  # nothing happens: what sounds sounds on, and silence lasts; what sounds ends. Else a pitch begins
+
+
+@dataclass(frozen=True, eq=False)
+class Phrase(Excerpt):
+    """Events (T,) int16: on each step a pitch that begins, OFF or HOLD; and what it takes to write them as MIDI.
+
+    Every phrase stands alone: nothing sounds before its first pitch, and what sounds at its end ends there. A pitch
+    that begins while it sounds is struck again.
+    """
+
+    events: np.ndarray
+    meter: Meter = (4, 4)
+    steps_per_quarter: int = 4
+    bpm: float = 120.0
+    program: int = 0
+    changes: Tempos = ()
+
+    @property
+    def steps(self) -> np.ndarray:
+        """(T,) int16: the events."""
+        return self.events
+
+    @property
+    def onsets(self) -> np.ndarray:
+        """(T,) int64: 1 where a pitch begins."""
+        return (self.events >= 0).astype(np.int64)
+
+    @property
+    def notes(self) -> np.ndarray:
+        """(N, 3) int64: the step on which each note begins, the step before which it ends, its pitch."""
+        places = np.flatnonzero(self.events != HOLD)
+        ends = np.append(places[1:], len(self.events))[: len(places)]
+        sounds = self.events[places] >= 0
+        return np.stack([places, ends, self.events[places]], 1)[sounds].astype(np.int64)
+
+    def with_steps(self, steps: np.ndarray) -> "Phrase":
+        """The same with other events."""
+        return replace(self, events=steps)
+
+    def with_program(self, program: int) -> "Phrase":
+        """The same with another program."""
+        return replace(self, program=program)
+
+    def filled(self, length: int) -> "Phrase":
+        """The same, followed by silence up to this length."""
+        missing = length - len(self.events)
+        if missing <= 0:
+            return self
+        silence = np.full(missing, HOLD, self.events.dtype)
+        silence[0] = OFF
+        return self.with_steps(without_idle_offs(np.concatenate([self.events, silence])))
+
+    def taken(self, first: int, last: int) -> "Phrase":
+        """The events from one step to before another; a note that began before is not heard, as in MusicVAE."""
+        return self.with_steps(without_idle_offs(self.events[first:last]))
+
+    def alone(self) -> "Phrase":
+        """The same, ending what sounds before it where it begins with silence."""
+        if not len(self.events) or self.events[0] != HOLD:
+            return self
+        events = self.events.copy()
+        events[0] = OFF
+        return self.with_steps(events)
+
+
+def without_idle_offs(events: np.ndarray) -> np.ndarray:
+    """Events (T,) whose OFFs all end something; the others, such as those before the first pitch, are HOLD.
+
+    >>> without_idle_offs(np.array([OFF, 60, OFF, OFF, HOLD])).tolist() == [HOLD, 60, OFF, HOLD, HOLD]
+    True
+    """
+    places = np.flatnonzero(events != HOLD)
+    kinds = events[places] == OFF
+    idle = kinds & np.append(True, kinds[:-1])[: len(kinds)]
+    if not idle.any():
+        return events
+    events = events.copy()
+    events[places[idle]] = HOLD
+    return events
