@@ -131,7 +131,8 @@ def test_inspect_says_what_the_voice_is_made_of(seqvae: Callable[..., Result], p
     [
         (
             ("reconstruct", "run", "drums.mid"),
-            "drums.mid has no notes on any track but drums in 1 file; tracks with notes: drums (4); give other files",
+            "drums.mid has no notes on any track but drums in 1 file; tracks with notes: drums (4); give files with a "
+            "melody",
         ),
         (
             ("train", "melody", "two.mid", "--voice", "Flute", "--out", "new"),

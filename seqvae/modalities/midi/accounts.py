@@ -118,7 +118,8 @@ class Accounts:
             raise ValueError(
                 f"{where} has no {words.notes} on {words.channel} in {counted(read, 'files')}; "
                 + (
-                    f"{words.places} with notes: {places}; {words.other_channel}"
+                    f"{words.places} with notes: {places}; "
+                    + (words.other_channel if self.places.keys() - {words.foreign} else f"give {words.wanted}")
                     if places
                     else f"it has no notes; give {words.wanted}"
                 )

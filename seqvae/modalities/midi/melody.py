@@ -12,7 +12,7 @@ from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.modality import MidiModality
 from seqvae.modalities.midi.phrase import Phrase, without_idle_offs
 from seqvae.modalities.midi.settings import MelodyData, MelodyModel
-from seqvae.modalities.midi.voices import VoicePart
+from seqvae.modalities.midi.voices import EXTREMES, VoicePart
 
 if TYPE_CHECKING:
     from seqvae.nets.sequences import SequenceNets
@@ -73,7 +73,9 @@ class Melody(MidiModality):
 
     def part(self, data: MelodyData) -> VoicePart:  # type: ignore[override]  # the settings are its own kind
         """The notes of the voice."""
-        return VoicePart(data.voice.strip(), data.lowest_pitch, data.highest_pitch)
+        voice = data.voice.strip()
+        extreme = voice.casefold() if voice.casefold() in EXTREMES else voice
+        return VoicePart(extreme, data.lowest_pitch, data.highest_pitch)
 
     @property
     def notation(self) -> MelodyNotation:

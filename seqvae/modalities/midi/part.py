@@ -27,6 +27,7 @@ class PartWords:
     other_channel: str  # what to do where the notes are on other channels
     other_map: str  # what to do where no pitch is held
     wanted: str  # "files with drums"
+    foreign: str = ""  # of the places that `Part.where` counts the one that never is its own: "drums"
     hidden: str = ""  # what notes are that others hide
     close: str = "flams"  # what two notes are that nearly begin at once
 

@@ -14,6 +14,7 @@ from seqvae.modalities.midi.part import PartWords, Taken
 from seqvae.modalities.midi.phrase import HOLD, OFF, Phrase
 
 EXTREMES = ("highest", "lowest")
+DRUMS = "drums"  # what all notes of drums are called together
 TRACK_NAME = "Melody"  # of what is written
 OVERLAP = 4  # to the quarter: a note that sounds on for less into the next one is played legato
 TRACK = re.compile(r"track\s*#?(\d+)", re.IGNORECASE)
@@ -50,14 +51,14 @@ class VoicePart:
     """One voice of a file, pitches from `lowest_pitch` to `highest_pitch`; drums are left out.
 
     `voice` is `highest` or `lowest`, of all tracks; `track N`, counted from 1 among those that have notes (a track
-    that holds several channels counts once for each); or the name of one or several tracks, large and small letters
-    being the same.
+    that holds several channels counts once for each), whatever tracks are called; or the name of one or several tracks,
+    large and small letters being the same.
 
     Of notes that begin at once, or on one step of the grid, the highest is heard (of the lowest voice: the lowest), and
     a note ends where the next one begins: so does MusicVAE (Roberts et al. 2018, Magenta's melodies) read a track.
     In all tracks together the highest voice is what sounds above all others: a lower note is left out while a higher
-    one sounds, unless that is played legato into it, that is for no more than a sixteenth and not to its end. MusicVAE,
-    which takes the tracks one by one, has nothing of that kind.
+    one is heard, unless that is played legato into it, that is for no more than a sixteenth and not to its end.
+    MusicVAE, which takes the tracks one by one, has nothing of that kind.
 
     A note lasts for a step or more, up to the step nearest to its end. One that is struck again while it sounds begins
     anew, without a note-off between. Windows stand alone: in the one where a note begins it ends with the last step,
@@ -84,6 +85,7 @@ class VoicePart:
             other_channel="pass one of these as --voice 'track N' or --voice NAME" if named else "give other files",
             other_map="pass another --lowest-pitch or --highest-pitch",
             wanted="files with a melody",
+            foreign=DRUMS,
             hidden=f"hidden by a {'lower' if self.voice == 'lowest' else 'higher'} one",
             close="grace notes",
         )
@@ -110,7 +112,7 @@ class VoicePart:
         """The notes of each track, and of drums."""
         found = Counter({str(line): int(np.count_nonzero(line.notes)) for line in lines_of(notes)})
         drums = int(np.count_nonzero(notes.channel == DRUM_CHANNEL))
-        return found + Counter({"drums": drums})
+        return found + Counter({DRUMS: drums})
 
     def lay(self, segment: Segment) -> Stretch[Phrase]:
         """The voice of a segment on the grid, with the program that most of its notes have."""
@@ -142,9 +144,9 @@ class VoicePart:
         """(M,) bool: the notes of the tracks that are read."""
         if self.voice in EXTREMES:
             return notes.channel != DRUM_CHANNEL
-        number, chosen = track_number(self.voice), np.zeros(len(notes), bool)
+        number, name, chosen = track_number(self.voice), self.voice.strip().casefold(), np.zeros(len(notes), bool)
         for line in lines_of(notes):
-            if line.number == number or line.name.casefold() == self.voice.strip().casefold():
+            if line.name.casefold() == name if number is None else line.number == number:
                 chosen |= line.notes
         return chosen
 

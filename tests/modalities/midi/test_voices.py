@@ -78,6 +78,19 @@ def test_a_track_is_chosen_by_its_number_or_its_name() -> None:
     assert events(two, voice="Lead")[8] == 72, "tracks of one name are one voice"
 
 
+def test_a_number_means_one_track_even_where_another_is_called_so() -> None:
+    shifted = song(track([(0, 4, 70)], "Track 2"), track([(8, 12, 50)], "Track 3", channel=1))
+    assert events(shifted, voice="track 2") == [_] * 8 + [50, _, _, _, X, _, _, _]
+    with pytest.raises(ValueError, match=r"no notes on track 3 in 1 file; .*: 1 Track 2 \(1\), 2 Track 3"):
+        cut(shifted, voice="track 3")
+
+
+def test_capital_letters_make_no_name_of_the_highest_or_lowest_voice() -> None:
+    both = song(LEAD, PIANO)
+    assert events(both, voice=" Lowest") == events(both, voice="lowest") != events(both)
+    assert events(both, voice="HIGHEST") == events(both)
+
+
 def test_tracks_count_where_they_have_notes_and_channels_of_one_track_are_several() -> None:
     one = parse(midi(on(0, 60, channel=0) + on(0, 70, channel=3) + on(0, 36) + off(STEP, 60, 0), form=0), "zero.mid")
     assert [str(line) for line in lines_of(one)] == ["1", "2"]
@@ -189,9 +202,15 @@ def test_a_voice_that_is_not_there_is_refused_with_those_that_are(
 def test_files_of_drums_alone_have_no_melody(tmp_path: Path) -> None:
     write(tmp_path, {"a.mid": midi(hits([(0, 36), (960, 38)]))})
     with pytest.raises(
-        ValueError, match=r"has no notes on any track but drums in 1 file; tracks with notes: drums \(2\)"
+        ValueError,
+        match=r"no notes on any track but drums in 1 file; tracks with notes: drums \(2\); give files with a melody$",
     ):
         list(source_of().read([tmp_path], Report()))
+
+
+def test_no_voice_is_offered_of_a_file_of_drums_alone() -> None:
+    with pytest.raises(ValueError, match=r"called Lead in 1 file; tracks with notes: drums \(2\); give files with"):
+        cut(song(track([(0, 1, 36), (4, 5, 38)], channel=9)), voice="Lead")
 
 
 def test_tracks_are_named_by_their_numbers_in_order() -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from seqvae.modalities.midi.melody import Melody
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.phrase import Phrase
 from seqvae.modalities.midi.reading import MidiSource
 from seqvae.modalities.midi.score import score_of
 from seqvae.modalities.midi.settings import MelodyData
-from seqvae.modalities.midi.voices import VoicePart
 from seqvae.modalities.midi.windows import pieces
 from tests.modalities.midi.smf import midi, number
 
@@ -37,7 +37,7 @@ def song(*tracks: bytes) -> Notes:
 def source_of(**settings: object) -> MidiSource[Phrase]:
     """The source of melodies with these settings."""
     data = MelodyData(**settings)  # type: ignore[arg-type]
-    return MidiSource(data, VoicePart(data.voice, data.lowest_pitch, data.highest_pitch))
+    return MidiSource(data, Melody(data).part(data))
 
 
 def cut(notes: Notes, **settings: object) -> list[Phrase]:
