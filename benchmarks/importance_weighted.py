@@ -5,6 +5,7 @@ samples: that of the whole test file is the measured one times its tokens over t
 
     python benchmarks/importance_weighted.py ptb.train.txt ptb.test.txt
     python benchmarks/importance_weighted.py ptb.train.txt ptb.test.txt --items 16 --samples 500
+    python benchmarks/importance_weighted.py ptb.train.txt ptb.test.txt --items 3761 --precision bf16
 """
 
 import argparse
@@ -26,12 +27,13 @@ from seqvae.types import Batch
 
 
 def main() -> None:
-    """Measure in single precision, then with products in bf16."""
+    """Measure in single precision, then with products in bf16, or in those that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("train", type=Path)
     parser.add_argument("test", type=Path)
     parser.add_argument("--items", type=int, default=100, help="sentences of the test file, from the first on")
     parser.add_argument("--samples", type=int, default=500)
+    parser.add_argument("--precision", nargs="+", choices=("fp32", "bf16"), default=["fp32", "bf16"])
     arguments = parser.parse_args()
     recipe = read_recipe("ptb", "text")
     text = Text(from_dict(TextData, recipe["data"], "data"))
@@ -45,7 +47,7 @@ def main() -> None:
     batch = Batch(pad_sequence(few, batch_first=True), lengths, torch.arange(len(few)))
     share = int(lengths.sum()) / sum(map(len, arrays))
     print(f"{len(few)} of {len(arrays)} sentences, {share:.2%} of the tokens, {arguments.samples} samples")
-    for name in ("fp32", "bf16"):
+    for name in arguments.precision:
         low = torch.autocast("cpu", dtype=torch.bfloat16) if name == "bf16" else contextlib.nullcontext()
         wall, cpu = time.perf_counter(), time.process_time()
         with low:
