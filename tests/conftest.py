@@ -20,6 +20,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
+CORPORA = ("gmd", "karaoke", "midi-edge", "mnist", "pop909", "ptb")  # that tests read
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,6 +41,7 @@ def _seed() -> None:
 def shared_data() -> Path:
     """The folder of corpora that are not part of the repository: $SEQVAE_SHARED, else ../shared/data."""
     folder = Path(os.environ.get("SEQVAE_SHARED") or ROOT.parent / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip(f"no corpora: {folder} is not a folder; set SEQVAE_SHARED to the folder that holds them")
+    missing = [name for name in CORPORA if not (folder / name).is_dir()]
+    if missing:  # nothing is to be written there, as a download into a folder that does not exist would
+        pytest.skip(f"no corpora: {folder} has no {', '.join(missing)}; set SEQVAE_SHARED to the folder that has them")
     return folder
