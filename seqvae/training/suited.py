@@ -49,7 +49,10 @@ def suited_to_data(config: Config, asked: Values, modality: Modality, corpus: Co
 
 
 def _has_own_way(asked: Values) -> bool:
-    """Whether a way of keeping the code in use was asked for: the quadratic discrepancy is none, but beside one."""
+    """Whether a way of keeping the code in use was asked for.
+
+    The quadratic discrepancy alone keeps no code in use, so it leaves that of the defaults in place.
+    """
     named = {name for section, names in WAYS.items() for name in names if name in asked.get(section, {})}
     return bool(named - ({"mmd"} if asked.get("objective", {}).get("mmd_kernel") == "quadratic" else set()))
 
