@@ -1,7 +1,9 @@
 """`seqvae import-magenta`: a checkpoint of MusicVAE to a run folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 import click
 
@@ -21,9 +23,9 @@ def import_magenta(checkpoint: Path, out: Path, bars: int, overwrite: bool) -> N
     """Make a run of a checkpoint of MusicVAE, Magenta's model.
 
     CHECKPOINT is a .tar, a folder, or the prefix of its files (PREFIX.index, PREFIX.data-00000-of-00001); or a folder
-    of magenta.js, with weights_manifest.json, quantised or not. Drum models can be imported: cat-drums_2bar_small and
-    _big, nade-drums_2bar_reduced and _full. TensorFlow is not needed. The run does all that runs do: sample,
-    reconstruct, interpolate, evaluate, and fine-tuning by `seqvae train --from`.
+    of magenta.js, with weights_manifest.json, quantised or not. Models of drums and of melodies can be imported:
+    cat-drums_2bar_small and _big, nade-drums_2bar_reduced and _full, cat-mel_2bar_big. TensorFlow is not needed. The
+    run does all that runs do: sample, reconstruct, interpolate, evaluate, and fine-tuning by `seqvae train --from`.
     """
     from seqvae.cli.places import check_folder_place
     from seqvae.magenta.runs import import_magenta as make
@@ -32,9 +34,17 @@ def import_magenta(checkpoint: Path, out: Path, bars: int, overwrite: bool) -> N
     run = make(checkpoint, out, bars, overwrite)
     model, data = run.settings["model"], run.settings["data"]
     weights = sum(weight.numel() for weight in run.weights(run.used_step).values())
-    kind = "by NADE" if model["step_likelihood"] == "nade" else "in combinations"
     click.echo(
-        f"{out}: {run.settings['modality']}, {counted(data['bars'], 'bars')} of classes {data['classes']}, {kind}; "
+        f"{out}: {run.settings['modality']}, {counted(data['bars'], 'bars')} of {_steps(run.settings)}; "
         f"{counted(model['latent'], 'latent units')}, {counted(weights, 'weights')}, step {run.used_step:,}"
     )
     click.echo(f"next: seqvae sample {quote(str(out))}")
+
+
+def _steps(settings: Mapping[str, Any]) -> str:
+    """What the steps of a model are."""
+    data = settings["data"]
+    if settings["modality"] == "melody":
+        return f"pitches {data['lowest_pitch']} to {data['highest_pitch']}"
+    kind = "by NADE" if settings["model"]["step_likelihood"] == "nade" else "in combinations"
+    return f"classes {data['classes']}, {kind}"

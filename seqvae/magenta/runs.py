@@ -8,7 +8,8 @@ from seqvae import modalities
 from seqvae.build import build_vae, load_weights, weights_of
 from seqvae.config import Values, merge
 from seqvae.magenta.bundle import Bundle
-from seqvae.magenta.drums import DrumVariables, Variables
+from seqvae.magenta.families import family_of
+from seqvae.magenta.flat import Variables
 from seqvae.magenta.manifests import Manifest
 from seqvae.magenta.places import find_checkpoint, find_manifest
 from seqvae.modalities.base import Modality
@@ -18,7 +19,6 @@ from seqvae.runs.place import OF_CREATION, OF_TRAINING, check_free, held
 from seqvae.runs.run import Checkpoint, Run
 from seqvae.settings import build_config
 
-RECIPE = "drums-2bar"  # what the published drum models were trained with, but for their sizes
 STEP, MOST_STEPS = "global_step", 10**12
 
 
@@ -26,7 +26,7 @@ def import_magenta(checkpoint: Path | str, out: Path | str, bars: int = 2, overw
     """Write a checkpoint of MusicVAE into a new run folder, and return the run.
 
     The checkpoint is a .tar, a folder or the prefix of its files, or a folder of magenta.js. `bars` are those of a
-    window, which no checkpoint says: two with all drum models that were published.
+    window, which no checkpoint says: two with all models of these families that were published.
 
     Raises ValueError, in one sentence, for a checkpoint that is damaged, packed or of another model, and for a folder
     in use, unless it holds a run and that may be overwritten. Nothing is left behind then.
@@ -35,10 +35,10 @@ def import_magenta(checkpoint: Path | str, out: Path | str, bars: int = 2, overw
     check_free(target, overwrite, trains=False)
     manifest = find_manifest(source)
     found: Variables = Bundle(find_checkpoint(source)) if manifest is None else Manifest(manifest)
-    variables = DrumVariables(found)
+    variables = family_of(found)
     sizes = {"data": {**variables.data, "bars": bars}, "model": variables.model}
-    kind = modalities.get("drums")
-    values = merge(merge(kind.defaults, read_recipe(RECIPE, kind.name)), sizes)
+    kind = modalities.get(variables.modality)
+    values = merge(merge(kind.defaults, read_recipe(variables.recipe, kind.name)), sizes)
     config = build_config(kind.name, kind.data_config, kind.model_config, values)
     modality = kind(config.data)
     modality.learned = variables.learned()

@@ -11,6 +11,8 @@ from click.testing import Result
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drum_notation import DrumNotation
+from seqvae.modalities.midi.melody_notation import MelodyNotation
+from seqvae.modalities.midi.phrase import HOLD, Phrase
 from seqvae.modalities.midi.writing import to_midi, write_midi
 from tests.magenta import models, writer
 from tests.magenta.models import FAMILIES, FIXTURE
@@ -25,13 +27,26 @@ def song(path: Path, seed: int) -> Path:
     return write_midi(to_midi([Clip(hits, (4, 4), 4, 100.0 + seed)], DrumNotation(GENERAL_MIDI)), path)
 
 
+def tune(path: Path, seed: int) -> Path:
+    """A MIDI file of four bars of one voice."""
+    random = np.random.default_rng(seed)
+    events = np.where(random.random(64) < 0.4, random.integers(60, 80, 64), HOLD).astype(np.int16)
+    events[0] = 60
+    return write_midi(to_midi([Phrase(events, (4, 4), 4, 100.0 + seed)], MelodyNotation()), path)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_imported_model_does_what_models_do(family: str, seqvae: Call, tmp_path: Path) -> None:
-    run, a, b = tmp_path / "run", song(tmp_path / "a.mid", 0), song(tmp_path / "b.mid", 1)
+    write = tune if "mel" in family else song
+    run, a, b = tmp_path / "run", write(tmp_path / "a.mid", 0), write(tmp_path / "b.mid", 1)
     made = seqvae("import-magenta", FIXTURE / family, "--out", run)
     assert made.exit_code == 0
-    steps, kind = {"cat": ("1", "in combinations"), "nade": ("0", "by NADE")}[family.split("-")[0]]
-    assert f"drums, 2 bars of classes gm, {kind}; 8 latent units" in made.stdout
+    steps, what = {
+        "cat-drums_small": ("1", "drums, 2 bars of classes gm, in combinations"),
+        "nade-drums_reduced": ("0", "drums, 2 bars of classes gm, by NADE"),
+        "cat-mel_3layer_enc2": ("0", "melody, 2 bars of pitches 21 to 108"),
+    }[family]
+    assert f"{what}; 8 latent units" in made.stdout
     assert f"step {steps}\n" in made.stdout
     assert f"next: seqvae sample {run}" in made.stdout
     silent = ["--formats", "mid"]
@@ -49,7 +64,7 @@ def test_an_imported_model_does_what_models_do(family: str, seqvae: Call, tmp_pa
     assert f"imported from {FIXTURE / family}\n" in seqvae("info", run).stdout
     for name, files in (("sample", 2), ("reconstruct", 1), ("decode", 1)):
         assert len(list((run / name).rglob("*.mid"))) >= files
-    resumed = seqvae("train", "drums", "--resume", "--out", run)
+    resumed = seqvae("train", what.split(",")[0], "--resume", "--out", run)
     assert resumed.exit_code == 2
     assert f"start a new run from it with --from {run}" in resumed.stderr
 

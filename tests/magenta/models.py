@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 FIXTURE = Path(__file__).parent / "fixture"
-FAMILIES = ("cat-drums_small", "nade-drums_reduced")
+FAMILIES = ("cat-drums_small", "nade-drums_reduced", "cat-mel_3layer_enc2")
 FORWARDS, BACKWARDS = (
     f"encoder/cell_0/bidirectional_rnn/{way}/multi_rnn_cell/cell_0/lstm_cell" for way in ("fw", "bw")
 )

@@ -1,4 +1,4 @@
-"""Imported drum models against what TensorFlow gave for the same weights and inputs."""
+"""Imported models of drums and melodies against what TensorFlow gave for the same weights and inputs."""
 
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch import Tensor
 
 import seqvae
 from seqvae.magenta.bundle import Bundle
-from seqvae.magenta.drums import DrumVariables
+from seqvae.magenta.families import family_of
 from seqvae.magenta.places import find_checkpoint
 from seqvae.magenta.runs import import_magenta
 from seqvae.modalities.midi.classes import MAPS
@@ -49,7 +49,9 @@ def stored(family: str) -> dict[str, Tensor]:
 def batch_of(family: str, of: str = "x") -> Batch:
     """What TensorFlow's encoder read (x), or what its decoder was to give (y), as our steps."""
     values = stored(family)
-    if of == "x":
+    if "mel" in family:
+        x = values[of].argmax(-1)
+    elif of == "x":
         hits = values["x"][..., :9].long()  # the tenth number is 1 for silence
         x = hits if family.startswith("nade") else (hits << torch.arange(9)).sum(-1)
     else:
@@ -105,7 +107,8 @@ def test_nade_scores_each_step_as_tensorflow_does(imported: Any) -> None:
 def test_units_that_fill_up_a_layer_stay_at_zero_in_training(family: str, imported: Any) -> None:
     model = imported(family)
     recurrence: LSTMRecurrence = model.vae.decoder.recurrence
-    filled = recurrence.lstm.hidden_size - {"cat-drums_small": 10, "nade-drums_reduced": 12}[family]
+    second = {"cat-drums_small": 10, "nade-drums_reduced": 12, "cat-mel_3layer_enc2": 11}[family]
+    filled = recurrence.lstm.hidden_size - second
     parameters = dict(model.vae.named_parameters())
     for weight in parameters.values():
         weight.requires_grad_()
@@ -133,7 +136,7 @@ def test_an_imported_run_is_one_like_others(family: str, imported: Any, tmp_path
     copy = Model.load(tmp_path / "copy", device="cpu")
     assert np.array_equal(copy.encode(samples).mean, codes.mean)
     assert model.run is not None
-    assert model.run.used_step == {"cat-drums_small": 1, "nade-drums_reduced": 0}[family]
+    assert model.run.used_step == {"cat-drums_small": 1, "nade-drums_reduced": 0, "cat-mel_3layer_enc2": 0}[family]
 
 
 def test_a_full_map_has_a_class_for_each_of_its_61_pitches(tmp_path: Path) -> None:
@@ -146,6 +149,15 @@ def test_a_full_map_has_a_class_for_each_of_its_61_pitches(tmp_path: Path) -> No
     assert len(pitches) == 61
     assert sorted(pitches) == sorted({p for c in MAPS["gm"].pitches for p in c} - {22, 26})
     assert model.vae.decoder.likelihood.classes == 61
+
+
+@pytest.mark.parametrize(("outcomes", "pitches"), [(90, (21, 108)), (130, (0, 127))])
+def test_a_melody_is_of_a_piano_or_of_all_of_midi(outcomes: int, pitches: tuple[int, int], tmp_path: Path) -> None:
+    checkpoint = writer.write(tmp_path, models.variables(outcomes, outcomes, outcomes))
+    run = seqvae.import_magenta(checkpoint, tmp_path / "run")
+    assert run.settings["modality"] == "melody"
+    data = Model.load(tmp_path / "run", device="cpu").config.data
+    assert (data.lowest_pitch, data.highest_pitch) == pitches
 
 
 def test_layers_of_an_encoder_lie_above_each_other(tmp_path: Path) -> None:
@@ -197,13 +209,13 @@ def _hierarchical() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     ("variables", "family"),
     [
-        (models.variables(90, 90, 90), "a melody model"),
+        (models.variables(115, 115, 90), "a melody model that reads more"),
         (models.variables(27, 27, 27), "a groove model"),
         (_hierarchical(), "a hierarchical model"),
         (models.variables(8, 1 << 7, 1 << 7), "a model of another family"),
         (models.variables(11, 10, 13, units=3), "a model of another family"),
     ],
-    ids=["melody", "groove", "hierarchical", "seven classes", "ten classes"],
+    ids=["melody with chords", "groove", "hierarchical", "seven classes", "ten classes"],
 )
 def test_models_of_other_families_are_refused_by_name(
     variables: dict[str, np.ndarray], family: str, tmp_path: Path
@@ -251,5 +263,5 @@ def test_a_step_that_is_none_counts_as_zero(stored_step: np.ndarray, step: int, 
 
 
 def test_what_an_optimizer_keeps_is_no_part_of_the_model() -> None:
-    found = DrumVariables(Bundle(find_checkpoint(FIXTURE / "cat-drums_small")))
+    found = family_of(Bundle(find_checkpoint(FIXTURE / "cat-drums_small")))
     assert not any("Adam" in name for name in found.shapes)

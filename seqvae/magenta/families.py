@@ -1,0 +1,35 @@
+"""Which of Magenta's models a checkpoint holds.
+
+A family is known by the sizes of what its encoder reads and its decoder gives.
+"""
+
+from seqvae.magenta.drums import DrumVariables
+from seqvae.magenta.flat import POSSIBLE, FlatVariables, Variables
+from seqvae.magenta.melodies import PITCHES, MelodyVariables
+
+_HIERARCHICAL = ("core_decoder/", "decoder/hierarchical_level_", "hierarchical_encoder/", "encoder/hierarchical_level_")
+
+
+def family_of(found: Variables) -> FlatVariables:
+    """The variables of a model by its family. Raises ValueError for one that cannot be imported, which is named."""
+    drums, melody = DrumVariables(found), MelodyVariables(found)
+    if any(name.startswith(_HIERARCHICAL) for name in drums.shapes):
+        raise _other(found, "a hierarchical model (such as hierdec-trio_16bar)")
+    if drums.fits:
+        return drums
+    if melody.fits:
+        return melody
+    given, outputs = drums.given, drums.outputs
+    if not drums.units and given == outputs and outputs % 3 == 0 and outputs <= 27:
+        raise _other(found, "a groove model (groovae)")
+    if not drums.units and outputs in PITCHES and given >= outputs:
+        raise _other(found, "a melody model that reads more than the melody, such as chords")
+    raise _other(
+        found,
+        f"a model of another family (its encoder reads {given} numbers a step, its decoder {drums.read}, and gives "
+        f"{outputs})",
+    )
+
+
+def _other(found: Variables, family: str) -> ValueError:
+    return ValueError(f"{found.name} is {family}, which cannot be imported yet; {POSSIBLE}")
