@@ -141,7 +141,7 @@ def test_inspect_says_what_the_voice_is_made_of(seqvae: Callable[..., Result], p
         ),
         (
             ("inspect", "melody", "two.mid", "--voice", "track 0"),
-            "--voice track 0 is not possible; give highest, lowest, 'track N' with N from 1, or the name of a track. "
+            "--voice 'track 0' is not possible; give highest, lowest, 'track N' with N from 1, or the name of a track. "
             "See 'seqvae inspect melody --help'.",
         ),
         (
