@@ -239,8 +239,8 @@ class MelodyData(MidiData):
             )
         if not self.voice.strip() or track_number(self.voice) == 0:
             raise ValueError(
-                f"data.voice={self.voice!r} is not possible; give highest, lowest, 'track N' with N from 1, or the name "
-                "of a track"
+                f"data.voice={self.voice!r} is not possible; give highest, lowest, 'track N' with N from 1, or the "
+                "name of a track"
             )
 
 
