@@ -40,7 +40,8 @@ class Autoencoder(Protocol):
 class Layer(NamedTuple):
     """One layer: where it stands, its class, the shape of what it gives, examples first, and its parameters.
 
-    Planes of an image have their height and width before their channels, as images have in the data.
+    Planes of an image have their height and width before their channels, as images have in the data; what runs in each
+    segment of a sequence has segments before steps.
     `output_shape` is empty where that is not seen, as with weights that functions read. Weights of a module that has
     parts besides are a layer of the kind `Parameter`, and the code is one of the kind `Code` without parameters.
     """
@@ -107,8 +108,7 @@ def _shapes_in_order(vae: nn.Module, leaves: dict[str, nn.Module], batch: Batch)
         def note(module: nn.Module, inputs: object, output: object) -> None:
             while not isinstance(output, Tensor):
                 output = cast(tuple[object, ...], output)[0]  # an LSTM's outputs come before its state
-            planes = output.dim() == 4  # (B, C, H, W) between layers of an image
-            shapes.setdefault(name, tuple((output.movedim(1, 3) if planes else output).shape))
+            shapes.setdefault(name, _shape_of(output, len(batch)))
 
         return note
 
@@ -124,6 +124,15 @@ def _shapes_in_order(vae: nn.Module, leaves: dict[str, nn.Module], batch: Batch)
         for hook in hooks:
             hook.remove()
     return shapes
+
+
+def _shape_of(output: Shaped[Tensor, "N ..."], examples: int) -> tuple[int, ...]:
+    """The shape of what a layer gives of a batch, examples first."""
+    if output.dim() == 4:  # (B, C, H, W) between layers of an image
+        return tuple(output.movedim(1, 3).shape)
+    if output.dim() == 3 and len(output) > examples:  # a row for each segment of each example
+        return tuple(output.unflatten(0, (examples, -1)).shape)
+    return tuple(output.shape)
 
 
 def _place(name: str, order: list[str], registered: list[str]) -> int:

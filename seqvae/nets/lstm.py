@@ -106,7 +106,8 @@ class StepWeights(NamedTuple):
 
     `rows`: what each outcome as the last one adds to the gates of the first layer; None where outcomes have no rows of
     their own, and then the first of the `weights` holds their embedding's. `places`: what each position of a window
-    adds. `biases`: those of the layers above the first, whose bias is in the state. G = 4H are the gates.
+    adds. `biases`: those of the layers above the first, whose bias is in the state. `from_code`: the weight of the code
+    and the bias, of each layer that reads the code. G = 4H are the gates.
     """
 
     first: Float[Tensor, " G"]
@@ -114,6 +115,7 @@ class StepWeights(NamedTuple):
     places: Float[Tensor, "W G"] | None
     weights: tuple[Float[Tensor, "G _"], ...]
     biases: tuple[Float[Tensor, " G"], ...]
+    from_code: tuple[tuple[Float[Tensor, "G Z"], Float[Tensor, " G"]], ...]
 
 
 class LSTMState(NamedTuple):
@@ -176,20 +178,16 @@ class LSTMRecurrence(nn.Module):
         self.above = nn.ModuleList(nn.LSTM(hidden + model.latent, hidden, batch_first=True) for _ in range(skips))
         projected = model.output_projection
         self.projection = nn.Linear(hidden, projected, bias=False) if projected else nn.Identity()
-        states = 1 if model.initial_state == "cell" else 2
-        self.to_state = nn.Linear(model.latent, states * layers * hidden) if model.latent else None
-        if model.code_initial_scale and self.to_state is not None:
-            nn.init.normal_(self.to_state.weight, std=model.code_initial_scale)
-            nn.init.zeros_(self.to_state.bias)
+        self.to_state = initial_layer(model, layers, hidden) if model.latent else None
 
-    def start(self, z: Float[Tensor, "B Z"]) -> LSTMState:
-        """The state before the first step."""
+    def start(self, z: Float[Tensor, "B Z"], before: LSTMState | None = None) -> LSTMState:
+        """The state before the first step; after the state `before` steps are counted on, and all else is new."""
         h, c = self._initial(z)
         dtype = product_dtype(z)
         with torch.autocast(z.device.type, enabled=False):  # what is added up for all steps keeps its precision
-            steps, from_code = self._steps(dtype)
-            gates, *above = (torch.addmm(bias, z.to(bias.dtype), weight.T) for weight, bias in from_code)
-            return LSTMState(h, c, gates, steps, above=tuple(above))
+            steps, t = (self._steps(dtype), 0) if before is None else (before.steps, before.t)
+            gates, *above = (torch.addmm(bias, z.to(bias.dtype), weight.T) for weight, bias in steps.from_code)
+            return LSTMState(h, c, gates, steps, t, tuple(above))
 
     def _initial(self, z: Float[Tensor, "B Z"]) -> tuple[Float[Tensor, "L B H"], Float[Tensor, "L B H"]]:
         """The hidden and cell states before the first step."""
@@ -197,14 +195,10 @@ class LSTMRecurrence(nn.Module):
         if self.to_state is None:
             zeros = z.new_zeros(shape)
             return zeros, zeros
-        states = self.to_state(z).unflatten(1, (-1, self.lstm.hidden_size)).transpose(0, 1)  # (L or 2L, B, H)
-        if self.initial_state == "cell":
-            return states.tanh().contiguous(), states.contiguous()
-        c, h = states.tanh().chunk(2)
-        return h.contiguous(), c.contiguous()
+        return initial_states(self.to_state, z, self.lstm.hidden_size, self.initial_state)
 
-    def _steps(self, dtype: torch.dtype) -> tuple[StepWeights, list[tuple[Float[Tensor, "G Z"], Float[Tensor, " G"]]]]:
-        """The weights for steps, products in `dtype`; of layers that read the code those of the code, and the bias."""
+    def _steps(self, dtype: torch.dtype) -> StepWeights:
+        """The weights for steps, products in `dtype`."""
         layers = [(self.lstm, i) for i in range(self.lstm.num_layers)]
         layers += [(lstm, 0) for lstm in cast(Iterable[nn.LSTM], self.above)]
         inputs, hidden = ([getattr(lstm, f"weight_{kind}_l{i}") for lstm, i in layers] for kind in ("ih", "hh"))
@@ -219,7 +213,7 @@ class LSTMRecurrence(nn.Module):
         weights = [torch.cat(pair, 1).to(dtype) for pair in zip(inputs, hidden, strict=True)]
         places = None if self.position is None else self.position(self.position.window) @ from_place.T
         plain = tuple(biases[1 : self.lstm.num_layers])
-        return StepWeights(step @ self.first, rows, places, tuple(weights), plain), code_weights
+        return StepWeights(step @ self.first, rows, places, tuple(weights), plain, tuple(code_weights))
 
     def step(self, state: LSTMState, x_prev: Shaped[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], LSTMState]:
         """The output of one step, and the next state."""
@@ -252,15 +246,25 @@ class LSTMRecurrence(nn.Module):
         self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
     ) -> Float[Tensor, "B R+1 H"]:
         """The outputs of R + 1 steps; noise switches the dropout of inputs on."""
-        steps = read.shape[1] + 1
+        return self.outputs(z, self.inputs(read, noise), noise)
+
+    def inputs(self, read: Shaped[Tensor, "B R ..."], noise: Noise | None = None) -> Float[Tensor, "B R+1 F"]:
+        """What R + 1 steps read besides the code: the step before and, where there is one, their position."""
         first = self.first.expand(len(read), 1, -1)
         inputs = torch.cat([first, self.embed(read)], 1)  # step t sees x_{t-1}
         inputs = dropout(inputs, self.input_dropout, noise, "decoder input", self.locked)
         if noise is not None and self.word_dropout:
-            inputs = inputs * noise.keep("word", self.word_dropout, steps)
+            inputs = inputs * noise.keep("word", self.word_dropout, inputs.shape[1])
+        return _with_position(inputs, self.position)
+
+    def outputs(
+        self, z: Float[Tensor, "B Z"], inputs: Float[Tensor, "B T F"], noise: Noise | None = None
+    ) -> Float[Tensor, "B T H"]:
+        """The outputs of steps that read these inputs, from the initial state of the code on."""
+        steps = inputs.shape[1]
         code = z.unsqueeze(1).expand(-1, steps, -1)
-        inputs = torch.cat([inputs, code.to(inputs.dtype)], -1)
-        inputs = _with_position(inputs, self.position)
+        step, place = inputs.tensor_split([len(self.first)], -1)
+        inputs = torch.cat([step, code.to(inputs.dtype), place], -1)
         h, c = self._initial(z)
         h, c = h.to(inputs.dtype), c.to(inputs.dtype)
         whole = self.lstm.num_layers
@@ -270,6 +274,27 @@ class LSTMRecurrence(nn.Module):
             start = h[layer : layer + 1], c[layer : layer + 1]
             outputs = _run(lstm, inputs, start, self.weight_dropout, noise, first_layer=layer)
         return cast(Tensor, self.projection(outputs))
+
+
+def initial_layer(model: SequenceModel, layers: int, hidden: int) -> nn.Linear:
+    """The layer by which `initial_states` reads the code, of the size and the initial scale that the model says."""
+    states = 1 if model.initial_state == "cell" else 2
+    layer = nn.Linear(model.latent, states * layers * hidden)
+    if model.code_initial_scale:
+        nn.init.normal_(layer.weight, std=model.code_initial_scale)
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def initial_states(
+    layer: nn.Linear, z: Float[Tensor, "B Z"], hidden: int, kind: Literal["cell", "dense"]
+) -> tuple[Float[Tensor, "L B H"], Float[Tensor, "L B H"]]:
+    """The hidden and cell states of an LSTM's layers before the first step, of `hidden` units each."""
+    states = layer(z).unflatten(1, (-1, hidden)).transpose(0, 1)  # (L or 2L, B, H)
+    if kind == "cell":
+        return states.tanh().contiguous(), states.contiguous()
+    c, h = states.tanh().chunk(2)
+    return h.contiguous(), c.contiguous()
 
 
 def _run(

@@ -1,19 +1,26 @@
 """The LSTM encoder and decoder of a model configuration, for steps of any kind."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import cast
 
 from torch import nn
 
 from seqvae.nets.corruption import StepCorruption
-from seqvae.nets.decoder import CodeAtOutput, CodedState, SequenceDecoder
+from seqvae.nets.decoder import CodeAtOutput, CodedState, Recurrence, SequenceDecoder, StateT
+from seqvae.nets.hierarchy import Hierarchy, HierarchyState
 from seqvae.nets.likelihoods import Categorical, Likelihood
 from seqvae.nets.lstm import LSTMEncoder, LSTMRecurrence, LSTMState
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import Position
 
 MakesEmbedding = Callable[[], tuple[nn.Module, int]]  # the module, and the size of what it gives
-LSTMDecoder = SequenceDecoder[LSTMState] | SequenceDecoder[CodedState[LSTMState]]
+LSTMDecoder = (
+    SequenceDecoder[LSTMState]
+    | SequenceDecoder[CodedState[LSTMState]]
+    | SequenceDecoder[HierarchyState[LSTMState]]
+    | SequenceDecoder[CodedState[HierarchyState[LSTMState]]]
+)
 SequenceNets = tuple[LSTMEncoder | None, LSTMDecoder]
 
 
@@ -25,6 +32,7 @@ def sequence_nets(
     position: Callable[[], Position | None] = lambda: None,
     tied_embeddings: bool = False,
     corruption: StepCorruption | None = None,
+    segment: int = 0,
 ) -> SequenceNets:
     """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
 
@@ -32,9 +40,11 @@ def sequence_nets(
     embeddings the latter is an `nn.Embedding` that has the weight of the likelihood, a `Categorical`.
 
     `corruption` is that of the encoder's steps, which are blanked by `model.corruption` where none is named.
-    The likelihood reads `model.output_features` numbers of each step.
+    The likelihood reads `model.output_features` numbers of each step. With a conductor the decoder is hierarchical, in
+    segments of so many steps where `model.segment_steps` does not say how many.
 
-    Raises ValueError for tied embeddings of other kinds, or of another size than what the output layer reads.
+    Raises ValueError for tied embeddings of other kinds, or of another size than what the output layer reads; and for a
+    conductor over segments of no known length.
     """
     if tied_embeddings and model.embedding != model.output_features:
         code = f" + model.latent={model.latent}" if model.output_features > model.state_features else ""
@@ -50,11 +60,30 @@ def sequence_nets(
     embed, embedding = read_back()
     if tied_embeddings:
         _tie(embed, scores)
-    recurrence = LSTMRecurrence(embed, embedding, model, position())
+    if not model.conductor_hidden:
+        return encoder, _decoder(LSTMRecurrence(embed, embedding, model, position()), scores, model)
+    core = LSTMRecurrence(embed, embedding, replace(model, latent=model.conductor_hidden), position())
+    return encoder, _decoder(Hierarchy(core, model, _length(model, segment)), scores, model)
+
+
+def _length(model: SequenceModel, segment: int) -> int:
+    """The steps of a segment of the conductor. Raises ValueError where nothing says how many."""
+    if not (model.segment_steps or segment):
+        raise ValueError(
+            f"model.conductor_hidden={model.conductor_hidden} starts the decoder anew in each segment, and nothing "
+            "says how long one is; set model.segment_steps, such as 16, or leave the conductor out"
+        )
+    return model.segment_steps or segment
+
+
+def _decoder(
+    recurrence: Recurrence[StateT], likelihood: Likelihood, model: SequenceModel
+) -> SequenceDecoder[StateT] | SequenceDecoder[CodedState[StateT]]:
+    """The decoder of a recurrence; where the output layer reads the code, with the code beside its hidden states."""
     locked = model.locked_dropout
     if model.output_features > model.state_features:
-        return encoder, SequenceDecoder(CodeAtOutput(recurrence, model.output_dropout, locked), scores)
-    return encoder, SequenceDecoder(recurrence, scores, model.output_dropout, locked)
+        return SequenceDecoder(CodeAtOutput(recurrence, model.output_dropout, locked), likelihood)
+    return SequenceDecoder(recurrence, likelihood, model.output_dropout, locked)
 
 
 def _tie(embed: nn.Module, likelihood: Likelihood) -> None:
@@ -88,7 +117,8 @@ def draw_uniform(encoder: LSTMEncoder | None, decoder: LSTMDecoder, width: float
 def _in_order_of_draws(decoder: LSTMDecoder) -> Iterable[nn.Parameter]:
     """What steps are read by, the likelihood, then the rest: what a seed stands for depends on this order."""
     outer = decoder.recurrence
-    recurrence = cast(LSTMRecurrence, outer.recurrence if isinstance(outer, CodeAtOutput) else outer)
+    inner = outer.recurrence if isinstance(outer, CodeAtOutput) else outer
+    recurrence = cast(LSTMRecurrence, inner.core if isinstance(inner, Hierarchy) else inner)
     position = recurrence.position
     reading = [recurrence.first, *recurrence.embed.parameters(), *(position.parameters() if position else ())]
     scores = cast(nn.Module, decoder.likelihood).parameters()

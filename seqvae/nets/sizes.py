@@ -76,6 +76,15 @@ class SequenceModel(CodeModel):
         "above, at the output layer, or both",
         parts=OF_DECODER,
     )
+    conductor_hidden: int = key(
+        0,
+        "hidden units of a conductor, which does one step a segment; its output is the code with which the decoder "
+        "starts anew there (MusicVAE's hierarchical decoder); 0: the decoder does all steps in a row",
+        least=0,
+        parts=OF_DECODER,
+    )
+    conductor_layers: int = key(1, "layers of the conductor", least=1, parts=OF_DECODER)
+    segment_steps: int = key(0, "steps of a segment of the conductor; 0: a bar of MIDI", least=0, parts=OF_DECODER)
     output_projection: int = key(
         0,
         "size that the decoder's hidden states are projected to before the output layer; 0: not projected",
@@ -104,8 +113,9 @@ class SequenceModel(CodeModel):
     )
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a code or an encoder's noise where there is none, and as `CodeModel`."""
+        """Raises ValueError for a code, an encoder's noise or segments where there are none, and as `CodeModel`."""
         super().__post_init__()
+        self._check_segments()
         if self.corruption and not self.latent:
             raise ValueError(
                 f"model.corruption={self.corruption:g} is not possible with model.latent=0, which has no encoder; "
@@ -120,6 +130,18 @@ class SequenceModel(CodeModel):
             raise ValueError(
                 f"model.code_skips={self.code_skips} is not possible with model.decoder_layers=1, which has no layer "
                 f"above the first; give more layers, model.code_skips=output, or {possible}"
+            )
+
+    def _check_segments(self) -> None:
+        if self.conductor_hidden and not self.latent:
+            raise ValueError(
+                f"model.conductor_hidden={self.conductor_hidden} is not possible with model.latent=0, which has no "
+                "code to hand on to segments; leave one of them out"
+            )
+        if self.segment_steps and not self.conductor_hidden:
+            raise ValueError(
+                f"model.segment_steps={self.segment_steps} is of a conductor, and there is none; set "
+                "model.conductor_hidden, such as 128, or leave model.segment_steps out"
             )
 
     @property

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from typing import NamedTuple
 
 import pytest
 import torch
@@ -11,8 +10,9 @@ from torch import Tensor, nn
 from seqvae.core.vae import VAE, Decoder
 from seqvae.evaluation.reconstruction import free_running_accuracy, token_accuracy
 from seqvae.nets.decoder import CodeAtOutput, Recurrence, SequenceDecoder, State
+from seqvae.nets.hierarchy import Hierarchy
 from seqvae.nets.likelihoods import Categorical, Choice, Likelihood
-from seqvae.nets.lstm import LSTMRecurrence, LSTMState
+from seqvae.nets.lstm import LSTMRecurrence
 from seqvae.nets.sampling import StepDecoder, beam_search, generate
 from seqvae.nets.sizes import SequenceModel
 from seqvae.noise import Noise
@@ -21,52 +21,6 @@ from tests.nets.made import lstm_decoder, lstm_encoder
 
 OUTCOMES, LATENT, CONDUCTOR, HIDDEN, SEGMENT, ROWS, STEPS, END = 6, 3, 5, 7, 4, 5, 10, 2
 LENGTHS = torch.tensor([10, 4, 1, 9, 5])
-
-
-class ConductorState(NamedTuple):
-    """The conductor's own state, that of the core within a segment, and the steps that are done."""
-
-    conductor: Tensor
-    core: LSTMState
-    t: int = 0
-
-    def select(self, rows: Tensor) -> "ConductorState":
-        return self._replace(conductor=self.conductor[rows], core=self.core.select(rows))
-
-
-class Conductor(nn.Module):
-    """A recurrence over another: it reads the last step of each segment and gives the core a code for the next one."""
-
-    latent = LATENT
-
-    def __init__(self, embed: nn.Module, embedding: int, core: Recurrence[LSTMState]) -> None:
-        super().__init__()
-        self.embed, self.core = embed, core
-        self.first = nn.Parameter(torch.zeros(embedding))
-        self.cell = nn.GRUCell(embedding, CONDUCTOR)
-        self.to_state = nn.Linear(LATENT, CONDUCTOR)
-
-    def start(self, z: Tensor) -> ConductorState:
-        conductor = self.cell(self.first.expand(len(z), -1), self.to_state(z).tanh())
-        return ConductorState(conductor, self.core.start(conductor))
-
-    def step(self, state: ConductorState, x_prev: Tensor | None) -> tuple[Tensor, ConductorState]:
-        if x_prev is not None and state.t % SEGMENT == 0:
-            conductor = self.cell(self.embed(x_prev), state.conductor)
-            state, x_prev = ConductorState(conductor, self.core.start(conductor), state.t), None
-        h, core = self.core.step(state.core, x_prev)
-        return h, state._replace(core=core, t=state.t + 1)
-
-    def hidden(self, z: Tensor, read: Tensor, noise: Noise | None = None) -> Tensor:
-        steps = read.shape[1] + 1
-        segments = -(-steps // SEGMENT)
-        codes = [self.cell(self.first.expand(len(z), -1), self.to_state(z).tanh())]
-        for last in range(SEGMENT - 1, steps - 1, SEGMENT):
-            codes.append(self.cell(self.embed(read[:, last]), codes[-1]))
-        padding = read.new_zeros(len(z), segments * SEGMENT - steps + 1, *read.shape[2:])
-        parts = torch.cat([read, padding], 1).unflatten(1, (segments, SEGMENT))[:, :, :-1].flatten(0, 1)
-        h = self.core.hidden(torch.stack(codes, 1).flatten(0, 1), parts, noise and noise.repeat(segments))
-        return h.unflatten(0, (len(z), segments)).flatten(1, 2)[:, :steps]
 
 
 class Offsets(nn.Module):
@@ -91,10 +45,13 @@ def decoder(hierarchical: bool, real: bool, **dropout: float) -> SequenceDecoder
     torch.manual_seed(1)
     embedding = 2 if real else 4
     embed = nn.Linear(2, 2) if real else nn.Embedding(OUTCOMES, 4)
-    model = SequenceModel(latent=CONDUCTOR if hierarchical else LATENT, decoder_hidden=HIDDEN, **dropout)
-    recurrence: nn.Module = LSTMRecurrence(embed, embedding, model)
+    model = SequenceModel(latent=LATENT, decoder_hidden=HIDDEN, conductor_hidden=CONDUCTOR, **dropout)
+    recurrence: nn.Module
     if hierarchical:
-        recurrence = Conductor(embed, embedding, recurrence)
+        core = LSTMRecurrence(embed, embedding, replace(model, latent=CONDUCTOR))
+        recurrence = Hierarchy(core, model, SEGMENT)
+    else:
+        recurrence = LSTMRecurrence(embed, embedding, model)
     likelihood: Likelihood = Offsets() if real else Categorical(HIDDEN, OUTCOMES)
     net = SequenceDecoder(recurrence, likelihood, model.output_dropout).double()
     for parameter in net.parameters():

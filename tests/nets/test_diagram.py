@@ -104,6 +104,20 @@ def test_an_lstm_shows_its_outputs() -> None:
     assert by_name["decoder.recurrence.lstm"].output_shape == (3, 8, 11)
 
 
+def test_a_hierarchical_decoder_shows_what_it_gives_of_each_segment() -> None:
+    model = sequence_model(embedding=3, conductor_hidden=6, conductor_layers=2, segment_steps=3)
+    layers = layers_of(model, steps())
+    assert sum(layer.parameters for layer in layers) == weights_of(model)
+    by_name = {layer.name: layer for layer in layers}
+    conductor, core = (by_name[f"decoder.recurrence.{name}"] for name in ("conductor", "core.lstm"))
+    assert conductor == Layer("decoder.recurrence.conductor", "LSTM", (3, 3, 6), 4 * 6 * (1 + 6 + 2 + 6 + 6 + 2))
+    assert core == Layer("decoder.recurrence.core.lstm", "LSTM", (3, 3, 3, 11), 4 * 11 * (3 + 6 + 11 + 2))
+    assert layers.index(conductor) < layers.index(core)
+    assert [line.split()[2:7] for line in text_of(layers).splitlines() if ".core.lstm" in line] == [
+        ["3", "x", "3", "x", "11"]
+    ]
+
+
 def test_what_leaves_its_input_as_it_is_is_no_layer() -> None:
     layers = layers_of(sequence_model(embedding=3), steps()) + layers_of(image_model(activation="none"), images())
     assert not [layer for layer in layers if layer.kind == "Identity"]

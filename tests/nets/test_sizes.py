@@ -9,6 +9,7 @@ import pytest
 from seqvae.config import from_dict
 from seqvae.modalities.images.settings import ImageModel
 from seqvae.modalities.midi.settings import DrumModel
+from seqvae.modalities.text.settings import TextModel
 from seqvae.nets.sequences import sequence_nets
 from seqvae.nets.sizes import SequenceModel
 
@@ -46,6 +47,26 @@ def test_two_floors_of_the_divergence_exclude_each_other() -> None:
 def test_a_code_that_is_read_where_there_is_none_or_no_layer_is_refused(values: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
         from_dict(SequenceModel, values, "model")
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "words"),
+    [
+        (SequenceModel, {"conductor_hidden": 9, "latent": 0}, "conductor_hidden=9 is not possible with model.latent=0"),
+        (DrumModel, {"segment_steps": 4}, "segment_steps=4 is of a conductor, and there is none; set model.conductor"),
+        (
+            TextModel,
+            {"conductor_hidden": 9},
+            "conductor_hidden=9 starts the decoder anew in each segment, and text",
+        ),
+    ],
+)
+def test_a_conductor_without_a_code_and_segments_without_a_conductor_are_refused(
+    kind: type, values: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        from_dict(kind, values, "model")
+    assert from_dict(kind, {"conductor_hidden": 9, "segment_steps": 4}, "model").segment_steps == 4
 
 
 def test_the_output_layer_reads_the_code_where_that_is_asked_for() -> None:

@@ -317,6 +317,7 @@ def test_a_run_takes_the_parts_that_are_named_and_says_so(
     ("take", "model"),
     [
         (("encoder", "posterior"), {"decoder_hidden": 24, "output_projection": 8, "initial_state": "dense"}),
+        (("encoder", "posterior"), {"conductor_hidden": 9, "conductor_layers": 2, "segment_steps": 3}),
         (("decoder",), {"encoder_hidden": 24, "bidirectional": False, "pooling": "mean"}),
     ],
 )

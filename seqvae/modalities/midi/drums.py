@@ -162,7 +162,8 @@ class Drums(MidiModality):
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
         from seqvae.modalities.midi.nets import Bars, drum_nets
 
-        bars = Bars(self.bar_lengths() if model.position else [], self.data.bars, self.data.steps_per_quarter)
+        needed = model.position or model.conductor_hidden
+        bars = Bars(self.bar_lengths() if needed else [], self.data.bars, self.data.steps_per_quarter)
         return drum_nets(model, len(self.classes), self.combined, bars)
 
     def metrics(self, truth: Sequence[Clip], guess: Sequence[Clip]) -> dict[str, float | None]:

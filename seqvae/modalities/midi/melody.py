@@ -138,7 +138,8 @@ class Melody(MidiModality):
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
         from seqvae.modalities.midi.nets import Bars, melody_nets
 
-        bars = Bars(self.bar_lengths() if model.position else [], self.data.bars, self.data.steps_per_quarter)
+        needed = model.position or model.conductor_hidden
+        bars = Bars(self.bar_lengths() if needed else [], self.data.bars, self.data.steps_per_quarter)
         return melody_nets(model, self.outcomes, bars)
 
     def metrics(self, truth: Sequence[Phrase], guess: Sequence[Phrase]) -> dict[str, float | None]:

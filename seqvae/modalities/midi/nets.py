@@ -9,6 +9,7 @@ from seqvae.modalities.midi.settings import DrumModel, MelodyModel
 from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.nade import NADE
 from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets
+from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import OneHot, Position, bits_of_labels, step_input
 
 
@@ -26,6 +27,19 @@ class Bars:
             return Position(self.lengths[0], self.count, size)
         quarter = self.steps_per_quarter
         return Position(quarter, -(-self.count * max(self.lengths) // quarter), size)
+
+    def segment(self, model: SequenceModel) -> int:
+        """The steps of a bar where a conductor needs them, else 0. Raises ValueError for bars of several lengths."""
+        if not model.conductor_hidden or model.segment_steps:
+            return 0
+        lengths = set(self.lengths)
+        if len(lengths) > 1:
+            raise ValueError(
+                f"model.conductor_hidden={model.conductor_hidden} does a step a bar, and the bars that were read have "
+                f"{' or '.join(map(str, sorted(lengths)))} steps; read one metre, such as --meter 4/4, or set "
+                "model.segment_steps"
+            )
+        return lengths.pop() if lengths else 0
 
 
 def melody_nets(model: MelodyModel, outcomes: int, bars: Bars) -> SequenceNets:
@@ -45,7 +59,9 @@ def melody_nets(model: MelodyModel, outcomes: int, bars: Bars) -> SequenceNets:
     def position() -> Position | None:
         return bars.position(model.position) if model.position else None
 
-    encoder, decoder = sequence_nets(model, read, likelihood, read, position, model.tied_embeddings)
+    encoder, decoder = sequence_nets(
+        model, read, likelihood, read, position, model.tied_embeddings, segment=bars.segment(model)
+    )
     draw_uniform(encoder, decoder, model.initial_range)
     return encoder, decoder
 
@@ -77,6 +93,8 @@ def drum_nets(model: DrumModel, classes: int, combined: bool, bars: Bars) -> Seq
     def position() -> Position | None:
         return bars.position(model.position) if model.position else None
 
-    encoder, decoder = sequence_nets(model, lambda: read(False), likelihood, lambda: read(True), position)
+    encoder, decoder = sequence_nets(
+        model, lambda: read(False), likelihood, lambda: read(True), position, segment=bars.segment(model)
+    )
     draw_uniform(encoder, decoder, model.initial_range)
     return encoder, decoder

@@ -87,3 +87,12 @@ class TextModel(SequenceModel):
         "delete",
         "what happens to corrupted tokens: deleted, replaced by any others, or blanked; the end of sequence never is",
     )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a conductor over segments of no length, and as `SequenceModel`."""
+        super().__post_init__()
+        if self.conductor_hidden and not self.segment_steps:
+            raise ValueError(
+                f"model.conductor_hidden={self.conductor_hidden} starts the decoder anew in each segment, and text has "
+                "no bars; set model.segment_steps, the tokens of a segment, such as 8"
+            )
