@@ -19,7 +19,10 @@ from seqvae.settings import build_config
 from seqvae.training.limits import check_values
 
 BENCHMARKS = (Path(__file__).parents[2] / "BENCHMARKS.md").read_text(encoding="utf-8")
-NEVER_TRAINED = {"drums-2bar", "melody-2bar", "melody-2bar-quick"}  # their corpora are not public, or not yet chosen
+MELODIES = {
+    f"{kind}{ending}" for kind in ("melody-2bar", "hierdec-mel-16bar", "flat-mel-16bar") for ending in ("", "-quick")
+}
+NEVER_TRAINED = {"drums-2bar", *MELODIES}  # their corpora are not public, or not yet chosen
 
 
 def modality_of(name: str) -> type[Modality]:
