@@ -1,4 +1,4 @@
-"""A conductor over the segments of a sequence: each is decoded anew, with an output of the conductor as its code."""
+"""Segments of a sequence: an encoder that reads over them, and a conductor over a decoder that begins anew in each."""
 
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar, cast, runtime_checkable
@@ -9,11 +9,52 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqvae.nets.decoder import State
-from seqvae.nets.lstm import initial_layer, initial_states
+from seqvae.nets.lstm import LSTMEncoder, initial_layer, initial_states
 from seqvae.nets.sizes import SequenceModel
 from seqvae.noise import Noise
+from seqvae.types import Batch
 
 StateT = TypeVar("StateT", bound=State)
+
+
+def in_segments(x: Float[Tensor, "B T F"], segment: int) -> Float[Tensor, "B N S F"]:
+    """The steps by segments of so many, the last one filled up with zeros; a single segment has no more than T steps.
+
+    >>> in_segments(torch.arange(1.0, 6.0).view(1, 5, 1), 3).squeeze(3).tolist()
+    [[[1.0, 2.0, 3.0], [4.0, 5.0, 0.0]]]
+    """
+    steps = x.shape[1]
+    length = min(segment, steps)
+    segments = -(-steps // length)
+    return F.pad(x, (0, 0, 0, segments * length - steps)).unflatten(1, (segments, length))
+
+
+class SegmentEncoder(nn.Module):
+    """x to features by segments: one encoder reads each by itself, another reads over what the first has of them.
+
+    (MusicVAE's hierarchical encoder, Magenta's `hier-mel_16bar`.) Embedding, corruption, dropout and positions are
+    those of `steps`, over the whole sequence. `over` has `model.segment_encoder_hidden` units and is else like `steps`.
+    """
+
+    def __init__(self, steps: LSTMEncoder, model: SequenceModel, segment: int) -> None:
+        super().__init__()
+        self.steps = steps
+        self.segment = segment
+        sizes = replace(model, encoder_hidden=model.segment_encoder_hidden, encoder_dropout=0.0)
+        self.over = LSTMEncoder(nn.Identity(), steps.features, sizes)
+        self.features = self.over.features
+
+    def forward(self, batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B H"]:
+        """(B, directions * hidden): what is read over the segments that have a real step."""
+        inputs = self.steps.inputs(batch, noise)
+        x = in_segments(inputs.x, self.segment)
+        segments, length = x.shape[1:3]
+        begins = torch.arange(0, segments * length, length, device=x.device)
+        lengths = (inputs.lengths.unsqueeze(1) - begins).clamp(1, length)  # of padding alone: read, and not read over
+        keys = inputs.keys.repeat_interleave(segments)
+        read = self.steps.read(Batch(x.flatten(0, 1), lengths.flatten(), keys)).unflatten(0, (len(x), segments))
+        real = torch.div(inputs.lengths + length - 1, length, rounding_mode="floor")
+        return self.over.read(Batch(read, real, inputs.keys))
 
 
 @runtime_checkable
@@ -93,14 +134,11 @@ class Hierarchy(nn.Module, Generic[StateT]):
         self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
     ) -> Float[Tensor, "B R+1 H"]:
         """The core's outputs of R + 1 steps, those of all segments at once; noise switches its dropout on."""
-        inputs = self.core.inputs(read, noise)
-        steps = inputs.shape[1]
-        length = min(self.segment, steps)
-        segments = -(-steps // length)
+        inputs = in_segments(self.core.inputs(read, noise), self.segment)
+        segments = inputs.shape[1]
         codes, _, _ = self._conduct(*self._initial(z), segments)
-        inputs = F.pad(inputs, (0, 0, 0, segments * length - steps)).unflatten(1, (segments, length))
         outputs = self.core.outputs(codes.flatten(0, 1), inputs.flatten(0, 1), noise)
-        return outputs.unflatten(0, (len(z), segments)).flatten(1, 2)[:, :steps]
+        return outputs.unflatten(0, (len(z), segments)).flatten(1, 2)[:, : read.shape[1] + 1]
 
     def _initial(self, z: Float[Tensor, "B Z"]) -> tuple[Float[Tensor, "L B H"], Float[Tensor, "L B H"]]:
         """The conductor's hidden and cell states before its first step."""

@@ -1,6 +1,7 @@
 """The LSTM encoder, and the LSTM as the recurrence of a decoder."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal, NamedTuple, cast
 
 import torch
@@ -50,14 +51,21 @@ class LSTMEncoder(nn.Module):
 
     def forward(self, batch: Batch, noise: Noise | None = None) -> Float[Tensor, "B H"]:
         """(B, directions * hidden): the state after each example's last real step, and after its first; or pooled."""
+        return self.read(self.inputs(batch, noise))
+
+    def inputs(self, batch: Batch, noise: Noise | None = None) -> Batch:
+        """What the LSTM reads of a batch, whose steps are then vectors (B, T, F); noise switches dropout on."""
         blanked = None
         if noise is not None and self.corruption is not None:
             batch, blanked = self.corruption(batch, noise)
         inputs = dropout(self.embed(batch.x), self.input_dropout, noise, "encoder input", self.locked)
         if blanked is not None:
             inputs = inputs.masked_fill(blanked.unsqueeze(2), 0.0)
-        inputs = _with_position(inputs, self.position)
-        backwards = _reversal(batch)
+        return replace(batch, x=_with_position(inputs, self.position))
+
+    def read(self, batch: Batch) -> Float[Tensor, "B H"]:
+        """The features of a batch of `inputs`."""
+        inputs, backwards = batch.x, _reversal(batch)
         outputs: list[Tensor] = []
         ends: list[Tensor] = []
         for layer in cast(Iterable[Iterable[nn.LSTM]], self.layers):

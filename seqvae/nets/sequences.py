@@ -8,7 +8,7 @@ from torch import nn
 
 from seqvae.nets.corruption import StepCorruption
 from seqvae.nets.decoder import CodeAtOutput, CodedState, Recurrence, SequenceDecoder, StateT
-from seqvae.nets.hierarchy import Hierarchy, HierarchyState
+from seqvae.nets.hierarchy import Hierarchy, HierarchyState, SegmentEncoder
 from seqvae.nets.likelihoods import Categorical, Likelihood
 from seqvae.nets.lstm import LSTMEncoder, LSTMRecurrence, LSTMState
 from seqvae.nets.sizes import SequenceModel
@@ -21,7 +21,7 @@ LSTMDecoder = (
     | SequenceDecoder[HierarchyState[LSTMState]]
     | SequenceDecoder[CodedState[HierarchyState[LSTMState]]]
 )
-SequenceNets = tuple[LSTMEncoder | None, LSTMDecoder]
+SequenceNets = tuple[LSTMEncoder | SegmentEncoder | None, LSTMDecoder]
 
 
 def sequence_nets(
@@ -40,11 +40,11 @@ def sequence_nets(
     embeddings the latter is an `nn.Embedding` that has the weight of the likelihood, a `Categorical`.
 
     `corruption` is that of the encoder's steps, which are blanked by `model.corruption` where none is named.
-    The likelihood reads `model.output_features` numbers of each step. With a conductor the decoder is hierarchical, in
+    The likelihood reads `model.output_features` numbers of each step. What is decoded or encoded by segments has
     segments of so many steps where `model.segment_steps` does not say how many.
 
-    Raises ValueError for tied embeddings of other kinds, or of another size than what the output layer reads; and for a
-    conductor over segments of no known length.
+    Raises ValueError for tied embeddings of other kinds, or of another size than what the output layer reads; and for
+    segments of no known length.
     """
     if tied_embeddings and model.embedding != model.output_features:
         code = f" + model.latent={model.latent}" if model.output_features > model.state_features else ""
@@ -55,7 +55,7 @@ def sequence_nets(
         )
     if corruption is None and model.corruption:
         corruption = StepCorruption(model.corruption)
-    encoder = LSTMEncoder(*read(), model, position(), corruption) if model.latent else None
+    encoder = _encoder(LSTMEncoder(*read(), model, position(), corruption), model, segment) if model.latent else None
     scores = likelihood()
     embed, embedding = read_back()
     if tied_embeddings:
@@ -66,12 +66,17 @@ def sequence_nets(
     return encoder, _decoder(Hierarchy(core, model, _length(model, segment)), scores, model)
 
 
+def _encoder(steps: LSTMEncoder, model: SequenceModel, segment: int) -> LSTMEncoder | SegmentEncoder:
+    """The encoder of steps, or one over segments above it."""
+    return SegmentEncoder(steps, model, _length(model, segment)) if model.segment_encoder_hidden else steps
+
+
 def _length(model: SequenceModel, segment: int) -> int:
-    """The steps of a segment of the conductor. Raises ValueError where nothing says how many."""
+    """The steps of a segment. Raises ValueError where nothing says how many."""
     if not (model.segment_steps or segment):
         raise ValueError(
-            f"model.conductor_hidden={model.conductor_hidden} starts the decoder anew in each segment, and nothing "
-            "says how long one is; set model.segment_steps, such as 16, or leave the conductor out"
+            f"model.{model.by_segments} works by segments, and nothing says how long one is; set model.segment_steps, "
+            "such as 16, or leave it out"
         )
     return model.segment_steps or segment
 
@@ -96,7 +101,7 @@ def _tie(embed: nn.Module, likelihood: Likelihood) -> None:
     embed.weight = likelihood.projection.weight
 
 
-def draw_uniform(encoder: LSTMEncoder | None, decoder: LSTMDecoder, width: float) -> None:
+def draw_uniform(encoder: LSTMEncoder | SegmentEncoder | None, decoder: LSTMDecoder, width: float) -> None:
     """All weights uniform in +-width, embeddings in +-10 width (He et al. 2019, appendix: 0.01 and 0.1).
 
     Nothing is drawn for a width of 0.

@@ -62,6 +62,13 @@ class SequenceModel(CodeModel):
     encoder_layers: int = key(1, "layers of the encoder", least=1, parts=OF_ENCODER)
     decoder_layers: int = key(1, "layers of the decoder", least=1, parts=OF_DECODER)
     bidirectional: bool = key(True, "read the input in both directions", parts=OF_ENCODER)
+    segment_encoder_hidden: int = key(
+        0,
+        "hidden units, per direction, of an encoder over segments, which reads what the encoder has of each by itself "
+        "(MusicVAE's hierarchical encoder); 0: the encoder reads all steps in a row",
+        least=0,
+        parts=OF_ENCODER,
+    )
     pooling: Literal["last", "mean", "max"] = key(
         "last",
         "what the posterior reads of the encoder's states: the last one, the mean or the maximum of all",
@@ -84,7 +91,10 @@ class SequenceModel(CodeModel):
         parts=OF_DECODER,
     )
     conductor_layers: int = key(1, "layers of the conductor", least=1, parts=OF_DECODER)
-    segment_steps: int = key(0, "steps of a segment of the conductor; 0: a bar of MIDI", least=0, parts=OF_DECODER)
+    segment_steps: int = key(
+        0, "steps of a segment, of the conductor and of the encoder over segments; 0: a bar of MIDI", least=0,
+        parts=OF_DECODER,
+    )  # fmt: skip
     output_projection: int = key(
         0,
         "size that the decoder's hidden states are projected to before the output layer; 0: not projected",
@@ -133,16 +143,24 @@ class SequenceModel(CodeModel):
             )
 
     def _check_segments(self) -> None:
-        if self.conductor_hidden and not self.latent:
+        if self.by_segments and not self.latent:
             raise ValueError(
-                f"model.conductor_hidden={self.conductor_hidden} is not possible with model.latent=0, which has no "
-                "code to hand on to segments; leave one of them out"
+                f"model.{self.by_segments} is not possible with model.latent=0, which has no code to make of "
+                "segments or to hand on to them; leave one of them out"
             )
-        if self.segment_steps and not self.conductor_hidden:
+        if self.segment_steps and not self.by_segments:
             raise ValueError(
-                f"model.segment_steps={self.segment_steps} is of a conductor, and there is none; set "
-                "model.conductor_hidden, such as 128, or leave model.segment_steps out"
+                f"model.segment_steps={self.segment_steps} is of a conductor or of an encoder over segments, and there "
+                "is neither; set model.conductor_hidden, such as 128, or leave model.segment_steps out"
             )
+
+    @property
+    def by_segments(self) -> str:
+        """The key, with its value, that has the sequence decoded or else encoded by segments; empty for neither."""
+        for name in ("conductor_hidden", "segment_encoder_hidden"):
+            if getattr(self, name):
+                return f"{name}={getattr(self, name)}"
+        return ""
 
     @property
     def output_features(self) -> int:

@@ -67,7 +67,7 @@ def test_a_conductor_over_bars_of_several_lengths_is_refused_and_nothing_is_writ
     for number in range(6, 9):
         save(tunes / f"{number}.mid", 4, number, (3, 4))
     result = seqvae("train", "melody", "tunes", "--out", "run", *CONDUCTOR, *SET)
-    what = "model.conductor_hidden=6 does a step a bar, and the bars that were read have 12 or 16 steps"
+    what = "model.conductor_hidden=6 works bar by bar, and the bars that were read have 12 or 16 steps"
     refused(result, f"{what}; read one metre, such as --meter 4/4, or set model.segment_steps")
     assert not Path("run").exists()
     own = ("--set", "model.segment_steps=5", "--set", "model.position=3")
@@ -82,6 +82,6 @@ def test_a_conductor_over_text_asks_how_long_a_segment_is(
     seqvae: Callable[..., Result], here: Path, refused: Callable[[Result, str], None]
 ) -> None:
     result = seqvae("train", "text", "sentences.txt", "--out", "run", *CONDUCTOR)
-    what = "model.conductor_hidden=6 starts the decoder anew in each segment, and text has no bars"
+    what = "model.conductor_hidden=6 works by segments, and text has no bars"
     refused(result, f"{what}; set model.segment_steps, the tokens of a segment, such as 8")
     assert not Path("run").exists()

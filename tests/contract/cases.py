@@ -231,6 +231,20 @@ CASES = (
         {**SIZES, "embedding": 0, "step_likelihood": "nade", "conductor_hidden": 7, "segment_steps": 5},
     ),
     Case(
+        "words in segments that another encoder reads over",
+        "text",
+        SENTENCES,
+        {"tokenizer": "word"},
+        {**SIZES, "segment_encoder_hidden": 6, "segment_steps": 4, "pooling": "max", "corruption": 0.3},
+    ),
+    Case(
+        "melodies in bars, with an encoder and a conductor over them, and positions",
+        "melody",
+        tunes(),
+        {"meter": "4/4"},
+        {**SIZES, **DEEP, "position": 5, "segment_encoder_hidden": 6, "conductor_hidden": 7, "initial_range": 0.5},
+    ),
+    Case(
         "melodies in the bars of a conductor, MusicVAE's inputs",
         "melody",
         tunes(),

@@ -104,11 +104,15 @@ def test_an_lstm_shows_its_outputs() -> None:
     assert by_name["decoder.recurrence.lstm"].output_shape == (3, 8, 11)
 
 
-def test_a_hierarchical_decoder_shows_what_it_gives_of_each_segment() -> None:
-    model = sequence_model(embedding=3, conductor_hidden=6, conductor_layers=2, segment_steps=3)
+def test_what_works_by_segments_shows_what_it_gives_of_each() -> None:
+    sizes = {"segment_encoder_hidden": 5, "conductor_hidden": 6, "conductor_layers": 2, "segment_steps": 3}
+    model = sequence_model(embedding=3, **sizes)
     layers = layers_of(model, steps())
     assert sum(layer.parameters for layer in layers) == weights_of(model)
     by_name = {layer.name: layer for layer in layers}
+    read, over = (by_name[f"encoder.{name}.layers.0.1"] for name in ("steps", "over"))
+    assert read == Layer("encoder.steps.layers.0.1", "LSTM", (3, 3, 3, 7), 4 * 7 * (3 + 7 + 2))
+    assert over == Layer("encoder.over.layers.0.1", "LSTM", (3, 3, 5), 4 * 5 * (14 + 5 + 2))
     conductor, core = (by_name[f"decoder.recurrence.{name}"] for name in ("conductor", "core.lstm"))
     assert conductor == Layer("decoder.recurrence.conductor", "LSTM", (3, 3, 6), 4 * 6 * (1 + 6 + 2 + 6 + 6 + 2))
     assert core == Layer("decoder.recurrence.core.lstm", "LSTM", (3, 3, 3, 11), 4 * 11 * (3 + 6 + 11 + 2))

@@ -12,11 +12,11 @@ from seqvae.magenta.bundle import Bundle
 from seqvae.magenta.lstm import Filled, filled, initial_states, torch_layer
 from seqvae.magenta.places import find_checkpoint
 from seqvae.nets.decoder import SequenceDecoder
-from seqvae.nets.hierarchy import Core, Hierarchy, HierarchyState
+from seqvae.nets.hierarchy import Core, Hierarchy, HierarchyState, SegmentEncoder
 from seqvae.nets.likelihoods import Categorical, Choice
 from seqvae.nets.lstm import LSTMRecurrence, LSTMState
 from seqvae.nets.sampling import generate
-from seqvae.nets.sequences import draw_uniform, sequence_nets
+from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import OneHot, Position
 from seqvae.noise import Noise
@@ -28,18 +28,23 @@ TRIO = Path(__file__).parents[1] / "magenta" / "fixture" / "hierdec-trio"
 Decoder = SequenceDecoder[HierarchyState[LSTMState]]
 
 
+def nets(segment: int, position: int, sizes: dict[str, object]) -> SequenceNets:
+    """Encoder and decoder of words, of the sizes that are named here or those of all tests."""
+    model = SequenceModel(**{"latent": LATENT, "embedding": EMBEDDING, **sizes}, segment_steps=segment)
+
+    def read() -> tuple[nn.Module, int]:
+        return nn.Embedding(OUTCOMES, EMBEDDING), EMBEDDING
+
+    def likelihood() -> Categorical:
+        return Categorical(model.output_features, OUTCOMES)
+
+    return sequence_nets(model, read, likelihood, read, lambda: Position(3, 2, position) if position else None)
+
+
 def decoder(position: int = 0, segment: int = SEGMENT, **sizes: object) -> Decoder:
     """A hierarchical decoder with weights large enough that every step matters."""
     torch.manual_seed(1)
-    given = {"latent": LATENT, "embedding": EMBEDDING, "decoder_hidden": HIDDEN, "conductor_hidden": CONDUCTOR}
-    model = SequenceModel(**{**given, **sizes}, segment_steps=segment)
-    _, net = sequence_nets(
-        model,
-        lambda: (nn.Embedding(OUTCOMES, EMBEDDING), EMBEDDING),
-        lambda: Categorical(model.output_features, OUTCOMES),
-        lambda: (nn.Embedding(OUTCOMES, EMBEDDING), EMBEDDING),
-        lambda: Position(3, 2, position) if position else None,
-    )
+    _, net = nets(segment, position, {"decoder_hidden": HIDDEN, "conductor_hidden": CONDUCTOR, **sizes})
     for parameter in net.double().parameters():
         nn.init.normal_(parameter, std=0.6)
     return net
@@ -197,10 +202,48 @@ def test_the_parts_fulfil_their_protocols_and_weights_start_where_they_are_to() 
         assert not layer.bias.any()
 
 
-def test_a_conductor_over_segments_of_no_known_length_is_refused() -> None:
-    words = r"starts the decoder anew in each segment, and nothing says how long one is; set model\.segment_steps, such"
+def test_segments_of_no_known_length_are_refused() -> None:
+    words = r"works by segments, and nothing says how long one is; set model\.segment_steps, such as 16"
     with pytest.raises(ValueError, match=rf"^model\.conductor_hidden=5 {words}"):
         decoder(segment=0)
+    with pytest.raises(ValueError, match=rf"^model\.segment_encoder_hidden=4 {words}"):
+        encoder(segment=0)
+
+
+# The encoder over segments
+
+
+def encoder(segment: int = SEGMENT, **sizes: object) -> SegmentEncoder:
+    torch.manual_seed(5)
+    net, _ = nets(segment, 2, {"encoder_hidden": HIDDEN, "segment_encoder_hidden": 4, **sizes})
+    return net.double()
+
+
+@pytest.mark.parametrize("sizes", [{}, {"encoder_layers": 2, "pooling": "mean"}, {"bidirectional": False}])
+def test_an_encoder_over_segments_is_one_that_reads_what_another_gives_of_each(sizes: dict[str, object]) -> None:
+    net, data = encoder(**sizes), batch()
+    inputs, found = net.steps.inputs(data).x, net(data)
+    assert found.shape == (ROWS, net.features)
+    assert torch.equal(inputs[..., :EMBEDDING], net.steps.embed(data.x))
+    for row, length in enumerate(data.lengths.tolist()):
+        parts = [inputs[row, begin : min(begin + SEGMENT, length)] for begin in range(0, length, SEGMENT)]
+        read = [net.steps.read(one(part)) for part in parts]
+        assert torch.allclose(net.over.read(one(torch.cat(read))), found[row : row + 1], atol=1e-12)
+    longer = replace(data, x=torch.cat([data.x, data.x], 1))
+    assert torch.allclose(net(longer), found, atol=1e-12)
+
+
+def one(x: Tensor) -> Batch:
+    """A batch of a single sequence of vectors (T, F)."""
+    return Batch(x.unsqueeze(0), torch.tensor([len(x)]), torch.zeros(1, dtype=torch.long))
+
+
+def test_noise_on_what_an_encoder_over_segments_reads_is_that_of_the_whole_sequence() -> None:
+    sizes = {"encoder_dropout": 0.3, "corruption": 0.4}
+    net, flat = encoder(**sizes), encoder(segment=STEPS, **sizes)
+    noise = Noise(0, batch().keys)
+    assert torch.equal(net.steps.inputs(batch(), noise).x, flat.steps.inputs(batch(), noise).x)
+    assert not torch.isclose(net(batch(), noise), net(batch())).any()
 
 
 # Against TensorFlow

@@ -53,15 +53,17 @@ def test_a_code_that_is_read_where_there_is_none_or_no_layer_is_refused(values: 
     ("kind", "values", "words"),
     [
         (SequenceModel, {"conductor_hidden": 9, "latent": 0}, "conductor_hidden=9 is not possible with model.latent=0"),
-        (DrumModel, {"segment_steps": 4}, "segment_steps=4 is of a conductor, and there is none; set model.conductor"),
+        (DrumModel, {"segment_encoder_hidden": 9, "latent": 0}, "segment_encoder_hidden=9 is not possible with model."),
         (
-            TextModel,
-            {"conductor_hidden": 9},
-            "conductor_hidden=9 starts the decoder anew in each segment, and text",
+            DrumModel,
+            {"segment_steps": 4},
+            "segment_steps=4 is of a conductor or of an encoder over segments, and there",
         ),
+        (TextModel, {"conductor_hidden": 9}, "conductor_hidden=9 works by segments, and text has no bars; set model."),
+        (TextModel, {"segment_encoder_hidden": 9}, "segment_encoder_hidden=9 works by segments, and text has no bars"),
     ],
 )
-def test_a_conductor_without_a_code_and_segments_without_a_conductor_are_refused(
+def test_segments_without_a_code_without_who_reads_them_or_of_no_length_are_refused(
     kind: type, values: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):

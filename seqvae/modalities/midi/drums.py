@@ -162,7 +162,7 @@ class Drums(MidiModality):
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
         from seqvae.modalities.midi.nets import Bars, drum_nets
 
-        needed = model.position or model.conductor_hidden
+        needed = model.position or model.by_segments
         bars = Bars(self.bar_lengths() if needed else [], self.data.bars, self.data.steps_per_quarter)
         return drum_nets(model, len(self.classes), self.combined, bars)
 

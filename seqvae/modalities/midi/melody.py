@@ -138,7 +138,7 @@ class Melody(MidiModality):
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
         from seqvae.modalities.midi.nets import Bars, melody_nets
 
-        needed = model.position or model.conductor_hidden
+        needed = model.position or model.by_segments
         bars = Bars(self.bar_lengths() if needed else [], self.data.bars, self.data.steps_per_quarter)
         return melody_nets(model, self.outcomes, bars)
 

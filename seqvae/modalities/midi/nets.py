@@ -29,13 +29,13 @@ class Bars:
         return Position(quarter, -(-self.count * max(self.lengths) // quarter), size)
 
     def segment(self, model: SequenceModel) -> int:
-        """The steps of a bar where a conductor needs them, else 0. Raises ValueError for bars of several lengths."""
-        if not model.conductor_hidden or model.segment_steps:
+        """The steps of a bar where a segment is a bar, else 0. Raises ValueError for bars of several lengths."""
+        if not model.by_segments or model.segment_steps:
             return 0
         lengths = set(self.lengths)
         if len(lengths) > 1:
             raise ValueError(
-                f"model.conductor_hidden={model.conductor_hidden} does a step a bar, and the bars that were read have "
+                f"model.{model.by_segments} works bar by bar, and the bars that were read have "
                 f"{' or '.join(map(str, sorted(lengths)))} steps; read one metre, such as --meter 4/4, or set "
                 "model.segment_steps"
             )

@@ -89,10 +89,10 @@ class TextModel(SequenceModel):
     )
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a conductor over segments of no length, and as `SequenceModel`."""
+        """Raises ValueError for segments of no length, and as `SequenceModel`."""
         super().__post_init__()
-        if self.conductor_hidden and not self.segment_steps:
+        if self.by_segments and not self.segment_steps:
             raise ValueError(
-                f"model.conductor_hidden={self.conductor_hidden} starts the decoder anew in each segment, and text has "
-                "no bars; set model.segment_steps, the tokens of a segment, such as 8"
+                f"model.{self.by_segments} works by segments, and text has no bars; set model.segment_steps, the "
+                "tokens of a segment, such as 8"
             )
