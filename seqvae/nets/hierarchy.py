@@ -16,6 +16,8 @@ from seqvae.types import Batch
 
 StateT = TypeVar("StateT", bound=State)
 
+FORGET_BIAS = 2.0  # of a new conductor: with torch's 0 its state, all that it has of z, halves at each step
+
 
 def in_segments(x: Float[Tensor, "B T F"], segment: int) -> Float[Tensor, "B N S F"]:
     """The steps by segments of so many, the last one filled up with zeros; a single segment has no more than T steps.
@@ -103,7 +105,8 @@ class Hierarchy(nn.Module, Generic[StateT]):
     `model.initial_state` and `model.code_initial_scale` say, and is read nowhere else: its output is the code of the
     core, which begins anew with it in each segment, and forgets all of the segment before but its last step, which it
     reads. So what segments have in common can go through z alone. The core's positions and dropout are those of the
-    whole sequence. The conductor reads a constant 1 (MusicVAE's: 0), whose weight is one more bias.
+    whole sequence. The conductor reads a constant 1 (MusicVAE's: 0), whose weight is one more bias. A new one has open
+    forget gates (Jozefowicz et al. 2015), since it reads nothing that could tell it again what it forgets of z.
     """
 
     def __init__(self, core: Core[StateT], model: SequenceModel, segment: int) -> None:
@@ -113,6 +116,9 @@ class Hierarchy(nn.Module, Generic[StateT]):
         self.latent, self.initial_state = model.latent, model.initial_state
         layers, hidden = model.conductor_layers, model.conductor_hidden
         self.conductor = nn.LSTM(1, hidden, layers, batch_first=True)
+        with torch.no_grad():
+            for layer in range(layers):
+                cast(Tensor, getattr(self.conductor, f"bias_ih_l{layer}"))[hidden : 2 * hidden] += FORGET_BIAS
         self.to_state = initial_layer(model, layers, hidden)
 
     def start(self, z: Float[Tensor, "B Z"]) -> HierarchyState[StateT]:

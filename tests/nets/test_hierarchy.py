@@ -202,6 +202,19 @@ def test_the_parts_fulfil_their_protocols_and_weights_start_where_they_are_to() 
         assert not layer.bias.any()
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_new_conductor_still_knows_the_code_in_its_sixteenth_segment(layers: int) -> None:
+    torch.manual_seed(6)
+    sizes = {"latent": 20, "conductor_hidden": 64, "conductor_layers": layers, "code_initial_scale": 0.01}
+    _, net = nets(SEGMENT, 0, sizes)
+    state, steps = net.start(torch.randn(200, 20)), torch.zeros(200, dtype=torch.long)
+    spread = [state.core.gates.std(0).mean().item()]  # of what the conductor's output adds to the core's gates
+    for _ in range(15 * SEGMENT + 1):
+        _, state = net.step(state, steps)
+        spread.append(state.core.gates.std(0).mean().item())
+    assert spread[-1] > spread[0] / 4  # with forget biases of 0 it falls to a thousandth, of 1 to a tenth or less
+
+
 def test_segments_of_no_known_length_are_refused() -> None:
     words = r"works by segments, and nothing says how long one is; set model\.segment_steps, such as 16"
     with pytest.raises(ValueError, match=rf"^model\.conductor_hidden=5 {words}"):
