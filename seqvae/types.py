@@ -11,6 +11,7 @@ Values:
     x  data    h  hidden state    z  latent code    q  posterior q(z|x)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -61,7 +62,8 @@ class Batch:
 class StepType:
     """What a step is: the name of its number type, the shape of one step, and when two steps are the same.
 
-    `tolerance` is the largest difference of any of its numbers, in their own unit; 0 asks for equal numbers.
+    `tolerance` is the largest difference of any of its numbers, in their own unit; 0 asks for equal numbers. `compared`
+    is what of the steps (B, T, ...) is looked at, such as which drums are hit and not how loud; None for all of it.
 
     Raises ValueError for a negative tolerance.
     """
@@ -69,6 +71,7 @@ class StepType:
     dtype: str
     shape: tuple[int, ...] = ()
     tolerance: float = 0.0
+    compared: Callable[[Shaped[Tensor, "B T ..."]], Shaped[Tensor, "B T ..."]] | None = None
 
     def __post_init__(self) -> None:
         if not self.tolerance >= 0.0:
@@ -82,6 +85,8 @@ class StepType:
         >>> StepType("float32", (2,), tolerance=0.1).agree(x, y)
         tensor([[ True, False]])
         """
+        if self.compared is not None:
+            x, y = self.compared(x), self.compared(y)
         if not self.tolerance:
             same = x == y
         elif x.dtype.is_floating_point:

@@ -60,6 +60,12 @@ def test_a_tolerance_bounds_the_difference_of_each_number_both_ways(dtype: torch
     assert StepType("any", (2,), tolerance=3).agree(x, y).tolist() == [[True, True, True, False]]
 
 
+def test_only_what_is_compared_of_steps_has_to_agree() -> None:
+    x, y = torch.tensor([[[3, 1], [0, 2], [5, 5]]]), torch.tensor([[[7, 9], [0, 3], [0, 5]]])
+    hits = StepType("int64", (2,), compared=lambda steps: steps[..., :1] > 0)
+    assert hits.agree(x, y).tolist() == [[True, True, False]]
+
+
 @pytest.mark.parametrize("tolerance", [-0.5, math.nan])
 def test_an_impossible_tolerance_is_refused(tolerance: float) -> None:
     with pytest.raises(ValueError, match=rf"a tolerance of {tolerance} is not possible; give 0 \(equal\) or more"):

@@ -78,6 +78,27 @@ def test_each_hit_is_a_box_on_its_step_with_the_kick_at_the_bottom():
     assert axes.get_xlim() == (0, 32)
 
 
+def test_a_hit_that_is_played_is_as_high_as_it_is_loud_and_stands_where_it_is_heard():
+    drawn = np.zeros((32, 9, 2))
+    drawn[0, 0], drawn[5, 0], drawn[20, 8] = (1.0, 0.0), (0.5, -0.4), (1 / 127, 0.25)
+    (axes,) = grid_figure(drawn, NAMES, 4, 16).axes
+    collection = next(item for item in axes.collections if isinstance(item, PolyCollection))
+    corners = [path.vertices[:4] for path in collection.get_paths()]
+    found = [(*corner.min(0), corner[:, 1].max() - corner[:, 1].min()) for corner in corners]
+    assert np.array(found) == pytest.approx(
+        np.array([(0.08, 0.12, 0.76), (4.68, 0.12, 0.76 * 0.6), (20.33, 8.12, 0.76 * (0.2 + 0.8 / 127))]), abs=1e-9
+    )
+    assert len({round(float(np.ptp(corner[:, 0])), 9) for corner in corners}) == 1
+
+
+def test_classes_that_are_hit_get_a_row_however_they_are_drawn():
+    names = [f"drum {number}" for number in range(20)]
+    drawn = np.zeros((16, 20, 2))
+    drawn[3, 7] = 0.5, -0.25
+    drawn[4, 9, 1] = 0.3  # late, and no hit
+    assert [name for _, name in DrumRows([drawn], names).names] == ["drum 7"]
+
+
 def test_drums_have_colours_of_their_own_and_bar_lines_and_beats_are_named():
     hits = np.ones((32, 9), dtype=bool)
     (axes,) = grid_figure(hits, NAMES, 4, 16).axes

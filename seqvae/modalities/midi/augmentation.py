@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from seqvae.modalities.midi.settings import DrumData
+from seqvae.modalities.midi.settings import KitData
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -18,15 +18,16 @@ MOST_DROPPED = 0.3  # of the hits of a window, where some are left out
 DROPPED_CLASSES = 0.1  # share of the classes that such a window loses altogether
 
 
-def augmented(batch: Batch, others: Callable[[], Batch], noise: Noise, classes: int, data: DrumData) -> Batch:
-    """The batch (labels (B, T) or sets (B, T, C)) with each change made to its share of the windows.
+def augmented(batch: Batch, others: Callable[[], Batch], noise: Noise, classes: int, data: KitData) -> Batch:
+    """The batch with each change made to its share of the windows.
 
+    Its steps are labels (B, T), sets (B, T, C), or numbers of each class (B, T, C, N), all of them zero without a hit.
     `data.mix`: each class comes from the other window with probability 0.35, if that one is as long. `data.drop`: up to
     30 % of the hits are left out, and each class with probability 0.1. `data.rotate`: the window starts at another
     quarter, and what was before it follows at the end. A row's changes depend on its own noise alone.
     """
     labels = batch.x.ndim == 2
-    sets = _sets(batch.x, classes) if labels else batch.x.bool()
+    sets = _sets(batch.x, classes)
     if data.mix:
         sets = _mixed(sets, batch, others(), noise, data.mix, classes)
     if data.drop:
@@ -52,9 +53,14 @@ def transposed(batch: Batch, noise: Noise, most: int, outcomes: int, silent: int
     return replace(batch, x=torch.where(pitches, batch.x + shift.unsqueeze(1), batch.x))
 
 
-def _sets(labels: Tensor, classes: int) -> Tensor:
-    """(B, T) labels as (B, T, C) bool; bit i is class i."""
-    return (labels.unsqueeze(2) >> torch.arange(classes) & 1).bool()
+def _sets(x: Tensor, classes: int) -> Tensor:
+    """(B, T) labels as (B, T, C) bool; bit i is class i. What is of classes already stays what it is."""
+    return (x.unsqueeze(2) >> torch.arange(classes) & 1).bool() if x.ndim == 2 else x
+
+
+def _as(mask: Tensor, sets: Tensor) -> Tensor:
+    """(B, T, C) bool with an axis for each further one of the sets."""
+    return mask[(..., *[None] * (sets.ndim - 3))]
 
 
 def _chosen(noise: Noise, site: str, share: float) -> Tensor:
@@ -63,20 +69,20 @@ def _chosen(noise: Noise, site: str, share: float) -> Tensor:
 
 
 def _mixed(sets: Tensor, batch: Batch, others: Batch, noise: Noise, share: float, classes: int) -> Tensor:
-    steps = sets.shape[1]
-    other = _sets(others.x, classes) if others.x.ndim == 2 else others.x.bool()
-    other = torch.nn.functional.pad(other, (0, 0, 0, max(0, steps - other.shape[1])))[:, :steps]
+    steps, other = sets.shape[1], _sets(others.x, classes)
+    missing = other.new_zeros(len(other), max(0, steps - other.shape[1]), *other.shape[2:])
+    other = torch.cat([other, missing], 1)[:, :steps]
     rows = _chosen(noise, "mix", share) & (others.lengths == batch.lengths)[:, None, None]
     taken = (noise.uniform("mix classes", classes) < TAKEN).unsqueeze(1)
-    return torch.where(rows & taken, other, sets)
+    return torch.where(_as(rows & taken, sets), other, sets)
 
 
 def _dropped(sets: Tensor, noise: Noise, share: float) -> Tensor:
-    _, steps, classes = sets.shape
+    steps, classes = sets.shape[1:3]
     rate = MOST_DROPPED * noise.uniform("drop rate", 1).unsqueeze(2)
     hits = noise.uniform("drop hits", steps * classes).unflatten(1, (steps, classes)) < rate
     whole = (noise.uniform("drop classes", classes) < DROPPED_CLASSES).unsqueeze(1)
-    return sets & ~(_chosen(noise, "drop", share) & (hits | whole))
+    return sets.masked_fill(_as(_chosen(noise, "drop", share) & (hits | whole), sets), 0)
 
 
 def _rotated(sets: Tensor, lengths: Tensor, noise: Noise, share: float, quarter: int) -> Tensor:
@@ -84,4 +90,4 @@ def _rotated(sets: Tensor, lengths: Tensor, noise: Noise, share: float, quarter:
     quarters = (noise.uniform("rotate by", 1).squeeze(1) * (lengths // quarter)).long()
     shift = quarters * quarter * _chosen(noise, "rotate", share).flatten()
     source = torch.where(steps < lengths.unsqueeze(1), (steps + shift.unsqueeze(1)) % lengths.unsqueeze(1), steps)
-    return sets.gather(1, source.unsqueeze(2).expand_as(sets))
+    return sets.gather(1, _as(source.unsqueeze(2), sets).expand_as(sets))

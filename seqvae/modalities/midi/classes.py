@@ -12,6 +12,7 @@ import numpy as np
 from seqvae.config import few, nearest
 
 PITCH_COUNT = 128
+MOST_COMBINED = 9  # classes whose 2^C combinations are outcomes of one step; more are taken one by one
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.notation import VELOCITY, Sounding
 
 if TYPE_CHECKING:
     from pretty_midi import Instrument, PrettyMIDI
@@ -40,10 +41,10 @@ class DrumNotation:
 
         return Instrument(program=int(first.kit), is_drum=True, name="Drums")
 
-    def sounding(self, item: Clip) -> Iterator[tuple[int, int, int]]:
+    def sounding(self, item: Clip) -> Iterator[Sounding]:
         """A note of a step for each hit; no grid has steps of more than a 16th."""
         for step, index in np.argwhere(item.hits).tolist():
-            yield step, step + 1, self.classes.pitches[index][0]
+            yield step, step + 1, self.classes.pitches[index][0], VELOCITY
 
     def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:
         """The drum synthesizer's samples."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqvae.modalities.midi.notation import VELOCITY, Sounding
 from seqvae.modalities.midi.phrase import Phrase
 from seqvae.modalities.midi.voices import TRACK_NAME
 
@@ -39,9 +40,10 @@ class MelodyNotation:
 
         return Instrument(program=int(first.program), name=TRACK_NAME)
 
-    def sounding(self, item: Phrase) -> Iterator[tuple[int, int, int]]:
+    def sounding(self, item: Phrase) -> Iterator[Sounding]:
         """The notes of a phrase."""
-        yield from map(tuple, item.notes.tolist())
+        for first, last, pitch in item.notes.tolist():
+            yield first, last, pitch, VELOCITY
 
     def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:
         """A plucked string's samples."""

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from seqvae.view.grids import Rows
 
 Item = TypeVar("Item", contravariant=True)
+# of a note: where it begins and ends, in steps from the start of its item, on the grid or between; pitch; velocity
+Sounding = tuple[float, float, int, int]
+VELOCITY = 100  # of notes that know none
 
 
 class Notation(Protocol[Item]):
@@ -29,8 +32,8 @@ class Notation(Protocol[Item]):
         """The track without notes of items of which this is the first."""
         ...
 
-    def sounding(self, item: Item) -> Iterable[tuple[int, int, int]]:
-        """The notes of an item: the step on which each begins, the step before which it ends, its pitch."""
+    def sounding(self, item: Item) -> Iterable[Sounding]:
+        """The notes of an item; one that begins before its item does so where there is a time before."""
         ...
 
     def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:

@@ -142,17 +142,14 @@ def _meter(name: str, word: str) -> Meter | None:
 
 
 @dataclass(frozen=True)
-class DrumData(MidiData):
-    """How the drums of MIDI files are read and turned into steps."""
+class KitData(MidiData):
+    """How the drums of MIDI files are read, and how windows of them are changed in training."""
 
     classes: str = key(
         "gm",
         "drum classes: gm (General MIDI, 9), roland (9), pitch (63), musicvae (its full map of 61), or a JSON file of "
         "your own",
         metavar="NAME|FILE",
-    )
-    steps: Literal["auto", "combinations", "classes"] = key(
-        "auto", "a step is one of the combinations of classes (auto: of up to 9), or each class is hit or not"
     )
     drum_channel: int = key(
         DRUM_CHANNEL + 1, "the MIDI channel of the drums, counted from 1", least=1, most=16, use="reading"
@@ -176,6 +173,15 @@ class DrumData(MidiData):
         super().__post_init__()
         if self.classes not in classes.MAPS:
             _keep_place(self, "classes")
+
+
+@dataclass(frozen=True)
+class DrumData(KitData):
+    """How the drums of MIDI files are read and turned into steps."""
+
+    steps: Literal["auto", "combinations", "classes"] = key(
+        "auto", "a step is one of the combinations of classes (auto: of up to 9), or each class is hit or not"
+    )
 
 
 def _keep_place(data: MidiData, name: str) -> None:

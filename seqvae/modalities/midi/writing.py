@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 TICKS_PER_QUARTER = 480  # divisible by 4, 8, 12 and 24, and what most sequencers use
-VELOCITY = 100
 LAST_TICK = 10_000_000  # pretty_midi reads no file that is longer
 ALL_NOTES_OFF = 123
 
@@ -27,9 +26,10 @@ ALL_NOTES_OFF = 123
 def to_midi(items: Sequence[Excerpt], notation: Notation[Any], bpm: float | None = None) -> "PrettyMIDI":
     """The items one after another, each from a bar line on, with their tempos and metres, or all at one tempo `bpm`.
 
-    One track: 480 ticks a quarter, velocity 100. It ends on the last bar line, silence included, so that it loops in a
-    sequencer. The object's own `write` puts every event on the tick that is meant. Raises ValueError for items that
-    the notation cannot write, for a tempo that MIDI cannot hold and for more than ten million ticks.
+    One track: 480 ticks a quarter. It ends on the last bar line, silence included, so that it loops in a sequencer. A
+    note that would begin before the first bar line begins on it, and one that lasts into the next of its pitch ends
+    there. The object's own `write` puts every event on the tick that is meant. Raises ValueError for items that the
+    notation cannot write, for a tempo that MIDI cannot hold and for more than ten million ticks.
     """
     from pretty_midi import ControlChange, Note, PrettyMIDI, TimeSignature
 
@@ -48,17 +48,30 @@ def to_midi(items: Sequence[Excerpt], notation: Notation[Any], bpm: float | None
     for start, (numerator, denominator) in _changes([(start, item.meter) for start, item in placed]):
         midi.time_signature_changes.append(TimeSignature(numerator, denominator, midi.tick_to_time(start)))
     track = notation.instrument(items[0])
-    for start, item in placed:
-        step = TICKS_PER_QUARTER / item.steps_per_quarter
-        for first, last, pitch in notation.sounding(item):
-            tick = start + round(first * step)
-            # A note that ended with the track would move the track's end by a tick.
-            stop = max(tick + 1, min(start + round(last * step), end - 1))
-            track.notes.append(Note(VELOCITY, pitch, midi.tick_to_time(tick), midi.tick_to_time(stop)))
+    for tick, stop, pitch, velocity in _notes(placed, notation, end):
+        track.notes.append(Note(velocity, pitch, midi.tick_to_time(tick), midi.tick_to_time(stop)))
     # A track ends one tick after its last event, and this one is heard by nobody.
     track.control_changes.append(ControlChange(ALL_NOTES_OFF, 0, midi.tick_to_time(end - 1)))
     midi.instruments.append(track)
     return midi
+
+
+def _notes(placed: Sequence[tuple[int, Excerpt]], notation: Notation[Any], end: int) -> list[tuple[int, int, int, int]]:
+    """The ticks between which each note sounds, its pitch and velocity, in order of time."""
+    notes, following = [], dict[int, int]()  # pitches: when the next note of each begins
+    for start, item in placed:
+        step = TICKS_PER_QUARTER / item.steps_per_quarter
+        for first, last, pitch, velocity in notation.sounding(item):
+            tick = max(0, start + round(first * step))
+            notes.append((tick, start + round(last * step), pitch, velocity))
+    notes.sort(key=lambda note: note[0])
+    for place in reversed(range(len(notes))):
+        tick, stop, pitch, velocity = notes[place]
+        # A note that ended with the track would move the track's end by a tick.
+        stop = max(tick + 1, min(stop, end - 1, following.get(pitch, end)))
+        notes[place] = tick, stop, pitch, velocity
+        following[pitch] = tick
+    return notes
 
 
 def midi_bytes(midi: "PrettyMIDI") -> bytes:
