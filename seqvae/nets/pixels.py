@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from seqvae.nets.cross_entropy import BRIGHTEST, LinearBernoulli, LogitBernoulli
 from seqvae.nets.likelihoods import Choice, at_least_single, product_dtype, refuse_lists
+from seqvae.nets.logistic import log_mass
 from seqvae.noise import Noise
 
 Discrete = bool | Literal["when binary"]
@@ -216,17 +217,11 @@ class LogisticPixels(nn.Module):
         _start_at(projection, torch.zeros(shape), output=1)
 
     def log_prob(self, h: Float[Tensor, "N ..."], x: UInt8[Tensor, "N H W C"]) -> Float[Tensor, " N"]:
-        """log p of the levels in nats of each image.
-
-        s(a) - s(b) = s(a) s(-b) (1 - exp(b - a)), whose logarithm loses nothing in the tails.
-        """
+        """log p of the levels in nats of each image."""
         mean, log_scale = self._location_and_log_scale(h)
         precision = (-log_scale).exp()
         centre, half = (_shares(x, mean) - mean) * precision, 0.5 / BRIGHTEST * precision
-        below_upper = F.logsigmoid(centre + half).masked_fill(x == BRIGHTEST, 0.0)
-        above_lower = F.logsigmoid(half - centre).masked_fill(x == 0, 0.0)
-        between = torch.log(-torch.expm1(-2 * half)).masked_fill((x == 0) | (x == BRIGHTEST), 0.0)
-        return (below_upper + above_lower + between).flatten(1).sum(1)
+        return log_mass(centre, half, x == 0, x == BRIGHTEST).flatten(1).sum(1)
 
     def mean(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N H W C"]:
         """The mean of each pixel: of the logistic distribution with what lies outside of [0, 1] cut to its ends.
