@@ -64,8 +64,9 @@ class Model:
     >>> digits = seqvae.mnist()["test"].images  # doctest: +SKIP
     >>> model.reconstruct(digits[:10])  # doctest: +SKIP
 
-    drums, melody: a PrettyMIDI object, the path of a MIDI file, or FILE#INDEX of one of its windows; a PrettyMIDI comes
-    back. What is longer than one code stands for is cut into windows, each with its code, and put together again.
+    drums, groove, melody: a PrettyMIDI object, the path of a MIDI file, or FILE#INDEX of one of its windows; a
+    PrettyMIDI comes back. What is longer than one code stands for is cut into windows, each with its code, and put
+    together again.
 
     >>> (again,) = model.reconstruct("song.mid")  # doctest: +SKIP
     >>> model.using({"bpm": 96.0}).vary("song.mid#3", n=4, distance=0.4)  # doctest: +SKIP
@@ -190,8 +191,8 @@ class Model:
     ) -> list[Item]:
         """`n` items from the prior; item i depends on the seed and i alone.
 
-        Without a decoding the temperature is `modality.sampling_temperature`: 1 for texts, 0.3 for drums, 0.5 for
-        melodies, and 0 for images, whose pixels then are their means.
+        Without a decoding the temperature is `modality.sampling_temperature`: 1 for texts, 0.3 for drums and grooves,
+        0.5 for melodies, and 0 for images, whose pixels then are their means.
         """
         decoding = decoding or Decoding(temperature=self.modality.sampling_temperature)
         generate.check_count("n", n, self._way.numbers(1, self._way.length()))

@@ -37,7 +37,7 @@ class RunCommand(click.Command):
             if not of or kind is None or kind.name in of:  # where it is the model's, this command has no use for it
                 raise
             raise click.UsageError(
-                f"{error.option_name} is for {' and '.join(of)}, and this is a model of {kind.name}; leave it out", ctx
+                f"{error.option_name} is for {_listed(of)}, and this is a model of {kind.name}; leave it out", ctx
             ) from None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -157,3 +157,9 @@ def _keep(name: str) -> Any:
             note_typed(ctx, parameter, f"data.{name}", value)
 
     return keep
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as they are spoken: `a`, `a and b`, `a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

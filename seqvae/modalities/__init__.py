@@ -7,6 +7,7 @@ from seqvae.modalities.base import Modality
 
 REGISTRY = {
     "drums": "seqvae.modalities.midi.drums:Drums",
+    "groove": "seqvae.modalities.midi.groove:Groove",
     "images": "seqvae.modalities.images.images:Images",
     "melody": "seqvae.modalities.midi.melody:Melody",
     "text": "seqvae.modalities.text.sentences:Text",

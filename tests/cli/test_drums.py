@@ -389,10 +389,10 @@ def test_an_input_is_never_overwritten(
 def test_options_for_drums_are_refused_by_a_text_model(
     option: str, seqvae: Callable[..., Result], refused: Callable[..., None], run: Path
 ) -> None:
-    name = option.split()[0]
     refused(
         seqvae("sample", run, *option.split()),
-        f"{name} is for drums and melody, and this is a model of text; leave it out. See 'seqvae sample --help'.",
+        f"{option.split()[0]} is for drums, groove and melody, and this is a model of text; leave it out. See 'seqvae "
+        "sample --help'.",
     )
     refused(
         seqvae("evaluate", run, run.parent / "sentences.txt", "--split", "test"),

@@ -22,7 +22,7 @@ BENCHMARKS = (Path(__file__).parents[2] / "BENCHMARKS.md").read_text(encoding="u
 MELODIES = {
     f"{kind}{ending}" for kind in ("melody-2bar", "hierdec-mel-16bar", "flat-mel-16bar") for ending in ("", "-quick")
 }
-NEVER_TRAINED = {"drums-2bar", *MELODIES}  # their corpora are not public, or not yet chosen
+NEVER_TRAINED = {"drums-2bar", "groove-2bar", *MELODIES}  # their corpora are not public, or not yet chosen
 
 
 def modality_of(name: str) -> type[Modality]:

@@ -9,6 +9,7 @@ import numpy as np
 from seqvae.modalities.images.picture import Picture
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.meters import Meter, steps_per_bar
+from seqvae.modalities.midi.performance import Performance
 from seqvae.modalities.midi.phrase import HOLD, OFF, Phrase, without_idle_offs
 
 SENTENCES = (
@@ -35,6 +36,17 @@ def grooves(classes: int, meters: Sequence[Meter] = ((4, 4),), grid: int = 4) ->
         hits = random.random((bars * steps_per_bar(meter, grid), classes)) < share
         clips.append(Clip(hits, meter, grid))
     return clips
+
+
+def performances(classes: int, meters: Sequence[Meter] = ((4, 4),), grid: int = 4) -> list[Performance]:
+    """The same six clips, played: each hit of any velocity at any place."""
+    random = np.random.default_rng(1)
+    played = []
+    for clip in grooves(classes, meters, grid):
+        numbers = [random.integers(low, high, clip.hits.shape) for low, high in ((1, 128), (-60, 61))]
+        steps = np.where(clip.hits[..., None], np.stack(numbers, 2), 0).astype(np.int8)
+        played.append(Performance(steps, clip.meter, grid))
+    return played
 
 
 def tunes(meters: Sequence[Meter] = ((4, 4),), grid: int = 4, low: int = 21, high: int = 108) -> list[Phrase]:
@@ -193,6 +205,23 @@ CASES = (
         grooves(9),
         {"meter": "4/4"},
         {**SIZES, "decoder_layers": 2, "initial_state": "dense", "code_skips": "layers", "position": 7},
+    ),
+    Case(
+        "grooves", "groove", performances(9), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}
+    ),
+    Case(
+        "grooves, GrooVAE's inputs, each hit given those before it",
+        "groove",
+        performances(9),
+        {"meter": "4/4"},
+        {**SIZES, **DEEP, "embedding": 0, "step_likelihood": "nade", "nade_hidden": 7, "code_initial_scale": 0.5},
+    ),
+    Case(
+        "grooves in several metres, hits as combinations, with positions, the code at the output",
+        "groove",
+        performances(9, ((4, 4), (3, 4), (7, 8)), grid=8),
+        {"bars": 1, "classes": "roland", "steps_per_quarter": 8},
+        {**SIZES, "step_likelihood": "combinations", "code_skips": "output", "position": 7},
     ),
     Case("melodies", "melody", tunes(), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}),
     Case(

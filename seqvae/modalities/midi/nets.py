@@ -1,13 +1,15 @@
-"""Encoders and decoders of steps: sets of drum classes, and events of a melody."""
+"""Encoders and decoders of steps: sets of drum classes, hits with velocity and time, and events of a melody."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
-from seqvae.modalities.midi.settings import DrumModel, MelodyModel
+from seqvae.modalities.midi.classes import MOST_COMBINED
+from seqvae.modalities.midi.settings import DrumModel, GrooveModel, MelodyModel
 from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.nade import NADE
+from seqvae.nets.played import Combinations, PlayedLikelihood, PlayedSteps
 from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import OneHot, Position, bits_of_labels, step_input
@@ -96,5 +98,43 @@ def drum_nets(model: DrumModel, classes: int, combined: bool, bars: Bars) -> Seq
     encoder, decoder = sequence_nets(
         model, lambda: read(False), likelihood, lambda: read(True), position, segment=bars.segment(model)
     )
+    draw_uniform(encoder, decoder, model.initial_range)
+    return encoder, decoder
+
+
+def groove_nets(model: GrooveModel, classes: int, most_places: int, bars: Bars) -> SequenceNets:
+    """Encoder (None without latent units) and decoder of steps (C, 2): velocities, and places up to `most_places`.
+
+    Weights are drawn from torch's global generator. Without an embedding both read the numbers themselves (GrooVAE).
+
+    Raises ValueError for combinations of too many classes.
+    """
+    if model.step_likelihood == "combinations" and classes > MOST_COMBINED:
+        raise ValueError(
+            f"model.step_likelihood=combinations takes up to {MOST_COMBINED} classes, and data.classes has {classes}; "
+            "choose bernoulli or nade, or another class map"
+        )
+
+    def read() -> tuple[nn.Module, int]:
+        numbers = PlayedSteps(classes, most_places)
+        if not model.embedding:
+            return numbers, numbers.width
+        return nn.Sequential(numbers, nn.Linear(numbers.width, model.embedding)), model.embedding
+
+    def likelihood() -> PlayedLikelihood:
+        features, bias = model.output_features, model.output_bias
+        hits: Combinations | Bernoulli | NADE
+        if model.step_likelihood == "combinations":
+            hits = Combinations(features, classes, bias)
+        elif model.step_likelihood == "nade":
+            hits = NADE(features, classes, model.nade_hidden, bias)
+        else:
+            hits = Bernoulli(features, classes, bias)
+        return PlayedLikelihood(hits, features, classes, most_places, bias)
+
+    def position() -> Position | None:
+        return bars.position(model.position) if model.position else None
+
+    encoder, decoder = sequence_nets(model, read, likelihood, read, position)
     draw_uniform(encoder, decoder, model.initial_range)
     return encoder, decoder

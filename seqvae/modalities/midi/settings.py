@@ -34,12 +34,14 @@ DEFAULTS: Mapping[str, Values] = {
         "warmup_steps": 100, "cosine": True, "clip": 1.0, "decay_patience": 0, "validate_steps": 200,
     },
 }  # fmt: skip
+_MODEL: Values = {name: value for name, value in DEFAULTS["model"].items() if name != "shared_classes"}
 # Those of drums, but for what stands for the other augmentation.
 MELODY_DEFAULTS: Mapping[str, Values] = {
     **DEFAULTS,
     "data": {"transpose": 5},
-    "model": {name: value for name, value in DEFAULTS["model"].items() if name != "shared_classes"},
+    "model": _MODEL,
 }
+GROOVE_DEFAULTS: Mapping[str, Values] = {**DEFAULTS, "model": _MODEL}
 SUITED_TO_FEW: Mapping[str, Values] = {"train": {"warmup_steps": 50, "validate_steps": 100}}
 
 
@@ -208,6 +210,28 @@ class DrumModel(SequenceModel):
         "bernoulli",
         "of steps whose classes are each hit or not (data.steps=classes): bernoulli, all of them independent, or nade, "
         "each class given those before it",
+        parts=OF_DECODER,
+    )
+    nade_hidden: int = key(128, "hidden units of model.step_likelihood=nade", least=1, parts=OF_DECODER)
+
+
+@dataclass(frozen=True)
+class GrooveData(KitData):
+    """How the drums of MIDI files are read, with the velocity and time of each hit."""
+
+
+@dataclass(frozen=True)
+class GrooveModel(SequenceModel):
+    """The LSTM encoder and decoder of steps that are hits with velocity and time."""
+
+    embedding: int = key(
+        0, "size E of the step embeddings; 0: hit, velocity and offset of each class (GrooVAE)", least=0
+    )
+    position: int = key(0, "size of the vector for a step's place in the bar and its bar; 0: none", least=0)
+    step_likelihood: Literal["combinations", "bernoulli", "nade"] = key(
+        "bernoulli",
+        "of the hits of a step: bernoulli, all classes independent; nade, each class after those before it; or "
+        "combinations, one of all sets of up to 9 classes",
         parts=OF_DECODER,
     )
     nade_hidden: int = key(128, "hidden units of model.step_likelihood=nade", least=1, parts=OF_DECODER)

@@ -1,0 +1,129 @@
+"""Grooves: bars of MIDI drum tracks to steps of hits with velocity and time, and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from seqvae.config import Values
+from seqvae.modalities.base import Report
+from seqvae.modalities.midi import feel, rhythm, settings
+from seqvae.modalities.midi.kit import KitModality
+from seqvae.modalities.midi.performance import MOST_PLACES, PLACES, Performance
+from seqvae.modalities.midi.performance_notation import PerformanceNotation
+from seqvae.modalities.midi.performance_part import PerformancePart
+from seqvae.modalities.midi.settings import GrooveData, GrooveModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from seqvae.nets.sequences import SequenceNets
+    from seqvae.types import StepType
+
+
+class Groove(KitModality):
+    """The groove modality: an item is a Performance of at most one window, its array the performance itself.
+
+    Two steps agree where they have the same hits; how far apart their velocities and times are is a figure of its own.
+    """
+
+    name: ClassVar[str] = "groove"
+    data_config: ClassVar[type] = GrooveData
+    model_config: ClassVar[type] = GrooveModel
+    item_type: ClassVar[type[Performance]] = Performance
+    defaults: ClassVar[Mapping[str, Values]] = settings.GROOVE_DEFAULTS
+    sample_units: ClassVar[Mapping[str, str]] = rhythm.units("hits") | feel.SAMPLE_UNITS
+    data: GrooveData
+
+    @property
+    def step_type(self) -> "StepType":
+        """Of each class the velocity, 0 without a hit, and the place."""
+        from seqvae.types import StepType
+
+        return StepType("int8", (len(self.classes), 2), compared=_hits)
+
+    @property
+    def usual_bpm(self) -> float | None:
+        """The tempo that figures in ms are of, that of the corpus; None before `fit` or `load`."""
+        bpm: float | None = self.learned.get("bpm")
+        return bpm
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Those of drums; steps and items are compared by their hits, and what else a hit has is compared apart."""
+        return {**super().units, **feel.units(self.usual_bpm)}
+
+    def part(self, data: GrooveData) -> PerformancePart:  # type: ignore[override]  # the settings are its own kind
+        """The hits of the drum channel, or of all channels, with velocity and time."""
+        return PerformancePart(self.classes, None if data.all_channels else data.drum_channel)
+
+    @property
+    def notation(self) -> PerformanceNotation:
+        """How performances of its classes are written."""
+        return PerformanceNotation(self.classes)
+
+    @property
+    def coding(self) -> str:
+        """That of grooves."""
+        return self.name
+
+    def encode(self, item: Performance, report: Report) -> np.ndarray | None:
+        """(T, C, 2) int8, the performance; what it lacks of a window is silence.
+
+        Raises ValueError for a performance of another grid, class map or metre, or longer than a window.
+        """
+        self.check_classes(item.played.shape[1])
+        whole = self.whole_window(item, report)
+        return None if whole is None else whole.played.astype(np.int8)
+
+    def decode(self, x: np.ndarray, like: Performance | None = None) -> Performance:
+        """The performance of an array, with the length, metre, tempo and kit of `like`.
+
+        Without it the metre is the one that is set, or the most frequent one of that length; the tempo and the kit are
+        the typical ones.
+        """
+        played = np.where(x[..., :1] > 0, x, 0).astype(np.int8)
+        made: Performance = self.new_item(played) if like is None else like.with_steps(played[: len(like)])
+        return made
+
+    def nets(self, model: GrooveModel) -> "SequenceNets":
+        """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
+        from seqvae.modalities.midi.nets import Bars, groove_nets
+
+        bars = Bars(self.bar_lengths() if model.position else [], self.data.bars, self.data.steps_per_quarter)
+        return groove_nets(model, len(self.classes), MOST_PLACES, bars)
+
+    def metrics(self, truth: Sequence[Performance], guess: Sequence[Performance]) -> dict[str, float | None]:
+        """Share of windows whose hits all come back, F1 of hits, and errors of velocity and time.
+
+        Beside these are the errors of a copy on the grid, all of whose hits are as loud as those of all are on average.
+        """
+        from seqvae.evaluation.reconstruction import exact_match
+
+        one, other = [item.clip for item in truth], [item.clip for item in guess]
+        scores = self.hit_figures([clip.hits for clip in one], [clip.hits for clip in other])
+        return {"exact_match": exact_match(one, other), **scores, **feel.feel_figures(truth, guess)}
+
+    def sample_metrics(self, samples: Sequence[Performance]) -> dict[str, float | None]:
+        """How bars repeat, how many hits there are, where they stand, how loud and how far from the grid they are."""
+        return rhythm.rhythm_figures([item.clip for item in samples], "hits") | feel.sample_figures(samples)
+
+    def changes(self, item: Performance, other: Performance) -> tuple[float, float]:
+        """The hits that stand in one of the two only, and parts of those that differ in velocity or time, of all.
+
+        A hit that is as much louder or later as it can be is changed as a whole.
+        """
+        _, of = rhythm.changed_hits(item.hits, other.hits)
+        steps = max(len(item), len(other))
+        a, b = (one.filled(steps).played.astype(np.int64) for one in (item, other))
+        apart = (np.abs(a - b) / (127, PLACES)).max(2)
+        return float(np.where((a[..., 0] > 0) == (b[..., 0] > 0), apart, 1.0).sum()), of
+
+    def facts(self, lengths: np.ndarray) -> list[tuple[str, str]]:
+        """Windows, steps, classes and metres."""
+        return self.class_facts(lengths, f"each hit or not, with velocity and one of {PLACES} places")
+
+
+def _hits(steps: "Tensor") -> "Tensor":
+    """(B, T, C): where a class is hit."""
+    return steps[..., 0] > 0
