@@ -20,6 +20,7 @@ LOUDEST = 127
 MIDDLE, SPAN = 64.0, 63.0  # of velocities, which so go from -1 to 1
 START = (0.25, 0.2)  # scales of velocity and place that training begins with, of half of all
 LEAST_BINS = 0.1  # the least scale, in bins
+FARTHEST_START = 0.75  # of the locations that the outermost components begin with, of half of all
 
 
 class PlayedSteps(nn.Module):
@@ -68,7 +69,8 @@ class PlayedLikelihood(nn.Module):
     log p(x|h) = log p(hits|h) + sum over hits c of log p(v_c | ...) + log p(o_c | ...). What a velocity or a place is
     given is h, all hits of the step, and of the classes before c, and of c itself, the velocities and places before it:
     a drummer's limbs are late together. It enters linearly: location and log scale are a row of W h + U y, where y are
-    the numbers of `PlayedSteps`, and U is zero for what comes later.
+    the numbers of `PlayedSteps`, and U is zero for what comes later. Of several `components` each has these two and a
+    weight in a mixture (Salimans et al. 2017, section 2.1): a hit may be an accent or a ghost note.
 
     Velocities 1 and 127 hold all that is below and above, since many hits are as loud as a pad can tell. Places are cut
     off at half a step: their bins are divided by what all of them hold. Every factor sums to one over its support, and
@@ -76,15 +78,28 @@ class PlayedLikelihood(nn.Module):
     """
 
     allowed: Float[Tensor, "P Y"]
+    apart: Float[Tensor, " K"]
 
-    def __init__(self, hits: Likelihood, hidden: int, classes: int, most_places: int, bias: bool = True) -> None:
+    def __init__(
+        self,
+        hits: Likelihood,
+        hidden: int,
+        classes: int,
+        most_places: int,
+        bias: bool = True,
+        components: int = 1,
+    ) -> None:
         super().__init__()
         self.hits = hits
-        self.classes, self.most_places = classes, most_places
+        self.classes, self.most_places, self.components = classes, most_places, components
         self.steps = PlayedSteps(classes, most_places)
-        self.projection = nn.Linear(hidden, 4 * classes, bias)  # of each class, of both numbers: location, log scale
-        self.reading = nn.Parameter(torch.zeros(4 * classes, 3 * classes))  # U
-        self.register_buffer("allowed", _what_comes_before(classes), persistent=False)
+        # of each class, both numbers and each component: location, log scale and, of several, the logit of its weight
+        self.outputs = components * (2 if components == 1 else 3)
+        self.projection = nn.Linear(hidden, 2 * classes * self.outputs, bias)
+        self.reading = nn.Parameter(torch.zeros(2 * classes * self.outputs, 3 * classes))  # U
+        self.register_buffer("allowed", _what_comes_before(classes, self.outputs), persistent=False)
+        apart = torch.linspace(-FARTHEST_START, FARTHEST_START, components) if components > 1 else torch.zeros(1)
+        self.register_buffer("apart", apart, persistent=False)  # locations that components begin with
 
     def log_prob(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
         """log p(x|h) in nats of each row."""
@@ -93,27 +108,33 @@ class PlayedLikelihood(nn.Module):
         base = at_least_single(self.projection(h))
         with torch.autocast(h.device.type, enabled=False):
             given = F.linear(self.steps(x).to(base.dtype), self.reading.to(base.dtype) * self.allowed)
-            location, log_scale = (base + given).unflatten(1, (self.classes, 2, 2)).unbind(3)  # (N, C, 2)
-        precision = (-self._log_scale(log_scale)).exp()
+            raw = (base + given).unflatten(1, (self.classes, 2, self.outputs))
         velocity, place = x.to(base.dtype).unbind(2)
-        value = torch.stack([(velocity - MIDDLE) / SPAN, place / self.most_places], 2)
-        half = 0.5 * self._bins(base) * precision
-        centre = (value - location) * precision
-        of_velocity = log_mass(centre[..., 0], half[..., 0], x[..., 0] <= 1, x[..., 0] >= LOUDEST)
-        whole = log_mass(-(location * precision)[..., 1], (1 + 0.5 * self._bins(base)[1]) * precision[..., 1])
-        of_place = log_mass(centre[..., 1], half[..., 1]) - whole
+        location, log_scale, weight = self._components(raw[:, :, 0], 0)  # (N, C, K)
+        precision = (-log_scale).exp()
+        centre = ((velocity.unsqueeze(2) - MIDDLE) / SPAN - location) * precision
+        softest, loudest = x[..., :1] <= 1, x[..., :1] >= LOUDEST
+        held = log_mass(centre, 0.5 / SPAN * precision, softest.expand_as(centre), loudest.expand_as(centre))
+        of_velocity = (weight + held).logsumexp(2)
+        location, log_scale, weight = self._components(raw[:, :, 1], 1)
+        precision, half = (-log_scale).exp(), 0.5 / self.most_places
+        held = log_mass((place.unsqueeze(2) / self.most_places - location) * precision, half * precision)
+        of_place = (weight + held - log_mass(-location * precision, (1 + half) * precision)).logsumexp(2)
         return of_hits + torch.where(hit, of_velocity + of_place, 0.0).sum(1)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C 2"]:
         """The most probable hits, then the location of each velocity and place, given those taken before it.
 
-        That is the most probable place, and the median velocity: the most probable one is often the loudest, of an open
-        bin. Draws come to the same as their temperature goes to 0.
+        Of several components it is that of the one with the most weight: its most probable place, and its median
+        velocity, since the most probable one is often the loudest, of an open bin. Draws come to the same as their
+        temperature goes to 0.
         """
         return self._in_turn(h, self.hits.mode(h), None, 1.0)
 
     def draw(self, h: Float[Tensor, "N H"], noise: Noise, choice: Choice) -> Int[Tensor, "N C 2"]:
-        """One outcome of each row; two random numbers a class beside those of its hits. A temperature weighs scales.
+        """One outcome of each row; two random numbers a class beside those of its hits, and two of several components.
+
+        A temperature weighs scales, and divides the logits of components.
 
         Raises ValueError for a top-k other than 1 (greedy) and for a nucleus, which need listed outcomes.
         """
@@ -121,24 +142,32 @@ class PlayedLikelihood(nn.Module):
             return self.mode(h)
         refuse_lists(choice, "hits that have velocity and time")
         hits = self.hits.draw(h, noise, choice)
-        return self._in_turn(h, hits, noise.uniform("velocity and time", 2 * self.classes), choice.temperature)
+        share = noise.uniform("velocity and time", 2 * self.classes)
+        which = noise.uniform("components", 2 * self.classes) if self.components > 1 else share
+        return self._in_turn(h, hits, torch.stack([share, which], 2), choice.temperature)
 
     def _in_turn(
-        self, h: Float[Tensor, "N H"], hits: Int[Tensor, "N C"], share: Float[Tensor, "N S"] | None, temperature: float
+        self,
+        h: Float[Tensor, "N H"],
+        hits: Int[Tensor, "N C"],
+        share: Float[Tensor, "N S 2"] | None,
+        temperature: float,
     ) -> Int[Tensor, "N C 2"]:
         """Each velocity and place in turn, by its share of what is below it; without shares the locations."""
-        base = at_least_single(self.projection(h)).unflatten(1, (self.classes, 2, 2))
-        rows = (self.reading.to(base.dtype) * self.allowed).unflatten(0, (self.classes, 2, 2))
+        sizes = (self.classes, 2, self.outputs)
+        base = at_least_single(self.projection(h)).unflatten(1, sizes)
+        rows = (self.reading.to(base.dtype) * self.allowed).unflatten(0, sizes)
         x = torch.zeros(len(h), self.classes, 2, dtype=torch.int64, device=h.device)
         given = torch.zeros(len(h), self.classes, 3, dtype=base.dtype, device=h.device)
         given[..., 0] = hits
         with torch.autocast(h.device.type, enabled=False):
             for c in range(self.classes):
                 for number in range(2):
-                    own = base[:, c, number] + given.flatten(1) @ rows[c, number].T
-                    scale = self._log_scale(own[:, 1], number).exp() * temperature
-                    below = None if share is None else share[:, 2 * c + number]
-                    x[:, c, number] = self._value(number, own[:, 0], scale, below) * hits[:, c]
+                    own = self._components(base[:, c, number] + given.flatten(1) @ rows[c, number].T, number)
+                    below, which = (None, None) if share is None else share[:, 2 * c + number].unbind(1)
+                    location, log_scale = _one_of(*own, which, temperature)
+                    value = self._value(number, location, log_scale.exp() * temperature, below)
+                    x[:, c, number] = value * hits[:, c]
                     given[:, c, 1 + number] = x[:, c, number] / self.steps.largest[number]
         return x
 
@@ -157,25 +186,42 @@ class PlayedLikelihood(nn.Module):
             value = (MIDDLE + SPAN * value).round().clamp(1, LOUDEST)
         return value.long().to(location.device)
 
-    def _bins(self, like: Float[Tensor, "*any"]) -> Float[Tensor, "2"]:
-        """The widths of a bin of velocities and of places, of half of all."""
-        return torch.tensor([1 / SPAN, 1 / self.most_places], dtype=like.dtype, device=like.device)
+    def _components(
+        self, raw: Float[Tensor, "*any P"], number: int
+    ) -> tuple[Float[Tensor, "*any K"], Float[Tensor, "*any K"], Float[Tensor, "*any K"]]:
+        """The locations, log scales and log weights of velocities (0) or places (1), of half of all.
 
-    def _log_scale(self, raw: Float[Tensor, "*any"], number: int | None = None) -> Float[Tensor, "*any"]:
-        """The log scale of half of all: a tenth of a bin at least, and at zero what training begins with."""
-        least = [math.log(LEAST_BINS / span) for span in (SPAN, self.most_places)]
-        start = [math.log(math.expm1(math.log(own) - low)) for own, low in zip(START, least, strict=True)]
-        if number is not None:
-            return F.softplus(raw + start[number]) + least[number]
-        return F.softplus(raw + raw.new_tensor(start)) + raw.new_tensor(least)
+        A scale is a tenth of a bin at least, and where `raw` is zero what training begins with.
+        """
+        least = math.log(LEAST_BINS / (SPAN, self.most_places)[number])
+        start = math.log(math.expm1(math.log(START[number]) - least))
+        location, scale, *weight = raw.unflatten(-1, (-1, self.components)).unbind(-2)
+        log_weight = weight[0].log_softmax(-1) if weight else torch.zeros_like(location)
+        return location + self.apart.to(raw.dtype), F.softplus(scale + start) + least, log_weight
 
 
-def _what_comes_before(classes: int) -> Float[Tensor, "P Y"]:
-    """Ones where a number (class, velocity or place, location or scale) may read another (class, hit and both).
+def _one_of(
+    location: Float[Tensor, "N K"],
+    log_scale: Float[Tensor, "N K"],
+    log_weight: Float[Tensor, "N K"],
+    share: Float[Tensor, " N"] | None,
+    temperature: float,
+) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
+    """Location and log scale of one component of each row, by its share of the weights; without one the heaviest."""
+    if share is None:
+        chosen = log_weight.argmax(1, keepdim=True)
+    else:  # float64, maybe on the CPU
+        cumulative = (log_weight.to(share) / temperature).softmax(1).cumsum(1)[:, :-1]
+        chosen = torch.searchsorted(cumulative.contiguous(), share.unsqueeze(1).contiguous()).to(location.device)
+    return location.gather(1, chosen).squeeze(1), log_scale.gather(1, chosen).squeeze(1)
+
+
+def _what_comes_before(classes: int, outputs: int) -> Float[Tensor, "P Y"]:
+    """Ones where a number (class, velocity or place, one of its outputs) may read another (class, hit and both).
 
     All hits; velocities and places of the classes before; and the place of a class reads its velocity.
     """
-    allowed = torch.zeros(classes, 2, 2, classes, 3)
+    allowed = torch.zeros(classes, 2, outputs, classes, 3)
     allowed[..., 0] = 1.0
     for c in range(classes):
         allowed[c, :, :, :c, 1:] = 1.0

@@ -221,7 +221,7 @@ CASES = (
         "groove",
         performances(9, ((4, 4), (3, 4), (7, 8)), grid=8),
         {"bars": 1, "classes": "roland", "steps_per_quarter": 8},
-        {**SIZES, "step_likelihood": "combinations", "code_skips": "output", "position": 7},
+        {**SIZES, "step_likelihood": "combinations", "components": 3, "code_skips": "output", "position": 7},
     ),
     Case("melodies", "melody", tunes(), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}),
     Case(

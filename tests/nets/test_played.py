@@ -27,9 +27,11 @@ def cdf(x: float, location: float, scale: float) -> Decimal:
         return Decimal(x == math.inf) if math.isinf(x) else 1 / (1 + Decimal(-(x - location) / scale).exp())
 
 
-def likelihood(classes: int, most_places: int = 60, kind: str = "bernoulli", spread: float = 0.6) -> PlayedLikelihood:
+def likelihood(
+    classes: int, most_places: int = 60, kind: str = "bernoulli", spread: float = 0.6, components: int = 1
+) -> PlayedLikelihood:
     """One whose weights are all drawn anew, so that everything depends on everything that it may depend on."""
-    made = PlayedLikelihood(KINDS[kind](classes), HIDDEN, classes, most_places).double()
+    made = PlayedLikelihood(KINDS[kind](classes), HIDDEN, classes, most_places, components=components).double()
     for parameter in made.parameters():
         nn.init.normal_(parameter, std=spread)
     return made
@@ -45,10 +47,11 @@ def steps_of_class(most_places: int) -> Tensor:
     return torch.cat([torch.zeros(1, 2, dtype=torch.int64), hits])
 
 
+@pytest.mark.parametrize("components", [1, 3])
 @pytest.mark.parametrize("most_places", [1, 60])
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_the_probabilities_of_all_steps_of_one_class_sum_to_one(kind: str, most_places: int) -> None:
-    made, all_steps = likelihood(1, most_places, kind), steps_of_class(most_places)
+def test_the_probabilities_of_all_steps_of_one_class_sum_to_one(kind: str, most_places: int, components: int) -> None:
+    made, all_steps = likelihood(1, most_places, kind, components=components), steps_of_class(most_places)
     assert len(all_steps) == 1 + 127 * (2 * most_places + 1)
     for h in states(3):
         log_prob = made.log_prob(h.expand(len(all_steps), -1), all_steps.unsqueeze(1))
@@ -107,15 +110,43 @@ def test_a_step_is_scored_by_the_formula_written_out() -> None:
         assert made.log_prob(h[row : row + 1], x[row : row + 1]).item() == pytest.approx(expected, abs=1e-8)
 
 
+def test_of_several_components_the_density_is_their_mixture() -> None:
+    """Against models of one component each, whose weights are those of the components."""
+    mixture, h = likelihood(1, 2, components=2), states(1)
+    one, other = likelihood(1, 2), likelihood(1, 2)
+    steps = steps_of_class(2)[1:]
+    with torch.no_grad():
+        for name in ("weight", "bias"):
+            rows = getattr(mixture.projection, name).unflatten(0, (2, 3, 2))  # number, output, component
+            for number, made in enumerate((one, other)):
+                getattr(made.projection, name).copy_(rows[:, :2, number].flatten(0, 1))
+        reading = mixture.reading.unflatten(0, (2, 3, 2))
+        for number, made in enumerate((one, other)):
+            made.reading.copy_(reading[:, :2, number].flatten(0, 1))
+            made.projection.bias[[0, 2]] += mixture.apart[number]
+            made.hits = mixture.hits
+    weights = mixture.projection(h)[0].unflatten(0, (2, 3, 2))[:, 2]
+    weights = weights + torch.stack([reading[number, 2, :, 0] for number in range(2)])
+    hit = mixture.hits.log_prob(h, torch.ones(1, 1, dtype=torch.int64)).exp()
+    row = 77 - 1  # of a velocity: its five places are the rows 5 * row to 5 * row + 4
+    of_place = weights[1] + mixture.steps(torch.tensor([[77, 0]]))[1] * reading[1, 2, :, 1]
+    p = [made.log_prob(h.expand(len(steps), -1), steps.unsqueeze(1)).exp() / hit for made in (one, other)]
+    rows = slice(5 * row, 5 * row + 5)
+    velocity = sum(w * part[rows].sum() for w, part in zip(weights[0].softmax(0), p, strict=True))
+    place = sum(w * part[rows] / part[rows].sum() for w, part in zip(of_place.softmax(0), p, strict=True))
+    found = mixture.log_prob(h.expand(5, -1), steps[rows].unsqueeze(1)).exp()
+    assert torch.allclose(found, hit * velocity * place, rtol=1e-9)
+
+
 def test_velocity_and_time_of_no_hit_cost_nothing_whatever_stands_there() -> None:
     made, h = likelihood(2), states(1)
     silent = torch.zeros(1, 2, 2, dtype=torch.int64)
     assert torch.equal(made.log_prob(h, silent), made.hits.log_prob(h, silent[..., 0]))
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_draws_are_as_frequent_as_their_probabilities_say(kind: str) -> None:
-    made, rows = likelihood(2, 2, kind), 20_000
+@pytest.mark.parametrize(("kind", "components"), [("bernoulli", 1), ("nade", 3), ("combinations", 2)])
+def test_draws_are_as_frequent_as_their_probabilities_say(kind: str, components: int) -> None:
+    made, rows = likelihood(2, 2, kind, components=components), 20_000
     h = states(1)
     drawn = made.draw(h.expand(rows, -1), Noise(0, torch.arange(rows)), Choice())
     one = steps_of_class(2)
@@ -166,6 +197,12 @@ def test_a_low_temperature_comes_near_to_the_mode_and_a_high_one_spreads() -> No
         assert drawn[..., 0].max() <= 127
         assert drawn[..., 1].abs().max() <= 60
         assert not drawn[..., 1][~hit].any()
+
+
+def test_a_low_temperature_takes_the_component_of_the_most_weight() -> None:
+    made, h = likelihood(2, components=4), states(30)
+    cold = made.draw(h, Noise(1, torch.arange(30)), Choice(1e-6))
+    assert torch.equal(cold, made.mode(h))
 
 
 def test_listed_choices_are_refused() -> None:

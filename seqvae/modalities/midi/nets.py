@@ -130,7 +130,7 @@ def groove_nets(model: GrooveModel, classes: int, most_places: int, bars: Bars) 
             hits = NADE(features, classes, model.nade_hidden, bias)
         else:
             hits = Bernoulli(features, classes, bias)
-        return PlayedLikelihood(hits, features, classes, most_places, bias)
+        return PlayedLikelihood(hits, features, classes, most_places, bias, model.components)
 
     def position() -> Position | None:
         return bars.position(model.position) if model.position else None

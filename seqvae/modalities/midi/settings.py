@@ -235,6 +235,9 @@ class GrooveModel(SequenceModel):
         parts=OF_DECODER,
     )
     nade_hidden: int = key(128, "hidden units of model.step_likelihood=nade", least=1, parts=OF_DECODER)
+    components: int = key(
+        1, "logistic distributions that velocity and time of a hit are mixtures of", least=1, parts=OF_DECODER
+    )
 
 
 @dataclass(frozen=True)
