@@ -41,7 +41,7 @@ MELODY_DEFAULTS: Mapping[str, Values] = {
     "data": {"transpose": 5},
     "model": _MODEL,
 }
-GROOVE_DEFAULTS: Mapping[str, Values] = {**DEFAULTS, "model": _MODEL}
+GROOVE_DEFAULTS: Mapping[str, Values] = {**DEFAULTS, "model": {**_MODEL, "components": 4}}
 SUITED_TO_FEW: Mapping[str, Values] = {"train": {"warmup_steps": 50, "validate_steps": 100}}
 
 
