@@ -93,11 +93,9 @@ class Drums(KitModality):
 
     def nets(self, model: DrumModel) -> "SequenceNets":
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
-        from seqvae.modalities.midi.nets import Bars, drum_nets
+        from seqvae.modalities.midi.nets import drum_nets
 
-        needed = model.position or model.by_segments
-        bars = Bars(self.bar_lengths() if needed else [], self.data.bars, self.data.steps_per_quarter)
-        return drum_nets(model, len(self.classes), self.combined, bars)
+        return drum_nets(model, len(self.classes), self.combined, self.bars(model))
 
     def metrics(self, truth: Sequence[Clip], guess: Sequence[Clip]) -> dict[str, float | None]:
         """Share of exact reconstructions, and F1 of the hits of each class; None where a class is never hit."""

@@ -88,10 +88,9 @@ class Groove(KitModality):
 
     def nets(self, model: GrooveModel) -> "SequenceNets":
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
-        from seqvae.modalities.midi.nets import Bars, groove_nets
+        from seqvae.modalities.midi.nets import groove_nets
 
-        bars = Bars(self.bar_lengths() if model.position else [], self.data.bars, self.data.steps_per_quarter)
-        return groove_nets(model, len(self.classes), MOST_PLACES, bars)
+        return groove_nets(model, len(self.classes), MOST_PLACES, self.bars(model))
 
     def metrics(self, truth: Sequence[Performance], guess: Sequence[Performance]) -> dict[str, float | None]:
         """Share of windows whose hits all come back, F1 of hits, and errors of velocity and time.

@@ -136,11 +136,9 @@ class Melody(MidiModality):
 
     def nets(self, model: MelodyModel) -> "SequenceNets":
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
-        from seqvae.modalities.midi.nets import Bars, melody_nets
+        from seqvae.modalities.midi.nets import melody_nets
 
-        needed = model.position or model.by_segments
-        bars = Bars(self.bar_lengths() if needed else [], self.data.bars, self.data.steps_per_quarter)
-        return melody_nets(model, self.outcomes, bars)
+        return melody_nets(model, self.outcomes, self.bars(model))
 
     def metrics(self, truth: Sequence[Phrase], guess: Sequence[Phrase]) -> dict[str, float | None]:
         """Share of exact reconstructions, and F1 of the notes that begin."""

@@ -21,7 +21,7 @@ from seqvae.modalities.midi.notation import Notation
 from seqvae.modalities.midi.part import Part
 from seqvae.modalities.midi.reading import MidiSource
 from seqvae.modalities.midi.score import Song, find_song, song_of
-from seqvae.modalities.midi.settings import MidiData
+from seqvae.modalities.midi.settings import MidiData, MidiModel
 from seqvae.modalities.midi.sources import find
 from seqvae.modalities.midi.survey import Survey, Windows
 from seqvae.modalities.midi.tempo import tempos_between
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pretty_midi import PrettyMIDI
 
+    from seqvae.modalities.midi.nets import Bars
     from seqvae.modalities.midi.piece import Piece
 
 
@@ -276,6 +277,13 @@ class MidiModality(Modality):
         meter = next((meter for meter in known if self._steps(meter) == len(steps)), known[0])
         typical = {name: self.learned[name] for name in ("bpm", self.program)} if self.learned else {}
         return self.item_type(steps, meter, self.data.steps_per_quarter, **typical)
+
+    def bars(self, model: MidiModel) -> "Bars":
+        """The bars of a window, whose lengths are known where the model needs them."""
+        from seqvae.modalities.midi.nets import Bars
+
+        needed = model.position or model.by_segments
+        return Bars(self.bar_lengths() if needed else [], self.data.bars, self.data.steps_per_quarter)
 
     def bar_lengths(self) -> list[int]:
         """The steps of a bar in each metre that the model knows."""

@@ -135,6 +135,6 @@ def groove_nets(model: GrooveModel, classes: int, most_places: int, bars: Bars) 
     def position() -> Position | None:
         return bars.position(model.position) if model.position else None
 
-    encoder, decoder = sequence_nets(model, read, likelihood, read, position)
+    encoder, decoder = sequence_nets(model, read, likelihood, read, position, segment=bars.segment(model))
     draw_uniform(encoder, decoder, model.initial_range)
     return encoder, decoder

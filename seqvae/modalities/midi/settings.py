@@ -193,7 +193,14 @@ def _keep_place(data: MidiData, name: str) -> None:
 
 
 @dataclass(frozen=True)
-class DrumModel(SequenceModel):
+class MidiModel(SequenceModel):
+    """The LSTM encoder and decoder of steps that stand in bars."""
+
+    position: int = key(0, "size of the vector for a step's place in the bar and its bar; 0: none", least=0)
+
+
+@dataclass(frozen=True)
+class DrumModel(MidiModel):
     """The LSTM encoder and decoder of steps that are sets of drum classes."""
 
     embedding: int = key(
@@ -205,7 +212,6 @@ class DrumModel(SequenceModel):
     shared_classes: bool = key(
         False, "sets of classes share weights by their classes, in embeddings and in the output layer"
     )
-    position: int = key(0, "size of the vector for a step's place in the bar and its bar; 0: none", least=0)
     step_likelihood: Literal["bernoulli", "nade"] = key(
         "bernoulli",
         "of steps whose classes are each hit or not (data.steps=classes): bernoulli, all of them independent, or nade, "
@@ -221,13 +227,12 @@ class GrooveData(KitData):
 
 
 @dataclass(frozen=True)
-class GrooveModel(SequenceModel):
+class GrooveModel(MidiModel):
     """The LSTM encoder and decoder of steps that are hits with velocity and time."""
 
     embedding: int = key(
         0, "size E of the step embeddings; 0: hit, velocity and offset of each class (GrooVAE)", least=0
     )
-    position: int = key(0, "size of the vector for a step's place in the bar and its bar; 0: none", least=0)
     step_likelihood: Literal["combinations", "bernoulli", "nade"] = key(
         "bernoulli",
         "of the hits of a step: bernoulli, all classes independent; nade, each class after those before it; or "
@@ -278,8 +283,7 @@ class MelodyData(MidiData):
 
 
 @dataclass(frozen=True)
-class MelodyModel(SequenceModel):
+class MelodyModel(MidiModel):
     """The LSTM encoder and decoder of steps that are events of one voice."""
 
     embedding: int = key(0, "size E of the step embeddings; 0: one-hot steps (MusicVAE)", least=0)
-    position: int = key(0, "size of the vector for a step's place in the bar and its bar; 0: none", least=0)
