@@ -73,7 +73,9 @@ class Drums(KitModality):
 
         Raises ValueError for a clip of another grid, class map or metre, or longer than a window.
         """
-        self.check_classes(item.hits.shape[1])
+        found, wanted = item.hits.shape[1], len(self.classes)
+        if found != wanted:
+            raise ValueError(f"a clip with {found} classes does not fit; give clips with {wanted} classes")
         whole = self.whole_window(item, report)
         if whole is None:
             return None

@@ -68,13 +68,14 @@ class Groove(KitModality):
         return self.name
 
     def encode(self, item: Performance, report: Report) -> np.ndarray | None:
-        """(T, C, 2) int8, the performance; what it lacks of a window is silence.
+        """(T, C, 2) int8, the performance; what it lacks of a window is silence, and places without a hit are 0.
 
-        Raises ValueError for a performance of another grid, class map or metre, or longer than a window.
+        Raises ValueError for a performance of another grid or class map, longer than a window, or with other numbers
+        than velocities and places.
         """
-        self.check_classes(item.played.shape[1])
+        self.notation.check(item)
         whole = self.whole_window(item, report)
-        return None if whole is None else whole.played.astype(np.int8)
+        return None if whole is None else _of_hits(whole.played)
 
     def decode(self, x: np.ndarray, like: Performance | None = None) -> Performance:
         """The performance of an array, with the length, metre, tempo and kit of `like`.
@@ -82,7 +83,7 @@ class Groove(KitModality):
         Without it the metre is the one that is set, or the most frequent one of that length; the tempo and the kit are
         the typical ones.
         """
-        played = np.where(x[..., :1] > 0, x, 0).astype(np.int8)
+        played = _of_hits(x)
         made: Performance = self.new_item(played) if like is None else like.with_steps(played[: len(like)])
         return made
 
@@ -121,6 +122,11 @@ class Groove(KitModality):
     def facts(self, lengths: np.ndarray) -> list[tuple[str, str]]:
         """Windows, steps, classes and metres."""
         return self.class_facts(lengths, f"each hit or not, with velocity and one of {PLACES} places")
+
+
+def _of_hits(played: np.ndarray) -> np.ndarray:
+    """(T, C, 2) int8: the numbers of hits, 0 where there is none."""
+    return np.where(played[..., :1] > 0, played, 0).astype(np.int8)
 
 
 def _hits(steps: "Tensor") -> "Tensor":

@@ -73,11 +73,6 @@ class KitModality(MidiModality):
         if self.learned:
             self.learned = {"classes": json.loads(self.classes.to_json()), **self.learned}
 
-    def check_classes(self, found: int) -> None:
-        """Raises ValueError for an item of so many classes where these are others."""
-        if found != len(self.classes):
-            raise ValueError(f"a clip with {found} classes does not fit; give clips with {len(self.classes)} classes")
-
     def augment(self, batch: "Batch", others: "Callable[[], Batch]", noise: "Noise") -> "Batch":
         """Windows with some of their drums taken from other windows, with hits left out, rotated by beats.
 

@@ -12,6 +12,7 @@ from seqvae.modalities.midi.tempo import Tempos
 # Places of a hit within its step, the middle one on the grid. A note on any tick of files of 480 ticks a quarter, as
 # written here and as most are, comes back on it on every grid: the places lie a little closer than their ticks.
 PLACES = 121
+LOUDEST = 127  # velocity
 MOST_PLACES = PLACES // 2  # from the grid to either side, half a step away
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.notation import Sounding
-from seqvae.modalities.midi.performance import MOST_PLACES, Performance
+from seqvae.modalities.midi.performance import LOUDEST, MOST_PLACES, Performance
 from seqvae.modalities.midi.writing import TICKS_PER_QUARTER
 
 if TYPE_CHECKING:
@@ -37,11 +37,13 @@ class PerformanceNotation:
                 f"an array of shape {played.shape} is no steps of {classes} drum classes with velocity and place; give "
                 "performances of one step or more, with the class map that they were made with"
             )
-        if played[..., 0].min() < 0 or abs(played[..., 1].astype(int)).max() > MOST_PLACES:
+        least, most = played.min((0, 1)), played.max((0, 1))
+        possible = np.array([[0, -MOST_PLACES], [LOUDEST, MOST_PLACES]])
+        if played.dtype.kind not in "iu" or (least < possible[0]).any() or (most > possible[1]).any():
             raise ValueError(
-                f"velocities from {played[..., 0].min()} and places from {played[..., 1].min()} to "
-                f"{played[..., 1].max()} are not possible; give velocities from 0 (no hit) to 127 and places from "
-                f"-{MOST_PLACES} to {MOST_PLACES}"
+                f"velocities from {least[0]} to {most[0]} and places from {least[1]} to {most[1]} ({played.dtype}) are "
+                f"not possible; give velocities from 0 (no hit) to {LOUDEST} and places from -{MOST_PLACES} to "
+                f"{MOST_PLACES}, all whole numbers"
             )
 
     def instrument(self, first: Performance) -> "Instrument":

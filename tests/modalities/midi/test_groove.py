@@ -1,5 +1,6 @@
 """The groove modality: arrays and back, figures with their units, what is learned, changed in training and refused."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,12 @@ def test_what_a_decoder_says_of_no_hit_is_forgotten() -> None:
     assert decoded == Performance(played((4, 1, 90, -17)), bpm=90.0, kit=8)
 
 
+def test_a_place_without_a_hit_is_not_read() -> None:
+    x = groove().encode(Performance(played((3, 1, 0, 17), (4, 1, 90, -17))), Report())
+    assert x is not None
+    assert np.array_equal(x, played((4, 1, 90, -17)))
+
+
 def test_what_is_made_has_the_tempo_and_kit_of_the_corpus_or_of_what_it_stands_for() -> None:
     made = groove((3, 4), (4, 4), (3, 4))
     new = made.decode(played(steps=24))
@@ -53,8 +60,11 @@ def test_what_is_made_has_the_tempo_and_kit_of_the_corpus_or_of_what_it_stands_f
 
 def test_performances_that_do_not_fit_are_refused() -> None:
     made, report = groove(), Report()
-    with pytest.raises(ValueError, match="a clip with 8 classes does not fit; give clips with 9 classes"):
-        made.encode(Performance(np.zeros((32, 8, 2), np.int8)), report)
+    for shape in ((32, 8, 2), (32, 9), (32, 9, 3), (0, 9, 2)):
+        with pytest.raises(ValueError, match=rf"an array of shape {re.escape(str(shape))} is no steps of 9 drum class"):
+            made.encode(Performance(np.zeros(shape, np.int8)), report)
+    with pytest.raises(ValueError, match=r"velocities from 0 to 300 and places from 0 to 0 \(int64\) are not possible"):
+        made.encode(Performance(played().astype(np.int64) + [[300, 0]] * (np.arange(9) == 4)[:, None]), report)
     with pytest.raises(ValueError, match="a clip of 33 steps at 4 a quarter does not fit"):
         made.encode(Performance(played(steps=33)), report)
     assert made.encode(Performance(played(steps=24), (3, 4)), report) is None

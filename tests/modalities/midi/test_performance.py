@@ -210,10 +210,15 @@ def test_played_grooves_come_back_to_the_tick_on_every_grid(shared_data: Path) -
 def test_arrays_that_cannot_be_written_are_refused() -> None:
     with pytest.raises(ValueError, match=r"an array of shape \(32, 8, 2\) is no steps of 9 drum classes"):
         NOTATION.check(Performance(np.zeros((32, 8, 2), np.int8)))
-    with pytest.raises(ValueError, match=r"places from 0 to 61 are not possible; .* places from -60 to 60"):
+    with pytest.raises(ValueError, match=r"places from 0 to 61 \(int8\) are not possible; .* places from -60 to 60"):
         NOTATION.check(Performance(played((0, 0, 3, 61))))
-    with pytest.raises(ValueError, match=r"velocities from -3 and places"):
+    with pytest.raises(ValueError, match=r"velocities from -3 to 0 and places"):
         NOTATION.check(Performance(played((0, 0, -3, 0))))
+    with pytest.raises(ValueError, match=r"velocities from 0 to 128 and places .* velocities from 0 \(no hit\) to 127"):
+        NOTATION.check(Performance(played((0, 0, 64, 0)).astype(np.int64) * 2))
+    with pytest.raises(ValueError, match=r"velocities from 0\.0 to 64\.0 and .* \(float64\) .* all whole numbers"):
+        NOTATION.check(Performance(played((0, 0, 64, 0)).astype(float)))
+    NOTATION.check(Performance(played((0, 0, 127, 60), (1, 0, 1, -60))))
 
 
 def test_a_window_has_the_tempo_and_kit_of_its_time_and_silence_behind_it() -> None:
