@@ -244,6 +244,15 @@ class GrooveModel(MidiModel):
         1, "logistic distributions that velocity and time of a hit are mixtures of", least=1, parts=OF_DECODER
     )
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for tied embeddings, and as `SequenceModel`."""
+        super().__post_init__()
+        if self.tied_embeddings:
+            raise ValueError(
+                "model.tied_embeddings=true is for steps of listed outcomes, such as those of texts and melodies, and "
+                "hits with velocity and time are not listed; leave it out"
+            )
+
 
 @dataclass(frozen=True)
 class MelodyData(MidiData):

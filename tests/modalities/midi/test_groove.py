@@ -173,3 +173,11 @@ def test_training_moves_hits_with_their_velocity_and_time() -> None:
     for number in range(2):
         assert torch.equal(found[..., number], changed(steps[..., number], others[..., number]))
     assert torch.equal(found[..., 0] > 0, changed((steps[..., 0] > 0).long(), (others[..., 0] > 0).long()) > 0)
+
+
+def test_tied_embeddings_are_refused_where_no_weight_could_be_shared() -> None:
+    with pytest.raises(
+        ValueError, match=r"^model\.tied_embeddings=true is for steps of listed outcomes, .* leave it out"
+    ):
+        GrooveModel(embedding=256, decoder_hidden=256, tied_embeddings=True)
+    assert not GrooveModel(embedding=256, decoder_hidden=256).tied_embeddings
