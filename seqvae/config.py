@@ -11,7 +11,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +30,7 @@ class More(TypedDict, total=False):
 
     metavar: str
     help_of: Mapping[Use, str]
-    parts: Sequence[str]
+    parts: Sequence[str] | Callable[[Any], Sequence[str]]
 
 
 def key(
@@ -50,7 +50,8 @@ def key(
     concerns training alone, and the others are options of every command that reads items (`reading`), reads whole
     files or folders (`choosing`; with `--split` alone: `splitting`), makes items of codes alone (`making`) or writes
     what was made (`writing`). `parts` are those of a model's weights (`seqvae.core.vae.PARTS`) that the key shapes:
-    all of them where none are named, and no part where it only says how they begin.
+    all of them where none are named, and no part where it only says how they begin. A function of the configuration
+    says so where other keys decide.
     """
     uses = (use,) if isinstance(use, str) else use
     limits = {"least": least, "below": below, "most": most}
@@ -62,9 +63,10 @@ def uses_of(cls: type) -> dict[str, tuple[Use, ...]]:
     return {declared.name: declared.metadata.get("uses", ("encoding",)) for declared in fields(cls)}
 
 
-def parts_of(cls: type) -> dict[str, Sequence[str] | None]:
-    """The parts of the weights that each key of a configuration dataclass shapes; None for all of them."""
-    return {declared.name: declared.metadata.get("parts") for declared in fields(cls)}
+def parts_of(keys: Keys) -> dict[str, Sequence[str] | None]:
+    """The parts of the weights that each key of a configuration shapes; None for all of them."""
+    named = {declared.name: declared.metadata.get("parts") for declared in fields(keys)}
+    return {name: parts(keys) if callable(parts) else parts for name, parts in named.items()}
 
 
 MOST_NAMES = 6  # in one sentence

@@ -93,7 +93,7 @@ class SequenceModel(CodeModel):
     conductor_layers: int = key(1, "layers of the conductor", least=1, parts=OF_DECODER)
     segment_steps: int = key(
         0, "steps of a segment, of the conductor and of the encoder over segments; 0: a bar of MIDI", least=0,
-        parts=OF_DECODER,
+        parts=lambda model: (*OF_ENCODER, *OF_DECODER) if model.segment_encoder_hidden else OF_DECODER,
     )  # fmt: skip
     output_projection: int = key(
         0,

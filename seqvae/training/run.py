@@ -287,7 +287,7 @@ def _configure(
     config = build_config(modality, kind.data_config, kind.model_config, merged)
     check_values(config)
     check_lengths(values)
-    uses, parts = uses_of(kind.data_config), parts_of(kind.model_config)
+    uses, parts = uses_of(kind.data_config), parts_of(source.model)
     changed = [
         key
         for key in changed_keys(base, {name: config.to_dict()[name] for name in base})

@@ -78,6 +78,20 @@ def test_a_conductor_over_bars_of_several_lengths_is_refused_and_nothing_is_writ
     )
 
 
+def test_an_encoder_that_is_taken_keeps_its_segments(
+    seqvae: Callable[..., Result], tunes: Path, refused: Callable[[Result, str], None]
+) -> None:
+    encoder = ("--set", "model.segment_encoder_hidden=6", "--set", "model.segment_steps=8")
+    result = seqvae("train", "melody", "tunes", "--out", "run", *encoder, *SET)
+    assert result.exit_code == 0, result.stderr
+    taken = ("train", "melody", "tunes", "--from", "run", "--take", "encoder,posterior", "--out", "new", *SET)
+    what = "--from keeps the encoder, posterior and encoding of run, but model.segment_steps would change; leave it out"
+    refused(seqvae(*taken, "--set", "model.segment_steps=4"), what)
+    assert not Path("new").exists()
+    result = seqvae(*taken, *CONDUCTOR)
+    assert result.exit_code == 0, result.stderr
+
+
 def test_a_conductor_over_text_asks_how_long_a_segment_is(
     seqvae: Callable[..., Result], here: Path, refused: Callable[[Result, str], None]
 ) -> None:
