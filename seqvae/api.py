@@ -40,7 +40,7 @@ def train(
 ) -> Run:
     """Train a model on files, or on data in memory, and return its run folder.
 
-    `modality`: text, drums, groove, melody or images.
+    `modality`: text, drums, groove, melody, trio or images.
     `sources`, `valid`: what to train and to validate on, each a str or Path, or a list of them, which name files and
     folders; or the data: an array of images, a pair of images and labels, a list of PIL images or of PrettyMIDI
     objects, or `seqvae.Items(sentences)`. Without `valid`, 5 % of the items are held out by the seed.

@@ -193,13 +193,14 @@ def _figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
     if vae.decoder.has_steps:
         figures["tokens"] = corpus.steps
         accuracy = token_accuracy(vae, read("accuracy"), settings.code_seed, step_type=modality.step_type)
-        figures["step_accuracy_teacher_forced"] = accuracy.share
+        figures |= accuracy.shares("step_accuracy_teacher_forced", modality.step_type.parts)
         if vae.latent and modality.end is None:
             accuracies = free_running_accuracy(
                 vae, read("free running"), settings.seed, settings.code_seed, step_type=modality.step_type
             )
             names = ("step_accuracy_free_running", "step_accuracy_drawn")
-            figures |= {name: accuracy.share for name, accuracy in zip(names, accuracies, strict=True)}
+            for name, accuracy in zip(names, accuracies, strict=True):
+                figures |= accuracy.shares(name, modality.step_type.parts)
     if modality.sample_units and not vae.has_points:
         figures |= _sample_figures(vae, modality, corpus, settings, watch)
     return figures
@@ -324,5 +325,6 @@ def _reconstruction_figures(
     items = [modality.decode(x) for x in truth]
     figures = modality.metrics(items, [modality.decode(x, item) for x, item in zip(greedy, items, strict=True)])
     if fixed and vae.decoder.has_steps:
-        figures["step_accuracy_greedy"] = step_accuracy(truth, greedy, step_type=modality.step_type).share
+        right = step_accuracy(truth, greedy, step_type=modality.step_type)
+        figures |= right.shares("step_accuracy_greedy", modality.step_type.parts)
     return figures

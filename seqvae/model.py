@@ -64,7 +64,7 @@ class Model:
     >>> digits = seqvae.mnist()["test"].images  # doctest: +SKIP
     >>> model.reconstruct(digits[:10])  # doctest: +SKIP
 
-    drums, groove, melody: a PrettyMIDI object, the path of a MIDI file, or FILE#INDEX of one of its windows; a
+    drums, groove, melody, trio: a PrettyMIDI object, the path of a MIDI file, or FILE#INDEX of one of its windows; a
     PrettyMIDI comes back. What is longer than one code stands for is cut into windows, each with its code, and put
     together again.
 

@@ -8,6 +8,7 @@ over a counter, in wrapping 64-bit integers.
 """
 
 import math
+from hashlib import blake2b
 from zlib import crc32
 
 import torch
@@ -61,6 +62,11 @@ class Noise:
     def shared(self) -> "Noise":
         """The noise of the step itself, one row whatever the batch: for what all examples of a step have in common."""
         return Noise(self._seed, torch.zeros_like(self._keys[:1]), self._step)
+
+    def branch(self, name: str) -> "Noise":
+        """Noise of the same examples and step that is independent of this one and of branches of other names."""
+        digest = blake2b(f"{self._seed} {name}".encode(), digest_size=7).digest()
+        return Noise(int.from_bytes(digest, "little"), self._keys, self._step)
 
     def select(self, rows: Int[Tensor, " N"] | Bool[Tensor, " B"]) -> "Noise":
         """The noise of some of the rows, by index or mask."""

@@ -64,6 +64,7 @@ class StepType:
 
     `tolerance` is the largest difference of any of its numbers, in their own unit; 0 asks for equal numbers. `compared`
     is what of the steps (B, T, ...) is looked at, such as which drums are hit and not how loud; None for all of it.
+    `parts` are the names of the numbers of a step where each of them is compared by itself as well.
 
     Raises ValueError for a negative tolerance.
     """
@@ -72,6 +73,7 @@ class StepType:
     shape: tuple[int, ...] = ()
     tolerance: float = 0.0
     compared: Callable[[Shaped[Tensor, "B T ..."]], Shaped[Tensor, "B T ..."]] | None = None
+    parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.tolerance >= 0.0:
@@ -94,3 +96,11 @@ class StepType:
         else:
             same = (x.long() - y.long()).abs() <= self.tolerance  # differences of bytes would wrap around
         return same.flatten(2).all(2) if same.ndim > 2 else same
+
+    def right(
+        self, x: Shaped[Tensor, "B T ..."], y: Shaped[Tensor, "B T ..."], real: Bool[Tensor, "B T"]
+    ) -> Int[Tensor, " N"]:
+        """How many of the real steps agree: as a whole and, where there are parts, in each of them."""
+        counts = [(self.agree(x, y) & real).sum()]
+        counts += [((x[..., part] == y[..., part]) & real).sum() for part in range(len(self.parts))]
+        return torch.stack(counts)

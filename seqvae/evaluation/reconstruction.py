@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from seqvae.core.vae import VAE
@@ -24,15 +24,31 @@ SELF_BLEU_TEXTS = 1000
 
 @dataclass(frozen=True)
 class TokenAccuracy:
-    """Tokens that were predicted right, of all tokens, end of sequence included."""
+    """Tokens that were predicted right, of all tokens, end of sequence included; `parts` counts those of each part."""
 
     correct: int
     tokens: int
+    parts: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def share(self) -> float | None:
         """The share of right tokens in [0, 1]; None without tokens."""
         return self.correct / self.tokens if self.tokens else None
+
+    def shares(self, name: str, parts: Sequence[str]) -> dict[str, float | None]:
+        """The share of right tokens under a name and, with that of the part behind it, the share of each part.
+
+        >>> TokenAccuracy(1, 4, (3, 2)).shares("accuracy", ["bass", "drums"])
+        {'accuracy': 0.25, 'accuracy_bass': 0.75, 'accuracy_drums': 0.5}
+        """
+        counts = zip(parts, self.parts, strict=True) if self.tokens else ()
+        return {name: self.share, **{f"{name}_{part}": right / self.tokens for part, right in counts}}
+
+
+def _accuracy(right: Int[Tensor, " N"] | int, tokens: int) -> TokenAccuracy:
+    """Of counts of right steps (N,): as a whole, then of each part; 0 where nothing was counted."""
+    correct, *parts = right.tolist() if isinstance(right, Tensor) else [right]
+    return TokenAccuracy(correct, tokens, tuple(parts))
 
 
 @torch.inference_mode()
@@ -44,14 +60,14 @@ def token_accuracy(
     Teacher forced, with z at the posterior mean, or drawn from the posterior by a seed; without latent units it is the
     language model's accuracy. `step_type` says what agrees; of a step of several numbers each one has to.
     """
-    correct = tokens = 0
+    right: Tensor | int = 0
+    tokens = 0
     for batch in batches:
         q = vae.posterior(batch)
         z = q.mean if seed is None else q.rsample(Noise(seed, batch.keys))
-        right = step_type.agree(vae.decoder.predict(z, batch), batch.x)
-        correct += int((right & batch.mask).sum())
+        right = right + step_type.right(vae.decoder.predict(z, batch), batch.x, batch.mask)
         tokens += int(batch.lengths.sum())
-    return TokenAccuracy(correct, tokens)
+    return _accuracy(right, tokens)
 
 
 @torch.inference_mode()
@@ -67,7 +83,9 @@ def free_running_accuracy(
     First of the most probable outcomes after those draws, which is what Magenta's MusicVAE reports, then of the draws
     themselves. z is the posterior mean, or drawn from the posterior by `code_seed`; `step_type` says what is right.
     """
-    probable = drawn = tokens = 0
+    probable: Tensor | int = 0
+    drawn: Tensor | int = 0
+    tokens = 0
     decoder = cast(StepDecoder[State], vae.decoder)
     for batch in batches:
         q, noise = vae.posterior(batch), Noise(seed, batch.keys)
@@ -78,11 +96,11 @@ def free_running_accuracy(
             x_prev = decoder.likelihood.draw(h, noise.at(t), Choice())
             real, truth = batch.mask[:, t : t + 1], batch.x[:, t : t + 1]
             for_mode, for_draw = (
-                int((step_type.agree(x.unsqueeze(1), truth) & real).sum()) for x in (decoder.likelihood.mode(h), x_prev)
+                step_type.right(x.unsqueeze(1), truth, real) for x in (decoder.likelihood.mode(h), x_prev)
             )
             probable, drawn = probable + for_mode, drawn + for_draw
         tokens += int(batch.lengths.sum())
-    return TokenAccuracy(probable, tokens), TokenAccuracy(drawn, tokens)
+    return _accuracy(probable, tokens), _accuracy(drawn, tokens)
 
 
 def step_accuracy(
@@ -96,15 +114,16 @@ def step_accuracy(
     TokenAccuracy(correct=2, tokens=3)
     """
     _check_pairs(truth, guess)
-    correct = tokens = 0
+    right: Tensor | int = 0
+    tokens = 0
     for x, y in zip(truth, guess, strict=True):
         if len(y) < len(x):
             raise ValueError(f"a reconstruction of {len(y)} steps cannot be compared with {len(x)} steps")
         known = torch.from_numpy(np.array(x, y.dtype))  # a corpus keeps steps in few bytes, and read-only
-        right = step_type.agree(known.unsqueeze(0), torch.from_numpy(y[: len(x)]).unsqueeze(0))
-        correct += int(right.sum())
+        real = torch.ones(1, len(x), dtype=torch.bool)
+        right = right + step_type.right(known.unsqueeze(0), torch.from_numpy(y[: len(x)]).unsqueeze(0), real)
         tokens += len(x)
-    return TokenAccuracy(correct, tokens)
+    return _accuracy(right, tokens)
 
 
 def exact_match(truth: Sequence[object], guess: Sequence[object]) -> float | None:

@@ -11,6 +11,7 @@ REGISTRY = {
     "images": "seqvae.modalities.images.images:Images",
     "melody": "seqvae.modalities.midi.melody:Melody",
     "text": "seqvae.modalities.text.sentences:Text",
+    "trio": "seqvae.modalities.midi.trio:Trio",
 }
 
 

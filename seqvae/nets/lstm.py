@@ -188,6 +188,11 @@ class LSTMRecurrence(nn.Module):
         self.projection = nn.Linear(hidden, projected, bias=False) if projected else nn.Identity()
         self.to_state = initial_layer(model, layers, hidden) if model.latent else None
 
+    @property
+    def input_width(self) -> int:
+        """The size of what a step reads besides the code: that of `inputs`."""
+        return len(self.first) + (self.position.width if self.position else 0)
+
     def start(self, z: Float[Tensor, "B Z"], before: LSTMState | None = None) -> LSTMState:
         """The state before the first step; after the state `before` steps are counted on, and all else is new."""
         h, c = self._initial(z)

@@ -1,18 +1,21 @@
 """The LSTM encoder and decoder of a model configuration, for steps of any kind."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Protocol, cast
 
-from torch import nn
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
 
 from seqvae.nets.corruption import StepCorruption
 from seqvae.nets.decoder import CodeAtOutput, CodedState, Recurrence, SequenceDecoder, StateT
-from seqvae.nets.hierarchy import Hierarchy, HierarchyState, SegmentEncoder
+from seqvae.nets.hierarchy import Core, Hierarchy, HierarchyState, SegmentEncoder
 from seqvae.nets.likelihoods import Categorical, Likelihood
 from seqvae.nets.lstm import LSTMEncoder, LSTMRecurrence, LSTMState
+from seqvae.nets.parts import PartsRecurrence, PartsState
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import Position
+from seqvae.noise import Noise
 
 MakesEmbedding = Callable[[], tuple[nn.Module, int]]  # the module, and the size of what it gives
 LSTMDecoder = (
@@ -20,6 +23,10 @@ LSTMDecoder = (
     | SequenceDecoder[CodedState[LSTMState]]
     | SequenceDecoder[HierarchyState[LSTMState]]
     | SequenceDecoder[CodedState[HierarchyState[LSTMState]]]
+    | SequenceDecoder[PartsState]
+    | SequenceDecoder[CodedState[PartsState]]
+    | SequenceDecoder[HierarchyState[PartsState]]
+    | SequenceDecoder[CodedState[HierarchyState[PartsState]]]
 )
 SequenceNets = tuple[LSTMEncoder | SegmentEncoder | None, LSTMDecoder]
 
@@ -28,7 +35,7 @@ def sequence_nets(
     model: SequenceModel,
     read: MakesEmbedding,
     likelihood: Callable[[], Likelihood],
-    read_back: MakesEmbedding,
+    read_back: MakesEmbedding | Sequence[MakesEmbedding],
     position: Callable[[], Position | None] = lambda: None,
     tied_embeddings: bool = False,
     corruption: StepCorruption | None = None,
@@ -36,8 +43,9 @@ def sequence_nets(
 ) -> SequenceNets:
     """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator.
 
-    `read` makes what the encoder reads steps by, `read_back` what the decoder reads its own steps by. With tied
-    embeddings the latter is an `nn.Embedding` that has the weight of the likelihood, a `Categorical`.
+    `read` makes what the encoder reads steps by, `read_back` what the decoder reads its own steps by; of several there
+    is an LSTM for each, which reads one number of a step (`PartsRecurrence`). With tied embeddings the latter is an
+    `nn.Embedding` that has the weight of the likelihood, a `Categorical`.
 
     `corruption` is that of the encoder's steps, which are blanked by `model.corruption` where none is named.
     The likelihood reads `model.output_features` numbers of each step. What is decoded or encoded by segments has
@@ -57,13 +65,40 @@ def sequence_nets(
         corruption = StepCorruption(model.corruption)
     encoder = _encoder(LSTMEncoder(*read(), model, position(), corruption), model, segment) if model.latent else None
     scores = likelihood()
-    embed, embedding = read_back()
-    if tied_embeddings:
-        _tie(embed, scores)
+    sizes = replace(model, latent=model.conductor_hidden) if model.conductor_hidden else model
+    parts = []
+    for make in [read_back] if callable(read_back) else read_back:
+        embed, embedding = make()
+        if tied_embeddings:
+            _tie(embed, scores)
+        parts.append(LSTMRecurrence(embed, embedding, sizes, position()))
+    if callable(read_back):
+        return encoder, _conducted(parts[0], scores, model, segment)
+    return encoder, _conducted(PartsRecurrence(parts), scores, model, segment)
+
+
+class _Core(Core[StateT], Protocol[StateT]):
+    """What can stand under a conductor, or alone."""
+
+    def hidden(
+        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
+    ) -> Float[Tensor, "B R+1 H"]:
+        """The hidden states of R + 1 steps."""
+        ...
+
+
+def _conducted(
+    core: _Core[StateT], likelihood: Likelihood, model: SequenceModel, segment: int
+) -> (
+    SequenceDecoder[StateT]
+    | SequenceDecoder[CodedState[StateT]]
+    | SequenceDecoder[HierarchyState[StateT]]
+    | SequenceDecoder[CodedState[HierarchyState[StateT]]]
+):
+    """The decoder of a recurrence, under a conductor where the model has one."""
     if not model.conductor_hidden:
-        return encoder, _decoder(LSTMRecurrence(embed, embedding, model, position()), scores, model)
-    core = LSTMRecurrence(embed, embedding, replace(model, latent=model.conductor_hidden), position())
-    return encoder, _decoder(Hierarchy(core, model, _length(model, segment)), scores, model)
+        return _decoder(core, likelihood, model)
+    return _decoder(Hierarchy(core, model, _length(model, segment)), likelihood, model)
 
 
 def _encoder(steps: LSTMEncoder, model: SequenceModel, segment: int) -> LSTMEncoder | SegmentEncoder:
@@ -123,8 +158,9 @@ def _in_order_of_draws(decoder: LSTMDecoder) -> Iterable[nn.Parameter]:
     """What steps are read by, the likelihood, then the rest: what a seed stands for depends on this order."""
     outer = decoder.recurrence
     inner = outer.recurrence if isinstance(outer, CodeAtOutput) else outer
-    recurrence = cast(LSTMRecurrence, inner.core if isinstance(inner, Hierarchy) else inner)
-    position = recurrence.position
-    reading = [recurrence.first, *recurrence.embed.parameters(), *(position.parameters() if position else ())]
+    core = inner.core if isinstance(inner, Hierarchy) else inner
+    reading: list[nn.Parameter] = []
+    for lstm in core.lstms if isinstance(core, PartsRecurrence) else [cast(LSTMRecurrence, core)]:
+        reading += [lstm.first, *lstm.embed.parameters(), *(lstm.position.parameters() if lstm.position else ())]
     scores = cast(nn.Module, decoder.likelihood).parameters()
     return dict.fromkeys([*reading, *scores, *decoder.parameters()])  # each once, a tied one where it comes first

@@ -90,6 +90,18 @@ def render(
     )
 
 
+def together(sounds: Sequence[np.ndarray]) -> np.ndarray:
+    """Samples (N, 2) of sounds that are heard at once, as long as the longest, bent where they are too loud together.
+
+    >>> together([np.array([[0.1, 0.2], [0.3, 0.3]]), np.array([[0.2, 0.1]])]).round(6).tolist()
+    [[0.3, 0.3], [0.3, 0.3]]
+    """
+    mix = np.zeros((max(map(len, sounds)), 2), dtype=np.float32)
+    for sound in sounds:
+        mix[: len(sound)] += sound
+    return limited(mix)
+
+
 def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
     """A WAV file of samples (N, channels) in [-1, 1], in 16 bits."""
     content = io.BytesIO()

@@ -145,7 +145,7 @@ def test_the_launcher_called_inspect_does_not_hide_the_standard_library_s() -> N
 
 def test_the_options_of_a_modality_show_range_form_and_default(seqvae: Callable[..., Result]) -> None:
     page = " ".join(seqvae("sample", "--help").stdout.split())
-    assert "--bpm BPM|none Drums, groove, melody: tempo of what is written" in page
+    assert "--bpm BPM|none Drums, groove, melody, trio: tempo of what is written" in page
     assert "or the usual one (4 to 1000) [default: the run's]" in page
     assert "--formats NAME,... " in page
     page = " ".join(seqvae("train", "drums", "--help").stdout.split())
@@ -211,5 +211,5 @@ def test_none_is_a_value_where_the_help_says_so(seqvae: Callable[..., Result], h
 def test_the_temperatures_of_the_modalities_are_those_that_help_names(seqvae: Callable[..., Result]) -> None:
     kinds = {name: modalities.get(name) for name in sorted(REGISTRY)}
     named = ", ".join(f"{name} {kind.sampling_temperature:g}" for name, kind in kinds.items())
-    assert named == "drums 0.3, groove 0.3, images 0, melody 0.5, text 1"
+    assert named == "drums 0.3, groove 0.3, images 0, melody 0.5, text 1, trio 0.5"
     assert f"[default: (the modality's: {named})]" in " ".join(seqvae("sample", "--help").stdout.split())

@@ -151,10 +151,10 @@ REFUSED = {
     "reconstruct run a.png --beam 2": "beam=2 is for sequences, and this model makes all at once; leave it out",
     "reconstruct run a.png --encoding latin-1": "--encoding is for text, and this is a model of images; leave it out. "
     "See 'seqvae reconstruct --help'.",
-    "evaluate run a.png --split-csv x.csv": "--split-csv is for drums, groove and melody, and this is a model of "
+    "evaluate run a.png --split-csv x.csv": "--split-csv is for drums, groove, melody and trio, and this is a model of "
     "images; leave it out. See 'seqvae evaluate --help'.",
-    "sample run --formats png": "--formats is for drums, groove and melody, and this is a model of images; leave it "
-    "out. See 'seqvae sample --help'.",
+    "sample run --formats png": "--formats is for drums, groove, melody and trio, and this is a model of images; leave "
+    "it out. See 'seqvae sample --help'.",
     "interpolate run a.png some.npz": "'some.npz' gives 3 items where one is needed; give one, such as some.npz#0. See "
     "'seqvae interpolate --help'.",
     "decode run": "give either a file of codes, LATENTS.npz, or codes with --at, such as --at 0,2.5. See 'seqvae "

@@ -8,6 +8,7 @@ import numpy as np
 
 from seqvae.modalities.images.picture import Picture
 from seqvae.modalities.midi.clip import Clip
+from seqvae.modalities.midi.ensemble import Ensemble, joined
 from seqvae.modalities.midi.meters import Meter, steps_per_bar
 from seqvae.modalities.midi.performance import Performance
 from seqvae.modalities.midi.phrase import HOLD, OFF, Phrase, without_idle_offs
@@ -62,6 +63,14 @@ def tunes(meters: Sequence[Meter] = ((4, 4),), grid: int = 4, low: int = 21, hig
         events[:3] = HOLD, low, high  # both ends of the range, whatever is drawn
         phrases.append(Phrase(without_idle_offs(events), meter, grid))
     return phrases
+
+
+def trios(low: int = 21, high: int = 108, meters: Sequence[Meter] = ((4, 4),)) -> list[Ensemble]:
+    """Six ensembles: the melody of a tune, the bass of another one, and a groove of nine classes."""
+    phrases, clips = tunes(meters, low=low, high=high), grooves(9, meters)
+    sets = [clip.hits @ (1 << np.arange(9)) for clip in clips]
+    pairs = zip(phrases, [*phrases[3:], *phrases[:3]], sets, strict=True)  # three apart, so that metres agree
+    return [Ensemble(joined(one.events, other.events, drums), one.meter) for one, other, drums in pairs]
 
 
 DENSE = {"latent": 3, "widths": "8,6", "activation": "tanh"}
@@ -279,6 +288,34 @@ CASES = (
         tunes(),
         {"meter": "4/4"},
         {**SIZES, "embedding": 0, "conductor_hidden": 7, "initial_state": "dense", "code_initial_scale": 0.5},
+    ),
+    Case(
+        "trios in the bars of a conductor, a decoder for each part",
+        "trio",
+        trios(),
+        {"meter": "4/4"},
+        {**SIZES, "scale": "softplus", "initial_state": "dense", "conductor_hidden": 7, "shared_classes": True},
+    ),
+    Case(
+        "trios in the bars of two conductors, MusicVAE's inputs",
+        "trio",
+        trios(),
+        {"meter": "4/4", "classes": "roland"},
+        {**SIZES, **DEEP, "embedding": 0, "conductor_hidden": 7, "conductor_layers": 2, "code_initial_scale": 0.5},
+    ),
+    Case(
+        "trios in a row, one decoder for all, with positions",
+        "trio",
+        trios(low=60, high=71, meters=((4, 4), (3, 4), (7, 8))),
+        {"bars": 1, "lowest_pitch": 60, "highest_pitch": 71},
+        {**SIZES, "part_decoders": False, "position": 7, "initial_range": 0.5},
+    ),
+    Case(
+        "trios in a row, a decoder for each part, the code at the output",
+        "trio",
+        trios(),
+        {"meter": "4/4"},
+        {**SIZES, "decoder_layers": 2, "code_skips": "both", "segment_encoder_hidden": 6, "corruption": 0.3},
     ),
     Case("dense", "images", pictures(5, 7, 1), {}, {**DENSE, "corruption": 0.3}),
     Case(

@@ -1,6 +1,7 @@
 """What becomes of every file and note: counted for the report, and in one sentence where nothing comes out."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
@@ -13,7 +14,7 @@ from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MOST_TRACKS, MidiError
 from seqvae.modalities.midi.part import Part, PartWords, Taken
 from seqvae.modalities.midi.settings import MidiData
-from seqvae.modalities.midi.windows import Bars, all_starts, bars_in_windows, starts
+from seqvae.modalities.midi.windows import Bars, Ways, all_starts, bars_in_windows, starts, starts_of_any
 
 Item = TypeVar("Item")
 
@@ -26,6 +27,7 @@ class Accounts:
     report: Report = field(default_factory=Report)
     skipped: Counter[str] = field(default_factory=Counter)  # reasons: files
     examples: dict[str, str] = field(default_factory=dict)  # reasons: the first of these files
+    lacks: Counter[str] = field(default_factory=Counter)  # what files have none of that have no notes: files
     places: Counter[Any] = field(default_factory=Counter)  # of notes, by `Part.where`, of files that have none
     other_meters: Counter[Meter] = field(default_factory=Counter)  # files
     misfits: Counter[Meter] = field(default_factory=Counter)  # files
@@ -40,7 +42,7 @@ class Accounts:
     def add(self, other: "Accounts") -> None:
         """Take up what another one counted, of later files."""
         self.report.add(other.report)
-        for name in ("skipped", "places", "other_meters", "misfits"):
+        for name in ("skipped", "lacks", "places", "other_meters", "misfits"):
             getattr(self, name).update(getattr(other, name))
         self.examples = other.examples | self.examples
         self.longest |= other.longest
@@ -52,23 +54,24 @@ class Accounts:
         self.examples.setdefault(error.reason, str(error.path))
 
     def take(
-        self, notes: Notes, taken: Taken, placed: Layout, stretches: list[Bars[Item]], data: MidiData
+        self, notes: Notes, taken: Taken, placed: Layout, laid: Sequence[Ways[Item]], data: MidiData
     ) -> list[Bars[Item]]:
-        """Count a file that is read, whose bars these are; the stretches of them that have windows."""
-        usable = [stretch for stretch in stretches if data.only_meter in (None, stretch.meter)]
-        long = [stretch for stretch in usable if stretch.bars >= data.bars]
+        """Count a file that is read, whose bars these are, by segments; the stretches of them that have windows."""
+        usable = [ways[0] for ways in laid if data.only_meter in (None, ways[0].meter)]
+        long = list[Bars[Item]]()
         count, group, in_windows, places = self.report.count, self.words.notes, 0, 0
-        for segment, stretch in zip(placed.segments, stretches, strict=True):
-            if stretch in long:
-                bars = bars_in_windows(stretch, data.bars, data.hop)
+        for segment, ways in zip(placed.segments, laid, strict=True):
+            if ways[0] in usable and ways[0].bars >= data.bars:
+                long += ways
+                firsts = starts_of_any(ways, data.bars, data.hop)
+                bars = bars_in_windows(firsts, data.bars)
                 for first, last in bars:
-                    own = stretch.count(first, last)
+                    own = ways[0].count(first, last)  # of all ways together
                     in_windows, places = in_windows + own[0], places + own[1]
                 self.losses.take(segment, taken.voices, bars)
-                found = len(starts(stretch, data.bars, data.hop))
-                count("found", found, "windows")
-                silent = len(all_starts(stretch, data.bars, data.hop)) - found
-                count(f"without {group}, left out", silent, "windows")
+                count("found", sum(len(starts(way, data.bars, data.hop)) for way in ways), "windows")
+                silent = len(all_starts(ways[0], data.bars, data.hop)) - len(firsts)
+                count(f"without {self.words.window or group}, left out", silent, "windows")
         count("read", 1, "files")
         count("read up to a damage", bool(notes.damage), "files")
         count("found", taken.found, group)
@@ -77,7 +80,7 @@ class Accounts:
         count_unheld(self.report, taken, self.words)
         count_hidden(self.report, taken, self.words)
         self.misfits.update(placed.misfits.keys())
-        self.other_meters.update({stretch.meter for stretch in stretches if stretch not in usable})
+        self.other_meters.update({ways[0].meter for ways in laid if ways[0] not in usable})
         for stretch in usable:
             self.longest[stretch.meter] = max(self.longest[stretch.meter], stretch.bars)
         if not long:
@@ -88,7 +91,9 @@ class Accounts:
         """What a file without windows lacks."""
         if not taken.found:
             self.places.update(self.part.where(notes))
-            return f"{self.words.notes} on {self.words.channel}"
+            lacks = taken.lacks or f"{self.words.notes} on {self.words.channel}"
+            self.lacks[lacks] += 1
+            return lacks
         if not len(taken.places):
             return f"{self.words.notes} {self.words.held}"
         if not usable:
@@ -116,7 +121,7 @@ class Accounts:
         if not found:
             places = few(f"{place} ({count})" for place, count in sorted(self.places.items(), key=_in_order))
             raise ValueError(
-                f"{where} has no {words.notes} on {words.channel} in {counted(read, 'files')}; "
+                f"{where} has no {few(lacks for lacks, _ in self.lacks.most_common())} in {counted(read, 'files')}; "
                 + (
                     f"{words.places} with notes: {places}; "
                     + (words.other_channel if self.places.keys() - {words.foreign} else f"give {words.wanted}")
@@ -128,8 +133,8 @@ class Accounts:
             meter, bars = max(self.longest.items(), key=lambda item: item[1])
             if bars >= data.bars:
                 raise ValueError(
-                    f"no window of {counted(data.bars, 'bars')} of {where} has {words.notes}; pass a smaller --hop, or "
-                    "give other files"
+                    f"no window of {counted(data.bars, 'bars')} of {where} has {words.window or words.notes}; pass a "
+                    "smaller --hop, or give other files"
                 )
             raise ValueError(
                 f"no window of {counted(data.bars, 'bars')} fits into {where}: the longest stretch of one metre has "

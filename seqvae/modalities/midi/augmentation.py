@@ -38,19 +38,23 @@ def augmented(batch: Batch, others: Callable[[], Batch], noise: Noise, classes: 
     return replace(batch, x=x)
 
 
-def transposed(batch: Batch, noise: Noise, most: int, outcomes: int, silent: int) -> Batch:
-    """The batch (labels (B, T)) with each window transposed by up to `most` semitones up or down.
+def transposed(batch: Batch, noise: Noise, most: int, outcomes: int, silent: int, voices: int = 1) -> Batch:
+    """The batch with each window transposed by up to `most` semitones up or down.
 
-    Labels below `silent` are no pitches, and stay. Each row is moved by a whole number of semitones, all of those being
+    Its steps are labels (B, T), or (B, T, P) of parts, of which the first `voices` have pitches and move as one. Labels
+    below `silent` are no pitches, and stay. Each row is moved by a whole number of semitones, all of those being
     equally probable that keep all of its pitches below `outcomes`; it depends on the row's own noise alone.
     """
-    pitches = (batch.x >= silent) & batch.mask
-    lowest = torch.where(pitches, batch.x, outcomes).amin(1)
-    highest = torch.where(pitches, batch.x, 0).amax(1)
+    labels = batch.x.ndim == 2
+    x, others = batch.x.unsqueeze(2).tensor_split([1], 2) if labels else batch.x.tensor_split([voices], 2)
+    pitches = (x >= silent) & batch.mask.unsqueeze(2)
+    lowest = torch.where(pitches, x, outcomes).flatten(1).amin(1)
+    highest = torch.where(pitches, x, 0).flatten(1).amax(1)
     down = (lowest - silent).clamp(max=most)
     up = (outcomes - 1 - highest).clamp(max=most)
     shift = (noise.uniform("transpose", 1).squeeze(1) * (down + up + 1)).floor().long() - down
-    return replace(batch, x=torch.where(pitches, batch.x + shift.unsqueeze(1), batch.x))
+    moved = torch.where(pitches, x + shift[:, None, None], x)
+    return replace(batch, x=moved.squeeze(2) if labels else torch.cat([moved, others], 2))
 
 
 def _sets(x: Tensor, classes: int) -> Tensor:

@@ -78,6 +78,13 @@ class DrumClasses:
         except (TypeError, ValueError) as error:
             raise ValueError(f"{source}: {error}") from None
 
+    @classmethod
+    def of_run(cls, learned: Mapping[str, Any], path: Path) -> "DrumClasses":
+        """The map that stands in what a run has learned. Raises ValueError where it is missing or damaged."""
+        if "classes" not in learned:
+            raise ValueError(f"{path} is damaged; restore the run from a copy")
+        return cls.from_json(json.dumps(learned["classes"]), path)
+
 
 class _Pairs(list[tuple[str, Any]]):
     """A JSON object as the list of its members, so that a name that stands twice is seen."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.clip import Clip
-from seqvae.modalities.midi.notation import VELOCITY, Sounding
+from seqvae.modalities.midi.notation import VELOCITY, Sounding, Track
 
 if TYPE_CHECKING:
-    from pretty_midi import Instrument, PrettyMIDI
+    from pretty_midi import PrettyMIDI
 
     from seqvae.view.grids import Rows
 
@@ -35,11 +35,11 @@ class DrumNotation:
                 "step or more, with the class map that they were made with"
             )
 
-    def instrument(self, first: Clip) -> "Instrument":
+    def tracks(self, first: Clip) -> "list[Track[Clip]]":
         """A drum track with the kit of the first clip."""
         from pretty_midi import Instrument
 
-        return Instrument(program=int(first.kit), is_drum=True, name="Drums")
+        return [(Instrument(program=int(first.kit), is_drum=True, name="Drums"), self.sounding)]
 
     def sounding(self, item: Clip) -> Iterator[Sounding]:
         """A note of a step for each hit; no grid has steps of more than a 16th."""

@@ -5,7 +5,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Generic, Self, TypeVar
+from functools import cached_property
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -37,15 +38,15 @@ class Excerpt(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def program(self) -> int:
-        """The MIDI program of its channel, 0 to 127; that of drums is their kit."""
+    def program(self) -> int | tuple[int, ...]:
+        """The MIDI program of its channel, 0 to 127, that of drums being their kit; or those of several parts."""
 
     @abc.abstractmethod
     def with_steps(self, steps: np.ndarray) -> Self:
         """The same with other steps."""
 
     @abc.abstractmethod
-    def with_program(self, program: int) -> Self:
+    def with_program(self, program: Any) -> Self:
         """The same with another program."""
 
     @abc.abstractmethod
@@ -105,13 +106,19 @@ class Stretch(Generic[Own]):
     """Whole bars of one metre that follow each other: all their steps are those of `whole`.
 
     `notes` (bars,) counts the notes of each bar, those that share a place of the grid included; `bpm` (bars,) is the
-    tempo at the start of each bar. With `keeps_silence` windows without a note are windows like others.
+    tempo at the start of each bar. With `keeps_silence` windows without a note are windows like others. Where there is
+    `covered` (bars,), windows are those of covered bars alone; `places` (bars,) are the places of the grid that the
+    notes of each bar share, where these are not those of `whole` alone. One that `repeats` has the bars of another one,
+    heard in another way.
     """
 
     whole: Own
     notes: np.ndarray
     bpm: np.ndarray
     keeps_silence: bool = True
+    covered: np.ndarray | None = None
+    places: np.ndarray | None = None
+    repeats: bool = False
 
     @property
     def meter(self) -> Meter:
@@ -135,8 +142,20 @@ class Stretch(Generic[Own]):
 
     def count(self, first: int, last: int) -> tuple[int, int]:
         """The notes of the bars from `first` to before `last`, and the places of the grid that they share."""
-        steps = len(self.whole) // self.bars
-        return int(self.notes[first:last].sum()), int(self.whole.onsets[first * steps : last * steps].sum())
+        notes = int(self.notes[first:last].sum())
+        places = self._onsets if self.places is None else self.places
+        return notes, int(places[first:last].sum())
+
+    def is_window(self, first: int, last: int) -> bool:
+        """Whether the bars from `first` to before `last` are a window that is read."""
+        whole = self.covered is None or bool(self.covered[first:last].all())
+        return whole and (self.keeps_silence or bool(self._onsets[first:last].any()))
+
+    @cached_property
+    def _onsets(self) -> np.ndarray:
+        """(bars,) int64: how many notes of `whole` begin in each bar."""
+        found: np.ndarray = self.whole.onsets.reshape(self.bars, -1).sum(1)
+        return found
 
 
 def replace_tempos(item: Own, bpm: float, changes: Tempos = ()) -> Own:

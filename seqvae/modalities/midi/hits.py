@@ -56,6 +56,10 @@ class DrumPart:
         """The notes of each channel, counted from 1."""
         return Counter((notes.channel + 1).tolist())
 
+    def ways(self, segment: Segment, taken: Taken) -> list[Stretch[Clip]]:
+        """The bars of a segment, in the only way."""
+        return [self.lay(segment)]
+
     def lay(self, segment: Segment) -> Stretch[Clip]:
         """The hits of a segment on the grid, with the kit of its channel."""
         bar = segment.steps_of_bar

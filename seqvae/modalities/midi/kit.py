@@ -105,7 +105,4 @@ class KitModality(MidiModality):
     def load(self, folder: Path) -> None:
         """Read class map, metres, tempo and kit back. Raises ValueError when they are missing or damaged."""
         super().load(folder)
-        path = folder / f"{self.name}.json"
-        if "classes" not in self.learned:
-            raise ValueError(f"{path} is damaged; restore the run from a copy")
-        self._classes = DrumClasses.from_json(json.dumps(self.learned["classes"]), path)
+        self._classes = DrumClasses.of_run(self.learned, folder / f"{self.name}.json")

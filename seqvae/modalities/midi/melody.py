@@ -10,7 +10,7 @@ from seqvae.modalities.base import Report, Words
 from seqvae.modalities.midi import rhythm, settings
 from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.modality import MidiModality
-from seqvae.modalities.midi.phrase import Phrase, without_idle_offs
+from seqvae.modalities.midi.phrase import PITCHES_FROM, Phrase, events_of, f1_of_notes, labels_of, without_idle_offs
 from seqvae.modalities.midi.settings import MelodyData, MelodyModel
 from seqvae.modalities.midi.voices import EXTREMES, VoicePart
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from seqvae.nets.sequences import SequenceNets
     from seqvae.noise import Noise
     from seqvae.types import Batch, StepType
-
-PITCHES_FROM = 2  # labels below are hold (0) and off (1), as in MusicVAE
 
 
 class Melody(MidiModality):
@@ -92,18 +90,10 @@ class Melody(MidiModality):
 
         Raises ValueError for a phrase of another grid, longer than a window, or with a pitch outside of the range.
         """
-        pitches = item.events[item.events >= 0]
         low, high = self.data.lowest_pitch, self.data.highest_pitch
-        if len(pitches) and not low <= pitches.min() <= pitches.max() <= high:
-            raise ValueError(
-                f"a phrase with pitches from {pitches.min()} to {pitches.max()} does not fit; give pitches from {low} "
-                f"to {high}"
-            )
+        labels_of(item.events, low, high)
         whole = self.whole_window(item, report)
-        if whole is None:
-            return None
-        events = whole.events
-        return np.where(events < 0, events + PITCHES_FROM, events - low + PITCHES_FROM).astype(np.uint16)
+        return None if whole is None else labels_of(whole.events, low, high)
 
     def decode(self, x: np.ndarray, like: Phrase | None = None) -> Phrase:
         """The phrase of an array, with the length, metre, tempo and program of `like`.
@@ -112,9 +102,7 @@ class Melody(MidiModality):
         windows. Without it the metre is the one that is set, or the most frequent one of that length; the tempo and the
         program are the typical ones.
         """
-        labels = x.astype(np.int16)
-        events = np.where(labels < PITCHES_FROM, labels - PITCHES_FROM, labels + self.data.lowest_pitch - PITCHES_FROM)
-        events = without_idle_offs(events.astype(np.int16))
+        events = events_of(x, self.data.lowest_pitch)
         if like is None:
             made: Phrase = self.new_item(events)
             return made
@@ -144,11 +132,7 @@ class Melody(MidiModality):
         """Share of exact reconstructions, and F1 of the notes that begin."""
         from seqvae.evaluation.reconstruction import exact_match
 
-        right = notes = 0
-        for one, other in zip(truth, guess, strict=True):
-            right += int(((one.events == other.events) & (one.events >= 0)).sum())
-            notes += int(one.onsets.sum() + other.onsets.sum())
-        return {"exact_match": exact_match(truth, guess), "f1_notes": 2 * right / notes if notes else None}
+        return {"exact_match": exact_match(truth, guess), "f1_notes": f1_of_notes(truth, guess)}
 
     def sample_metrics(self, samples: Sequence[Phrase]) -> dict[str, float | None]:
         """How bars repeat, how many notes there are, where they stand, and how far the next one is."""

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqvae.modalities.midi.notation import VELOCITY, Sounding
+from seqvae.modalities.midi.notation import VELOCITY, Sounding, Track
 from seqvae.modalities.midi.phrase import Phrase
 from seqvae.modalities.midi.voices import TRACK_NAME
 
 if TYPE_CHECKING:
-    from pretty_midi import Instrument, PrettyMIDI
+    from pretty_midi import PrettyMIDI
 
     from seqvae.view.grids import Rows
     from seqvae.view.piano_rolls import Roll
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MelodyNotation:
-    """Phrases, each note of which is written as long as it sounds."""
+    """Phrases, each note of which is written as long as it sounds, in a track of a name."""
+
+    name: str = TRACK_NAME
 
     @property
     def notes(self) -> str:
@@ -34,11 +36,11 @@ class MelodyNotation:
                 "whose events are pitches from 0 to 127, -1 (off) or -2 (hold)"
             )
 
-    def instrument(self, first: Phrase) -> "Instrument":
+    def tracks(self, first: Phrase) -> "list[Track[Phrase]]":
         """A track with the program of the first phrase."""
         from pretty_midi import Instrument
 
-        return Instrument(program=int(first.program), name=TRACK_NAME)
+        return [(Instrument(program=int(first.program), name=self.name), self.sounding)]
 
     def sounding(self, item: Phrase) -> Iterator[Sounding]:
         """The notes of a phrase."""

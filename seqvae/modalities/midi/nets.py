@@ -1,4 +1,4 @@
-"""Encoders and decoders of steps: sets of drum classes, hits with velocity and time, and events of a melody."""
+"""Encoders and decoders of steps: sets of drum classes, hits with velocity and time, events of melodies and trios."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from torch import nn
 
 from seqvae.modalities.midi.classes import MOST_COMBINED
-from seqvae.modalities.midi.settings import DrumModel, GrooveModel, MelodyModel
+from seqvae.modalities.midi.settings import DrumModel, GrooveModel, MelodyModel, TrioModel
 from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.nade import NADE
+from seqvae.nets.parts import PartsInput, PartsLikelihood
 from seqvae.nets.played import Combinations, PlayedLikelihood, PlayedSteps
 from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets
 from seqvae.nets.sizes import SequenceModel
@@ -51,9 +52,7 @@ def melody_nets(model: MelodyModel, outcomes: int, bars: Bars) -> SequenceNets:
     """
 
     def read() -> tuple[nn.Module, int]:
-        if not model.embedding:
-            return OneHot(outcomes), outcomes
-        return nn.Embedding(outcomes, model.embedding), model.embedding
+        return _labels(outcomes, model.embedding)
 
     def likelihood() -> Categorical:
         return Categorical(model.output_features, outcomes, model.output_bias)
@@ -66,6 +65,42 @@ def melody_nets(model: MelodyModel, outcomes: int, bars: Bars) -> SequenceNets:
     )
     draw_uniform(encoder, decoder, model.initial_range)
     return encoder, decoder
+
+
+def trio_nets(model: TrioModel, outcomes: int, classes: int, bars: Bars) -> SequenceNets:
+    """Encoder (None without latent units) and decoder of steps (3,): two of so many outcomes, and a set of classes.
+
+    Weights are drawn from torch's global generator. Without an embedding both read one-hot steps (MusicVAE).
+    """
+
+    def voice() -> tuple[nn.Module, int]:
+        return _labels(outcomes, model.embedding)
+
+    def drums() -> tuple[nn.Module, int]:
+        return step_input(classes, True, model.embedding, model.shared_classes, True)
+
+    def read() -> tuple[nn.Module, int]:
+        together = PartsInput([voice(), voice(), drums()])
+        return together, together.width
+
+    def likelihood() -> PartsLikelihood:
+        features = bits_of_labels(classes) if model.shared_classes else None
+        voices = [Categorical(model.output_features, outcomes, model.output_bias) for _ in range(2)]
+        kit = Categorical(model.output_features, 1 << classes, model.output_bias, features)
+        return PartsLikelihood([*voices, kit], model.state_features if model.part_decoders else 0)
+
+    def position() -> Position | None:
+        return bars.position(model.position) if model.position else None
+
+    read_back = [voice, voice, drums] if model.part_decoders else read
+    encoder, decoder = sequence_nets(model, read, likelihood, read_back, position, segment=bars.segment(model))
+    draw_uniform(encoder, decoder, model.initial_range)
+    return encoder, decoder
+
+
+def _labels(outcomes: int, embedding: int) -> tuple[nn.Module, int]:
+    """What reads one of so many outcomes, and the size of what it gives: one-hot where there is no embedding."""
+    return (nn.Embedding(outcomes, embedding), embedding) if embedding else (OneHot(outcomes), outcomes)
 
 
 def drum_nets(model: DrumModel, classes: int, combined: bool, bars: Bars) -> SequenceNets:

@@ -1,6 +1,6 @@
 """How items of one kind become notes of an instrument, sound and pictures: what writing asks a modality."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item", contravariant=True)
 # of a note: where it begins and ends, in steps from the start of its item, on the grid or between; pitch; velocity
 Sounding = tuple[float, float, int, int]
+Track = tuple["Instrument", Callable[[Item], Iterable[Sounding]]]
 VELOCITY = 100  # of notes that know none
 
 
@@ -28,12 +29,11 @@ class Notation(Protocol[Item]):
         """Raises ValueError for an item that cannot be written."""
         ...
 
-    def instrument(self, first: Item) -> "Instrument":
-        """The track without notes of items of which this is the first."""
-        ...
+    def tracks(self, first: Item) -> "Sequence[Track[Item]]":
+        """The tracks without notes of items of which this is the first, each with what gives its notes of an item.
 
-    def sounding(self, item: Item) -> Iterable[Sounding]:
-        """The notes of an item; one that begins before its item does so where there is a time before."""
+        A note that begins before its item does so where there is a time before.
+        """
         ...
 
     def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What a modality takes of a MIDI file: the protocol between the reading of files and a modality that reads them."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import Field, dataclass
 from typing import ClassVar, Protocol, Self, TypeVar
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from seqvae.modalities.midi.grid import Segment
 from seqvae.modalities.midi.notes import Notes
-from seqvae.modalities.midi.windows import Bars
+from seqvae.modalities.midi.windows import Ways
 
 Item = TypeVar("Item")
 
@@ -30,6 +31,7 @@ class PartWords:
     foreign: str = ""  # of the places that `Part.where` counts the one that never is its own: "drums"
     hidden: str = ""  # what notes are that others hide
     close: str = "flams"  # what two notes are that nearly begin at once
+    window: str = ""  # what a window has to have; empty: notes
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class Taken:
     unheld: Counter[int]  # pitches on them that it has no place for: notes
     voices: np.ndarray  # (M,) of all notes of the file: of those of one voice on one step a grid keeps one
     hidden: int = 0  # notes that it has a place for, but for others that sound at the time
+    lacks: str = ""  # what a file has none of where nothing is found; empty: notes on its channel
+    lines: np.ndarray | None = None  # (M,) of all notes of the file: the line of each, -1 of none; None of one line
+    ways: Sequence[tuple[int, ...]] = ()  # the lines that are heard together, in each way
 
 
 class Part(Protocol[Item]):
@@ -68,8 +73,8 @@ class Part(Protocol[Item]):
         """What is taken of a single piece, which may be one that the modality wrote itself."""
         ...
 
-    def lay(self, segment: Segment) -> Bars[Item]:
-        """The bars of a segment of taken notes."""
+    def ways(self, segment: Segment, taken: Taken) -> Ways[Item]:
+        """The bars of a segment of taken notes, one or several times: in each way in which they are heard."""
         ...
 
     def digest(self, item: Item) -> bytes:

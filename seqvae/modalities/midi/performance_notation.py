@@ -8,12 +8,12 @@ import numpy as np
 
 from seqvae.modalities.midi.classes import DrumClasses
 from seqvae.modalities.midi.drum_notation import DrumNotation
-from seqvae.modalities.midi.notation import Sounding
+from seqvae.modalities.midi.notation import Sounding, Track
 from seqvae.modalities.midi.performance import LOUDEST, MOST_PLACES, Performance
 from seqvae.modalities.midi.writing import TICKS_PER_QUARTER
 
 if TYPE_CHECKING:
-    from pretty_midi import Instrument, PrettyMIDI
+    from pretty_midi import PrettyMIDI
 
     from seqvae.view.grids import Rows
 
@@ -46,9 +46,9 @@ class PerformanceNotation:
                 f"{MOST_PLACES}, all whole numbers"
             )
 
-    def instrument(self, first: Performance) -> "Instrument":
+    def tracks(self, first: Performance) -> "list[Track[Performance]]":
         """A drum track with the kit of the first performance."""
-        return DrumNotation(self.classes).instrument(first.clip)
+        return [(track, self.sounding) for track, _ in DrumNotation(self.classes).tracks(first.clip)]
 
     def sounding(self, item: Performance) -> Iterator[Sounding]:
         """A note of a step for each hit. The last place of a step may be no tick of its own: it is that before."""

@@ -1,5 +1,6 @@
 """A phrase: what a single voice does on each step of a few bars."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.tempo import Tempos
 
 HOLD, OFF = -2, -1  # nothing happens: what sounds sounds on, and silence lasts; what sounds ends. Else a pitch begins
+PITCHES_FROM = 2  # labels below are hold (0) and off (1), as in MusicVAE
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,39 @@ class Phrase(Excerpt):
         events = self.events.copy()
         events[0] = OFF
         return self.with_steps(events)
+
+
+def labels_of(events: np.ndarray, lowest: int, highest: int) -> np.ndarray:
+    """Events (T,) as labels, uint16: 0 is HOLD, 1 OFF, and 2 onwards the pitches from the lowest (MusicVAE's).
+
+    Raises ValueError for pitches that are outside.
+
+    >>> labels_of(np.array([OFF, 60, HOLD]), 60, 71).tolist()
+    [1, 2, 0]
+    """
+    pitches = events[events >= 0]
+    if len(pitches) and not lowest <= pitches.min() <= pitches.max() <= highest:
+        raise ValueError(
+            f"a phrase with pitches from {pitches.min()} to {pitches.max()} does not fit; give pitches from {lowest} "
+            f"to {highest}"
+        )
+    return np.where(events < 0, events + PITCHES_FROM, events - lowest + PITCHES_FROM).astype(np.uint16)
+
+
+def events_of(labels: np.ndarray, lowest: int) -> np.ndarray:
+    """Labels (T,) as events, int16; an OFF that ends nothing is a HOLD."""
+    labels = labels.astype(np.int16)
+    events = np.where(labels < PITCHES_FROM, labels - PITCHES_FROM, labels + lowest - PITCHES_FROM)
+    return without_idle_offs(events.astype(np.int16))
+
+
+def f1_of_notes(truth: Sequence[Phrase], guess: Sequence[Phrase]) -> float | None:
+    """The F1, 0 to 1, of notes that begin on the same step at the same pitch; None where none begins."""
+    right = notes = 0
+    for one, other in zip(truth, guess, strict=True):
+        right += int(((one.events == other.events) & (one.events >= 0)).sum())
+        notes += int(one.onsets.sum() + other.onsets.sum())
+    return 2 * right / notes if notes else None
 
 
 def without_idle_offs(events: np.ndarray) -> np.ndarray:

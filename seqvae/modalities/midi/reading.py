@@ -20,7 +20,7 @@ from seqvae.modalities.midi.processes import in_processes
 from seqvae.modalities.midi.settings import MidiData
 from seqvae.modalities.midi.sources import MidiFile, contents, find
 from seqvae.modalities.midi.survey import BATCH_FILES, FILES_FOR_PROCESSES, Survey
-from seqvae.modalities.midi.windows import Bars, numbered, starts
+from seqvae.modalities.midi.windows import Bars, Ways, numbered, starts, starts_of_any
 
 Item = TypeVar("Item")
 Chosen = tuple[MidiFile, Span | None]  # a file that is read, and which of its windows are held out
@@ -78,11 +78,11 @@ class MidiSource(Generic[Item]):
         files, where = self._chosen(sources, Report())
         for file, content, span in _with_contents(files):
             try:
-                stretches = self._take(_notes(content, str(file)), accounts)[0]
+                laid = self._take(_notes(content, str(file)), accounts)[0]
             except MidiError as error:
                 accounts.skip(error)
                 continue
-            for number, meter, item in self._numbered(stretches, span):
+            for number, meter, item in self._numbered(laid, span):
                 if meter in meters:
                     count += 1
                     yield Named(f"{file}#{number}", item, file.path)
@@ -95,20 +95,28 @@ class MidiSource(Generic[Item]):
         if not count:
             raise ValueError(f"no window of {where} is in a metre that the model knows; give other files")
 
-    def _numbered(self, stretches: Sequence[Bars[Item]], span: Span | None) -> Iterator[tuple[int, Meter, Item]]:
+    def _numbered(self, laid: Sequence[Ways[Item]], span: Span | None) -> Iterator[tuple[int, Meter, Item]]:
         """The windows of a file that are read: their numbers, metres and items."""
         data = self.data
-        for place, (number, stretch) in enumerate(numbered(stretches, data.hop)):
-            for first in self._firsts(place, stretch, span):
+        firsts = [own for place, ways in enumerate(laid) for own in self._firsts(place, ways, span)]
+        flat = [stretch for ways in laid for stretch in ways]
+        for (number, stretch), own in zip(numbered(flat, data.hop), firsts, strict=True):
+            for first in own:
                 yield number + first // data.hop, stretch.meter, stretch.cut(first, data.bars)
 
-    def _firsts(self, place: int, stretch: Bars[Item], span: Span | None) -> Sequence[int]:
-        """The first bars of those windows of the stretch at this place of a file that are read."""
+    def _firsts(self, place: int, ways: Ways[Item], span: Span | None) -> list[Sequence[int]]:
+        """The first bars of those windows of the bars at this place of a file that are read, in each way.
+
+        What is held out of a file are bars, in whatever way they are heard.
+        """
         data = self.data
-        if data.only_meter not in (None, stretch.meter):
-            return ()
-        found = starts(stretch, data.bars, data.hop)
-        return found if span is None or self.split == "all" else span.firsts(place, found, data.bars, self.split)
+        if data.only_meter not in (None, ways[0].meter):
+            return [()] * len(ways)
+        found = [starts(way, data.bars, data.hop) for way in ways]
+        if span is None or self.split == "all":
+            return found
+        kept = span.firsts(place, starts_of_any(ways, data.bars, data.hop), data.bars, self.split)
+        return [[first for first in own if first in kept] for own in found] if len(ways) > 1 else [kept]
 
     def _chosen(self, sources: Sequence[Path], report: Report) -> tuple[list[Chosen], str]:
         """The files of the split, and what errors call them; the others are counted.
@@ -158,27 +166,27 @@ class MidiSource(Generic[Item]):
         accounts, found = Accounts(self.part), list[tuple[Bars[Item], Sequence[int]]]()
         for file, content, span in _with_contents(files):
             try:
-                stretches, long = self._take(_notes(content, str(file)), accounts)
+                laid, long = self._take(_notes(content, str(file)), accounts)
             except MidiError as error:
                 accounts.skip(error)
                 continue
             before = len(found)
-            found += [
-                (each, firsts) for place, each in enumerate(stretches) if (firsts := self._firsts(place, each, span))
-            ]
+            for place, ways in enumerate(laid):
+                pairs = zip(ways, self._firsts(place, ways, span), strict=True)
+                found += [(way, firsts) for way, firsts in pairs if firsts]
             left = sum(len(starts(each, self.data.bars, self.data.hop)) for each in long)
             left -= sum(len(firsts) for _, firsts in found[before:])
             accounts.report.count("of other parts of their files, left out", left, "windows")
         accounts.losses.flush()
         return accounts, found
 
-    def _take(self, notes: Notes, accounts: Accounts) -> tuple[list[Bars[Item]], list[Bars[Item]]]:
-        """The stretches of a file, and those of them that have windows of the metre that is read."""
+    def _take(self, notes: Notes, accounts: Accounts) -> tuple[list[Ways[Item]], list[Bars[Item]]]:
+        """The bars of a file by their segments, and the stretches of them that have windows of the metre read."""
         notes = in_meter(notes, self.data.assumed_meter)
         taken = self.part.take(notes)
         placed = layout(notes, taken.places, self.data.steps_per_quarter)
-        stretches = [self.part.lay(segment) for segment in placed.segments]
-        return stretches, accounts.take(notes, taken, placed, stretches, self.data)
+        laid = [self.part.ways(segment, taken) for segment in placed.segments]
+        return laid, accounts.take(notes, taken, placed, laid, self.data)
 
 
 def _with_contents(files: Sequence[Chosen]) -> Iterator[tuple[MidiFile, bytes | MidiError, Span | None]]:

@@ -53,14 +53,14 @@ class Score(Generic[Item]):
         self._check_meters(data.only_meter, meters)
         items = pieces(self.stretches, data.bars)
         names = piece_names(self.windows_of or self.name, self.stretches, data.bars, data.hop)
-        of = [stretch.meter for stretch in self.stretches for _ in range(0, stretch.bars, data.bars)]
-        kept = [place for place, meter in enumerate(of) if data.only_meter in (None, meter)]
+        of = [stretch for stretch in self.stretches for _ in range(0, stretch.bars, data.bars)]
+        kept = [place for place, own in enumerate(of) if data.only_meter in (None, own.meter) and not own.repeats]
         return Song([items[place] for place in kept], [names[place] for place in kept])
 
     def _check_meters(self, only: Meter | None, meters: Collection[Meter]) -> None:
         there = Counter[Meter]()
         for stretch in self.stretches:
-            there[stretch.meter] += stretch.bars
+            there[stretch.meter] += 0 if stretch.repeats else stretch.bars
         if only is not None and only not in there:
             found = few(f"{counted(bars, 'bars')} of {meter_name(meter)}" for meter, bars in there.items())
             raise ValueError(
@@ -79,7 +79,7 @@ class Score(Generic[Item]):
     def count_losses(self, report: Report, words: PartWords, only: Meter | None) -> None:
         """Count the bars that are in another metre than that which is read, notes in none of the bars, and a damage."""
         for first, stretch in zip(self.first_bars, self.stretches, strict=True):
-            if only not in (None, stretch.meter):
+            if only not in (None, stretch.meter) and not stretch.repeats:
                 last = first + stretch.bars - 1
                 where = f"{first} to {last}" if last > first else f"{first}"
                 report.count(f"of {meter_name(stretch.meter)}, left out", stretch.bars, "bars", where)
@@ -102,8 +102,8 @@ def score_of(source: MidiSource[Item], notes: Notes, name: str) -> Score[Item]:
         accounts = Accounts(part)
         accounts.take(notes, taken, placed, [], source.data)
         accounts.refuse(name, source.data)
-    first_bars = [bar_number(notes, segment.start) for segment in placed.segments]
-    return Score(name, [part.lay(segment) for segment in placed.segments], first_bars, taken, placed, notes.damage)
+    laid = [(bar_number(notes, segment.start), way) for segment in placed.segments for way in part.ways(segment, taken)]
+    return Score(name, [way for _, way in laid], [first for first, _ in laid], taken, placed, notes.damage)
 
 
 def song_of(source: MidiSource[Item], notes: Notes, name: str, meters: Collection[Meter]) -> Song[Item]:

@@ -12,7 +12,7 @@ from seqvae.modalities.midi.part import Part
 from seqvae.modalities.midi.processes import in_processes
 from seqvae.modalities.midi.settings import MidiData
 from seqvae.modalities.midi.sources import MidiFile, contents
-from seqvae.modalities.midi.windows import starts
+from seqvae.modalities.midi.windows import starts_of_any
 
 Item = TypeVar("Item")
 
@@ -64,9 +64,11 @@ class Survey(Generic[Item]):
         except MidiError:
             return ()
         data = self.data
-        placed = layout(notes, self.part.take(notes).places, data.steps_per_quarter)
-        stretches = map(self.part.lay, placed.segments)
+        taken = self.part.take(notes)
+        placed = layout(notes, taken.places, data.steps_per_quarter)
+        laid = [self.part.ways(segment, taken) for segment in placed.segments]
+        read = [data.only_meter in (None, ways[0].meter) for ways in laid]
         return tuple(
-            (each.meter, len(starts(each, data.bars, data.hop)) if data.only_meter in (None, each.meter) else 0)
-            for each in stretches
+            (ways[0].meter, len(starts_of_any(ways, data.bars, data.hop)) if own else 0)
+            for ways, own in zip(laid, read, strict=True)
         )

@@ -13,7 +13,7 @@ from seqvae.modalities.midi.meters import Meter
 def typical_of(items: Iterable[Excerpt], program: str) -> dict[str, Any]:
     """The metres, the most frequent first, the median tempo and the most frequent program, under this name; or {}."""
     meters: Counter[Meter] = Counter()
-    programs: Counter[int] = Counter()
+    programs: Counter[int | tuple[int, ...]] = Counter()
     tempos: list[float] = []
     for item in items:
         meters[item.meter] += 1
@@ -34,7 +34,7 @@ def typical_in(read: Mapping[str, Any], program: str, path: Path) -> dict[str, A
         return {
             "meters": [(int(beats), int(unit)) for beats, unit in read["meters"]],
             "bpm": float(read["bpm"]),
-            program: int(read[program]),
+            program: tuple(map(int, own)) if isinstance(own := read[program], list | tuple) else int(own),
         }
     except (KeyError, TypeError):
         raise ValueError(f"{path} is damaged; restore the run from a copy") from None

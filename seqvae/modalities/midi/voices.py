@@ -31,6 +31,11 @@ class Line:
     def __str__(self) -> str:
         return f"{self.number} {self.name}".strip()
 
+    def is_called(self, voice: str) -> bool:
+        """Whether it is the voice `track N` of its number, or has that name."""
+        number = track_number(voice)
+        return self.name.casefold() == voice.strip().casefold() if number is None else self.number == number
+
 
 def track_number(voice: str) -> int | None:
     """The number N of a voice `track N`; None for any other."""
@@ -92,7 +97,10 @@ class VoicePart:
 
     def take(self, notes: Notes) -> Taken:
         """The notes that are heard of the voice."""
-        chosen = self._chosen(notes)
+        return self.take_of(notes, self._chosen(notes))
+
+    def take_of(self, notes: Notes, chosen: np.ndarray) -> Taken:
+        """The notes that are heard of those (M,) bool, whatever track they are of."""
         held = chosen & (notes.pitch >= self.lowest_pitch) & (notes.pitch <= self.highest_pitch)
         places = np.flatnonzero(held)
         heard = self._heard(notes, places)
@@ -113,6 +121,10 @@ class VoicePart:
         found = Counter({str(line): int(np.count_nonzero(line.notes)) for line in lines_of(notes)})
         drums = int(np.count_nonzero(notes.channel == DRUM_CHANNEL))
         return found + Counter({DRUMS: drums})
+
+    def ways(self, segment: Segment, taken: Taken) -> list[Stretch[Phrase]]:
+        """The bars of a segment, in the only way."""
+        return [self.lay(segment)]
 
     def lay(self, segment: Segment) -> Stretch[Phrase]:
         """The voice of a segment on the grid, with the program that most of its notes have."""
@@ -144,9 +156,9 @@ class VoicePart:
         """(M,) bool: the notes of the tracks that are read."""
         if self.voice in EXTREMES:
             return notes.channel != DRUM_CHANNEL
-        number, name, chosen = track_number(self.voice), self.voice.strip().casefold(), np.zeros(len(notes), bool)
+        chosen = np.zeros(len(notes), bool)
         for line in lines_of(notes):
-            if line.name.casefold() == name if number is None else line.number == number:
+            if line.is_called(self.voice):
                 chosen |= line.notes
         return chosen
 

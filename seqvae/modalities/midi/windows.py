@@ -24,7 +24,16 @@ class Bars(Protocol[Item]):
 
     @property
     def keeps_silence(self) -> bool:
-        """Whether windows without a note are windows like others; else nothing reads them but a whole piece."""
+        """Whether all bars can be windows, silent ones too; else nothing reads the others but a whole piece."""
+        ...
+
+    @property
+    def repeats(self) -> bool:
+        """Whether these are the bars of another one, heard in another way: no whole piece takes them."""
+        ...
+
+    def is_window(self, first: int, last: int) -> bool:
+        """Whether the bars from `first` to before `last` are a window that is read."""
         ...
 
     def cut(self, first: int, bars: int) -> Item:
@@ -36,21 +45,40 @@ class Bars(Protocol[Item]):
         ...
 
 
+Ways = Sequence[Bars[Item]]  # the same bars, heard in one way or in several
+
+
 def starts(stretch: Bars[Item], bars: int, hop: int) -> Sequence[int]:
-    """The first bar of each window of so many bars, one every `hop` bars; silent ones where these are kept."""
+    """The first bar of each window of so many bars that is read, one every `hop` bars."""
     every = all_starts(stretch, bars, hop)
-    return every if stretch.keeps_silence else [first for first in every if stretch.count(first, first + bars)[0]]
+    return every if stretch.keeps_silence else [first for first in every if stretch.is_window(first, first + bars)]
+
+
+def starts_of_any(ways: Ways[Item], bars: int, hop: int) -> Sequence[int]:
+    """The first bar of each window that is read in one or more of the ways in which the same bars are heard."""
+    if len(ways) == 1:
+        return starts(ways[0], bars, hop)
+    return sorted({first for way in ways for first in starts(way, bars, hop)})
 
 
 def all_starts(stretch: Bars[Item], bars: int, hop: int) -> range:
-    """The same, silent ones among them."""
+    """The same, those that are not read among them."""
     return range(0, stretch.bars - bars + 1, hop)
 
 
-def bars_in_windows(stretch: Bars[Item], bars: int, hop: int) -> list[tuple[int, int]]:
-    """The bars that stand in a window, each once, from a first one to before a last one."""
-    firsts = all_starts(stretch, bars, hop)
-    return [(firsts[0], firsts[-1] + bars)] if firsts and hop <= bars else [(at, at + bars) for at in firsts]
+def bars_in_windows(firsts: Sequence[int], bars: int) -> list[tuple[int, int]]:
+    """The bars that stand in a window, each once, from a first one to before a last one.
+
+    >>> bars_in_windows([0, 1, 4, 8], 2)
+    [(0, 3), (4, 6), (8, 10)]
+    """
+    found: list[tuple[int, int]] = []
+    for first in firsts:
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], first + bars
+        else:
+            found.append((first, first + bars))
+    return found
 
 
 def pieces(stretches: Sequence[Bars[Item]], bars: int) -> list[Item]:

@@ -3,14 +3,14 @@
 import io
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqvae.files import write_atomically
 from seqvae.modalities.midi.excerpt import Excerpt
 from seqvae.modalities.midi.meters import steps_per_bar
-from seqvae.modalities.midi.notation import Notation
+from seqvae.modalities.midi.notation import Notation, Sounding
 from seqvae.modalities.midi.tempo import microseconds_per_quarter
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ALL_NOTES_OFF = 123
 def to_midi(items: Sequence[Excerpt], notation: Notation[Any], bpm: float | None = None) -> "PrettyMIDI":
     """The items one after another, each from a bar line on, with their tempos and metres, or all at one tempo `bpm`.
 
-    One track: 480 ticks a quarter. It ends on the last bar line, silence included, so that it loops in a sequencer. A
+    480 ticks a quarter. Each track ends on the last bar line, silence included, so that it loops in a sequencer. A
     note that would begin before the first bar line begins on it, and one that lasts into the next of its pitch ends
     there. The object's own `write` puts every event on the tick that is meant. Raises ValueError for items that the
     notation cannot write, for a tempo that MIDI cannot hold and for more than ten million ticks.
@@ -47,21 +47,23 @@ def to_midi(items: Sequence[Excerpt], notation: Notation[Any], bpm: float | None
     midi.tick_to_time(end)  # makes the table of ticks, from which all times are taken
     for start, (numerator, denominator) in _changes([(start, item.meter) for start, item in placed]):
         midi.time_signature_changes.append(TimeSignature(numerator, denominator, midi.tick_to_time(start)))
-    track = notation.instrument(items[0])
-    for tick, stop, pitch, velocity in _notes(placed, notation, end):
-        track.notes.append(Note(velocity, pitch, midi.tick_to_time(tick), midi.tick_to_time(stop)))
-    # A track ends one tick after its last event, and this one is heard by nobody.
-    track.control_changes.append(ControlChange(ALL_NOTES_OFF, 0, midi.tick_to_time(end - 1)))
-    midi.instruments.append(track)
+    for track, sounding in notation.tracks(items[0]):
+        for tick, stop, pitch, velocity in _notes(placed, sounding, end):
+            track.notes.append(Note(velocity, pitch, midi.tick_to_time(tick), midi.tick_to_time(stop)))
+        # A track ends one tick after its last event, and this one is heard by nobody.
+        track.control_changes.append(ControlChange(ALL_NOTES_OFF, 0, midi.tick_to_time(end - 1)))
+        midi.instruments.append(track)
     return midi
 
 
-def _notes(placed: Sequence[tuple[int, Excerpt]], notation: Notation[Any], end: int) -> list[tuple[int, int, int, int]]:
+def _notes(
+    placed: Sequence[tuple[int, Excerpt]], sounding: Callable[[Any], Iterable[Sounding]], end: int
+) -> list[tuple[int, int, int, int]]:
     """The ticks between which each note sounds, its pitch and velocity, in order of time."""
     notes, following = [], dict[int, int]()  # pitches: when the next note of each begins
     for start, item in placed:
         step = TICKS_PER_QUARTER / item.steps_per_quarter
-        for first, last, pitch, velocity in notation.sounding(item):
+        for first, last, pitch, velocity in sounding(item):
             tick = max(0, start + round(first * step))
             notes.append((tick, start + round(last * step), pitch, velocity))
     notes.sort(key=lambda note: note[0])

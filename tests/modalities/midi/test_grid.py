@@ -92,7 +92,7 @@ def test_hits_of_one_class_on_one_step_share_a_cell_and_are_counted_by_bar() -> 
     assert placed.segments[0].notes.tolist() == [4, 1]
     assert placed.segments[0].count(0, 2) == (5, 3)
     assert placed.segments[0].count(0, 1) == (4, 2)
-    assert bars_in_windows(placed.segments[0], 1, 2) == [(0, 1)], "the second bar stands in no window"
+    assert bars_in_windows(starts(placed.segments[0], 1, 2), 1) == [(0, 1)], "the second bar stands in no window"
 
 
 def test_only_the_channel_asked_for_counts_and_all_count_without_one() -> None:
@@ -205,7 +205,8 @@ def test_windows_of_bars_by_hops(bars: int, hop: int, firsts: list[int]) -> None
     ]
     assert all(clip.hits.shape == (12 * bars, 3) and clip.meter == (3, 4) for clip in clips)
     covered = {bar for start in firsts for bar in range(start, start + bars)}
-    assert [bar for first, last in bars_in_windows(segment, bars, hop) for bar in range(first, last)] == sorted(covered)
+    found = bars_in_windows(starts(segment, bars, hop), bars)
+    assert [bar for first, last in found for bar in range(first, last)] == sorted(covered)
 
 
 def test_pieces_follow_each_other_and_the_last_is_as_short_as_it_is() -> None:

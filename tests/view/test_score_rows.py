@@ -1,0 +1,54 @@
+"""Several parts in one picture: each in its own band, in the rows and colours that it has alone."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from seqvae.view.drum_grids import DrumRows
+from seqvae.view.grids import grid_figure
+from seqvae.view.piano_rolls import PitchRows, Roll
+from seqvae.view.score_rows import Drawn, ScoreRows
+
+NAMES = ("kick", "snare")
+
+
+def score() -> tuple[Drawn, ScoreRows]:
+    """A bar with two hits below a melody of one note, C4 for four steps."""
+    hits = np.zeros((16, 2), bool)
+    hits[[0, 8], [0, 1]] = True
+    roll = Roll(16, np.array([[4, 8, 60]]))
+    return Drawn((hits, roll)), ScoreRows([DrumRows([hits], NAMES), PitchRows([roll])])
+
+
+def test_rows_stand_above_each_other_and_keep_their_names() -> None:
+    drawn, rows = score()
+    assert len(drawn) == 16
+    assert rows.count == 2 + PitchRows([drawn.bands[1]]).count
+    names = dict(rows.names)
+    assert (names[0], names[1]) == ("kick", "snare")
+    (place,) = (place for place, name in rows.names if name == "C4")
+    alone = {name: place for place, name in PitchRows([drawn.bands[1]]).names}
+    assert place == alone["C4"] + 2
+    assert [name for name, _ in rows.keys] == ["kick", "snare"]
+    assert rows.height == pytest.approx(rows.count * 0.085)
+
+
+def test_each_part_is_drawn_in_its_band() -> None:
+    drawn, rows = score()
+    axes = Figure().add_subplot()
+    axes.set(xlim=(0, 16), ylim=(0, rows.count))
+    rows.draw(axes, drawn, 0, 16, 4)
+    below, above = axes.child_axes
+    assert below.get_ylim() == (0, 2)
+    assert above.get_ylim() == (0, rows.count - 2)
+    assert [len(one.collections[0].get_paths()) for one in (below, above)] == [2, 2], "hits; a note and its attack"
+    (edge,) = (one for one in axes.collections if one.get_zorder() == 2)
+    assert edge.get_segments()[0][:, 1].tolist() == [2.0, 2.0]
+
+
+def test_a_score_is_a_picture_of_lines_of_bars() -> None:
+    drawn, rows = score()
+    figure = grid_figure(drawn, rows, 4, 16, "a bar")
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels[:2] == ["kick", "snare"]
+    assert "C4" in labels
