@@ -15,23 +15,28 @@ from seqvae.config import counted
 @click.argument("checkpoint", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Run folder to write.")
 @click.option(
-    "--bars", type=click.IntRange(1, 64), default=2, show_default=True,
-    help="Bars of a window, which no checkpoint says.",
+    "--bars", type=click.IntRange(1, 64), default=None,
+    help="Bars of a window, which no checkpoint says; by default those of the published models, 2 or 16.",
+)  # fmt: skip
+@click.option(
+    "--segment-steps", type=click.IntRange(1, 4096), default=None,
+    help="Steps for each step of a conductor, which no checkpoint says; by default a bar.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
-def import_magenta(checkpoint: Path, out: Path, bars: int, overwrite: bool) -> None:
+def import_magenta(checkpoint: Path, out: Path, bars: int | None, segment_steps: int | None, overwrite: bool) -> None:
     """Make a run of a checkpoint of MusicVAE, Magenta's model.
 
     CHECKPOINT is a .tar, a folder, or the prefix of its files (PREFIX.index, PREFIX.data-00000-of-00001); or a folder
-    of magenta.js, with weights_manifest.json, quantised or not. Models of drums and of melodies can be imported:
-    cat-drums_2bar_small and _big, nade-drums_2bar_reduced and _full, cat-mel_2bar_big. TensorFlow is not needed. The
-    run does all that runs do: sample, reconstruct, interpolate, evaluate, and fine-tuning by `seqvae train --from`.
+    of magenta.js, with weights_manifest.json, quantised or not. Models of drums, melodies and trios can be imported:
+    cat-drums_2bar_small and _big, nade-drums_2bar_reduced and _full, cat-mel_2bar_big, and the flat and hierdec models
+    of melodies and trios of 16 bars. TensorFlow is not needed. The run does all that runs do: sample, reconstruct,
+    interpolate, evaluate, and fine-tuning by `seqvae train --from`.
     """
     from seqvae.cli.places import check_folder_place
     from seqvae.magenta.runs import import_magenta as make
 
     check_folder_place(out)
-    run = make(checkpoint, out, bars, overwrite)
+    run = make(checkpoint, out, bars, overwrite, segment_steps or 0)
     model, data = run.settings["model"], run.settings["data"]
     weights = sum(weight.numel() for weight in run.weights(run.used_step).values())
     click.echo(
@@ -44,7 +49,8 @@ def import_magenta(checkpoint: Path, out: Path, bars: int, overwrite: bool) -> N
 def _steps(settings: Mapping[str, Any]) -> str:
     """What the steps of a model are."""
     data = settings["data"]
-    if settings["modality"] == "melody":
-        return f"pitches {data['lowest_pitch']} to {data['highest_pitch']}"
+    if settings["modality"] in ("melody", "trio"):
+        drums = f", classes {data['classes']}" if settings["modality"] == "trio" else ""
+        return f"pitches {data['lowest_pitch']} to {data['highest_pitch']}{drums}"
     kind = "by NADE" if settings["model"]["step_likelihood"] == "nade" else "in combinations"
     return f"classes {data['classes']}, {kind}"

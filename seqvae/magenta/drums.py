@@ -5,17 +5,21 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
-from seqvae.magenta.flat import FlatVariables
+from seqvae.magenta.variables import ModelVariables
 from seqvae.modalities.midi.classes import MAPS
 
 CLASS_MAPS = {9: "gm", 61: "musicvae"}  # by their numbers of classes
 
 
-class DrumVariables(FlatVariables):
+class DrumVariables(ModelVariables):
     """The variables of a drum model."""
 
     modality: ClassVar[str] = "drums"
-    recipe: ClassVar[str] = "drums-2bar"
+
+    @property
+    def recipe(self) -> str:
+        """That of two bars."""
+        return "drums-2bar"
 
     @cached_property
     def classes(self) -> int:
@@ -26,6 +30,8 @@ class DrumVariables(FlatVariables):
     def fits(self) -> bool:
         """Whether the sizes of a step are those of drums."""
         steps = self.classes if self.units else 1 << self.classes if 0 < self.classes < 10 else -1
+        if len(self.cores) > 1:
+            return False
         return self.read == steps and self.outputs == self.units + steps and self.classes in CLASS_MAPS
 
     @property

@@ -1,24 +1,24 @@
 """Which of Magenta's models a checkpoint holds.
 
-A family is known by the sizes of what its encoder reads and its decoder gives.
+A family is known by the sizes of what its encoder reads and its decoders give.
 """
 
 from seqvae.magenta.drums import DrumVariables
-from seqvae.magenta.flat import POSSIBLE, FlatVariables, Variables
 from seqvae.magenta.melodies import PITCHES, MelodyVariables
+from seqvae.magenta.trios import TrioVariables
+from seqvae.magenta.variables import POSSIBLE, ModelVariables, Variables
 
-_HIERARCHICAL = ("core_decoder/", "decoder/hierarchical_level_", "hierarchical_encoder/", "encoder/hierarchical_level_")
+_OTHER_HIERARCHIES = ("decoder/hierarchical_level_1", "hierarchical_encoder/", "encoder/hierarchical_level_")
 
 
-def family_of(found: Variables) -> FlatVariables:
+def family_of(found: Variables) -> ModelVariables:
     """The variables of a model by its family. Raises ValueError for one that cannot be imported, which is named."""
-    drums, melody = DrumVariables(found), MelodyVariables(found)
-    if any(name.startswith(_HIERARCHICAL) for name in drums.shapes):
-        raise _other(found, "a hierarchical model (such as hierdec-trio_16bar)")
-    if drums.fits:
-        return drums
-    if melody.fits:
-        return melody
+    drums = DrumVariables(found)
+    if any(name.startswith(_OTHER_HIERARCHIES) for name in drums.shapes):
+        raise _other(found, "a model with a hierarchical encoder or several conductors (such as hier-mel_16bar)")
+    for family in (drums, MelodyVariables(found), TrioVariables(found)):
+        if family.fits:
+            return family
     given, outputs = drums.given, drums.outputs
     if not drums.units and given == outputs and outputs % 3 == 0 and outputs <= 27:
         raise _other(found, "a groove model (groovae)")

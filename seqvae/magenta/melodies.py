@@ -3,21 +3,30 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from seqvae.magenta.flat import FlatVariables
+from seqvae.magenta.variables import ModelVariables
 
 PITCHES = {90: (21, 108), 130: (0, 127)}  # the lowest and the highest, by the number of outcomes
 
 
-class MelodyVariables(FlatVariables):
+class MelodyVariables(ModelVariables):
     """The variables of a melody model."""
 
     modality: ClassVar[str] = "melody"
-    recipe: ClassVar[str] = "melody-2bar"
+
+    @property
+    def recipe(self) -> str:
+        """That of two bars, or of sixteen under a conductor."""
+        return "hierdec-mel-16bar" if self.is_hierarchical else "melody-2bar"
 
     @property
     def fits(self) -> bool:
         """Whether the sizes of a step are those of a melody without chords."""
-        return self.outputs in PITCHES and self.given == self.read == self.outputs and not self.units
+        return (
+            len(self.cores) == 1
+            and self.outputs in PITCHES
+            and self.given == self.read == self.outputs
+            and not self.units
+        )
 
     @property
     def data(self) -> Mapping[str, Any]:

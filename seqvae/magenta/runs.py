@@ -9,9 +9,9 @@ from seqvae.build import build_vae, load_weights, weights_of
 from seqvae.config import Values, merge
 from seqvae.magenta.bundle import Bundle
 from seqvae.magenta.families import family_of
-from seqvae.magenta.flat import Variables
 from seqvae.magenta.manifests import Manifest
 from seqvae.magenta.places import find_checkpoint, find_manifest
+from seqvae.magenta.variables import Variables
 from seqvae.modalities.base import Modality
 from seqvae.recipes import read_recipe
 from seqvae.runs.foreign import remove_own
@@ -22,11 +22,18 @@ from seqvae.settings import build_config
 STEP, MOST_STEPS = "global_step", 10**12
 
 
-def import_magenta(checkpoint: Path | str, out: Path | str, bars: int = 2, overwrite: bool = False) -> Run:
+def import_magenta(
+    checkpoint: Path | str,
+    out: Path | str,
+    bars: int | None = None,
+    overwrite: bool = False,
+    segment_steps: int = 0,
+) -> Run:
     """Write a checkpoint of MusicVAE into a new run folder, and return the run.
 
     The checkpoint is a .tar, a folder or the prefix of its files, or a folder of magenta.js. `bars` are those of a
-    window, which no checkpoint says: two with all models of these families that were published.
+    window, which no checkpoint says; None for those of the published models of the family: two, or sixteen of melodies
+    under a conductor and of trios. `segment_steps` are those of a step of the conductor; 0 for a bar, as in all these.
 
     Raises ValueError, in one sentence, for a checkpoint that is damaged, packed or of another model, and for a folder
     in use, unless it holds a run and that may be overwritten. Nothing is left behind then.
@@ -36,7 +43,11 @@ def import_magenta(checkpoint: Path | str, out: Path | str, bars: int = 2, overw
     manifest = find_manifest(source)
     found: Variables = Bundle(find_checkpoint(source)) if manifest is None else Manifest(manifest)
     variables = family_of(found)
-    sizes = {"data": {**variables.data, "bars": bars}, "model": variables.model}
+    windows = {} if bars is None else {"bars": bars}
+    segments = {"segment_steps": segment_steps} if variables.is_hierarchical else {}
+    if segment_steps and not segments:
+        raise ValueError(f"segment_steps={segment_steps} is of a conductor, and {found.name} has none; leave it out")
+    sizes = {"data": {**variables.data, **windows}, "model": {**variables.model, **segments}}
     kind = modalities.get(variables.modality)
     values = merge(merge(kind.defaults, read_recipe(variables.recipe, kind.name)), sizes)
     config = build_config(kind.name, kind.data_config, kind.model_config, values)

@@ -11,6 +11,8 @@ from click.testing import Result
 from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drum_notation import DrumNotation
+from seqvae.modalities.midi.ensemble import Ensemble, joined
+from seqvae.modalities.midi.ensemble_notation import EnsembleNotation
 from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.phrase import HOLD, Phrase
 from seqvae.modalities.midi.writing import to_midi, write_midi
@@ -35,16 +37,27 @@ def tune(path: Path, seed: int) -> Path:
     return write_midi(to_midi([Phrase(events, (4, 4), 4, 100.0 + seed)], MelodyNotation()), path)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+def band(path: Path, seed: int) -> Path:
+    """A MIDI file of four bars of melody, bass and drums."""
+    random = np.random.default_rng(seed)
+    voices = np.where(random.random((2, 64)) < 0.4, random.integers(40, 80, (2, 64)), HOLD)
+    voices[:, [0, -1]] = 60
+    item = Ensemble(joined(voices[0], voices[1], random.integers(0, 512, 64)), (4, 4), 4, 100.0 + seed)
+    return write_midi(to_midi([item], EnsembleNotation(GENERAL_MIDI)), path)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "hierdec-trio"])
 def test_an_imported_model_does_what_models_do(family: str, seqvae: Call, tmp_path: Path) -> None:
-    write = tune if "mel" in family else song
+    write = tune if "mel" in family else band if "trio" in family else song
+    sizes = ["--bars", 2, "--segment-steps", 8] if "trio" in family else []
     run, a, b = tmp_path / "run", write(tmp_path / "a.mid", 0), write(tmp_path / "b.mid", 1)
-    made = seqvae("import-magenta", FIXTURE / family, "--out", run)
-    assert made.exit_code == 0
+    made = seqvae("import-magenta", FIXTURE / family, "--out", run, *sizes)
+    assert made.exit_code == 0, made.output
     steps, what = {
         "cat-drums_small": ("1", "drums, 2 bars of classes gm, in combinations"),
         "nade-drums_reduced": ("0", "drums, 2 bars of classes gm, by NADE"),
         "cat-mel_3layer_enc2": ("0", "melody, 2 bars of pitches 21 to 108"),
+        "hierdec-trio": ("0", "trio, 2 bars of pitches 21 to 108, classes gm"),
     }[family]
     assert f"{what}; 8 latent units" in made.stdout
     assert f"step {steps}\n" in made.stdout

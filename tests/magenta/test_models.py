@@ -201,8 +201,8 @@ def _mean(variables: dict[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:
 
 def _hierarchical() -> dict[str, np.ndarray]:
     return {
-        "decoder/hierarchical_level_0/initial_state/kernel": np.zeros((2, 8), np.float32),
-        **{f"core_decoder/core_decoder_0/{name}": values for name, values in models.nade().items()},
+        "hierarchical_encoder/hierarchical_level_0/cell_0/kernel": np.zeros((2, 8), np.float32),
+        **models.nade(),
     }
 
 
@@ -211,7 +211,7 @@ def _hierarchical() -> dict[str, np.ndarray]:
     [
         (models.variables(115, 115, 90), "a melody model that reads more"),
         (models.variables(27, 27, 27), "a groove model"),
-        (_hierarchical(), "a hierarchical model"),
+        (_hierarchical(), "a model with a hierarchical encoder or several conductors"),
         (models.variables(8, 1 << 7, 1 << 7), "a model of another family"),
         (models.variables(11, 10, 13, units=3), "a model of another family"),
     ],
