@@ -40,8 +40,8 @@ class Rows(Protocol):
         ...
 
     @property
-    def names(self) -> Sequence[tuple[int, str]]:
-        """Those that have a name: their number from the bottom, and it."""
+    def names(self) -> Sequence[tuple[float, str]]:
+        """Those that have a name: their number from the bottom, or what lies between two, and it."""
         ...
 
     @property

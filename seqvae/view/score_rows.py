@@ -22,15 +22,18 @@ class Drawn:
 
 
 class ScoreRows:
-    """The rows of all bands, from the lowest band up, all of one height."""
+    """The rows of all bands, from the lowest band up; those of a band are as high as it has them, or nearly.
+
+    Heights are whole numbers of the least one that a piano roll has.
+    """
 
     def __init__(self, bands: Sequence[Rows]) -> None:
         self._bands = bands
 
     @property
     def count(self) -> int:
-        """How many rows the bands have together."""
-        return sum(band.count for band in self._bands)
+        """How many rows of the least height the bands have together."""
+        return sum(band.count * _height(band) for band in self._bands)
 
     @property
     def height(self) -> float:
@@ -38,14 +41,17 @@ class ScoreRows:
         return self.count * ROW
 
     def _bottoms(self) -> list[int]:
-        """The rows below each band."""
-        return [sum(band.count for band in self._bands[:place]) for place in range(len(self._bands))]
+        """The rows of the least height below each band."""
+        heights = [band.count * _height(band) for band in self._bands]
+        return [sum(heights[:place]) for place in range(len(heights))]
 
     @property
-    def names(self) -> list[tuple[int, str]]:
-        """The names of the rows of all bands."""
+    def names(self) -> list[tuple[float, str]]:
+        """The names of the rows of all bands, in the middle of each."""
         pairs = zip(self._bottoms(), self._bands, strict=True)
-        return [(bottom + row, name) for bottom, band in pairs for row, name in band.names]
+        return [
+            (bottom + (row + 0.5) * _height(band) - 0.5, name) for bottom, band in pairs for row, name in band.names
+        ]
 
     @property
     def keys(self) -> list[tuple[str, str]]:
@@ -55,8 +61,13 @@ class ScoreRows:
     def draw(self, axes: Axes, drawn: Drawn, first: int, last: int, steps_per_beat: int) -> None:
         """Each part in its band."""
         for bottom, band, own in zip(self._bottoms(), self._bands, drawn.bands, strict=True):
-            inner = axes.inset_axes((0, bottom / self.count, 1, band.count / self.count))
+            inner = axes.inset_axes((0, bottom / self.count, 1, band.count * _height(band) / self.count))
             inner.set(xlim=(0, last - first), ylim=(0, band.count))
             inner.set_axis_off()
             band.draw(inner, own, first, last, steps_per_beat)
         axes.hlines(self._bottoms()[1:], 0, last - first, color="#22252b", linewidth=0.8, zorder=2)
+
+
+def _height(band: Rows) -> int:
+    """Of a row of a band, in rows of the least height."""
+    return max(1, round(band.height / band.count / ROW))

@@ -23,12 +23,12 @@ def score() -> tuple[Drawn, ScoreRows]:
 def test_rows_stand_above_each_other_and_keep_their_names() -> None:
     drawn, rows = score()
     assert len(drawn) == 16
-    assert rows.count == 2 + PitchRows([drawn.bands[1]]).count
+    assert rows.count == 2 * 2 + PitchRows([drawn.bands[1]]).count, "a row of drums is as high as two of a piano roll"
     names = dict(rows.names)
-    assert (names[0], names[1]) == ("kick", "snare")
+    assert (names[0.5], names[2.5]) == ("kick", "snare")
     (place,) = (place for place, name in rows.names if name == "C4")
     alone = {name: place for place, name in PitchRows([drawn.bands[1]]).names}
-    assert place == alone["C4"] + 2
+    assert place == alone["C4"] + 4
     assert [name for name, _ in rows.keys] == ["kick", "snare"]
     assert rows.height == pytest.approx(rows.count * 0.085)
 
@@ -40,10 +40,10 @@ def test_each_part_is_drawn_in_its_band() -> None:
     rows.draw(axes, drawn, 0, 16, 4)
     below, above = axes.child_axes
     assert below.get_ylim() == (0, 2)
-    assert above.get_ylim() == (0, rows.count - 2)
+    assert above.get_ylim() == (0, rows.count - 4)
     assert [len(one.collections[0].get_paths()) for one in (below, above)] == [2, 2], "hits; a note and its attack"
     (edge,) = (one for one in axes.collections if one.get_zorder() == 2)
-    assert edge.get_segments()[0][:, 1].tolist() == [2.0, 2.0]
+    assert edge.get_segments()[0][:, 1].tolist() == [4.0, 4.0]
 
 
 def test_a_score_is_a_picture_of_lines_of_bars() -> None:
