@@ -38,7 +38,7 @@ class ValidationFigures(TypedDict):
     reconstruction_nats: float
     kl_nats: float | None  # None for points, which have no KL
     active_units: int
-    perplexity_bound: float | None  # of sequences that have a latent code to draw
+    perplexity_bound: float | None  # of sequences that have a latent code to draw, whose KL is weighed
 
 
 @torch.inference_mode()
@@ -79,7 +79,7 @@ def validate(
     kl, means, squares = sums[6:].chunk(3) if latent else (sums[6:],) * 3
     elbo = Elbo(items, tokens, float(sums[2]), kl)
     variance = (squares - means**2 / items) / max(1, items - 1)
-    has_perplexity = vae.decoder.has_steps and not vae.has_points
+    has_perplexity = vae.decoder.has_steps and not vae.has_points and objective.beta > 0  # else the bound says nothing
     figures: ValidationFigures = {
         "elbo_nats": elbo.mean_elbo_nats,
         "reconstruction_nats": elbo.mean_reconstruction_nats,

@@ -19,7 +19,7 @@ from seqvae.evaluation.latent import active_units, collect_posterior
 from seqvae.evaluation.likelihood import elbo, perplexity
 from seqvae.model import Model
 from seqvae.runs.run import Run
-from seqvae.settings import Train, build_config
+from seqvae.settings import Objective, Train, build_config
 from seqvae.training import engine, loop, validator
 from seqvae.training.corpora import fit_modality
 from seqvae.training.finite import FiniteCheck
@@ -88,6 +88,10 @@ def test_validation_gives_the_figures_of_the_evaluation(corpus: Path) -> None:
     assert figures["kl_nats"] == pytest.approx(bound.mean_kl_nats, rel=1e-12)
     assert figures["perplexity_bound"] == pytest.approx(perplexity(-bound.elbo_nats, bound.tokens), rel=1e-12)
     assert figures["active_units"] == active_units(q.mean) >= 1
+    for beta, bound_shown in ((0.01, True), (0.0, False)):  # of an autoencoder the bound says nothing
+        weighed = validate(vae, loaded, torch.zeros(1, dtype=torch.float64), lambda sums: sums, Objective(beta=beta))
+        assert (weighed["perplexity_bound"] == figures["perplexity_bound"]) is bound_shown
+        assert (weighed["perplexity_bound"] is None) is not bound_shown
 
 
 def test_the_variance_of_active_units_is_the_unbiased_one() -> None:

@@ -108,8 +108,14 @@ def drum_nets(model: DrumModel, classes: int, combined: bool, bars: Bars) -> Seq
 
     `combined`: a step is one of the combinations of classes, else each class is hit or not.
 
-    Raises ValueError for NADE where steps are combinations.
+    Raises ValueError for NADE where steps are combinations, and for tied embeddings where no weight could be shared.
     """
+    if model.tied_embeddings and (not combined or model.shared_classes):
+        other = "model.shared_classes=true" if combined else "steps whose classes are each hit or not"
+        raise ValueError(
+            f"model.tied_embeddings=true is not possible with {other}; it is for steps that are combinations of "
+            "classes, with an embedding and an output weight of their own; leave one of them out"
+        )
     if combined and model.step_likelihood == "nade":
         raise ValueError(
             "model.step_likelihood=nade is for steps whose classes are each hit or not, and here a step is one of the "
@@ -131,8 +137,9 @@ def drum_nets(model: DrumModel, classes: int, combined: bool, bars: Bars) -> Seq
         return bars.position(model.position) if model.position else None
 
     encoder, decoder = sequence_nets(
-        model, lambda: read(False), likelihood, lambda: read(True), position, segment=bars.segment(model)
-    )
+        model, lambda: read(False), likelihood, lambda: read(True), position, model.tied_embeddings,
+        segment=bars.segment(model),
+    )  # fmt: skip
     draw_uniform(encoder, decoder, model.initial_range)
     return encoder, decoder
 

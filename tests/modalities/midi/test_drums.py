@@ -9,7 +9,7 @@ import pytest
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drums import Drums
-from seqvae.modalities.midi.settings import DrumData
+from seqvae.modalities.midi.settings import DrumData, DrumModel
 from seqvae.types import StepType
 from tests.modalities.midi.smf import hits, meter, midi
 from tests.modalities.midi.songs import song, write
@@ -148,6 +148,18 @@ def test_steps_are_labels_or_a_number_for_each_class() -> None:
         x = made.encode(Clip(np.zeros((32, len(made.classes)), bool)), Report())
         assert x is not None
         assert (x.dtype.name, x.shape[1:]) == (made.step_type.dtype, made.step_type.shape)
+
+
+def test_combinations_of_drums_can_share_their_embedding_with_the_output_layer() -> None:
+    sizes = {"embedding": 8, "decoder_hidden": 8}
+    _, decoder = drums((4, 4)).nets(DrumModel(tied_embeddings=True, **sizes))
+    assert decoder.recurrence.embed.weight is decoder.likelihood.projection.weight
+    _, apart = drums((4, 4)).nets(DrumModel(**sizes))
+    assert apart.recurrence.embed.weight is not apart.likelihood.projection.weight
+    with pytest.raises(ValueError, match=r"^model\.tied_embeddings=true is not possible with model\.shared_cl"):
+        drums((4, 4)).nets(DrumModel(tied_embeddings=True, shared_classes=True, **sizes))
+    with pytest.raises(ValueError, match=r"^model\.tied_embeddings=true is not possible with steps whose classes are "):
+        drums((4, 4), steps="classes").nets(DrumModel(tied_embeddings=True, **sizes))
 
 
 def test_figures_have_units_and_classes_that_are_never_hit_are_named() -> None:
