@@ -58,8 +58,9 @@ def planted(bug: Bug) -> str:
     return source.replace(bug.old, bug.new)
 
 
-def run_tests(bug: Bug | None, tests: Sequence[str]) -> tuple[int, str]:
-    """Exit code and output of pytest on a copy with the bug, or on an unchanged one. For a process of its own."""
+def run_tests(bug: Bug | None, tests: Sequence[str]) -> tuple[int, str, float]:
+    """Exit code, output and seconds of pytest on a copy with the bug or an unchanged one. For a process of its own."""
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="planted-bug-") as name:
         folder = Path(name)
         for part in ("seqvae", "tests"):
@@ -72,7 +73,7 @@ def run_tests(bug: Bug | None, tests: Sequence[str]) -> tuple[int, str]:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             code = pytest.main(["-x", "-q", "--tb=line", "--assert=plain", "-p", "no:cacheprovider", *tests])
         os.chdir(ROOT)
-        return int(code), output.getvalue()
+        return int(code), output.getvalue(), time.monotonic() - started
 
 
 def verdict(code: int, output: str) -> str:
@@ -102,9 +103,10 @@ def main(words: Sequence[str]) -> int:
         runs = [pool.apply_async(run_tests, (bug, bug.tests)) for bug in bugs]
         verdicts = []
         for bug, run in zip(bugs, runs, strict=True):
-            verdicts.append(verdict(*run.get()))
-            print(f"{verdicts[-1]:8} {bug.name}", flush=True)
-        code, output = unchanged.get()
+            code, output, seconds = run.get()
+            verdicts.append(verdict(code, output))
+            print(f"{verdicts[-1]:8} {seconds:4.1f} s  {bug.name}", flush=True)
+        code, output, _ = unchanged.get()
     print(f"{verdicts.count('caught')} of {len(bugs)} caught in {time.monotonic() - started:.0f} s")
     if code != 0:
         print(f"The unchanged copy fails: {output[-2000:]}")
