@@ -320,7 +320,7 @@ def _reconstruction_figures(
             z = q.mean if settings.codes == "mean" else q.rsample(Noise(settings.seed, batch.keys))
         truth += [batches.part.corpus[int(index)] for index in indices]
         length = Length(batch.x.shape[1] if fixed else modality.max_steps, modality.end)
-        greedy += generate.decode(vae, z, length)
+        greedy += generate.decode(vae, z, length, held=truth[-len(batch) :] if modality.holds else None)
         watch(len(truth), len(batches.part), "reconstructions")
     items = [modality.decode(x) for x in truth]
     figures = modality.metrics(items, [modality.decode(x, item) for x, item in zip(greedy, items, strict=True)])

@@ -133,18 +133,22 @@ class Length:
 
 
 def decode(
-    vae: VAE, z: Float[Tensor, "N Z"], length: Length, decoding: Decoding = GREEDY, seed: int = 0, first_key: int = 0
-) -> list[np.ndarray]:
+    vae: VAE, z: Float[Tensor, "N Z"], length: Length, decoding: Decoding = GREEDY, seed: int = 0, first_key: int = 0,
+    held: Sequence[np.ndarray] | None = None,
+) -> list[np.ndarray]:  # fmt: skip
     """The sequence of each code, without padding, end step included; row i draws by (seed, first_key + i).
+
+    `held` has steps for each row, of which a part is kept (`nets.likelihoods.Holding`), such as the hits of a groove.
 
     Raises ValueError when the codes have another size than the model's, or are not finite.
     """
-    return _decode(vae, z, torch.arange(first_key, first_key + len(z)), length, decoding, seed)
+    return _decode(vae, z, torch.arange(first_key, first_key + len(z)), length, decoding, seed, held)
 
 
 def _decode(
-    vae: VAE, z: Float[Tensor, "N Z"], keys: Int[Tensor, " N"], length: Length, decoding: Decoding, seed: int
-) -> list[np.ndarray]:
+    vae: VAE, z: Float[Tensor, "N Z"], keys: Int[Tensor, " N"], length: Length, decoding: Decoding, seed: int,
+    held: Sequence[np.ndarray] | None = None,
+) -> list[np.ndarray]:  # fmt: skip
     if not isinstance(decoding, Decoding):
         raise ValueError(f"{decoding!r} is no way to decode; give a Decoding, such as Decoding(temperature=0.8)")
     if z.dim() != 2 or z.shape[1] != vae.latent:
@@ -162,14 +166,22 @@ def _decode(
     arrays: list[np.ndarray] = []
     with torch.inference_mode():
         for first in range(0, len(z), rows):
-            part = z[first : first + rows]
-            arrays += _unpad(_generate(vae, part, keys[first : first + rows].to(vae.device), length, decoding, seed))
+            chunk = slice(first, first + rows)
+            kept = None if held is None else _held(held[chunk], length.max_steps).to(vae.device)
+            arrays += _unpad(_generate(vae, z[chunk], keys[chunk].to(vae.device), length, decoding, seed, kept))
     return arrays
 
 
+def _held(arrays: Sequence[np.ndarray], steps: int) -> Shaped[Tensor, "N T ..."]:
+    """The arrays as one batch of so many steps; what they lack is zero."""
+    x = collate(arrays, range(len(arrays))).x[:, :steps]
+    return torch.cat([x, x.new_zeros(len(x), steps - x.shape[1], *x.shape[2:])], 1)
+
+
 def _generate(
-    vae: VAE, z: Float[Tensor, "N Z"], keys: Int[Tensor, " N"], length: Length, decoding: Decoding, seed: int
-) -> Batch:
+    vae: VAE, z: Float[Tensor, "N Z"], keys: Int[Tensor, " N"], length: Length, decoding: Decoding, seed: int,
+    held: Shaped[Tensor, "N T ..."] | None = None,
+) -> Batch:  # fmt: skip
     if not vae.decoder.has_steps:
         if decoding.beam > 1:
             raise ValueError(f"beam={decoding.beam} is for sequences, and this model makes all at once; leave it out")
@@ -178,7 +190,7 @@ def _generate(
     decoder = cast(StepDecoder[State], vae.decoder)
     if decoding.beam > 1:
         return beam_search(decoder, z, decoding.beam, length.max_steps, length.end, float(decoding.length_penalty))
-    return generate(decoder, z, Noise(seed, keys), decoding.choice, length.max_steps, length.end)
+    return generate(decoder, z, Noise(seed, keys), decoding.choice, length.max_steps, length.end, held)
 
 
 def _unpad(batch: Batch) -> list[np.ndarray]:

@@ -199,12 +199,25 @@ class Model:
         return self._way.made(generate.sample(self.vae, n, self._way.length(), at(temperature, decoding), seed))
 
     def reconstruct(
-        self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None
-    ) -> list[Item]:
-        """Each item encoded and decoded again from its posterior mean."""
+        self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None,
+        feel: Item | None = None,
+    ) -> list[Item]:  # fmt: skip
+        """Each item encoded and decoded again from its posterior mean.
+
+        A groove model of `data.task=humanize` keeps the hits of an item, and says how they are played. With the `feel`
+        of another groove, or with its codes, a model of any other task keeps them as well, and they are played as that
+        one is: window by window from its codes in place of the item's own.
+
+        Raises ValueError for a feel where items have none, such as drums, and for one in another metre.
+        """
         groups = all_windows(self.modality, items, self.vae.latent)
-        codes = self._way.posterior(groups).mean
-        arrays = iter(generate.decode(self.vae, codes, self._way.length(groups), at(temperature, decoding), seed))
+        held = self._way.held(groups, needed=feel is not None)
+        if feel is None:
+            codes = self._way.posterior(groups).mean
+        else:
+            codes = self._way.with_feel(groups, self.windows(feel, "the feel"))
+        decoding = at(temperature, decoding)
+        arrays = iter(generate.decode(self.vae, codes, self._way.length(groups), decoding, seed, held=held))
         return [self._way.piece([next(arrays) for _ in group.items], group.items) for group in groups]
 
     def interpolate(

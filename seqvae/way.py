@@ -46,6 +46,27 @@ class Way:
         means = self.posterior(groups).mean.split([len(group) for group in groups])
         return *aligned(self.modality, groups, means), self.length(groups[:1])
 
+    def held(self, groups: Sequence[Windows], needed: bool = False) -> list[np.ndarray] | None:
+        """The steps of which what is made keeps a part, where that is `needed` or the modality's way; else None.
+
+        Raises ValueError for codes in the place of an item, of which nobody knows the steps.
+        """
+        if not (needed or self.modality.holds):
+            return None
+        return [x for group in groups for x in group.of_item.arrays]
+
+    def with_feel(self, groups: Sequence[Windows], feel: Windows) -> Tensor:
+        """The codes of the windows of `feel` for those of each group, one after another, repeated where they are fewer.
+
+        Raises ValueError for items of this modality, which have no feel, and for two metres.
+        """
+        self.modality.check_feel()
+        means = self.posterior([feel]).mean
+        for item, other in ((item, other) for group in groups for item in group.items for other in feel.items):
+            if item is not None and other is not None:
+                self.modality.as_long_as(item, other)
+        return means[[place % len(means) for group in groups for place in range(len(group))]]
+
     def piece(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> Item:
         """One item for the user, from the arrays of its windows; `like` are the windows that it stands for."""
         return self.given_back(self.decoded(arrays, like))

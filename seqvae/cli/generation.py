@@ -80,6 +80,7 @@ def _check_prior(model: "Model", run: Path) -> None:
 @inputs_argument
 @file_option
 @split_option
+@click.option("--feel", metavar="INPUT", help="Grooves: keep the hits of each INPUT and play them as this one is.")
 @decoding_options("temperature", "top_k", "top_p", "beam")
 @seed_option
 @folder_option
@@ -89,19 +90,31 @@ def reconstruct(
     inputs: tuple[str, ...],
     file: Path | None,
     split: Literal["train", "valid", "test"] | None,
+    feel: str | None,
     seed: int,
     folder: Path | None,
     device: str,
 ) -> None:
     """Encode items and decode them again.
 
-    Each INPUT is decoded from its posterior mean; there is one result for each, in order.
+    Each INPUT is decoded from its posterior mean; there is one result for each, in order. Models of grooves that
+    humanize keep the hits of an INPUT, and so do others with --feel, which takes velocities and times of another
+    groove.
     """
     check_folder_place(folder)
     decoding = given_decoding()
     model = open_model(run, device, split)
+    if feel is not None:
+        model.modality.check_feel()
     named, windows = read_items(model, inputs, file, split)
-    show(model, Made(model.reconstruct(windows, decoding, seed), "set", named, windows), folder)
+    notes: list[str] = []
+    of = None
+    if feel is not None:
+        other = one_item(model, feel)
+        (of,) = windows_of(model, [other])
+        notes = [f"with the feel of {other.name}"] * len(named)
+    made = model.reconstruct(windows, decoding, seed, feel=of)
+    show(model, Made(made, "set", named, windows, notes), folder)
 
 
 @click.command(

@@ -285,6 +285,15 @@ class Modality(abc.ABC):
         """A batch as evaluation sees it: what training draws anew each time (`augment`) is drawn once for each item."""
         return batch
 
+    @property
+    def holds(self) -> bool:
+        """Whether a reconstruction keeps a part of each step that it is made from, such as the hits of a groove."""
+        return False
+
+    def check_feel(self) -> None:
+        """Raises ValueError where an item has nothing that could be played as another item is, whose code is taken."""
+        raise ValueError(f"{self.words.items} of {self.name} have no feel to take from others; leave the feel out")
+
     # The model and its figures --------------------------------------------------------------------------------
 
     @abc.abstractmethod

@@ -69,6 +69,15 @@ class Listed(Protocol):
         ...
 
 
+@runtime_checkable
+class Holding(Protocol):
+    """A likelihood of steps of which a part may be known, such as the hits of drums."""
+
+    def holding(self, x: Shaped[Tensor, "N ..."]) -> Likelihood:
+        """The likelihood of a step of each row whose known part is that of x: of what is left, given that part."""
+        ...
+
+
 class Categorical(nn.Module):
     """One of `outcomes` exclusive outcomes: softmax of a linear layer.
 

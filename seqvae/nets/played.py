@@ -5,6 +5,8 @@ step early, to M, half a step late, 0 without a hit.
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int, Integer
@@ -16,6 +18,7 @@ from seqvae.nets.logistic import log_mass, truncated_quantile
 from seqvae.nets.steps import bits_of_labels
 from seqvae.noise import Noise
 
+Reading = Callable[[Integer[Tensor, "..."]], Integer[Tensor, "..."]]
 LOUDEST = 127
 MIDDLE, SPAN = 64.0, 63.0  # of velocities, which so go from -1 to 1
 START = (0.25, 0.2)  # scales of velocity and place that training begins with, of half of all
@@ -24,17 +27,22 @@ FARTHEST_START = 0.75  # of the locations that the outermost components begin wi
 
 
 class PlayedSteps(nn.Module):
-    """Steps (..., C, 2) as numbers (..., 3C): of each class hit or not, velocity by 127, and place by the latest."""
+    """Steps (..., C, 2) as numbers (..., 3C): of each class hit or not, velocity by 127, and place by the latest.
+
+    `reads` is what is read of them where that is not all, one of `seqvae.nets.readings`.
+    """
 
     largest: Float[Tensor, "2"]
 
-    def __init__(self, classes: int, most_places: int) -> None:
+    def __init__(self, classes: int, most_places: int, reads: Reading | None = None) -> None:
         super().__init__()
+        self.reads = reads
         self.width = 3 * classes
         self.register_buffer("largest", torch.tensor([LOUDEST, float(most_places)]), persistent=False)
 
     def forward(self, x: Integer[Tensor, "..."]) -> Float[Tensor, "..."]:
         """The numbers of steps; GrooVAE's nets read them as they are (Gillick et al. 2019)."""
+        x = x if self.reads is None else self.reads(x)
         numbers = x.to(self.largest.dtype) / self.largest
         return torch.cat([(x[..., :1] > 0).to(numbers.dtype), numbers], -1).flatten(-2)
 
@@ -103,8 +111,10 @@ class PlayedLikelihood(nn.Module):
 
     def log_prob(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
         """log p(x|h) in nats of each row."""
-        hit = x[..., 0] > 0
-        of_hits = self.hits.log_prob(h, hit.long())
+        return self.hits.log_prob(h, (x[..., 0] > 0).long()) + self.log_prob_of_numbers(h, x)
+
+    def log_prob_of_numbers(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
+        """log p(velocities and places|h, hits) in nats of each row."""
         base = at_least_single(self.projection(h))
         with torch.autocast(h.device.type, enabled=False):
             given = F.linear(self.steps(x).to(base.dtype), self.reading.to(base.dtype) * self.allowed)
@@ -120,7 +130,7 @@ class PlayedLikelihood(nn.Module):
         precision, half = (-log_scale).exp(), 0.5 / self.most_places
         held = log_mass((place.unsqueeze(2) / self.most_places - location) * precision, half * precision)
         of_place = (weight + held - log_mass(-location * precision, (1 + half) * precision)).logsumexp(2)
-        return of_hits + torch.where(hit, of_velocity + of_place, 0.0).sum(1)
+        return torch.where(x[..., 0] > 0, of_velocity + of_place, 0.0).sum(1)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C 2"]:
         """The most probable hits, then the location of each velocity and place, given those taken before it.
@@ -129,7 +139,7 @@ class PlayedLikelihood(nn.Module):
         velocity, since the most probable one is often the loudest, of an open bin. Draws come to the same as their
         temperature goes to 0.
         """
-        return self._in_turn(h, self.hits.mode(h), None, 1.0)
+        return self.numbers(h, self.hits.mode(h), None, Choice(temperature=0.0))
 
     def draw(self, h: Float[Tensor, "N H"], noise: Noise, choice: Choice) -> Int[Tensor, "N C 2"]:
         """One outcome of each row; two random numbers a class beside those of its hits, and two of several components.
@@ -140,8 +150,24 @@ class PlayedLikelihood(nn.Module):
         """
         if choice.greedy:
             return self.mode(h)
-        refuse_lists(choice, "hits that have velocity and time")
-        hits = self.hits.draw(h, noise, choice)
+        self.check(choice)
+        return self.numbers(h, self.hits.draw(h, noise, choice), noise, choice)
+
+    def check(self, choice: Choice) -> None:
+        """Raises ValueError for a choice among listed outcomes, but for the greedy one."""
+        if not choice.greedy:
+            refuse_lists(choice, "hits that have velocity and time")
+
+    def holding(self, x: Integer[Tensor, "N C 2"]) -> "HeldHits":
+        """The same of steps whose hits are those of x."""
+        return HeldHits(self, (x[..., 0] > 0).long())
+
+    def numbers(
+        self, h: Float[Tensor, "N H"], hits: Int[Tensor, "N C"], noise: Noise | None, choice: Choice
+    ) -> Int[Tensor, "N C 2"]:
+        """The steps of these hits, with velocities and places that are drawn, or are those of `mode`."""
+        if noise is None or choice.greedy:
+            return self._in_turn(h, hits, None, 1.0)
         share = noise.uniform("velocity and time", 2 * self.classes)
         which = noise.uniform("components", 2 * self.classes) if self.components > 1 else share
         return self._in_turn(h, hits, torch.stack([share, which], 2), choice.temperature)
@@ -198,6 +224,31 @@ class PlayedLikelihood(nn.Module):
         location, scale, *weight = raw.unflatten(-1, (-1, self.components)).unbind(-2)
         log_weight = weight[0].log_softmax(-1) if weight else torch.zeros_like(location)
         return location + self.apart.to(raw.dtype), F.softplus(scale + start) + least, log_weight
+
+
+@dataclass(frozen=True)
+class HeldHits:
+    """A PlayedLikelihood of steps whose hits (N, C) are known: p(x | h, hits), so that velocities and places are left.
+
+    A row depends on its hits and h alone; its draws are those that the likelihood makes where it draws these hits.
+    """
+
+    of: PlayedLikelihood
+    hits: Int[Tensor, "N C"]
+
+    def log_prob(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
+        """log p(x|h, hits) in nats of each row; minus infinity for a step of other hits."""
+        same = ((x[..., 0] > 0) == (self.hits > 0)).all(1)
+        return torch.where(same, self.of.log_prob_of_numbers(h, x), -torch.inf)
+
+    def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C 2"]:
+        """The hits with the velocities and places of `PlayedLikelihood.mode`."""
+        return self.of.numbers(h, self.hits, None, Choice(temperature=0.0))
+
+    def draw(self, h: Float[Tensor, "N H"], noise: Noise, choice: Choice) -> Int[Tensor, "N C 2"]:
+        """The hits with velocities and places drawn. Raises ValueError as `PlayedLikelihood.draw`."""
+        self.of.check(choice)
+        return self.of.numbers(h, self.hits, noise, choice)
 
 
 def _one_of(

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqvae.nets.decoder import StateT
-from seqvae.nets.likelihoods import Choice, Likelihood, Listed
+from seqvae.nets.likelihoods import Choice, Holding, Likelihood, Listed
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -40,13 +40,15 @@ def generate(
     choice: Choice,
     max_steps: int,
     end: int | None,
+    held: Shaped[Tensor, "B T ..."] | None = None,
 ) -> Batch:
     """One sequence for each code, each step chosen as `choice` says; greedy draws use no noise.
 
     `lengths` include the end step; a sequence that reaches `max_steps` without one is cut there, and without an end
-    (None) all have `max_steps`. Step t of a row meets the noise of its key at t. Keys are those of the noise.
+    (None) all have `max_steps`. Step t of a row meets the noise of its key at t. Keys are those of the noise. A part of
+    each step is that of `held`, of `max_steps` steps, where the likelihood can hold it (`Holding`).
 
-    Raises ValueError when `max_steps` is below 1.
+    Raises ValueError when `max_steps` is below 1, and for held steps that the likelihood has no part of.
     """
     _check_steps(max_steps)
     keys, rows = noise.keys, torch.arange(z.shape[0], device=z.device)  # where the unfinished sequences stand
@@ -55,7 +57,7 @@ def generate(
     state, x_prev = decoder.start(z), None  # a step may be of any number type and shape
     for step in range(max_steps):
         h, state = decoder.step(state, x_prev)
-        likelihood = decoder.likelihood
+        likelihood = decoder.likelihood if held is None else _holding(decoder.likelihood, held[rows, step])
         x_prev = likelihood.mode(h) if choice.greedy else likelihood.draw(h, noise.at(step), choice)
         lengths[rows] += 1
         columns.append(x_prev.new_zeros(len(lengths), *x_prev.shape[1:]).index_copy_(0, rows, x_prev))
@@ -135,6 +137,13 @@ def _extend(
     x[live] = outcomes
     kept, place = totals.flatten(1).topk(min(beam, totals.shape[1] * choices), dim=1)
     return kept, place // choices, x.flatten(1).gather(1, place)
+
+
+def _holding(likelihood: Likelihood, x: Shaped[Tensor, "N ..."]) -> Likelihood:
+    """The likelihood of what is left of x. Raises ValueError where it cannot hold a part of a step."""
+    if not isinstance(likelihood, Holding):
+        raise ValueError(f"no part of {type(likelihood).__name__} steps can be held; hold nothing")
+    return likelihood.holding(x)
 
 
 def _check_steps(max_steps: int) -> None:

@@ -232,6 +232,13 @@ CASES = (
         {"bars": 1, "classes": "roland", "steps_per_quarter": 8},
         {**SIZES, "step_likelihood": "combinations", "components": 3, "code_skips": "output", "position": 7},
     ),
+    Case(
+        "grooves, humanized",
+        "groove",
+        performances(9),
+        {"meter": "4/4", "task": "humanize"},
+        {**SIZES, "step_likelihood": "nade", "nade_hidden": 7},
+    ),
     Case("melodies", "melody", tunes(), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}),
     Case(
         "melodies of all pitches, MusicVAE's inputs",

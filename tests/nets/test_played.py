@@ -241,3 +241,38 @@ def test_hits_as_combinations_are_the_labels_of_their_bits() -> None:
     found = made.log_prob(h.expand(8, -1), sets)
     assert torch.allclose(found, scores[(sets * torch.tensor([1, 2, 4])).sum(1)])
     assert made.mode(h)[0].tolist() == sets[found.argmax()].tolist()
+
+
+@pytest.mark.parametrize(("kind", "components"), [("bernoulli", 1), ("nade", 3), ("combinations", 2)])
+def test_the_probabilities_of_all_steps_of_held_hits_sum_to_one(kind: str, components: int) -> None:
+    made, h, one = likelihood(3, 1, kind, components=components), states(2), steps_of_class(1)[1:]
+    x = torch.zeros(len(one) ** 2, 3, 2, dtype=torch.int64)
+    x[:, [0, 2]] = one[torch.cartesian_prod(torch.arange(len(one)), torch.arange(len(one)))]
+    held = made.holding(torch.tensor([[[9, 1], [0, 0], [120, 0]]]).expand(len(x), -1, -1))
+    for row in h:
+        log_prob = held.log_prob(row.expand(len(x), -1), x)
+        assert log_prob.logsumexp(0).item() == pytest.approx(0.0, abs=1e-10)
+        joint = made.log_prob(row.expand(len(x), -1), x)
+        of_hits = made.hits.log_prob(row.unsqueeze(0), torch.tensor([[1, 0, 1]])).item()
+        assert torch.allclose(joint - log_prob, torch.full_like(joint, of_hits), atol=1e-12)
+    other = torch.tensor([[[9, 1], [9, 1], [120, 0]]]).expand(len(x), -1, -1)
+    assert bool((made.holding(other).log_prob(h[:1].expand(len(x), -1), x) == -torch.inf).all())
+
+
+@pytest.mark.parametrize("components", [1, 3])
+def test_what_is_said_of_held_hits_is_what_is_said_where_they_are_chosen(components: int) -> None:
+    made, h = likelihood(4, kind="nade", spread=0.4, components=components), states(50)
+    choice, noise = Choice(0.8), Noise(3, torch.arange(50))
+    for free, held in (
+        (made.mode(h), lambda x: made.holding(x).mode(h)),
+        (made.draw(h, noise, choice), lambda x: made.holding(x).draw(h, noise, choice)),
+    ):
+        marks = torch.where(free[..., :1] > 0, torch.tensor([77, 5]), 0)  # their own numbers are not looked at
+        assert torch.equal(held(marks), free)
+    wanted = torch.randint(0, 2, (50, 4, 2))
+    wanted[..., 1] = 0
+    found = made.holding(wanted).draw(h, Noise(3, torch.arange(50)), Choice())
+    assert torch.equal(found[..., 0] > 0, wanted[..., 0] > 0)
+    assert not torch.equal(found[..., 0] > 0, made.hits.mode(h) > 0)
+    with pytest.raises(ValueError, match="hits that have velocity and time"):
+        made.holding(wanted).draw(h, Noise(3, torch.arange(50)), Choice(top_k=3))

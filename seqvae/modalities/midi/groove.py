@@ -1,11 +1,12 @@
 """Grooves: bars of MIDI drum tracks to steps of hits with velocity and time, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from seqvae.config import Values
+from seqvae.config import Values, nearest
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi import feel, rhythm, settings
 from seqvae.modalities.midi.kit import KitModality
@@ -17,13 +18,17 @@ from seqvae.modalities.midi.settings import GrooveData, GrooveModel
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from seqvae.nets.played import Reading
     from seqvae.nets.sequences import SequenceNets
     from seqvae.types import StepType
+
+TAPPED = "closed hat"  # the class on which a rhythm is tapped; of maps without it the first one
 
 
 class Groove(KitModality):
     """The groove modality: an item is a Performance of at most one window, its array the performance itself.
 
+    What the encoder reads of it is `data.task`'s; the decoder always says all of it (Gillick et al. 2019, section 3).
     Two steps agree where they have the same hits; how far apart their velocities and times are is a figure of its own.
     """
 
@@ -41,6 +46,42 @@ class Groove(KitModality):
         from seqvae.types import StepType
 
         return StepType("int8", (len(self.classes), 2), compared=_hits)
+
+    @property
+    def holds(self) -> bool:
+        """What is humanized keeps its hits."""
+        return self.data.task == "humanize"
+
+    def check_feel(self) -> None:
+        """Raises ValueError for a model of flat hits, whose codes know nothing of how a groove is played."""
+        if self.data.task == "humanize":
+            raise ValueError(
+                "the feel of another groove is in codes of velocities and times, and this model reads hits alone "
+                "(data.task=humanize); take a model of another task, such as reconstruct"
+            )
+
+    @property
+    def reads(self) -> "Reading | None":
+        """What the encoder reads of steps, None for all of them. Raises ValueError for a class that is not there."""
+        from seqvae.nets import readings
+
+        names = self.classes.names
+        if self.data.task == "infill" and self.data.added not in names:
+            raise ValueError(
+                f"data.added={self.data.added} is no class of data.classes={self.data.classes}; choose "
+                f"{self.listed_classes}.{nearest(self.data.added, names)}"
+            )
+        return {
+            "reconstruct": None,
+            "humanize": readings.on_the_grid,
+            "tap": partial(readings.tapped, c=names.index(TAPPED) if TAPPED in names else 0),
+            "infill": partial(readings.without, c=names.index(self.data.added) if self.data.added else 0),
+        }[self.data.task]
+
+    def fit(self, items: Callable[[], Iterable[Performance]]) -> None:
+        """Note the classes, metres, tempo and kit. Raises ValueError before reading for a class that is not there."""
+        _ = self.reads
+        super().fit(items)
 
     @property
     def usual_bpm(self) -> float | None:
@@ -91,7 +132,7 @@ class Groove(KitModality):
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
         from seqvae.modalities.midi.nets import groove_nets
 
-        return groove_nets(model, len(self.classes), MOST_PLACES, self.bars(model))
+        return groove_nets(model, len(self.classes), MOST_PLACES, self.bars(model), self.reads)
 
     def metrics(self, truth: Sequence[Performance], guess: Sequence[Performance]) -> dict[str, float | None]:
         """Share of windows whose hits all come back, F1 of hits, and errors of velocity and time.
@@ -120,8 +161,10 @@ class Groove(KitModality):
         return float(np.where((a[..., 0] > 0) == (b[..., 0] > 0), apart, 1.0).sum()), of
 
     def facts(self, lengths: np.ndarray) -> list[tuple[str, str]]:
-        """Windows, steps, classes and metres."""
-        return self.class_facts(lengths, f"each hit or not, with velocity and one of {PLACES} places")
+        """Windows, steps, classes and metres, and the task where it is not to reconstruct."""
+        task = f"{self.data.task} {self.data.added}".strip()
+        facts = self.class_facts(lengths, f"each hit or not, with velocity and one of {PLACES} places")
+        return facts if task == "reconstruct" else [*facts, ("task", task)]
 
 
 def _of_hits(played: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from seqvae.config import Keys, Values
+from seqvae.config import Keys, Values, few
 from seqvae.modalities.base import Figures, Words
 from seqvae.modalities.midi import classes, settings
 from seqvae.modalities.midi.classes import DrumClasses
@@ -51,6 +51,12 @@ class KitModality(MidiModality):
         if self._classes is None:
             self._classes = classes.find(self.data.classes)
         return self._classes
+
+    @property
+    def listed_classes(self) -> str:
+        """The names of the classes, of many the first."""
+        names = self.classes.names
+        return ", ".join(names) if len(names) <= MOST_NAMED else few(names)
 
     @property
     def units(self) -> Mapping[str, str]:
@@ -97,10 +103,10 @@ class KitModality(MidiModality):
 
     def class_facts(self, lengths: np.ndarray, step: str) -> list[tuple[str, str]]:
         """Windows, steps, classes and metres; `step` says what a step is."""
-        names = self.classes.names
-        listed = ", ".join(names) if len(names) <= MOST_NAMED else self.data.classes
+        count = len(self.classes)
+        listed = self.listed_classes if count <= MOST_NAMED else self.data.classes
         items, steps, metres = super().facts(lengths)
-        return [items, steps, ("classes", f"{len(names)} ({listed}), a step is {step}"), metres]
+        return [items, steps, ("classes", f"{count} ({listed}), a step is {step}"), metres]
 
     def load(self, folder: Path) -> None:
         """Read class map, metres, tempo and kit back. Raises ValueError when they are missing or damaged."""

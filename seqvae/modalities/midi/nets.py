@@ -10,7 +10,7 @@ from seqvae.modalities.midi.settings import DrumModel, GrooveModel, MelodyModel,
 from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.nade import NADE
 from seqvae.nets.parts import PartsInput, PartsLikelihood
-from seqvae.nets.played import Combinations, PlayedLikelihood, PlayedSteps
+from seqvae.nets.played import Combinations, PlayedLikelihood, PlayedSteps, Reading
 from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import OneHot, Position, bits_of_labels, step_input
@@ -144,10 +144,13 @@ def drum_nets(model: DrumModel, classes: int, combined: bool, bars: Bars) -> Seq
     return encoder, decoder
 
 
-def groove_nets(model: GrooveModel, classes: int, most_places: int, bars: Bars) -> SequenceNets:
+def groove_nets(
+    model: GrooveModel, classes: int, most_places: int, bars: Bars, reads: Reading | None = None
+) -> SequenceNets:
     """Encoder (None without latent units) and decoder of steps (C, 2): velocities, and places up to `most_places`.
 
     Weights are drawn from torch's global generator. Without an embedding both read the numbers themselves (GrooVAE).
+    `reads` is what the encoder reads of steps where that is not all; the decoder reads all of its own.
 
     Raises ValueError for combinations of too many classes.
     """
@@ -157,8 +160,8 @@ def groove_nets(model: GrooveModel, classes: int, most_places: int, bars: Bars) 
             "choose bernoulli or nade, or another class map"
         )
 
-    def read() -> tuple[nn.Module, int]:
-        numbers = PlayedSteps(classes, most_places)
+    def read(reads: Reading | None = None) -> tuple[nn.Module, int]:
+        numbers = PlayedSteps(classes, most_places, reads)
         if not model.embedding:
             return numbers, numbers.width
         return nn.Sequential(numbers, nn.Linear(numbers.width, model.embedding)), model.embedding
@@ -177,6 +180,8 @@ def groove_nets(model: GrooveModel, classes: int, most_places: int, bars: Bars) 
     def position() -> Position | None:
         return bars.position(model.position) if model.position else None
 
-    encoder, decoder = sequence_nets(model, read, likelihood, read, position, segment=bars.segment(model))
+    encoder, decoder = sequence_nets(
+        model, lambda: read(reads), likelihood, read, position, segment=bars.segment(model)
+    )
     draw_uniform(encoder, decoder, model.initial_range)
     return encoder, decoder

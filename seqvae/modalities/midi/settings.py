@@ -234,7 +234,30 @@ class DrumModel(MidiModel):
 
 @dataclass(frozen=True)
 class GrooveData(KitData):
-    """How the drums of MIDI files are read, with the velocity and time of each hit."""
+    """How the drums of MIDI files are read, with the velocity and time of each hit, and what of them is encoded."""
+
+    task: Literal["reconstruct", "humanize", "tap", "infill"] = key(
+        "reconstruct",
+        "what a model is for, by what its encoder reads: reconstruct, all; humanize, the hits on the grid and all as "
+        "loud, which keep their places when they are played; tap, of each step the loudest hit, as a hit of one class; "
+        "infill, all but the class of data.added",
+    )
+    added: str = key(
+        "", "of data.task=infill: the class that is added, by its name, such as 'closed hat'", metavar="CLASS"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.task == "infill" and not self.added:
+            raise ValueError(
+                "data.task=infill adds a class of drums, and nothing says which one; name it, such as "
+                "--added 'closed hat'"
+            )
+        if self.added and self.task != "infill":
+            raise ValueError(
+                f"data.added={self.added} is of data.task=infill, and this is data.task={self.task}; leave it out, or "
+                "choose that task"
+            )
 
 
 @dataclass(frozen=True)

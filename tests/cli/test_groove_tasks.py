@@ -1,0 +1,136 @@
+"""Tasks of grooves on the command line: a quantised piece comes back played, and wrong words are answered."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pretty_midi
+import pytest
+from click.testing import Result
+
+import seqvae as package
+from seqvae.modalities.midi.performance import Performance
+from tests.cli.test_groove import SET, made, performance, save
+
+
+@pytest.fixture(scope="module")
+def trained(seqvae: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """played/, a flat piece of its hits, and a run of each task, of a few steps."""
+    folder = tmp_path_factory.mktemp("tasks")
+    (folder / "played").mkdir()
+    pieces = [performance(4, number) for number in range(4)]
+    for number, piece in enumerate(pieces):
+        save(folder / "played" / f"{number}.mid", piece)
+    flat = np.where(pieces[0].played[..., :1] > 0, [80, 0], 0).astype(np.int8)
+    save(folder / "flat.mid", Performance(flat, bpm=97.0, kit=8))
+    for task in (("humanize",), ("infill", "--added", "snare")):
+        result = seqvae("train", "groove", folder / "played", "--out", folder / task[0], "--task", *task, *SET)
+        assert result.exit_code == 0, result.stderr
+    return folder
+
+
+def notes(path: Path) -> list[tuple[float, int, int]]:
+    """The step, pitch and velocity of each note, and whether it is on its step is what is left."""
+    song = pretty_midi.PrettyMIDI(str(path))
+    found = [(song.time_to_tick(note.start) / 120, note.pitch, note.velocity) for note in song.instruments[0].notes]
+    return sorted(found, key=lambda note: (round(note[0]), note[1]))
+
+
+def test_a_flat_piece_comes_back_with_its_hits_velocities_and_times(
+    seqvae: Callable[..., Result], trained: Path, tmp_path: Path
+) -> None:
+    (line,) = made(
+        seqvae("reconstruct", trained / "humanize", trained / "flat.mid", "--temperature", 1, "--out", tmp_path)
+    )
+    assert ": 4 bars of 4/4, 97 bpm, " in line
+    assert {path.suffix for path in tmp_path.iterdir()} == {".mid", ".wav", ".png"}
+    before, after = notes(trained / "flat.mid"), notes(tmp_path / "001.mid")
+    assert {note[2] for note in before} == {80}
+    assert [(round(step), pitch) for step, pitch, _ in after] == [(round(step), pitch) for step, pitch, _ in before]
+    assert len({velocity for _, _, velocity in after}) > 10
+    assert len({round(step % 1, 3) for step, _, _ in after}) > 10
+
+
+def test_python_humanizes_as_the_command_does(trained: Path) -> None:
+    model = package.load(trained / "humanize")
+    (again,) = model.reconstruct(str(trained / "flat.mid"))
+    assert sum(len(one.notes) for one in again.instruments) == len(notes(trained / "flat.mid"))
+    with pytest.raises(ValueError, match=r"^codes stand where an item is needed; give the item, or decode the codes$"):
+        model.reconstruct([model.encode([str(trained / "flat.mid")])])
+
+
+def test_a_run_keeps_its_task(seqvae: Callable[..., Result], trained: Path, refused: Callable[..., None]) -> None:
+    refused(
+        seqvae("train", "groove", trained / "played", "--out", trained / "tap", "--task", "tap",
+               "--from", trained / "humanize", *SET),
+        f"--from keeps the model and encoding of {trained / 'humanize'}, but data.task would change; leave it out",
+    )  # fmt: skip
+    assert package.load(trained / "infill").config.data.added == "snare"
+
+
+def test_wrong_tasks_and_classes_are_answered_in_one_sentence(
+    seqvae: Callable[..., Result], trained: Path, refused: Callable[..., None]
+) -> None:
+    train = ("train", "groove", trained / "played", "--out", trained / "wrong")
+    refused(
+        seqvae(*train, "--task", "infill"),
+        "--task infill adds a class of drums, and nothing says which one; name it, such as --added 'closed hat'. See "
+        "'seqvae train groove --help'.",
+    )
+    refused(
+        seqvae(*train, "--task", "infill", "--added", "ried"),
+        "--added ried is no class of data.classes=gm; choose kick, snare, closed hat, open hat, low tom, mid tom, high "
+        "tom, crash, ride. Did you mean 'ride'? See 'seqvae train groove --help'.",
+    )
+    assert not (trained / "wrong").exists()
+
+
+def test_the_hits_of_one_piece_are_played_as_another_is(
+    seqvae: Callable[..., Result], trained: Path, tmp_path: Path
+) -> None:
+    run, other = trained / "infill", trained / "played" / "2.mid"
+    (line,) = made(
+        seqvae("reconstruct", run, trained / "flat.mid", "--feel", other, "--temperature", 1, "--out", tmp_path)
+    )
+    assert ": 4 bars of 4/4, 97 bpm, " in line
+    assert line.endswith(f" hits, with the feel of {other}")
+    before, after = notes(trained / "flat.mid"), notes(tmp_path / "001.mid")
+    assert [(round(step), pitch) for step, pitch, _ in after] == [(round(step), pitch) for step, pitch, _ in before]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".mid", ".wav", ".png"}
+    model = package.load(run).in_windows()
+    (own,), (feel,), (again,) = (
+        model.reconstruct([str(trained / "flat.mid")], temperature=1.0, feel=which)
+        for which in (str(trained / "flat.mid"), str(other), model.encode([str(other)]))
+    )
+    assert own != feel, "the code of the other piece is decoded"
+    assert feel == again, "its codes stand for it"
+
+
+def test_a_short_feel_is_repeated(trained: Path) -> None:
+    """Four bars are the windows 0 and 2 of a piece; a feel of one window is that of both."""
+    model = package.load(trained / "infill").in_windows()
+    one = f"{trained / 'played' / '2.mid'}#0"
+    (whole,) = model.reconstruct([str(trained / "flat.mid")], feel=one)
+    parts = [model.reconstruct([f"{trained / 'flat.mid'}#{n}"], feel=one)[0][0] for n in (0, 2)]
+    assert [window.played.tolist() for window in whole] == [window.played.tolist() for window in parts]
+
+
+def test_a_feel_is_refused_where_there_is_none(
+    seqvae: Callable[..., Result], trained: Path, tmp_path: Path, refused: Callable[..., None]
+) -> None:
+    flat, other = trained / "flat.mid", trained / "played" / "2.mid"
+    refused(
+        seqvae("reconstruct", trained / "humanize", flat, "--feel", other),
+        "the feel of another groove is in codes of velocities and times, and this model reads hits alone "
+        "(data.task=humanize); take a model of another task, such as reconstruct",
+    )
+    waltz = save(tmp_path / "waltz.mid", Performance(performance(3, 5).played, (3, 4)))
+    result = seqvae("reconstruct", trained / "infill", flat, "--feel", waltz)
+    assert result.exit_code == 2
+    assert "3/4" in result.stderr.splitlines()[-1]
+    drums = trained / "drums"
+    assert seqvae("train", "drums", trained / "played", "--out", drums, *SET).exit_code == 0
+    refused(
+        seqvae("reconstruct", drums, flat, "--feel", other),
+        "windows of drums have no feel to take from others; leave the feel out",
+    )

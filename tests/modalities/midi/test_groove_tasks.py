@@ -1,0 +1,127 @@
+"""Tasks of grooves: what the encoder reads of them, what a reconstruction keeps, and what is refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqvae import generate
+from seqvae.core.vae import VAE
+from seqvae.generate import Length
+from seqvae.modalities.midi.groove import Groove
+from seqvae.modalities.midi.performance import Performance
+from seqvae.modalities.midi.settings import GrooveData, GrooveModel
+from tests.modalities.midi.test_performance import played
+
+HAT = 2  # the closed one
+SIZES: dict[str, Any] = {"latent": 3, "embedding": 5, "encoder_hidden": 4, "decoder_hidden": 6}
+
+
+def groove(**settings: Any) -> Groove:
+    made = Groove(GrooveData(**settings))
+    made.fit(lambda: [Performance(played((0, 0, 9, 0)))])
+    return made
+
+
+def vae_of(modality: Groove) -> VAE:
+    torch.manual_seed(0)
+    return VAE(*modality.nets(GrooveModel(**SIZES))).double()
+
+
+def code(modality: Groove, steps: np.ndarray) -> torch.Tensor:
+    return generate.encode(vae_of(modality), [steps]).mean
+
+
+BEAT = ((0, 0, 100, 3), (0, HAT, 60, -9), (4, 1, 110, 20), (4, HAT, 30, 5), (6, HAT, 90, 11))
+GROOVE = played(*BEAT)
+FLAT = played(*[(step, index, 64, 0) for step, index, _, _ in BEAT])
+TAPS = played((0, HAT, 100, 3), (4, HAT, 110, 20), (6, HAT, 90, 11))
+NO_SNARE = played(*[hit for hit in BEAT if hit[1] != 1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "same"),
+    [
+        ({}, ()),
+        ({"task": "humanize"}, ("flat",)),
+        ({"task": "tap"}, ("taps",)),
+        ({"task": "infill", "added": "snare"}, ("no snare",)),
+    ],
+    ids=str,
+)
+def test_the_encoder_reads_what_the_task_says_and_no_more(settings: dict[str, Any], same: tuple[str, ...]) -> None:
+    made = groove(**settings)
+    whole = code(made, GROOVE)
+    others = {"flat": FLAT, "taps": TAPS, "no snare": NO_SNARE}
+    assert {name for name, steps in others.items() if torch.equal(code(made, steps), whole)} == set(same)
+
+
+def test_the_weights_of_all_tasks_have_the_same_names_and_shapes() -> None:
+    shapes = [
+        {name: weight.shape for name, weight in vae_of(groove(**settings)).named_parameters()}
+        for settings in ({}, {"task": "humanize"}, {"task": "infill", "added": "ride"})
+    ]
+    assert shapes[0] == shapes[1] == shapes[2]
+
+
+def test_the_density_is_that_of_all_of_the_groove_whatever_is_read() -> None:
+    from seqvae.data import collate
+
+    vae = vae_of(groove(task="infill", added="snare"))
+    z = torch.zeros(1, 3, dtype=torch.float64)
+    costs = [vae.decoder.log_prob(z, collate([steps], [0])).item() for steps in (GROOVE, NO_SNARE)]
+    assert costs[0] < costs[1] - 5, "the snare's velocity and time cost nats"
+
+
+def test_taps_are_on_the_closed_hat_and_on_the_first_class_of_a_map_without_one() -> None:
+    assert torch.equal(code(groove(task="tap", classes="roland"), GROOVE), code(groove(task="tap"), TAPS))
+    made = groove(task="tap", classes="pitch")
+    steps = torch.zeros(1, 1, 63, 2, dtype=torch.int64)
+    steps[0, 0, 20] = torch.tensor([99, 7])
+    assert made.reads is not None
+    assert made.reads(steps)[0, 0, 0].tolist() == [99, 7]
+
+
+def test_what_is_humanized_keeps_its_hits_and_nothing_else_does() -> None:
+    made = groove(task="humanize")
+    assert made.holds
+    vae = vae_of(made)
+    flat, short = FLAT.astype(np.int8), FLAT[:20].astype(np.int8)
+    z = torch.randn(2, 3, dtype=torch.float64)
+    found = generate.decode(vae, z, Length(32), held=[flat, short])
+    assert np.array_equal(found[0][..., 0] > 0, FLAT[..., 0] > 0)
+    assert np.array_equal(found[1][..., 0] > 0, FLAT[..., 0] > 0), "all hits stand in the first twenty steps"
+    assert len(np.unique(found[0][FLAT[..., 0] > 0][:, 0])) > 1
+    assert not any(groove(**more).holds for more in ({}, {"task": "tap"}, {"task": "infill", "added": "ride"}))
+
+
+def test_a_class_that_is_not_there_is_refused_before_anything_is_read() -> None:
+    made = Groove(GrooveData(task="infill", added="closed hut"))
+    with pytest.raises(ValueError) as error:
+        made.fit(lambda: pytest.fail("nothing is read"))
+    assert str(error.value) == (
+        "data.added=closed hut is no class of data.classes=gm; choose kick, snare, closed hat, open hat, low tom, mid "
+        "tom, high tom, crash, ride. Did you mean 'closed hat'?"
+    )
+
+
+def test_a_task_and_its_class_go_together() -> None:
+    with pytest.raises(ValueError, match=r"^data\.task=infill adds a class of drums, and nothing says which one; name"):
+        GrooveData(task="infill")
+    with pytest.raises(
+        ValueError, match=r"^data\.added=snare is of data\.task=infill, and this is data\.task=tap; lea"
+    ):
+        GrooveData(task="tap", added="snare")
+
+
+def test_a_model_of_one_task_is_not_used_for_another() -> None:
+    with pytest.raises(ValueError, match=r"data\.task=tap is not possible with this model, which depends on data\.tas"):
+        groove(task="humanize").using({"task": "tap"})
+
+
+def test_tasks_share_the_arrays_of_a_corpus_and_inspect_names_them() -> None:
+    made = groove(task="infill", added="ride")
+    assert made.fingerprint() == groove().fingerprint()
+    assert made.facts(np.array([32]))[-1] == ("task", "infill ride")
+    assert "task" not in dict(groove().facts(np.array([32])))
