@@ -98,6 +98,7 @@ def of_data(name: str) -> str:
     return f"data_{name.removeprefix('sample_')}"
 
 
+MOST_TRAINING = 2**16  # items of the training data, at equal distances, that baselines are made of
 MOST_IMPORTANCE_SAMPLES = 100_000  # all codes of an item are in memory at once
 
 
@@ -140,13 +141,15 @@ def evaluate(
     settings: Settings,
     watch: Watch | None = None,
     keep: Keep | None = None,
+    training: Corpus | None = None,
 ) -> Figures:
     """All figures of `units` for a model on a corpus; None where one does not apply.
 
-    `watch` sees how far it is, and `keep` the scores of the single items, where the model has a likelihood.
+    `watch` sees how far it is, and `keep` the scores of the single items, where the model has a likelihood. `training`
+    is what the model was trained on, for `Modality.baseline_metrics`.
     """
     with torch.autocast(vae.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-        return _figures(vae, modality, corpus, settings, watch or _ignored, keep or _ignored)
+        return _figures(vae, modality, corpus, settings, watch or _ignored, keep or _ignored, training)
 
 
 def score_items(
@@ -167,7 +170,9 @@ def _ignored(*values: object) -> None:
     """Does nothing: nobody wants to see this."""
 
 
-def _figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch, keep: Keep) -> Figures:
+def _figures(
+    vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch, keep: Keep, training: Corpus | None
+) -> Figures:
     batches = Batches(Part(corpus), _tokens_per_batch(corpus), "tokens")
 
     def read(what: str, batches: Batches = batches) -> Iterator[Batch]:
@@ -189,7 +194,7 @@ def _figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, w
         figures["summed_error"] = likelihood.summed_error(cast(float, figures["reconstruction_nats"]))
     if vae.latent:
         figures |= _latent_figures(vae, read, corpus.labels, settings.seed)
-        figures |= _reconstruction_figures(vae, modality, batches, settings, watch)
+        figures |= _reconstruction_figures(vae, modality, batches, settings, watch, training)
     if vae.decoder.has_steps:
         figures["tokens"] = corpus.steps
         accuracy = token_accuracy(vae, read("accuracy"), settings.code_seed, step_type=modality.step_type)
@@ -302,9 +307,11 @@ def _information(q: DiagonalGaussian, seed: int) -> Figures:
 
 
 def _reconstruction_figures(
-    vae: VAE, modality: Modality, batches: Batches, settings: Settings, watch: Watch
+    vae: VAE, modality: Modality, batches: Batches, settings: Settings, watch: Watch, training: Corpus | None
 ) -> dict[str, float | None]:
     """The modality's comparison of all items with their greedy reconstructions, and the accuracy of their steps.
+
+    Beside them are the modality's baselines, where the training data are known.
 
     Steps are compared one by one where the length of all sequences is known before; elsewhere a missing word would
     count as many.
@@ -323,7 +330,11 @@ def _reconstruction_figures(
         greedy += generate.decode(vae, z, length, held=truth[-len(batch) :] if modality.holds else None)
         watch(len(truth), len(batches.part), "reconstructions")
     items = [modality.decode(x) for x in truth]
-    figures = modality.metrics(items, [modality.decode(x, item) for x, item in zip(greedy, items, strict=True)])
+    guesses = [modality.decode(x, item) for x, item in zip(greedy, items, strict=True)]
+    figures = modality.metrics(items, guesses)
+    if training is not None and modality.has_baselines:
+        chosen = range(0, len(training), math.ceil(len(training) / MOST_TRAINING))
+        figures |= modality.baseline_metrics(items, guesses, [training[index] for index in chosen])
     if fixed and vae.decoder.has_steps:
         right = step_accuracy(truth, greedy, step_type=modality.step_type)
         figures |= right.shares("step_accuracy_greedy", modality.step_type.parts)

@@ -1,5 +1,6 @@
 """A trained model: items to latent codes and back. The Python API."""
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +26,7 @@ from seqvae.codes import (
 from seqvae.config import Values, as_table, counted, uses_of
 from seqvae.core.latent import even_shares
 from seqvae.core.vae import VAE
-from seqvae.corpus import prepare
+from seqvae.corpus import Corpus, encoded, prepare
 from seqvae.evaluate import Settings, evaluate, score_items
 from seqvae.evaluation.scores import Scores
 from seqvae.files import store
@@ -362,7 +363,18 @@ class Model:
         )  # fmt: skip
         with readable(self.modality, known(sources)) as found, files_of(self.modality, found) as paths:
             corpus = prepare(self.modality, paths)
-        return evaluate(self.vae, self.modality, corpus, settings)
+        return evaluate(self.vae, self.modality, corpus, settings, training=self.training_data())
+
+    def training_data(self) -> Corpus | None:
+        """The items that the model was trained on, encoded, for baselines (`Modality.has_baselines`).
+
+        None where there are no baselines, and where the cache has them no longer.
+        """
+        if self.run is None or not self.modality.has_baselines:
+            return None
+        with contextlib.suppress(ValueError, KeyError):  # the cache was cleared; or the run was imported
+            return encoded(self.modality, self.run.report["train"]["key"])
+        return None
 
 
 def load(path: Path | str, device: str = "auto", checkpoint: int | str = BEST) -> Model:

@@ -104,7 +104,7 @@ def evaluate(
     show_report(names, corpus.report)
     kept: list[Scores] = []
     with ProgressBar() as bar:
-        figures = figures_of(model.vae, model.modality, corpus, settings, bar, kept.append)
+        figures = figures_of(model.vae, model.modality, corpus, settings, bar, kept.append, model.training_data())
     if judge is not None:
         figures |= _judged(judge, model, corpus, settings, reverse_samples)
     remarks = model.modality.remarks(model.config.model, figures)

@@ -61,6 +61,7 @@ class Modality(abc.ABC):
     least_steps: ClassVar[int] = 0  # training takes at least so many, unless epochs are asked for
     few_items: ClassVar[int] = 0  # up to so many get `few_defaults` as well
     few_defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit few items better than the defaults
+    has_baselines: ClassVar[bool] = False  # whether `baseline_metrics` gives figures, for which training data are kept
     first_shown: ClassVar[int] = 16  # items of a corpus that `picture` can show at once
     has_pixels: ClassVar[bool] = False  # whether `pixels` draws items, so that there are pictures of all kinds
     end: ClassVar[int | None] = None  # the outcome that ends a sequence; None where the length is known before
@@ -303,6 +304,12 @@ class Modality(abc.ABC):
     @abc.abstractmethod
     def metrics(self, truth: Sequence[Item], guess: Sequence[Item]) -> dict[str, float | None]:
         """Figures that compare items with their reconstructions: `exact_match`, `bleu`, ..."""
+
+    def baseline_metrics(
+        self, truth: Sequence[Item], guess: Sequence[Item], training: Sequence[np.ndarray]
+    ) -> dict[str, float | None]:
+        """Figures beside those of `metrics`, of guesses that need no model but training arrays; see `has_baselines`."""
+        return {}
 
     def sample_metrics(self, samples: Sequence[Item]) -> dict[str, float | None]:
         """Figures of `sample_units` of items as a set: of samples from the prior, and of as many items of the data."""

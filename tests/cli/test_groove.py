@@ -124,6 +124,8 @@ def test_figures_are_those_of_hits_velocities_and_times(
     assert "sample_velocity_spread" in result.stdout
     assert "ms at 104 bpm, the" in result.stdout
     if figures["f1_hits"]:
+        assert figures["timing_error_neighbours_ms"] is not None
+        assert figures["timing_kl_quantised_nats"] > 0
         step_ms = 60_000 / 104 / 4
         assert figures["timing_error_ms"] == pytest.approx(step_ms * figures["timing_error_16ths"])
 

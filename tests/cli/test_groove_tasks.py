@@ -1,5 +1,6 @@
 """Tasks of grooves on the command line: a quantised piece comes back played, and wrong words are answered."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,3 +135,28 @@ def test_a_feel_is_refused_where_there_is_none(
         seqvae("reconstruct", drums, flat, "--feel", other),
         "windows of drums have no feel to take from others; leave the feel out",
     )
+
+
+def test_figures_stand_beside_those_of_the_nearest_windows_while_the_training_data_are_there(
+    seqvae: Callable[..., Result], trained: Path, tmp_path: Path
+) -> None:
+    def figures(name: str) -> dict[str, float | None]:
+        result = seqvae("evaluate", trained / "humanize", trained / "played", "--importance-samples", 1,
+                        "--json", tmp_path / name)  # fmt: skip
+        assert result.exit_code == 0, result.stderr
+        told = "The training data are no longer in the cache, so there are no figures of the nearest windows."
+        found: dict[str, float | None] = json.loads((tmp_path / name).read_text())
+        assert (told in " ".join(result.stdout.split())) == (found["timing_error_neighbours_ms"] is None)
+        return found
+
+    before = figures("before.json")
+    assert before["f1_hits"] == before["step_accuracy_greedy"] == 1.0
+    assert before["timing_error_neighbours_ms"] is not None
+    assert before["timing_error_neighbours_ms"] != before["timing_error_quantised_ms"]
+    assert seqvae("cache", "clear").exit_code == 0
+    after = figures("after.json")
+    assert {name for name, value in after.items() if value is None and before[name] is not None} == {
+        "timing_error_neighbours_ms", "timing_error_neighbours_16ths", "velocity_error_neighbours",
+        "timing_kl_neighbours_nats", "velocity_kl_neighbours_nats",
+    }  # fmt: skip
+    assert after["timing_error_ms"] == before["timing_error_ms"]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from seqvae.config import Values, nearest
-from seqvae.modalities.base import Report
+from seqvae.config import Keys, Values, nearest
+from seqvae.modalities.base import Figures, Report
 from seqvae.modalities.midi import feel, rhythm, settings
 from seqvae.modalities.midi.kit import KitModality
 from seqvae.modalities.midi.performance import MOST_PLACES, PLACES, Performance
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from seqvae.nets.sequences import SequenceNets
     from seqvae.types import StepType
 
+ADDING = ("tap", "infill")  # tasks whose encoder reads fewer hits than the decoder says
 TAPPED = "closed hat"  # the class on which a rhythm is tapped; of maps without it the first one
 
 
@@ -38,6 +39,7 @@ class Groove(KitModality):
     item_type: ClassVar[type[Performance]] = Performance
     defaults: ClassVar[Mapping[str, Values]] = settings.GROOVE_DEFAULTS
     sample_units: ClassVar[Mapping[str, str]] = rhythm.units("hits") | feel.SAMPLE_UNITS
+    has_baselines: ClassVar[bool] = True
     data: GrooveData
 
     @property
@@ -143,7 +145,53 @@ class Groove(KitModality):
 
         one, other = [item.clip for item in truth], [item.clip for item in guess]
         scores = self.hit_figures([clip.hits for clip in one], [clip.hits for clip in other])
-        return {"exact_match": exact_match(one, other), **scores, **feel.feel_figures(truth, guess)}
+        figures = {"exact_match": exact_match(one, other), **scores, **feel.feel_figures(truth, guess, self._judged)}
+        if self.data.task in ADDING:
+            read = [item.with_steps(self._read(item.played)) for item in truth]
+            figures["f1_hits_input"] = feel.f1_of_hits(truth, read)
+        if self.data.task == "infill":
+            figures["f1_added"] = feel.f1_of_hits(truth, guess, self._judged)
+        return figures
+
+    def baseline_metrics(
+        self, truth: Sequence[Performance], guess: Sequence[Performance], training: Sequence[np.ndarray]
+    ) -> dict[str, float | None]:
+        """What `metrics` says of grooves that are made of the training windows that are nearest in what is read.
+
+        Of tasks that add hits these are the neighbours' as well; of the others those that both items have.
+        """
+        from seqvae.modalities.midi.neighbours import performed
+
+        adds = self.data.task in ADDING
+        hits = None if adds else [one.hits & other.hits for one, other in zip(truth, guess, strict=True)]
+        made = performed([item.played for item in truth], hits, training, self._read, self._judged)
+        near = [item.with_steps(steps) for item, steps in zip(truth, made, strict=True)]
+        figures = feel.neighbour_figures(truth, near, self._judged)
+        if adds:
+            figures["f1_hits_neighbours"] = feel.f1_of_hits(truth, near)
+        if self.data.task == "infill":
+            figures["f1_added_neighbours"] = feel.f1_of_hits(truth, near, self._judged)
+        return figures
+
+    @property
+    def _judged(self) -> slice:
+        """The classes whose velocities and times are figures: the one that is added, or all."""
+        if self.data.task != "infill":
+            return slice(None)
+        added = self.classes.names.index(self.data.added)
+        return slice(added, added + 1)
+
+    def _read(self, played: np.ndarray) -> np.ndarray:
+        """What the encoder reads of steps (..., C, 2)."""
+        import torch
+
+        return played if self.reads is None else self.reads(torch.from_numpy(np.array(played))).numpy()
+
+    def remarks(self, model: Keys, figures: Figures) -> list[str]:
+        """As of all kits; and whether the nearest training windows are not among the figures."""
+        missing = figures.get("timing_error_ms") is not None and figures.get("timing_error_neighbours_ms") is None
+        gone = ["The training data are no longer in the cache, so there are no figures of the nearest windows."]
+        return [*super().remarks(model, figures), *gone * missing]
 
     def sample_metrics(self, samples: Sequence[Performance]) -> dict[str, float | None]:
         """How bars repeat, how many hits there are, where they stand, how loud and how far from the grid they are."""

@@ -125,3 +125,71 @@ def test_tasks_share_the_arrays_of_a_corpus_and_inspect_names_them() -> None:
     assert made.fingerprint() == groove().fingerprint()
     assert made.facts(np.array([32]))[-1] == ("task", "infill ride")
     assert "task" not in dict(groove().facts(np.array([32])))
+
+
+TRUTH = [Performance(played((0, 0, 100, 10), (4, 1, 40, -22), (8, HAT, 70, 3)), bpm=60.0)]
+TRAINING = [played((0, 0, 90, -12), (4, 1, 43, 0), (8, HAT, 80, 3))]  # one window, so that it is the nearest
+
+
+def test_what_is_humanized_stands_beside_a_flat_copy_and_the_nearest_windows() -> None:
+    made = groove(task="humanize")
+    guess = [Performance(played((0, 0, 80, 5), (4, 1, 50, -20), (8, HAT, 70, 0)), bpm=60.0)]
+    figures = made.metrics(TRUTH, guess) | made.baseline_metrics(TRUTH, guess, TRAINING)
+    assert figures["f1_hits"] == 1.0
+    place_ms = 250 / 121
+    assert figures["timing_error_ms"] == pytest.approx((5 + 2 + 3) / 3 * place_ms)
+    assert figures["timing_error_quantised_ms"] == pytest.approx((10 + 22 + 3) / 3 * place_ms)
+    assert figures["timing_error_neighbours_ms"] == pytest.approx((22 + 22 + 0) / 3 * place_ms)
+    assert figures["timing_error_neighbours_16ths"] == pytest.approx((22 + 22 + 0) / 3 / 121)
+    assert figures["velocity_error"] == pytest.approx((20 + 10 + 0) / 3)
+    assert figures["velocity_error_flat"] == pytest.approx((30 + 30 + 0) / 3)
+    assert figures["velocity_error_neighbours"] == pytest.approx((10 + 3 + 10) / 3)
+    assert figures.keys() <= made.units.keys() | {"exact_match"}
+    assert figures.get("f1_hits_input") is None
+
+
+def test_the_nearest_windows_play_the_hits_that_a_reconstruction_has() -> None:
+    guess = [Performance(played((0, 0, 80, 5), (9, 1, 50, -20)), bpm=60.0)]
+    figures = groove().baseline_metrics(TRUTH, guess, TRAINING)
+    assert figures["timing_error_neighbours_16ths"] == pytest.approx(22 / 121)
+    assert figures["velocity_error_neighbours"] == pytest.approx(10)
+
+
+def test_an_added_class_is_judged_by_itself_and_hits_by_all() -> None:
+    made = groove(task="infill", added="snare")
+    guess = [Performance(played((0, 0, 1, 60), (4, 1, 50, -20), (5, 1, 50, -20)), bpm=60.0)]
+    figures = made.metrics(TRUTH, guess) | made.baseline_metrics(TRUTH, guess, TRAINING)
+    assert figures["f1_hits"] == pytest.approx(4 / 6)
+    assert figures["f1_hits_input"] == pytest.approx(4 / 5)
+    assert figures["f1_hits_neighbours"] == 1.0
+    assert (figures["f1_added"], figures["f1_added_neighbours"]) == (pytest.approx(2 / 3), 1.0)
+    assert figures["timing_error_16ths"] == pytest.approx(2 / 121)
+    assert figures["velocity_error"] == pytest.approx(10)
+    assert figures["velocity_error_flat"] == 0.0
+    assert figures["velocity_error_neighbours"] == pytest.approx(3)
+
+
+def test_taps_as_they_are_stand_beside_what_is_made_of_them() -> None:
+    made = groove(task="tap")
+    figures = made.metrics(TRUTH, TRUTH) | made.baseline_metrics(TRUTH, TRUTH, TRAINING)
+    assert figures["f1_hits_input"] == pytest.approx(2 / 6), "all three are hats"
+    assert figures["f1_hits_neighbours"] == 1.0
+    assert figures.keys() <= made.units.keys() | {"exact_match"}
+
+
+def test_the_divergence_of_histograms_is_that_of_the_data_from_what_is_made() -> None:
+    """Two velocities in one bin of sixteen, of which the guess has one there: half a hit is added to each bin."""
+    guess = [Performance(played((0, 0, 100, 0), (4, 1, 10, 0)), bpm=60.0)]
+    truth = [Performance(played((0, 0, 97, 0), (4, 1, 103, 0)), bpm=60.0)]
+    figures = groove().metrics(truth, guess)
+    p, q = 2.5 / 10, 1.5 / 10
+    small, more = 0.5 / 10, 1.5 / 10
+    assert figures["velocity_kl_nats"] == pytest.approx(p * np.log(p / q) + small * np.log(small / more))
+    assert figures["timing_kl_nats"] == pytest.approx(0.0)
+    assert figures["velocity_kl_flat_nats"] == pytest.approx(0.0), "the mean of both is in their bin"
+    late = [Performance(played((0, 0, 97, 30), (4, 1, 103, 30)), bpm=60.0)]
+    apart = groove().metrics(late, late)
+    assert apart["timing_kl_nats"] == 0.0
+    p, q = 2.5 / 7.5, 0.5 / 7.5
+    assert apart["timing_kl_quantised_nats"] == pytest.approx((p - q) * np.log(p / q))
+    assert groove().metrics(truth, [Performance(played())])["velocity_kl_nats"] is None
