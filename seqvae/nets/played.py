@@ -155,8 +155,7 @@ class PlayedLikelihood(nn.Module):
 
     def check(self, choice: Choice) -> None:
         """Raises ValueError for a choice among listed outcomes, but for the greedy one."""
-        if not choice.greedy:
-            refuse_lists(choice, "hits that have velocity and time")
+        check_unlisted(choice)
 
     def holding(self, x: Integer[Tensor, "N C 2"]) -> "HeldHits":
         """The same of steps whose hits are those of x."""
@@ -226,14 +225,78 @@ class PlayedLikelihood(nn.Module):
         return location + self.apart.to(raw.dtype), F.softplus(scale + start) + least, log_weight
 
 
+class PlayedErrors(nn.Module):
+    """Hits by a likelihood of sets (N, C), velocities and places by squared errors, as GrooVAE (Gillick et al. 2019).
+
+    `log_prob` is log p(hits|h) - sum over classes of (v / 127 - sigmoid(a))^2 + (o / M - tanh(b))^2, where a and b are
+    linear in h; a class without a hit counts as well, with v = o = 0. It is to be made large in training and no log
+    probability: of all steps together its exponential is not 1, and there is nothing to draw velocities and places by.
+    """
+
+    def __init__(self, hits: Likelihood, hidden: int, classes: int, most_places: int, bias: bool = True) -> None:
+        super().__init__()
+        self.hits = hits
+        self.classes = classes
+        self.steps = PlayedSteps(classes, most_places)
+        self.projection = nn.Linear(hidden, 2 * classes, bias)
+
+    def log_prob(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
+        """log p(hits|h) minus the squared errors of each row."""
+        return self.hits.log_prob(h, (x[..., 0] > 0).long()) + self.log_prob_of_numbers(h, x)
+
+    def log_prob_of_numbers(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
+        """Minus the squared errors of velocities and places of each row, each in units of the largest."""
+        means = self._means(h)
+        return -(x.to(means.dtype) / self.steps.largest - means).square().flatten(1).sum(1)
+
+    def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C 2"]:
+        """The most probable hits, with the velocities and places of the least squared error."""
+        return self.numbers(h, self.hits.mode(h), None, Choice(temperature=0.0))
+
+    def draw(self, h: Float[Tensor, "N H"], noise: Noise, choice: Choice) -> Int[Tensor, "N C 2"]:
+        """Hits drawn, with the velocities and places of the least squared error.
+
+        Raises ValueError as `PlayedLikelihood`.
+        """
+        if choice.greedy:
+            return self.mode(h)
+        self.check(choice)
+        return self.numbers(h, self.hits.draw(h, noise, choice), noise, choice)
+
+    def check(self, choice: Choice) -> None:
+        """Raises ValueError for a choice among listed outcomes, but for the greedy one."""
+        check_unlisted(choice)
+
+    def holding(self, x: Integer[Tensor, "N C 2"]) -> "HeldHits":
+        """The same of steps whose hits are those of x."""
+        return HeldHits(self, (x[..., 0] > 0).long())
+
+    def numbers(
+        self, h: Float[Tensor, "N H"], hits: Int[Tensor, "N C"], noise: Noise | None, choice: Choice
+    ) -> Int[Tensor, "N C 2"]:
+        """The steps of these hits, with the velocities and places of the least squared error."""
+        velocity, place = (self._means(h) * self.steps.largest).round().long().unbind(2)
+        return torch.stack([velocity.clamp(1, LOUDEST), place], 2) * hits.unsqueeze(2)
+
+    def _means(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N C 2"]:
+        velocity, place = at_least_single(self.projection(h)).unflatten(1, (self.classes, 2)).unbind(2)
+        return torch.stack([velocity.sigmoid(), place.tanh()], 2)
+
+
+def check_unlisted(choice: Choice) -> None:
+    """Raises ValueError for a choice among listed outcomes, but for the greedy one."""
+    if not choice.greedy:
+        refuse_lists(choice, "hits that have velocity and time")
+
+
 @dataclass(frozen=True)
 class HeldHits:
-    """A PlayedLikelihood of steps whose hits (N, C) are known: p(x | h, hits), so that velocities and places are left.
+    """A PlayedLikelihood, or PlayedErrors, of steps whose hits (N, C) are known: what is left of p(x | h), given them.
 
     A row depends on its hits and h alone; its draws are those that the likelihood makes where it draws these hits.
     """
 
-    of: PlayedLikelihood
+    of: PlayedLikelihood | PlayedErrors
     hits: Int[Tensor, "N C"]
 
     def log_prob(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:

@@ -239,6 +239,13 @@ CASES = (
         {"meter": "4/4", "task": "humanize"},
         {**SIZES, "step_likelihood": "nade", "nade_hidden": 7},
     ),
+    Case(
+        "grooves, a class added, by GrooVAE's squared errors",
+        "groove",
+        performances(9),
+        {"meter": "4/4", "task": "infill", "added": "snare"},
+        {**SIZES, "embedding": 0, "feel": "squares"},
+    ),
     Case("melodies", "melody", tunes(), {"meter": "4/4"}, {**SIZES, "scale": "softplus", "initial_state": "dense"}),
     Case(
         "melodies of all pitches, MusicVAE's inputs",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from seqvae.config import Keys, Values, nearest
+from seqvae.config import Values, nearest
 from seqvae.modalities.base import Figures, Report
 from seqvae.modalities.midi import feel, rhythm, settings
 from seqvae.modalities.midi.kit import KitModality
@@ -187,11 +187,19 @@ class Groove(KitModality):
 
         return played if self.reads is None else self.reads(torch.from_numpy(np.array(played))).numpy()
 
-    def remarks(self, model: Keys, figures: Figures) -> list[str]:
+    def remarks(self, model: GrooveModel, figures: Figures) -> list[str]:
         """As of all kits; and whether the nearest training windows are not among the figures."""
+        of_errors = [
+            "Nats are those of hits and squared errors of velocities and times (model.feel=squares): no likelihood."
+        ]
         missing = figures.get("timing_error_ms") is not None and figures.get("timing_error_neighbours_ms") is None
         gone = ["The training data are no longer in the cache, so there are no figures of the nearest windows."]
-        return [*super().remarks(model, figures), *gone * missing]
+        return [*super().remarks(model, figures), *of_errors * (model.feel == "squares"), *gone * missing]
+
+    def nats_of(self, model: GrooveModel) -> str:
+        """What the nats are, and that squared errors are none."""
+        nats = super().nats_of(model)
+        return f"{nats}, squared errors of velocities and times among them" if model.feel == "squares" else nats
 
     def sample_metrics(self, samples: Sequence[Performance]) -> dict[str, float | None]:
         """How bars repeat, how many hits there are, where they stand, how loud and how far from the grid they are."""

@@ -10,7 +10,7 @@ from seqvae.modalities.midi.settings import DrumModel, GrooveModel, MelodyModel,
 from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.nade import NADE
 from seqvae.nets.parts import PartsInput, PartsLikelihood
-from seqvae.nets.played import Combinations, PlayedLikelihood, PlayedSteps, Reading
+from seqvae.nets.played import Combinations, PlayedErrors, PlayedLikelihood, PlayedSteps, Reading
 from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import OneHot, Position, bits_of_labels, step_input
@@ -166,7 +166,7 @@ def groove_nets(
             return numbers, numbers.width
         return nn.Sequential(numbers, nn.Linear(numbers.width, model.embedding)), model.embedding
 
-    def likelihood() -> PlayedLikelihood:
+    def likelihood() -> PlayedLikelihood | PlayedErrors:
         features, bias = model.output_features, model.output_bias
         hits: Combinations | Bernoulli | NADE
         if model.step_likelihood == "combinations":
@@ -175,6 +175,8 @@ def groove_nets(
             hits = NADE(features, classes, model.nade_hidden, bias)
         else:
             hits = Bernoulli(features, classes, bias)
+        if model.feel == "squares":
+            return PlayedErrors(hits, features, classes, most_places, bias)
         return PlayedLikelihood(hits, features, classes, most_places, bias, model.components)
 
     def position() -> Position | None:

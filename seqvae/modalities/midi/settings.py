@@ -275,7 +275,16 @@ class GrooveModel(MidiModel):
     )
     nade_hidden: int = key(128, "hidden units of model.step_likelihood=nade", least=1, parts=OF_DECODER)
     components: int = key(
-        1, "logistic distributions that velocity and time of a hit are mixtures of", least=1, parts=OF_DECODER
+        1,
+        "logistic distributions that velocity and time of a hit are mixtures of (model.feel=logistic)",
+        least=1,
+        parts=OF_DECODER,
+    )
+    feel: Literal["logistic", "squares"] = key(
+        "logistic",
+        "of velocity and time: logistic, a density of what there is; or squares, squared errors (GrooVAE), whose nats "
+        "are no likelihood",
+        parts=OF_DECODER,
     )
 
     def __post_init__(self) -> None:

@@ -193,3 +193,13 @@ def test_the_divergence_of_histograms_is_that_of_the_data_from_what_is_made() ->
     p, q = 2.5 / 7.5, 0.5 / 7.5
     assert apart["timing_kl_quantised_nats"] == pytest.approx((p - q) * np.log(p / q))
     assert groove().metrics(truth, [Performance(played())])["velocity_kl_nats"] is None
+
+
+def test_squared_errors_are_said_to_be_no_likelihood() -> None:
+    made = groove()
+    squares, logistic = GrooveModel(latent=3, feel="squares"), GrooveModel(latent=3)
+    of_errors = "Nats are those of hits and squared errors of velocities and times (model.feel=squares): no likelihood."
+    assert of_errors in made.remarks(squares, {})
+    assert of_errors not in made.remarks(logistic, {})
+    assert made.nats_of(squares) == "nats are negative ELBO per item, squared errors of velocities and times among them"
+    assert made.nats_of(logistic) == "nats are negative ELBO per item"
