@@ -237,7 +237,7 @@ CASES = (
         "groove",
         performances(9),
         {"meter": "4/4", "task": "humanize"},
-        {**SIZES, "step_likelihood": "nade", "nade_hidden": 7},
+        {**SIZES, "step_likelihood": "nade", "nade_hidden": 7, "decoder_reads": "hits"},
     ),
     Case(
         "grooves, a class added, by GrooVAE's squared errors",

@@ -11,6 +11,7 @@ from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.nade import NADE
 from seqvae.nets.parts import PartsInput, PartsLikelihood
 from seqvae.nets.played import Combinations, PlayedErrors, PlayedLikelihood, PlayedSteps, Reading
+from seqvae.nets.readings import on_the_grid
 from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import OneHot, Position, bits_of_labels, step_input
@@ -150,7 +151,8 @@ def groove_nets(
     """Encoder (None without latent units) and decoder of steps (C, 2): velocities, and places up to `most_places`.
 
     Weights are drawn from torch's global generator. Without an embedding both read the numbers themselves (GrooVAE).
-    `reads` is what the encoder reads of steps where that is not all; the decoder reads all of its own.
+    `reads` is what the encoder reads of steps where that is not all; what the decoder reads of its own, all or their
+    hits, is the model's.
 
     Raises ValueError for combinations of too many classes.
     """
@@ -160,7 +162,9 @@ def groove_nets(
             "choose bernoulli or nade, or another class map"
         )
 
-    def read(reads: Reading | None = None) -> tuple[nn.Module, int]:
+    own = on_the_grid if model.decoder_reads == "hits" else None
+
+    def read(reads: Reading | None) -> tuple[nn.Module, int]:
         numbers = PlayedSteps(classes, most_places, reads)
         if not model.embedding:
             return numbers, numbers.width
@@ -183,7 +187,7 @@ def groove_nets(
         return bars.position(model.position) if model.position else None
 
     encoder, decoder = sequence_nets(
-        model, lambda: read(reads), likelihood, read, position, segment=bars.segment(model)
+        model, lambda: read(reads), likelihood, lambda: read(own), position, segment=bars.segment(model)
     )
     draw_uniform(encoder, decoder, model.initial_range)
     return encoder, decoder

@@ -280,6 +280,12 @@ class GrooveModel(MidiModel):
         least=1,
         parts=OF_DECODER,
     )
+    decoder_reads: Literal["all", "hits"] = key(
+        "all",
+        "what the decoder reads of its own steps: all, or the hits alone, so that velocity and time follow from the "
+        "code and the hits and not from those before",
+        parts=OF_DECODER,
+    )
     feel: Literal["logistic", "squares"] = key(
         "logistic",
         "of velocity and time: logistic, a density of what there is; or squares, squared errors (GrooVAE), whose nats "

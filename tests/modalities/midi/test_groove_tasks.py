@@ -203,3 +203,19 @@ def test_squared_errors_are_said_to_be_no_likelihood() -> None:
     assert of_errors not in made.remarks(logistic, {})
     assert made.nats_of(squares) == "nats are negative ELBO per item, squared errors of velocities and times among them"
     assert made.nats_of(logistic) == "nats are negative ELBO per item"
+
+
+@pytest.mark.parametrize(("reads", "sees"), [("all", True), ("hits", False)])
+def test_what_was_said_before_moves_a_later_step_where_the_decoder_reads_it(reads: Any, sees: bool) -> None:
+    """Of two grooves of the same hits the second one's first kick is softer and later; the third one lacks it."""
+    from seqvae.data import collate
+
+    torch.manual_seed(0)
+    vae = VAE(*groove().nets(GrooveModel(**SIZES, decoder_reads=reads))).double()
+    rest = BEAT[1:]
+    grooves = [GROOVE, played((0, 0, 3, 50), *rest), played(*rest)]
+    z = torch.zeros(3, 3, dtype=torch.float64)
+    whole, softer, without = vae.decoder.step_log_prob(z, collate(grooves, range(3)))
+    assert whole[0] != softer[0], "the hit itself has its velocity and time"
+    assert (not torch.equal(whole[1:], softer[1:])) == sees
+    assert not torch.equal(whole[1:], without[1:])
