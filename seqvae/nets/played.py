@@ -150,12 +150,8 @@ class PlayedLikelihood(nn.Module):
         """
         if choice.greedy:
             return self.mode(h)
-        self.check(choice)
-        return self.numbers(h, self.hits.draw(h, noise, choice), noise, choice)
-
-    def check(self, choice: Choice) -> None:
-        """Raises ValueError for a choice among listed outcomes, but for the greedy one."""
         check_unlisted(choice)
+        return self.numbers(h, self.hits.draw(h, noise, choice), noise, choice)
 
     def holding(self, x: Integer[Tensor, "N C 2"]) -> "HeldHits":
         """The same of steps whose hits are those of x."""
@@ -260,12 +256,8 @@ class PlayedErrors(nn.Module):
         """
         if choice.greedy:
             return self.mode(h)
-        self.check(choice)
-        return self.numbers(h, self.hits.draw(h, noise, choice), noise, choice)
-
-    def check(self, choice: Choice) -> None:
-        """Raises ValueError for a choice among listed outcomes, but for the greedy one."""
         check_unlisted(choice)
+        return self.numbers(h, self.hits.draw(h, noise, choice), noise, choice)
 
     def holding(self, x: Integer[Tensor, "N C 2"]) -> "HeldHits":
         """The same of steps whose hits are those of x."""
@@ -310,7 +302,7 @@ class HeldHits:
 
     def draw(self, h: Float[Tensor, "N H"], noise: Noise, choice: Choice) -> Int[Tensor, "N C 2"]:
         """The hits with velocities and places drawn. Raises ValueError as `PlayedLikelihood.draw`."""
-        self.of.check(choice)
+        check_unlisted(choice)
         return self.of.numbers(h, self.hits, noise, choice)
 
 
