@@ -7,11 +7,11 @@ import numpy as np
 
 from seqvae.config import Values
 from seqvae.modalities.base import Report, Words
-from seqvae.modalities.midi import rhythm, settings
+from seqvae.modalities.midi import rhythm, settings, voice_settings
 from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.modality import MidiModality
 from seqvae.modalities.midi.phrase import PITCHES_FROM, Phrase, events_of, f1_of_notes, labels_of, without_idle_offs
-from seqvae.modalities.midi.settings import MelodyData, MelodyModel
+from seqvae.modalities.midi.voice_settings import MelodyData, MelodyModel
 from seqvae.modalities.midi.voices import EXTREMES, VoicePart
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ class Melody(MidiModality):
         no_split="the split '{split}' has no file of {files}; leave --split out",
     )
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
-    defaults: ClassVar[Mapping[str, Values]] = settings.MELODY_DEFAULTS
+    defaults: ClassVar[Mapping[str, Values]] = voice_settings.MELODY_DEFAULTS
     sample_units: ClassVar[Mapping[str, str]] = rhythm.units("notes") | {
         "sample_interval": "semitones from a note to the next one, up or down, on average"
     }
-    sampling_temperature: ClassVar[float] = settings.MELODY_TEMPERATURE
+    sampling_temperature: ClassVar[float] = voice_settings.SAMPLING_TEMPERATURE
     data: MelodyData
 
     @property

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from seqvae.modalities.midi.classes import MOST_COMBINED
-from seqvae.modalities.midi.settings import DrumModel, GrooveModel, MelodyModel, TrioModel
+from seqvae.modalities.midi.settings import DrumModel, GrooveModel
+from seqvae.modalities.midi.voice_settings import MelodyModel, TrioModel
 from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.nade import NADE
 from seqvae.nets.parts import PartsInput, PartsLikelihood

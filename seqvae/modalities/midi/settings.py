@@ -1,4 +1,4 @@
-"""The configuration keys: of all that is made of MIDI files, of drums and melodies, and of their models."""
+"""The configuration keys of all that is made of MIDI files, of drums and grooves, and of their models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from seqvae.modalities.midi import classes
 from seqvae.modalities.midi.grid import GRIDS
 from seqvae.modalities.midi.meters import Meter, parse_meter, steps_per_bar
 from seqvae.modalities.midi.notes import DRUM_CHANNEL
-from seqvae.modalities.midi.voices import track_number
 from seqvae.nets.sizes import OF_DECODER, SequenceModel
 
 FORMATS = ("mid", "wav", "png")
@@ -19,7 +18,6 @@ FEW_ITEMS = 500  # windows, such as those of a few songs
 # Of 1, 0.7, 0.5 and 0.3 the temperature at which samples repeat their bars most nearly as often as the data do (see
 # BENCHMARKS.md); at 0 more of them are equal.
 SAMPLING_TEMPERATURE = 0.3
-MELODY_TEMPERATURE = 0.5
 # 48 bits of free KL and a beta of 0.2 are MusicVAE's: codes keep grooves apart, and the prior can be sampled. Weights
 # shared by classes, positions and windows that borrow from others make the most of a folder of some hundred files.
 DEFAULTS: Mapping[str, Values] = {
@@ -34,25 +32,8 @@ DEFAULTS: Mapping[str, Values] = {
         "warmup_steps": 100, "cosine": True, "clip": 1.0, "decay_patience": 0, "validate_steps": 200,
     },
 }  # fmt: skip
-_MODEL: Values = {name: value for name, value in DEFAULTS["model"].items() if name != "shared_classes"}
-# Those of drums, but for what stands for the other augmentation.
-MELODY_DEFAULTS: Mapping[str, Values] = {
-    **DEFAULTS,
-    "data": {"transpose": 5},
-    "model": _MODEL,
-}
-# Sixteen bars of 4/4 under a conductor, with MusicVAE's 256 bits of free KL.
-TRIO_DEFAULTS: Mapping[str, Values] = {
-    **DEFAULTS,
-    "data": {"bars": 16, "hop": 4, "meter": "4/4", "transpose": 5},
-    "model": {
-        **DEFAULTS["model"], "latent": 256, "encoder_hidden": 256, "decoder_hidden": 192, "decoder_layers": 1,
-        "conductor_hidden": 256, "position": 0,
-    },
-    "objective": {**DEFAULTS["objective"], "free_nats_total": 177.446},
-    "train": {**DEFAULTS["train"], "batch_size": 32},
-}  # fmt: skip
-GROOVE_DEFAULTS: Mapping[str, Values] = {**DEFAULTS, "model": {**_MODEL, "components": 4}}
+MODEL: Values = {name: value for name, value in DEFAULTS["model"].items() if name != "shared_classes"}
+GROOVE_DEFAULTS: Mapping[str, Values] = {**DEFAULTS, "model": {**MODEL, "components": 4}}
 SUITED_TO_FEW: Mapping[str, Values] = {"train": {"warmup_steps": 50, "validate_steps": 100}}
 
 
@@ -128,7 +109,7 @@ class MidiData:
                     f"data.formats={self.formats} is not possible; choose among {', '.join(FORMATS)}, with commas "
                     "between them"
                 )
-        _keep_place(self, "split_csv")
+        keep_place(self, "split_csv")
 
     @property
     def only_meter(self) -> Meter | None:
@@ -185,7 +166,7 @@ class KitData(MidiData):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.classes not in classes.MAPS:
-            _keep_place(self, "classes")
+            keep_place(self, "classes")
 
 
 @dataclass(frozen=True)
@@ -197,7 +178,7 @@ class DrumData(KitData):
     )
 
 
-def _keep_place(data: MidiData, name: str) -> None:
+def keep_place(data: MidiData, name: str) -> None:
     """Make the path of a file whole: a run remembers where it was, whatever folder it is used from."""
     path = getattr(data, name)
     object.__setattr__(data, name, str(Path(path).resolve()) if path and Path(path).exists() else path)
@@ -301,120 +282,3 @@ class GrooveModel(MidiModel):
                 "model.tied_embeddings=true is for steps of listed outcomes, such as those of texts and melodies, and "
                 "hits with velocity and time are not listed; leave it out"
             )
-
-
-@dataclass(frozen=True)
-class MelodyData(MidiData):
-    """How one voice of MIDI files is read and turned into steps."""
-
-    voice: str = key(
-        "highest",
-        "the voice that is read: highest or lowest, of all tracks but drums; 'track N', counted from 1; or the name of "
-        "a track",
-        use="reading",
-        metavar="VOICE",
-    )
-    lowest_pitch: int = key(
-        21, "the lowest pitch; 0, with a highest of 127, for MusicVAE's 130 outcomes", least=0, most=127
-    )
-    highest_pitch: int = key(108, "the highest pitch", least=0, most=127)
-    transpose: int = key(
-        0,
-        "training windows are transposed by up to so many semitones up or down, as far as they stay within the pitches",
-        least=0,
-        most=127,
-        use="training",
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_pitches(self.lowest_pitch, self.highest_pitch)
-        if not self.voice.strip() or track_number(self.voice) == 0:
-            raise ValueError(
-                f"data.voice={self.voice!r} is not possible; give highest, lowest, 'track N' with N from 1, or the "
-                "name of a track"
-            )
-
-
-@dataclass(frozen=True)
-class TrioData(MidiData):
-    """How melody, bass and drums of MIDI files are read together and turned into steps."""
-
-    melody: str = key(
-        "",
-        "the tracks that are melodies: 'track N', counted from 1, or a name; empty: those of programs 0 to 31 (pianos "
-        "to guitars), each by itself",
-        use="reading",
-        metavar="VOICE",
-    )
-    bass: str = key(
-        "",
-        "the tracks that are basses: 'track N' or a name; empty: those of programs 32 to 39",
-        use="reading",
-        metavar="VOICE",
-    )
-    gap_bars: int = key(
-        2, "in a window each part plays within so many bars of every bar", least=0, most=1000, use="training"
-    )
-    classes: str = key("gm", "drum classes: gm (General MIDI, 9), roland (9), or a JSON file", metavar="NAME|FILE")
-    lowest_pitch: int = key(21, "the lowest pitch of melody and bass", least=0, most=127)
-    highest_pitch: int = key(108, "the highest pitch of melody and bass", least=0, most=127)
-    transpose: int = key(
-        0,
-        "melody and bass of training windows are transposed together by up to so many semitones up or down, as far as "
-        "they stay within the pitches",
-        least=0,
-        most=127,
-        use="training",
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_pitches(self.lowest_pitch, self.highest_pitch)
-        for name in ("melody", "bass"):
-            if track_number(getattr(self, name)) == 0:
-                raise ValueError(
-                    f"data.{name}={getattr(self, name)!r} is not possible; give 'track N' with N from 1, or the name "
-                    "of a track"
-                )
-        if self.melody.strip() and self.melody.strip().casefold() == self.bass.strip().casefold():
-            raise ValueError(f"data.melody={self.melody!r} is data.bass as well; name another track for one of them")
-        if self.classes not in classes.MAPS:
-            _keep_place(self, "classes")
-
-
-def _check_pitches(lowest: int, highest: int) -> None:
-    if lowest > highest:
-        raise ValueError(f"data.lowest_pitch={lowest} is above data.highest_pitch={highest}; give a lower one")
-
-
-@dataclass(frozen=True)
-class TrioModel(MidiModel):
-    """The LSTM encoder and decoder of steps that are events of melody and bass and a set of drum classes."""
-
-    embedding: int = key(0, "size E of the embedding of each part; 0: one-hot steps (MusicVAE)", least=0)
-    shared_classes: bool = key(
-        False, "sets of drum classes share weights by their classes, in embeddings and in the output layer"
-    )
-    part_decoders: bool = key(
-        True,
-        "a decoder LSTM for each part, which reads its own part alone (MusicVAE's hierdec-trio); false: one for all "
-        "three (flat-trio)",
-        parts=OF_DECODER,
-    )
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for tied embeddings, and as `SequenceModel`."""
-        super().__post_init__()
-        if self.tied_embeddings:
-            raise ValueError(
-                "model.tied_embeddings=true is for steps that are one outcome, and these are one of each part; leave "
-                "it out"
-            )
-
-
-@dataclass(frozen=True)
-class MelodyModel(MidiModel):
-    """The LSTM encoder and decoder of steps that are events of one voice."""
-
-    embedding: int = key(0, "size E of the step embeddings; 0: one-hot steps (MusicVAE)", least=0)

@@ -9,14 +9,14 @@ import numpy as np
 
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Report, Words
-from seqvae.modalities.midi import classes, rhythm, settings
+from seqvae.modalities.midi import classes, rhythm, settings, voice_settings
 from seqvae.modalities.midi.classes import MOST_COMBINED, DrumClasses
 from seqvae.modalities.midi.ensemble import BASS, DRUMS, MELODY, PARTS, Ensemble, joined, without_idle
 from seqvae.modalities.midi.ensemble_notation import EnsembleNotation
 from seqvae.modalities.midi.ensemble_part import EnsemblePart
 from seqvae.modalities.midi.modality import MidiModality
 from seqvae.modalities.midi.phrase import PITCHES_FROM, events_of, f1_of_notes, labels_of
-from seqvae.modalities.midi.settings import TrioData, TrioModel
+from seqvae.modalities.midi.voice_settings import TrioData, TrioModel
 
 if TYPE_CHECKING:
     from seqvae.nets.sequences import SequenceNets
@@ -52,9 +52,9 @@ class Trio(MidiModality):
         no_split="the split '{split}' has no file of {files}; leave --split out",
     )
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
-    defaults: ClassVar[Mapping[str, Values]] = settings.TRIO_DEFAULTS
+    defaults: ClassVar[Mapping[str, Values]] = voice_settings.TRIO_DEFAULTS
     sample_units: ClassVar[Mapping[str, str]] = rhythm.units("notes")
-    sampling_temperature: ClassVar[float] = settings.MELODY_TEMPERATURE
+    sampling_temperature: ClassVar[float] = voice_settings.SAMPLING_TEMPERATURE
     data: TrioData
 
     def __init__(self, data: TrioData) -> None:

@@ -19,7 +19,7 @@ from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MidiError, parse
 from seqvae.modalities.midi.phrase import HOLD, OFF, Phrase, without_idle_offs
 from seqvae.modalities.midi.piece import Piece
-from seqvae.modalities.midi.settings import MelodyData
+from seqvae.modalities.midi.voice_settings import MelodyData
 from seqvae.modalities.midi.writing import midi_bytes
 from seqvae.noise import Noise
 from seqvae.types import Batch

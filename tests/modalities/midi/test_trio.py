@@ -17,8 +17,8 @@ from seqvae.modalities.midi.parser import MidiError, parse
 from seqvae.modalities.midi.phrase import HOLD, OFF
 from seqvae.modalities.midi.reading import MidiSource
 from seqvae.modalities.midi.score import score_of
-from seqvae.modalities.midi.settings import TrioData
 from seqvae.modalities.midi.trio import Trio
+from seqvae.modalities.midi.voice_settings import TrioData
 from seqvae.modalities.midi.windows import pieces
 from seqvae.modalities.midi.writing import midi_bytes
 from seqvae.noise import Noise

@@ -10,7 +10,7 @@ from seqvae.modalities.base import Report
 from seqvae.modalities.midi.midi_objects import from_midi
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.phrase import HOLD, OFF
-from seqvae.modalities.midi.settings import MelodyData
+from seqvae.modalities.midi.voice_settings import MelodyData
 from seqvae.modalities.midi.voices import lines_of
 from tests.modalities.midi.smf import hits, meter, midi, off, on
 from tests.modalities.midi.songs import counts_of, write

@@ -8,7 +8,7 @@ from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.phrase import Phrase
 from seqvae.modalities.midi.reading import MidiSource
 from seqvae.modalities.midi.score import score_of
-from seqvae.modalities.midi.settings import MelodyData
+from seqvae.modalities.midi.voice_settings import MelodyData
 from seqvae.modalities.midi.windows import pieces
 from tests.modalities.midi.smf import midi, number
 
