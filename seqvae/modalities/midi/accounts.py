@@ -120,8 +120,9 @@ class Accounts:
             raise ValueError(f"nothing of {where} can be read: {reasons}; give files of MIDI")
         if not found:
             places = few(f"{place} ({count})" for place, count in sorted(self.places.items(), key=_in_order))
+            lacks = few(f"no {lacks} in {counted(number, 'files')}" for lacks, number in self.lacks.most_common())
             raise ValueError(
-                f"{where} has no {few(lacks for lacks, _ in self.lacks.most_common())} in {counted(read, 'files')}; "
+                f"{where} has {lacks}; "
                 + (
                     f"{words.places} with notes: {places}; "
                     + (words.other_channel if self.places.keys() - {words.foreign} else f"give {words.wanted}")

@@ -176,6 +176,13 @@ def test_what_a_file_lacks_is_named_with_what_its_tracks_have(
     assert sentence.endswith("; pass one of these as --melody or --bass ('track N' or NAME), or give other files")
 
 
+def test_of_many_files_it_is_said_how_many_lack_what(tmp_path: Path) -> None:
+    no_bass, alone = midi(b"", line([0], 72, "Lead"), beat([0])), midi(b"", beat([0]))
+    folder = write(tmp_path, {"a.mid": no_bass, "b.mid": alone, "c.mid": alone})
+    with pytest.raises(ValueError, match=r" has no melody or bass in 2 files, no bass in 1 file; tracks with notes: "):
+        read(folder, bars=1)
+
+
 def test_tracks_are_taken_by_name_or_number_whatever_their_programs_are() -> None:
     notes = song(line([0], 72, "Flute", 0, 73), line([0], 60, "Piano", 1), line([0], 40, "Tuba", 2, 58), beat([0]))
     (item,) = cut(notes, bars=1, melody="flute", bass="track 3")
