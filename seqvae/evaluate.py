@@ -30,6 +30,7 @@ from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Figures
 from seqvae.nets.cross_entropy import BRIGHTEST
 from seqvae.nets.images import ImageDecoder
+from seqvae.nets.likelihoods import has_perplexity
 from seqvae.nets.pixels import DensityPixels
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -231,9 +232,9 @@ def _likelihood_figures(
         nats = float(getattr(scores, f"{name}_nats").mean())
         figures |= {f"{name}_nats": nats, f"{name}_bits": nats / math.log(2)}
     figures |= _size_figures(corpus, total_nats)
-    if vae.decoder.has_steps:
+    if has_perplexity(vae.decoder):
         figures["perplexity"] = perplexity(total_nats, int(scores.tokens.sum()))
-    elif _has_levels(vae, read("pixels")):
+    elif not vae.decoder.has_steps and _has_levels(vae, read("pixels")):
         figures["bits_per_dimension"] = total_nats / (corpus.values * math.log(2))
     return figures
 

@@ -60,6 +60,16 @@ class Likelihood(Protocol):
         ...
 
 
+def has_perplexity(decoder: object) -> bool:
+    """Whether a decoder has steps whose nats are those of a distribution; those of squared errors have no perplexity.
+
+    A likelihood that is none says so by `is_density = False`.
+    """
+    return bool(getattr(decoder, "has_steps", False)) and getattr(
+        getattr(decoder, "likelihood", None), "is_density", True
+    )
+
+
 @runtime_checkable
 class Listed(Protocol):
     """A likelihood whose outcomes can be listed: steps are integers below V."""

@@ -229,6 +229,8 @@ class PlayedErrors(nn.Module):
     probability: of all steps together its exponential is not 1, and there is nothing to draw velocities and places by.
     """
 
+    is_density = False
+
     def __init__(self, hits: Likelihood, hidden: int, classes: int, most_places: int, bias: bool = True) -> None:
         super().__init__()
         self.hits = hits

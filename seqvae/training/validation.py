@@ -11,6 +11,7 @@ from seqvae.core.importance import Draws
 from seqvae.core.objectives import kl_beyond
 from seqvae.core.vae import VAE, Terms
 from seqvae.evaluation.likelihood import Elbo, perplexity
+from seqvae.nets.likelihoods import has_perplexity
 from seqvae.noise import Noise
 from seqvae.settings import Objective
 from seqvae.types import Batch
@@ -38,7 +39,7 @@ class ValidationFigures(TypedDict):
     reconstruction_nats: float
     kl_nats: float | None  # None for points, which have no KL
     active_units: int
-    perplexity_bound: float | None  # of sequences that have a latent code to draw, whose KL is weighed
+    perplexity_bound: float | None  # of sequences with a density and a latent code to draw, whose KL is weighed
 
 
 @torch.inference_mode()
@@ -79,13 +80,13 @@ def validate(
     kl, means, squares = sums[6:].chunk(3) if latent else (sums[6:],) * 3
     elbo = Elbo(items, tokens, float(sums[2]), kl)
     variance = (squares - means**2 / items) / max(1, items - 1)
-    has_perplexity = vae.decoder.has_steps and not vae.has_points and objective.beta > 0  # else the bound says nothing
+    is_bound = has_perplexity(vae.decoder) and not vae.has_points and objective.beta > 0  # else it says nothing
     figures: ValidationFigures = {
         "elbo_nats": elbo.mean_elbo_nats,
         "reconstruction_nats": elbo.mean_reconstruction_nats,
         "kl_nats": None if vae.has_points else elbo.mean_kl_nats,
         "active_units": int((variance > ACTIVE_VARIANCE).sum()),
-        "perplexity_bound": perplexity(-elbo.elbo_nats, tokens) if has_perplexity else None,
+        "perplexity_bound": perplexity(-elbo.elbo_nats, tokens) if is_bound else None,
     }
     if samples > 1:
         return {"iw_bound_nats": float(sums[3]) / items, **figures}

@@ -160,3 +160,19 @@ def test_figures_stand_beside_those_of_the_nearest_windows_while_the_training_da
         "timing_kl_neighbours_nats", "velocity_kl_neighbours_nats",
     }  # fmt: skip
     assert after["timing_error_ms"] == before["timing_error_ms"]
+
+
+@pytest.mark.parametrize(("feel", "shown"), [("logistic", True), ("squares", False)])
+def test_squared_errors_have_no_perplexity(
+    feel: str, shown: bool, seqvae: Callable[..., Result], trained: Path, tmp_path: Path
+) -> None:
+    result = seqvae(
+        "train", "groove", trained / "played", "--out", tmp_path / "run", "--set", f"model.feel={feel}", *SET
+    )
+    assert result.exit_code == 0, result.stderr
+    assert ("perplexity at most" in result.stdout + result.stderr) is shown
+    result = seqvae("evaluate", tmp_path / "run", trained / "played", "--importance-samples", 1,
+                    "--json", tmp_path / "figures.json")  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert (json.loads((tmp_path / "figures.json").read_text())["perplexity"] is not None) is shown
+    assert ("perplexity" in result.stdout) is shown
