@@ -93,8 +93,8 @@ def render(
 def together(sounds: Sequence[np.ndarray]) -> np.ndarray:
     """Samples (N, 2) of sounds that are heard at once, as long as the longest, bent where they are too loud together.
 
-    >>> together([np.array([[0.1, 0.2], [0.3, 0.3]]), np.array([[0.2, 0.1]])]).round(6).tolist()
-    [[0.3, 0.3], [0.3, 0.3]]
+    >>> together([np.array([[0.125, 0.25], [0.375, 0.375]]), np.array([[0.25, 0.125]])]).tolist()
+    [[0.375, 0.375], [0.375, 0.375]]
     """
     mix = np.zeros((max(map(len, sounds)), 2), dtype=np.float32)
     for sound in sounds:

@@ -391,8 +391,8 @@ def test_options_for_drums_are_refused_by_a_text_model(
 ) -> None:
     refused(
         seqvae("sample", run, *option.split()),
-        f"{option.split()[0]} is for drums, groove and melody, and this is a model of text; leave it out. See 'seqvae "
-        "sample --help'.",
+        f"{option.split()[0]} is for drums, groove, melody and trio, and this is a model of text; leave it out. See "
+        "'seqvae sample --help'.",
     )
     refused(
         seqvae("evaluate", run, run.parent / "sentences.txt", "--split", "test"),
