@@ -198,6 +198,7 @@ def _show(figures: Values, title: str, modality: "Modality", remarks: Sequence[s
 
     elsewhere = {*OF_SAMPLES, *modality.sample_units, *map(of_data, modality.sample_units)}
     table = Table("figure", "value", "unit", caption="\n".join(remarks) or None, caption_justify="left")
+    table.columns[0].overflow = "fold"  # names are those of the JSON: never cut
     table.columns[1].justify = "right"
     for name, value in figures.items():
         if value is not None and name not in elsewhere:

@@ -136,6 +136,8 @@ def test_figures_are_those_of_each_part_as_well(seqvae: Callable[..., Result], t
         assert max(0.0, sum(parts) - 2) <= whole <= min(parts)
     assert 0 <= figures["f1_drums"] <= 1
     assert "bass alone, greedy" in " ".join(result.stdout.replace("│", " ").split())
+    first = "".join(line.split("│")[1].strip() for line in result.stdout.splitlines() if line.startswith("│"))
+    assert "step_accuracy_teacher_forced_melody" in first, "a name is never cut, however narrow the screen"
 
 
 def test_inspect_says_what_a_step_is_and_what_becomes_of_files(seqvae: Callable[..., Result], place: Path) -> None:
@@ -162,6 +164,15 @@ def test_what_lacks_a_part_is_refused_in_one_sentence(
         f"2 Low: bass, program 33 (1), drums (2); {advice}",
     )
     assert len(made(seqvae("reconstruct", "run", "flute.mid", "--melody", "Flute", "--formats", "mid"))) == 1
+
+
+def test_a_track_that_is_both_is_answered_by_the_options_that_were_written(
+    seqvae: Callable[..., Result], place: Path, refused: Callable[..., None]
+) -> None:
+    refused(
+        seqvae("inspect", "trio", "five.mid", "--melody", "Low", "--bass", "low"),
+        "--melody 'Low' is --bass 'low' as well; give one of them another track. See 'seqvae inspect trio --help'.",
+    )
 
 
 def test_a_model_of_drums_is_no_model_of_trios(

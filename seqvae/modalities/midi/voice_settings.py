@@ -104,7 +104,9 @@ class TrioData(MidiData):
                     "of a track"
                 )
         if self.melody.strip() and self.melody.strip().casefold() == self.bass.strip().casefold():
-            raise ValueError(f"data.melody={self.melody!r} is data.bass as well; name another track for one of them")
+            raise ValueError(
+                f"data.melody={self.melody!r} is data.bass={self.bass!r} as well; give one of them another track"
+            )
         if self.classes not in classes.MAPS:
             keep_place(self, "classes")
 
