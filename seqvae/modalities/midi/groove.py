@@ -188,13 +188,15 @@ class Groove(KitModality):
         return played if self.reads is None else self.reads(torch.from_numpy(np.array(played))).numpy()
 
     def remarks(self, model: GrooveModel, figures: Figures) -> list[str]:
-        """As of all kits; and whether the nearest training windows are not among the figures."""
+        """As of all kits; that hits which are kept are no result; and whether there are no nearest training windows."""
+        kept = ["Hits are kept (data.task=humanize), so exact_match, F1s of hits and greedy steps are 1 by themselves."]
         of_errors = [
             "Nats are those of hits and squared errors of velocities and times (model.feel=squares): no likelihood."
         ]
         missing = figures.get("timing_error_ms") is not None and figures.get("timing_error_neighbours_ms") is None
         gone = ["The training data are no longer in the cache, so there are no figures of the nearest windows."]
-        return [*super().remarks(model, figures), *of_errors * (model.feel == "squares"), *gone * missing]
+        squares = model.feel == "squares"
+        return [*super().remarks(model, figures), *kept * self.holds, *of_errors * squares, *gone * missing]
 
     def nats_of(self, model: GrooveModel) -> str:
         """What the nats are, and that squared errors are none."""

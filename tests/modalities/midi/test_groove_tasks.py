@@ -195,6 +195,12 @@ def test_the_divergence_of_histograms_is_that_of_the_data_from_what_is_made() ->
     assert groove().metrics(truth, [Performance(played())])["velocity_kl_nats"] is None
 
 
+@pytest.mark.parametrize("task", ["humanize", "tap", "reconstruct"])
+def test_hits_that_are_kept_are_said_to_be_no_result(task: str) -> None:
+    kept = "Hits are kept (data.task=humanize), so exact_match, F1s of hits and greedy steps are 1 by themselves."
+    assert (kept in groove(task=task).remarks(GrooveModel(latent=3), {})) is (task == "humanize")
+
+
 def test_squared_errors_are_said_to_be_no_likelihood() -> None:
     made = groove()
     squares, logistic = GrooveModel(latent=3, feel="squares"), GrooveModel(latent=3)
