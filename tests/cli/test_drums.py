@@ -18,17 +18,9 @@ from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.writing import to_midi, write_midi
 from seqvae.model import load
+from tests.cli.midi_runs import STEPS, made, options, trained, workplace
 
-STEPS = 16  # of a bar of 4/4
-TINY = {
-    "train.steps": 3,
-    "train.batch_size": 8,
-    "train.threads": 1,
-    "model.latent": 4,
-    "model.encoder_hidden": 7,
-    "model.decoder_hidden": 9,
-}
-SET = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+SET = options()
 
 
 def bars(count: int, seed: int, bpm: float = 120.0, meter: tuple[int, int] = (4, 4)) -> Clip:
@@ -45,29 +37,20 @@ def save(path: Path, *clips: Clip) -> Path:
 @pytest.fixture(scope="module")
 def drums(seqvae: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with grooves/ and a run trained on them for three steps. Tests work in copies of what they change."""
-    folder = tmp_path_factory.mktemp("drums")
-    (folder / "grooves").mkdir()
-    for number in range(6):
-        save(folder / "grooves" / f"{number}.mid", bars(3 + number, number, 100.0 + number))
-    result = seqvae("train", "drums", folder / "grooves", "--out", folder / "run", *SET)
-    assert result.exit_code == 0, result.stderr
-    return folder
+
+    def write(path: Path, number: int) -> Path:
+        return save(path, bars(3 + number, number, 100.0 + number))
+
+    return trained(seqvae, tmp_path_factory.mktemp("drums"), "drums", "grooves", write, SET)
 
 
 @pytest.fixture
 def place(drums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder with the run and two pieces: five bars at 90 bpm, two bars at 150."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(drums / "run", "run")
+    workplace(tmp_path, drums / "run", monkeypatch)
     save(Path("five.mid"), bars(5, 11, 90.0))
     save(Path("two.mid"), bars(2, 12, 150.0))
     return tmp_path
-
-
-def made(result: Result) -> list[str]:
-    """The lines of a call that did what it should."""
-    assert result.exit_code == 0, result.stderr
-    return result.stdout.splitlines()
 
 
 def names(folder: Path | str) -> list[str]:

@@ -1,7 +1,6 @@
 """The commands on grooves: velocity and time of MIDI go in, and come out in files; figures have their units."""
 
 import json
-import shutil
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -16,19 +15,11 @@ from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.performance import Performance
 from seqvae.modalities.midi.performance_notation import PerformanceNotation
 from seqvae.modalities.midi.writing import to_midi, write_midi
+from tests.cli.midi_runs import STEPS, made, options, trained, workplace
 from tests.modalities.midi.smf import midi
 from tests.modalities.midi.tunes import track
 
-STEPS = 16  # of a bar of 4/4
-TINY = {
-    "train.steps": 3,
-    "train.batch_size": 8,
-    "train.threads": 1,
-    "model.latent": 4,
-    "model.encoder_hidden": 7,
-    "model.decoder_hidden": 9,
-}
-SET = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+SET = options()
 
 
 def performance(count: int, seed: int, bpm: float = 120.0, kit: int = 8) -> Performance:
@@ -48,31 +39,21 @@ def save(path: Path, *performances: Performance) -> Path:
 @pytest.fixture(scope="module")
 def grooves(seqvae: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with played/ and a run trained on it for three steps. Tests work in copies of what they change."""
-    folder = tmp_path_factory.mktemp("grooves")
-    (folder / "played").mkdir()
-    for number in range(6):
-        save(folder / "played" / f"{number}.mid", performance(3 + number, number, 100.0 + number))
-    result = seqvae("train", "groove", folder / "played", "--out", folder / "run", *SET)
-    assert result.exit_code == 0, result.stderr
-    return folder
+
+    def write(path: Path, number: int) -> Path:
+        return save(path, performance(3 + number, number, 100.0 + number))
+
+    return trained(seqvae, tmp_path_factory.mktemp("grooves"), "groove", "played", write, SET)
 
 
 @pytest.fixture
 def place(grooves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder with the run and two pieces: five bars at 90 bpm, two bars at 150; and one without drums."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQVAE_SOUNDFONT", "none")
-    shutil.copytree(grooves / "run", "run")
+    workplace(tmp_path, grooves / "run", monkeypatch)
     save(Path("five.mid"), performance(5, 11, 90.0))
     save(Path("two.mid"), performance(2, 12, 150.0, kit=25))
     Path("tune.mid").write_bytes(midi(track([(0, 4, 60), (40, 44, 64)], "Lead")))
     return tmp_path
-
-
-def made(result: Result) -> list[str]:
-    """The lines of a call that did what it should."""
-    assert result.exit_code == 0, result.stderr
-    return result.stdout.splitlines()
 
 
 def test_samples_carry_velocity_and_time_in_midi_sound_and_picture(seqvae: Callable[..., Result], place: Path) -> None:

@@ -11,7 +11,8 @@ from click.testing import Result
 
 import seqvae as package
 from seqvae.modalities.midi.performance import Performance
-from tests.cli.test_groove import SET, made, performance, save
+from tests.cli.midi_runs import made
+from tests.cli.test_groove import SET, performance, save
 
 
 @pytest.fixture(scope="module")

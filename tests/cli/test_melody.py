@@ -1,7 +1,6 @@
 """The commands on melodies: MIDI files and their windows in, files out; wrong input is one sentence."""
 
 import json
-import shutil
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -15,19 +14,11 @@ import seqvae as package
 from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.phrase import OFF, Phrase
 from seqvae.modalities.midi.writing import to_midi, write_midi
+from tests.cli.midi_runs import STEPS, made, options, trained, workplace
 from tests.modalities.midi.smf import hits, midi
 from tests.modalities.midi.tunes import track
 
-STEPS = 16  # of a bar of 4/4
-TINY = {
-    "train.steps": 3,
-    "train.batch_size": 8,
-    "train.threads": 1,
-    "model.latent": 4,
-    "model.encoder_hidden": 7,
-    "model.decoder_hidden": 9,
-}
-SET = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+SET = options()
 
 
 def tune(count: int, seed: int, bpm: float = 120.0, program: int = 41) -> Phrase:
@@ -45,31 +36,21 @@ def save(path: Path, *phrases: Phrase) -> Path:
 @pytest.fixture(scope="module")
 def melodies(seqvae: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tunes/ and a run trained on them for three steps. Tests work in copies of what they change."""
-    folder = tmp_path_factory.mktemp("melodies")
-    (folder / "tunes").mkdir()
-    for number in range(6):
-        save(folder / "tunes" / f"{number}.mid", tune(3 + number, number, 100.0 + number))
-    result = seqvae("train", "melody", folder / "tunes", "--out", folder / "run", *SET)
-    assert result.exit_code == 0, result.stderr
-    return folder
+
+    def write(path: Path, number: int) -> Path:
+        return save(path, tune(3 + number, number, 100.0 + number))
+
+    return trained(seqvae, tmp_path_factory.mktemp("melodies"), "melody", "tunes", write, SET)
 
 
 @pytest.fixture
 def place(melodies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder with the run and two pieces: five bars at 90 bpm, two bars at 150; and one of drums."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQVAE_SOUNDFONT", "none")
-    shutil.copytree(melodies / "run", "run")
+    workplace(tmp_path, melodies / "run", monkeypatch)
     save(Path("five.mid"), tune(5, 11, 90.0))
     save(Path("two.mid"), tune(2, 12, 150.0, program=73))
     Path("drums.mid").write_bytes(midi(hits((bar * 1920, 36) for bar in range(4))))
     return tmp_path
-
-
-def made(result: Result) -> list[str]:
-    """The lines of a call that did what it should."""
-    assert result.exit_code == 0, result.stderr
-    return result.stdout.splitlines()
 
 
 def test_samples_are_midi_sound_and_picture_in_the_usual_tempo_and_program(

@@ -1,7 +1,6 @@
 """The commands on trios: three tracks of MIDI go in and come out; wrong input is one sentence."""
 
 import json
-import shutil
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -16,23 +15,11 @@ from seqvae.modalities.midi.classes import GENERAL_MIDI
 from seqvae.modalities.midi.ensemble import Ensemble, joined
 from seqvae.modalities.midi.ensemble_notation import EnsembleNotation
 from seqvae.modalities.midi.writing import to_midi, write_midi
+from tests.cli.midi_runs import STEPS, made, options, trained, workplace
 from tests.modalities.midi.smf import hits, midi
 from tests.modalities.midi.tunes import track
 
-STEPS = 16  # of a bar of 4/4
-TINY = {
-    "data.bars": 2,
-    "data.hop": 1,
-    "train.steps": 3,
-    "train.batch_size": 8,
-    "train.threads": 1,
-    "model.latent": 4,
-    "model.embedding": 5,
-    "model.encoder_hidden": 7,
-    "model.decoder_hidden": 9,
-    "model.conductor_hidden": 6,
-}
-SET = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+SET = options(data__bars=2, data__hop=1, model__embedding=5, model__conductor_hidden=6)
 
 
 def ensemble(count: int, seed: int, bpm: float = 120.0, programs: tuple[int, ...] = (24, 34, 8)) -> Ensemble:
@@ -53,31 +40,21 @@ def save(path: Path, *items: Ensemble) -> Path:
 @pytest.fixture(scope="module")
 def trios(seqvae: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with bands/ and a run trained on them for three steps. Tests work in copies of what they change."""
-    folder = tmp_path_factory.mktemp("trios")
-    (folder / "bands").mkdir()
-    for number in range(6):
-        save(folder / "bands" / f"{number}.mid", ensemble(3 + number, number, 100.0 + number))
-    result = seqvae("train", "trio", folder / "bands", "--out", folder / "run", *SET)
-    assert result.exit_code == 0, result.stderr
-    return folder
+
+    def write(path: Path, number: int) -> Path:
+        return save(path, ensemble(3 + number, number, 100.0 + number))
+
+    return trained(seqvae, tmp_path_factory.mktemp("trios"), "trio", "bands", write, SET)
 
 
 @pytest.fixture
 def place(trios: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder with the run and two pieces: five bars at 90 bpm, two bars at 150; and one of drums."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQVAE_SOUNDFONT", "none")
-    shutil.copytree(trios / "run", "run")
+    workplace(tmp_path, trios / "run", monkeypatch)
     save(Path("five.mid"), ensemble(5, 11, 90.0))
     save(Path("two.mid"), ensemble(2, 12, 150.0, (73, 58, 25)))
     Path("drums.mid").write_bytes(midi(hits((bar * 1920, 36) for bar in range(4))))
     return tmp_path
-
-
-def made(result: Result) -> list[str]:
-    """The lines of a call that did what it should."""
-    assert result.exit_code == 0, result.stderr
-    return result.stdout.splitlines()
 
 
 def test_a_trio_is_trained_under_a_conductor_with_a_decoder_for_each_part(trios: Path) -> None:
