@@ -22,21 +22,40 @@ from seqvae.config import counted
     "--segment-steps", type=click.IntRange(1, 4096), default=None,
     help="Steps for each step of a conductor, which no checkpoint says; by default a bar.",
 )  # fmt: skip
+@click.option(
+    "--task", type=click.Choice(["reconstruct", "humanize", "tap", "infill"]), default=None,
+    help="Of groove models: what the encoder reads, as of 'train groove --task'; published names say it themselves.",
+)  # fmt: skip
+@click.option("--added", default="", metavar="CLASS", help="Of --task infill: the class that is added.")
+@click.option(
+    "--classes", type=click.Choice(["gm", "roland"]), default=None,
+    help="Of groove models: drum classes of files, gm by default; roland, as in training, for the Groove MIDI Dataset.",
+)  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
-def import_magenta(checkpoint: Path, out: Path, bars: int | None, segment_steps: int | None, overwrite: bool) -> None:
+def import_magenta(
+    checkpoint: Path,
+    out: Path,
+    bars: int | None,
+    segment_steps: int | None,
+    task: str | None,
+    added: str,
+    classes: str | None,
+    overwrite: bool,
+) -> None:
     """Make a run of a checkpoint of MusicVAE, Magenta's model.
 
     CHECKPOINT is a .tar, a folder, or the prefix of its files (PREFIX.index, PREFIX.data-00000-of-00001); or a folder
-    of magenta.js, with weights_manifest.json, quantised or not. Models of drums, melodies and trios can be imported:
-    cat-drums_2bar_small and _big, nade-drums_2bar_reduced and _full, cat-mel_2bar_big, and the flat and hierdec models
-    of melodies and trios of 16 bars. TensorFlow is not needed. The run does all that runs do: sample, reconstruct,
+    of magenta.js, with weights_manifest.json, quantised or not. Models of drums, grooves, melodies and trios can be
+    imported: cat-drums_2bar_small and _big, nade-drums_2bar_reduced and _full, groovae_2bar_humanize,
+    _tap_fixed_velocity and _add_closed_hh, groovae_4bar, cat-mel_2bar_big, and the flat and hierdec models of melodies
+    and trios of 16 bars. TensorFlow is not needed. The run does all that runs do: sample, reconstruct,
     interpolate, evaluate, and fine-tuning by `seqvae train --from`.
     """
     from seqvae.cli.places import check_folder_place
     from seqvae.magenta.runs import import_magenta as make
 
     check_folder_place(out)
-    run = make(checkpoint, out, bars, overwrite, segment_steps or 0)
+    run = make(checkpoint, out, bars, overwrite, segment_steps or 0, task or "", added, classes or "")
     model, data = run.settings["model"], run.settings["data"]
     weights = sum(weight.numel() for weight in run.weights(run.used_step).values())
     click.echo(
@@ -52,5 +71,7 @@ def _steps(settings: Mapping[str, Any]) -> str:
     if settings["modality"] in ("melody", "trio"):
         drums = f", classes {data['classes']}" if settings["modality"] == "trio" else ""
         return f"pitches {data['lowest_pitch']} to {data['highest_pitch']}{drums}"
+    if settings["modality"] == "groove":
+        return f"classes {data['classes']}, {' '.join(filter(None, ('task', data['task'], data['added'])))}"
     kind = "by NADE" if settings["model"]["step_likelihood"] == "nade" else "in combinations"
     return f"classes {data['classes']}, {kind}"

@@ -9,6 +9,7 @@ from seqvae.build import build_vae, load_weights, weights_of
 from seqvae.config import Values, merge
 from seqvae.magenta.bundle import Bundle
 from seqvae.magenta.families import family_of
+from seqvae.magenta.grooves import GrooveReading
 from seqvae.magenta.manifests import Manifest
 from seqvae.magenta.places import find_checkpoint, find_manifest
 from seqvae.magenta.variables import Variables
@@ -28,12 +29,18 @@ def import_magenta(
     bars: int | None = None,
     overwrite: bool = False,
     segment_steps: int = 0,
+    task: str = "",
+    added: str = "",
+    classes: str = "",
 ) -> Run:
     """Write a checkpoint of MusicVAE into a new run folder, and return the run.
 
     The checkpoint is a .tar, a folder or the prefix of its files, or a folder of magenta.js. `bars` are those of a
     window, which no checkpoint says; None for those of the published models of the family: two, or sixteen of melodies
     under a conductor and of trios. `segment_steps` are those of a step of the conductor; 0 for a bar, as in all these.
+    Of groove models `task` and `added` say what the encoder reads (`data.task`), which is known of those that still
+    have their published names; `classes` is the map by which files are read: gm, as Magenta reads those of users, or
+    roland, as those of its training.
 
     Raises ValueError, in one sentence, for a checkpoint that is damaged, packed or of another model, and for a folder
     in use, unless it holds a run and that may be overwritten. Nothing is left behind then.
@@ -42,7 +49,7 @@ def import_magenta(
     check_free(target, overwrite, trains=False)
     manifest = find_manifest(source)
     found: Variables = Bundle(find_checkpoint(source)) if manifest is None else Manifest(manifest)
-    variables = family_of(found)
+    variables = family_of(found, GrooveReading(task, added, classes))
     windows = {} if bars is None else {"bars": bars}
     segments = {"segment_steps": segment_steps} if variables.is_hierarchical else {}
     if segment_steps and not segments:

@@ -17,8 +17,9 @@ from seqvae.magenta.lstm import Filled, filled, initial_states, torch_layer
 from seqvae.magenta.places import AGAIN
 
 POSSIBLE = (
-    "what can be imported are cat-drums_2bar_small and _big, nade-drums_2bar_reduced and _full, cat-mel_2bar_big, and "
-    "flat and hierdec models of melodies and trios of 16 bars"
+    "what can be imported are cat-drums_2bar_small and _big, nade-drums_2bar_reduced and _full, cat-mel_2bar_big, "
+    "groovae_2bar_humanize, _tap_fixed_velocity and _add_closed_hh, groovae_4bar, and flat and hierdec models of "
+    "melodies and trios of 16 bars"
 )
 MOST_LAYERS = 8
 PARTS = ("encoder/", "decoder/", "core_decoder/", "hierarchical_encoder/")  # beginnings of names

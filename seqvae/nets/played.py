@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int, Integer
+from jaxtyping import Float, Int, Integer, Real
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -40,8 +40,8 @@ class PlayedSteps(nn.Module):
         self.width = 3 * classes
         self.register_buffer("largest", torch.tensor([LOUDEST, float(most_places)]), persistent=False)
 
-    def forward(self, x: Integer[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """The numbers of steps; GrooVAE's nets read them as they are (Gillick et al. 2019)."""
+    def forward(self, x: Real[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """The numbers of steps, whole ones or not; GrooVAE's nets read them as they are (Gillick et al. 2019)."""
         x = x if self.reads is None else self.reads(x)
         numbers = x.to(self.largest.dtype) / self.largest
         return torch.cat([(x[..., :1] > 0).to(numbers.dtype), numbers], -1).flatten(-2)
@@ -238,13 +238,13 @@ class PlayedErrors(nn.Module):
         self.steps = PlayedSteps(classes, most_places)
         self.projection = nn.Linear(hidden, 2 * classes, bias)
 
-    def log_prob(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
+    def log_prob(self, h: Float[Tensor, "N H"], x: Real[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
         """log p(hits|h) minus the squared errors of each row."""
         return self.hits.log_prob(h, (x[..., 0] > 0).long()) + self.log_prob_of_numbers(h, x)
 
-    def log_prob_of_numbers(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
+    def log_prob_of_numbers(self, h: Float[Tensor, "N H"], x: Real[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
         """Minus the squared errors of velocities and places of each row, each in units of the largest."""
-        means = self._means(h)
+        means = self.means(h)
         return -(x.to(means.dtype) / self.steps.largest - means).square().flatten(1).sum(1)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C 2"]:
@@ -269,10 +269,11 @@ class PlayedErrors(nn.Module):
         self, h: Float[Tensor, "N H"], hits: Int[Tensor, "N C"], noise: Noise | None, choice: Choice
     ) -> Int[Tensor, "N C 2"]:
         """The steps of these hits, with the velocities and places of the least squared error."""
-        velocity, place = (self._means(h) * self.steps.largest).round().long().unbind(2)
+        velocity, place = (self.means(h) * self.steps.largest).round().long().unbind(2)
         return torch.stack([velocity.clamp(1, LOUDEST), place], 2) * hits.unsqueeze(2)
 
-    def _means(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N C 2"]:
+    def means(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N C 2"]:
+        """Velocities and places of the least squared error, each in units of the largest: sigmoid(a) and tanh(b)."""
         velocity, place = at_least_single(self.projection(h)).unflatten(1, (self.classes, 2)).unbind(2)
         return torch.stack([velocity.sigmoid(), place.tanh()], 2)
 

@@ -16,6 +16,7 @@ from seqvae.modalities.midi.ensemble_notation import EnsembleNotation
 from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.phrase import HOLD, Phrase
 from seqvae.modalities.midi.writing import to_midi, write_midi
+from tests.cli.test_groove import performance, save
 from tests.magenta import models, writer
 from tests.magenta.models import FAMILIES, FIXTURE
 
@@ -46,10 +47,18 @@ def band(path: Path, seed: int) -> Path:
     return write_midi(to_midi([item], EnsembleNotation(GENERAL_MIDI)), path)
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "hierdec-trio"])
+def groove(path: Path, seed: int) -> Path:
+    """A MIDI file of four bars of drums with velocities and times."""
+    return save(path, performance(4, seed))
+
+
+WRITTEN = {"cat-mel_3layer_enc2": tune, "hierdec-trio": band, "groovae": groove}  # others: song
+ASKED = {"hierdec-trio": ("--bars", 2, "--segment-steps", 8), "groovae": ("--task", "humanize")}
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "hierdec-trio", "groovae"])
 def test_an_imported_model_does_what_models_do(family: str, seqvae: Call, tmp_path: Path) -> None:
-    write = tune if "mel" in family else band if "trio" in family else song
-    sizes = ["--bars", 2, "--segment-steps", 8] if "trio" in family else []
+    write, sizes = WRITTEN.get(family, song), ASKED.get(family, ())
     run, a, b = tmp_path / "run", write(tmp_path / "a.mid", 0), write(tmp_path / "b.mid", 1)
     made = seqvae("import-magenta", FIXTURE / family, "--out", run, *sizes)
     assert made.exit_code == 0, made.output
@@ -58,6 +67,7 @@ def test_an_imported_model_does_what_models_do(family: str, seqvae: Call, tmp_pa
         "nade-drums_reduced": ("0", "drums, 2 bars of classes gm, by NADE"),
         "cat-mel_3layer_enc2": ("0", "melody, 2 bars of pitches 21 to 108"),
         "hierdec-trio": ("0", "trio, 2 bars of pitches 21 to 108, classes gm"),
+        "groovae": ("0", "groove, 2 bars of classes gm, task humanize"),
     }[family]
     assert f"{what}; 8 latent units" in made.stdout
     assert f"step {steps}\n" in made.stdout
@@ -82,15 +92,16 @@ def test_an_imported_model_does_what_models_do(family: str, seqvae: Call, tmp_pa
     assert f"start a new run from it with --from {run}" in resumed.stderr
 
 
-def test_an_imported_model_is_fine_tuned(seqvae: Call, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("family", "modality"), [("nade-drums_reduced", "drums"), ("groovae", "groove")])
+def test_an_imported_model_is_fine_tuned(family: str, modality: str, seqvae: Call, tmp_path: Path) -> None:
     run = tmp_path / "run"
     for number in range(4):
         (tmp_path / "songs").mkdir(exist_ok=True)
-        song(tmp_path / "songs" / f"{number}.mid", number)
-    assert seqvae("import-magenta", FIXTURE / "nade-drums_reduced", "--out", run).exit_code == 0
+        WRITTEN.get(family, song)(tmp_path / "songs" / f"{number}.mid", number)
+    assert seqvae("import-magenta", FIXTURE / family, "--out", run, *ASKED.get(family, ())).exit_code == 0
     values = {"train.steps": 2, "train.batch_size": 4, "train.threads": 1}
     settings = itertools.chain(*(("--set", f"{key}={value}") for key, value in values.items()))
-    outcome = seqvae("train", "drums", tmp_path / "songs", "--from", run, "--out", tmp_path / "tuned", *settings)
+    outcome = seqvae("train", modality, tmp_path / "songs", "--from", run, "--out", tmp_path / "tuned", *settings)
     assert outcome.exit_code == 0, outcome.output
     assert f"from {run}, step 0: takes" in outcome.output
 
@@ -99,9 +110,13 @@ def test_an_imported_model_is_fine_tuned(seqvae: Call, tmp_path: Path) -> None:
     ("damage", "words"),
     [
         (lambda folder: (folder / "model.ckpt-7.index").unlink(), "holds no checkpoint of TensorFlow"),
-        (lambda folder: writer.write(folder, models.variables(27, 27, 27)), "is a groove model (groovae)"),
+        (lambda folder: writer.write(folder, models.variables(36, 36, 27)), "is a groove model that reads the hits of"),
+        (
+            lambda folder: writer.write(folder, models.variables(27, 27, 27)),
+            "name its task, such as --task humanize (one of reconstruct, humanize, tap, infill)",
+        ),
     ],
-    ids=["no index", "another family"],
+    ids=["no index", "another family", "no task"],
 )
 def test_what_cannot_be_imported_is_one_sentence(
     damage: Callable[[Path], object], words: str, seqvae: Call, tmp_path: Path

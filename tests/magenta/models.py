@@ -40,3 +40,24 @@ def variables(
 def nade(classes: int = 9, units: int = 3) -> dict[str, np.ndarray]:
     """A NADE drum model."""
     return variables(classes + 1, classes, classes + units, units)
+
+
+def mean_of(variables: dict[str, np.ndarray], inputs: np.ndarray, layers: int = 1) -> np.ndarray:
+    """The posterior mean (Z,) of steps (T, F), cell by cell as TensorFlow's are defined."""
+    for layer in range(layers):
+        ways = []
+        for way, order in (("fw", 1), ("bw", -1)):
+            name = f"encoder/cell_{layer}/bidirectional_rnn/{way}/multi_rnn_cell/cell_0/lstm_cell"
+            kernel, bias = variables[f"{name}/kernel"], variables[f"{name}/bias"]
+            h = c = np.zeros(len(bias) // 4)
+            states = []
+            for x in inputs[::order]:
+                i, g, f, o = np.split(np.concatenate([x, h]) @ kernel + bias, 4)
+                c = c / (1 + np.exp(-f - 1)) + np.tanh(g) / (1 + np.exp(-i))
+                h = np.tanh(c) / (1 + np.exp(-o))
+                states.append(h)
+            ways.append(states)
+        inputs = np.concatenate([ways[0], ways[1][::-1]], 1)
+    end = np.concatenate([ways[0][-1], ways[1][-1]])
+    found: np.ndarray = end @ variables["encoder/mu/kernel"] + variables["encoder/mu/bias"]
+    return found
