@@ -201,18 +201,20 @@ class Model:
 
     def reconstruct(
         self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None,
-        feel: Item | None = None,
+        feel: Item | None = None, anew: bool = False,
     ) -> list[Item]:  # fmt: skip
         """Each item encoded and decoded again from its posterior mean.
 
-        A groove model of `data.task=humanize` keeps the hits of an item, and says how they are played. With the `feel`
-        of another groove, or with its codes, a model of any other task keeps them as well, and they are played as that
-        one is: window by window from its codes in place of the item's own.
+        A groove model of `data.task=humanize` keeps the hits of an item, and says how they are played; one of
+        `data.task=infill` keeps all of it but the class that it adds. `anew`: they keep nothing. With the `feel`
+        of another groove, or with its codes, a model of any task but humanize keeps the hits, and they are played as
+        that one is: window by window from its codes in place of the item's own.
 
-        Raises ValueError for a feel where items have none, such as drums, and for one in another metre.
+        Raises ValueError for a feel where items have none, such as drums, for one in another metre, and for `anew`
+        where nothing is kept.
         """
         groups = all_windows(self.modality, items, self.vae.latent)
-        held = self._way.held(groups, needed=feel is not None)
+        held = self._way.held(groups, by_hits=feel is not None, anew=anew)
         if feel is None:
             codes = self._way.posterior(groups).mean
         else:

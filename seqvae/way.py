@@ -46,14 +46,20 @@ class Way:
         means = self.posterior(groups).mean.split([len(group) for group in groups])
         return *aligned(self.modality, groups, means), self.length(groups[:1])
 
-    def held(self, groups: Sequence[Windows], needed: bool = False) -> list[np.ndarray] | None:
-        """The steps of which what is made keeps a part, where that is `needed` or the modality's way; else None.
+    def held(self, groups: Sequence[Windows], by_hits: bool = False, anew: bool = False) -> list[np.ndarray] | None:
+        """The steps of which what is made keeps a part: hits, with `by_hits`, or the modality's part unless `anew`.
 
-        Raises ValueError for codes in the place of an item, of which nobody knows the steps.
+        None where nothing is kept. Raises ValueError for codes in the place of an item, of which nobody knows the
+        steps, and for what is to be made anew, and would be so anyhow or cannot be.
         """
-        if not (needed or self.modality.holds):
+        if anew and by_hits:
+            raise ValueError("a feel is that of hits which are kept, and anew keeps nothing; leave one of them out")
+        if anew and not self.modality.keeps:
+            raise ValueError(f"all {self.modality.words.items} of this model are made anew as a whole; leave anew out")
+        if anew or not (by_hits or self.modality.keeps):
             return None
-        return [x for group in groups for x in group.of_item.arrays]
+        arrays = [x for group in groups for x in group.of_item.arrays]
+        return arrays if by_hits else [self.modality.kept(x) for x in arrays]
 
     def with_feel(self, groups: Sequence[Windows], feel: Windows) -> Tensor:
         """The codes of the windows of `feel` for those of each group, one after another, repeated where they are fewer.

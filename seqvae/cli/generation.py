@@ -81,6 +81,7 @@ def _check_prior(model: "Model", run: Path) -> None:
 @file_option
 @split_option
 @click.option("--feel", metavar="INPUT", help="Grooves: keep the hits of each INPUT and play them as this one is.")
+@click.option("--anew", is_flag=True, help="Grooves that humanize, or have a class added: keep nothing of an INPUT.")
 @decoding_options("temperature", "top_k", "top_p", "beam")
 @seed_option
 @folder_option
@@ -91,6 +92,7 @@ def reconstruct(
     file: Path | None,
     split: Literal["train", "valid", "test"] | None,
     feel: str | None,
+    anew: bool,
     seed: int,
     folder: Path | None,
     device: str,
@@ -99,7 +101,7 @@ def reconstruct(
 
     Each INPUT is decoded from its posterior mean; there is one result for each, in order. Models of grooves that
     humanize keep the hits of an INPUT, and so do others with --feel, which takes velocities and times of another
-    groove.
+    groove; those that add a class (infill) keep all other classes as they are played.
     """
     check_folder_place(folder)
     decoding = given_decoding()
@@ -113,7 +115,7 @@ def reconstruct(
         other = one_item(model, feel)
         (of,) = windows_of(model, [other])
         notes = [f"with the feel of {other.name}"] * len(named)
-    made = model.reconstruct(windows, decoding, seed, feel=of)
+    made = model.reconstruct(windows, decoding, seed, feel=of, anew=anew)
     show(model, Made(made, "set", named, windows, notes), folder)
 
 

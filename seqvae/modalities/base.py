@@ -288,8 +288,19 @@ class Modality(abc.ABC):
 
     @property
     def holds(self) -> bool:
-        """Whether a reconstruction keeps a part of each step that it is made from, such as the hits of a groove."""
+        """Whether a model says parts of steps alone, such as how hits are played: figures are of reconstructions that
+        keep the others of what they are made from.
+        """
         return False
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a reconstruction keeps a part of each step that it is made from, unless it is asked for one anew."""
+        return self.holds
+
+    def kept(self, x: np.ndarray) -> np.ndarray:
+        """The steps of x by which a reconstruction keeps a part of them (`nets.likelihoods.Holding`)."""
+        return x
 
     def check_feel(self) -> None:
         """Raises ValueError where an item has nothing that could be played as another item is, whose code is taken."""

@@ -6,14 +6,14 @@ step early, to M, half a step late, 0 without a hit.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int, Integer, Real
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqvae.nets.likelihoods import Categorical, Choice, Likelihood, at_least_single, refuse_lists
+from seqvae.nets.held import HeldClasses, HeldHits, beside, check_unlisted, held
+from seqvae.nets.likelihoods import Categorical, Choice, Likelihood, at_least_single
 from seqvae.nets.logistic import log_mass, truncated_quantile
 from seqvae.nets.steps import bits_of_labels
 from seqvae.noise import Noise
@@ -111,10 +111,10 @@ class PlayedLikelihood(nn.Module):
 
     def log_prob(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
         """log p(x|h) in nats of each row."""
-        return self.hits.log_prob(h, (x[..., 0] > 0).long()) + self.log_prob_of_numbers(h, x)
+        return self.hits.log_prob(h, (x[..., 0] > 0).long()) + self.log_prob_of_numbers(h, x).sum(1)
 
-    def log_prob_of_numbers(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
-        """log p(velocities and places|h, hits) in nats of each row."""
+    def log_prob_of_numbers(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, "N C"]:
+        """log p(velocity and place|h, hits, those before) in nats of each class of each row, 0 without a hit."""
         base = at_least_single(self.projection(h))
         with torch.autocast(h.device.type, enabled=False):
             given = F.linear(self.steps(x).to(base.dtype), self.reading.to(base.dtype) * self.allowed)
@@ -130,7 +130,7 @@ class PlayedLikelihood(nn.Module):
         precision, half = (-log_scale).exp(), 0.5 / self.most_places
         held = log_mass((place.unsqueeze(2) / self.most_places - location) * precision, half * precision)
         of_place = (weight + held - log_mass(-location * precision, (1 + half) * precision)).logsumexp(2)
-        return torch.where(x[..., 0] > 0, of_velocity + of_place, 0.0).sum(1)
+        return torch.where(x[..., 0] > 0, of_velocity + of_place, 0.0)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C 2"]:
         """The most probable hits, then the location of each velocity and place, given those taken before it.
@@ -153,19 +153,27 @@ class PlayedLikelihood(nn.Module):
         check_unlisted(choice)
         return self.numbers(h, self.hits.draw(h, noise, choice), noise, choice)
 
-    def holding(self, x: Integer[Tensor, "N C 2"]) -> "HeldHits":
-        """The same of steps whose hits are those of x."""
-        return HeldHits(self, (x[..., 0] > 0).long())
+    def holding(self, x: Integer[Tensor, "N C 2"]) -> HeldHits | HeldClasses:
+        """The same of steps of which x is known, its hits alone or, but for a class that is FREE, all (`held`)."""
+        return held(self, x)
 
     def numbers(
-        self, h: Float[Tensor, "N H"], hits: Int[Tensor, "N C"], noise: Noise | None, choice: Choice
+        self,
+        h: Float[Tensor, "N H"],
+        hits: Int[Tensor, "N C"],
+        noise: Noise | None,
+        choice: Choice,
+        known: Integer[Tensor, "N C 2"] | None = None,
     ) -> Int[Tensor, "N C 2"]:
-        """The steps of these hits, with velocities and places that are drawn, or are those of `mode`."""
+        """The steps of these hits, with velocities and places that are drawn, or are those of `mode`.
+
+        Those of `known` stay as they are, but for classes that are FREE there.
+        """
         if noise is None or choice.greedy:
-            return self._in_turn(h, hits, None, 1.0)
+            return self._in_turn(h, hits, None, 1.0, known)
         share = noise.uniform("velocity and time", 2 * self.classes)
         which = noise.uniform("components", 2 * self.classes) if self.components > 1 else share
-        return self._in_turn(h, hits, torch.stack([share, which], 2), choice.temperature)
+        return self._in_turn(h, hits, torch.stack([share, which], 2), choice.temperature, known)
 
     def _in_turn(
         self,
@@ -173,6 +181,7 @@ class PlayedLikelihood(nn.Module):
         hits: Int[Tensor, "N C"],
         share: Float[Tensor, "N S 2"] | None,
         temperature: float,
+        known: Integer[Tensor, "N C 2"] | None,
     ) -> Int[Tensor, "N C 2"]:
         """Each velocity and place in turn, by its share of what is below it; without shares the locations."""
         sizes = (self.classes, 2, self.outputs)
@@ -189,6 +198,8 @@ class PlayedLikelihood(nn.Module):
                     location, log_scale = _one_of(*own, which, temperature)
                     value = self._value(number, location, log_scale.exp() * temperature, below)
                     x[:, c, number] = value * hits[:, c]
+                    if known is not None:
+                        x[:, c, number] = torch.where(known[:, c, 0] < 0, x[:, c, number], known[:, c, number].long())
                     given[:, c, 1 + number] = x[:, c, number] / self.steps.largest[number]
         return x
 
@@ -240,12 +251,12 @@ class PlayedErrors(nn.Module):
 
     def log_prob(self, h: Float[Tensor, "N H"], x: Real[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
         """log p(hits|h) minus the squared errors of each row."""
-        return self.hits.log_prob(h, (x[..., 0] > 0).long()) + self.log_prob_of_numbers(h, x)
+        return self.hits.log_prob(h, (x[..., 0] > 0).long()) + self.log_prob_of_numbers(h, x).sum(1)
 
-    def log_prob_of_numbers(self, h: Float[Tensor, "N H"], x: Real[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
-        """Minus the squared errors of velocities and places of each row, each in units of the largest."""
+    def log_prob_of_numbers(self, h: Float[Tensor, "N H"], x: Real[Tensor, "N C 2"]) -> Float[Tensor, "N C"]:
+        """Minus the squared errors of velocity and place of each class of each row, in units of the largest."""
         means = self.means(h)
-        return -(x.to(means.dtype) / self.steps.largest - means).square().flatten(1).sum(1)
+        return -(x.to(means.dtype) / self.steps.largest - means).square().sum(2)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C 2"]:
         """The most probable hits, with the velocities and places of the least squared error."""
@@ -261,52 +272,30 @@ class PlayedErrors(nn.Module):
         check_unlisted(choice)
         return self.numbers(h, self.hits.draw(h, noise, choice), noise, choice)
 
-    def holding(self, x: Integer[Tensor, "N C 2"]) -> "HeldHits":
-        """The same of steps whose hits are those of x."""
-        return HeldHits(self, (x[..., 0] > 0).long())
+    def holding(self, x: Integer[Tensor, "N C 2"]) -> HeldHits | HeldClasses:
+        """The same of steps of which x is known, its hits alone or, but for a class that is FREE, all (`held`)."""
+        return held(self, x)
 
     def numbers(
-        self, h: Float[Tensor, "N H"], hits: Int[Tensor, "N C"], noise: Noise | None, choice: Choice
+        self,
+        h: Float[Tensor, "N H"],
+        hits: Int[Tensor, "N C"],
+        noise: Noise | None,
+        choice: Choice,
+        known: Integer[Tensor, "N C 2"] | None = None,
     ) -> Int[Tensor, "N C 2"]:
-        """The steps of these hits, with the velocities and places of the least squared error."""
+        """The steps of these hits, with the velocities and places of the least squared error.
+
+        Those of `known` stay as they are, but for classes that are FREE there.
+        """
         velocity, place = (self.means(h) * self.steps.largest).round().long().unbind(2)
-        return torch.stack([velocity.clamp(1, LOUDEST), place], 2) * hits.unsqueeze(2)
+        said = torch.stack([velocity.clamp(1, LOUDEST), place], 2) * hits.unsqueeze(2)
+        return said if known is None else beside(known, said)
 
     def means(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N C 2"]:
         """Velocities and places of the least squared error, each in units of the largest: sigmoid(a) and tanh(b)."""
         velocity, place = at_least_single(self.projection(h)).unflatten(1, (self.classes, 2)).unbind(2)
         return torch.stack([velocity.sigmoid(), place.tanh()], 2)
-
-
-def check_unlisted(choice: Choice) -> None:
-    """Raises ValueError for a choice among listed outcomes, but for the greedy one."""
-    if not choice.greedy:
-        refuse_lists(choice, "hits that have velocity and time")
-
-
-@dataclass(frozen=True)
-class HeldHits:
-    """A PlayedLikelihood, or PlayedErrors, of steps whose hits (N, C) are known: what is left of p(x | h), given them.
-
-    A row depends on its hits and h alone; its draws are those that the likelihood makes where it draws these hits.
-    """
-
-    of: PlayedLikelihood | PlayedErrors
-    hits: Int[Tensor, "N C"]
-
-    def log_prob(self, h: Float[Tensor, "N H"], x: Integer[Tensor, "N C 2"]) -> Float[Tensor, " N"]:
-        """log p(x|h, hits) in nats of each row; minus infinity for a step of other hits."""
-        same = ((x[..., 0] > 0) == (self.hits > 0)).all(1)
-        return torch.where(same, self.of.log_prob_of_numbers(h, x), -torch.inf)
-
-    def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C 2"]:
-        """The hits with the velocities and places of `PlayedLikelihood.mode`."""
-        return self.of.numbers(h, self.hits, None, Choice(temperature=0.0))
-
-    def draw(self, h: Float[Tensor, "N H"], noise: Noise, choice: Choice) -> Int[Tensor, "N C 2"]:
-        """The hits with velocities and places drawn. Raises ValueError as `PlayedLikelihood.draw`."""
-        check_unlisted(choice)
-        return self.of.numbers(h, self.hits, noise, choice)
 
 
 def _one_of(

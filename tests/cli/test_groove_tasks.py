@@ -117,6 +117,45 @@ def test_a_short_feel_is_repeated(trained: Path) -> None:
     assert [window.played.tolist() for window in whole] == [window.played.tolist() for window in parts]
 
 
+def test_a_class_is_added_to_what_stays_as_it_is_played(
+    seqvae: Callable[..., Result], trained: Path, tmp_path: Path, refused: Callable[..., None]
+) -> None:
+    run, piece = trained / "infill", trained / "played" / "1.mid"
+
+    def parts(path: Path) -> list[list[tuple[float, int, int]]]:
+        found = notes(path)
+        return [[note for note in found if (note[1] == 38) == snare] for snare in (False, True)]
+
+    made(seqvae("reconstruct", run, piece, "--temperature", 1, "--formats", "mid", "--out", tmp_path / "kept"))
+    (others, own), (kept, added) = parts(piece), parts(tmp_path / "kept" / "001.mid")
+    assert kept == others
+    assert len(added) > 10
+    assert added != own
+    anew = ("reconstruct", run, piece, "--temperature", 1, "--formats", "mid", "--anew", "--out", tmp_path / "anew")
+    made(seqvae(*anew))
+    assert parts(tmp_path / "anew" / "001.mid")[0] != others
+    refused(
+        seqvae(*anew, "--feel", piece),
+        "a feel is that of hits which are kept, and anew keeps nothing; leave one of them out",
+    )
+    model = package.load(run)
+    (song,) = model.reconstruct([str(piece)], temperature=1.0)
+    song.write(str(tmp_path / "python.mid"))
+    assert notes(tmp_path / "python.mid") == notes(tmp_path / "kept" / "001.mid")
+    with pytest.raises(ValueError, match=r"^codes stand where an item is needed"):
+        model.reconstruct([model.encode([str(piece)])])
+    assert len(model.reconstruct([model.encode([str(piece)])], anew=True)) == 1
+
+
+def test_a_humanized_piece_is_made_anew_when_that_is_asked_for(trained: Path) -> None:
+    model = package.load(trained / "humanize").in_windows()
+    flat = str(trained / "flat.mid")
+    (kept,), (anew,) = (model.reconstruct([flat], temperature=1.0, anew=anew) for anew in (False, True))
+    (codes,) = model.decode(model.encode([f"{flat}#0"]), temperature=1.0)
+    assert [item.hits.tolist() for item in kept] == [item.hits.tolist() for item in model.windows(flat).items]
+    assert anew[0].hits.tolist() == codes[0].hits.tolist() != kept[0].hits.tolist()
+
+
 def test_a_feel_is_refused_where_there_is_none(
     seqvae: Callable[..., Result], trained: Path, tmp_path: Path, refused: Callable[..., None]
 ) -> None:
@@ -132,6 +171,10 @@ def test_a_feel_is_refused_where_there_is_none(
     assert "3/4" in result.stderr.splitlines()[-1]
     drums = trained / "drums"
     assert seqvae("train", "drums", trained / "played", "--out", drums, *SET).exit_code == 0
+    refused(
+        seqvae("reconstruct", drums, flat, "--anew"),
+        "all windows of this model are made anew as a whole; leave anew out",
+    )
     refused(
         seqvae("reconstruct", drums, flat, "--feel", other),
         "windows of drums have no feel to take from others; leave the feel out",

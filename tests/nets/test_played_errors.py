@@ -46,11 +46,11 @@ def test_what_is_said_has_the_least_squared_error_of_its_hits(errors: PlayedErro
     assert torch.equal(said[..., 0] > 0, errors.hits.mode(h) > 0)
     assert not said[..., 1][said[..., 0] == 0].any()
     hit = (said[..., 0] > 0).unsqueeze(2)
-    best = errors.log_prob_of_numbers(h, said)
+    best = errors.log_prob_of_numbers(h, said).sum(1)
     for change in ([1, 0], [-1, 0], [0, 1], [0, -1]):
         other = torch.where(hit, said + torch.tensor(change), said)
         inside = (other[..., 0] <= 127).all(1) & (other[..., 0] * hit[..., 0] >= hit[..., 0]).all(1)
-        assert bool((errors.log_prob_of_numbers(h, other) <= best)[inside].all())
+        assert bool((errors.log_prob_of_numbers(h, other).sum(1) <= best)[inside].all())
 
 
 def test_hits_are_drawn_and_the_rest_is_as_it_is_said(errors: PlayedErrors) -> None:

@@ -54,6 +54,21 @@ class Groove(KitModality):
         """What is humanized keeps its hits."""
         return self.data.task == "humanize"
 
+    @property
+    def keeps(self) -> bool:
+        """What is humanized keeps its hits; of infill all classes stay as they are but the one that is added."""
+        return self.data.task in ("humanize", "infill")
+
+    def kept(self, x: np.ndarray) -> np.ndarray:
+        """The steps of x; of infill the added class is FREE."""
+        if self.data.task != "infill":
+            return x
+        from seqvae.nets.held import FREE
+
+        known = x.copy()
+        known[..., self._judged, 0] = FREE
+        return known
+
     def check_feel(self) -> None:
         """Raises ValueError for a model of flat hits, whose codes know nothing of how a groove is played."""
         if self.data.task == "humanize":
@@ -193,10 +208,15 @@ class Groove(KitModality):
         of_errors = [
             "Nats are those of hits and squared errors of velocities and times (model.feel=squares): no likelihood."
         ]
+        anew = [
+            "All classes are played anew in these figures; reconstruct keeps those of its input but for "
+            f"{self.data.added} (data.task=infill)."
+        ]
         missing = figures.get("timing_error_ms") is not None and figures.get("timing_error_neighbours_ms") is None
         gone = ["The training data are no longer in the cache, so there are no figures of the nearest windows."]
-        squares = model.feel == "squares"
-        return [*super().remarks(model, figures), *kept * self.holds, *of_errors * squares, *gone * missing]
+        squares, infill = model.feel == "squares", self.data.task == "infill"
+        shared = super().remarks(model, figures)
+        return [*shared, *kept * self.holds, *anew * infill, *of_errors * squares, *gone * missing]
 
     def nats_of(self, model: GrooveModel) -> str:
         """What the nats are, and that squared errors are none."""
