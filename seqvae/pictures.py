@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqvae import generate
+from seqvae import generate, modalities
+from seqvae.build import read_config
 from seqvae.core import latent
 from seqvae.data import collate
 from seqvae.generate import Length
@@ -54,7 +55,8 @@ def records_of(run: Run) -> list[dict[str, Any]]:
 def losses(of: Model | Run | Path | str) -> "Figure":
     """Negative ELBO, reconstruction and KL over the epochs of a run, in nats per item, of training and validation.
 
-    `of` is the folder of the run, a model that was loaded from it, or what `seqvae.train` returned.
+    Of grooves with squared errors the unit says so. `of` is the folder of the run, a model that was loaded from it, or
+    what `seqvae.train` returned.
 
     Raises ValueError when the run has no records yet, or its file of metrics is damaged.
     """
@@ -69,7 +71,9 @@ def losses(of: Model | Run | Path | str) -> "Figure":
     )
     parts = "negative ELBO = reconstruction + KL; " if any(record.get("kl_nats") for record in records) else ""
     note = f"{parts}the ring marks the weights that are used"
-    return charts.losses(train, validation, f"Training of {run.path.name}", note)
+    config = read_config(run)
+    unit = modalities.get(config.modality)(config.data).units_of(config.model).get("elbo_nats", "nats per item")
+    return charts.losses(train, validation, f"Training of {run.path.name}", note, unit)
 
 
 def layers(model: Model) -> list[Layer]:

@@ -111,7 +111,7 @@ def evaluate(
     if model.vae.has_points:
         remarks.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
     title = f"{run} on {names}{f' (split {split})' if split else ''}"
-    _show(figures, title, model.modality, remarks)
+    _show(figures, title, model, remarks)
     if figures["samples"] is not None:
         _show_samples(figures, model.modality, seed)
     if json_file is not None:
@@ -189,20 +189,22 @@ def _origin(model: "Model", data: Sequence[Path], split: str | None, settings: "
     }
 
 
-def _show(figures: Values, title: str, modality: "Modality", remarks: Sequence[str]) -> None:
+def _show(figures: Values, title: str, model: "Model", remarks: Sequence[str]) -> None:
     """The table. Figures that do not apply to the model are left out; the JSON has them as null."""
     from rich.table import Table
 
     from seqvae.cli.progress import plain_console
     from seqvae.evaluate import OF_SAMPLES, of_data, units
 
+    modality = model.modality
+    known = {**units(modality), **modality.units_of(model.config.model)}
     elsewhere = {*OF_SAMPLES, *modality.sample_units, *map(of_data, modality.sample_units)}
     table = Table("figure", "value", "unit", caption="\n".join(remarks) or None, caption_justify="left")
     table.columns[0].overflow = "fold"  # names are those of the JSON: never cut
     table.columns[1].justify = "right"
     for name, value in figures.items():
         if value is not None and name not in elsewhere:
-            table.add_row(name, _written(value), _unit(name, value, units(modality)))
+            table.add_row(name, _written(value), _unit(name, value, known))
     console = plain_console()
     console.print(title)
     console.print(table, soft_wrap=False)

@@ -347,6 +347,10 @@ class Modality(abc.ABC):
         short, long = sorted((x for x in encoded if x is not None), key=len)
         return len(long) - step_accuracy([short], [long], self.step_type).correct, len(long)
 
+    def units_of(self, model: Keys) -> Mapping[str, str]:
+        """Units of those figures that mean something else in a model of this configuration."""
+        return {}
+
     def remarks(self, model: Keys, figures: Figures) -> list[str]:
         """What a reader of figures of a model of this configuration is to know, a sentence each."""
         return []

@@ -48,14 +48,15 @@ class Layer(Protocol):
 
 
 def losses(
-    train: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], title: str = "", note: str = ""
-) -> Figure:
-    """Negative ELBO, reconstruction and KL in nats per item over the epochs, of training and of validation.
+    train: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], title: str = "", note: str = "",
+    unit: str = "nats per item",
+) -> Figure:  # fmt: skip
+    """Negative ELBO, reconstruction and KL over the epochs, of training and of validation, in nats per item.
 
-    The records are those of metrics.jsonl. A ring marks the last that is the best on the validation data; its value
-    stands above the panel. With several importance samples a broken line is the tighter bound. First steps that are
-    worse by far leave a panel at its top, or the rest of the curve would be flat: an arrow says from where. Without
-    any KL (a plain autoencoder) there is the reconstruction alone.
+    `unit` names them where they are something else. The records are those of metrics.jsonl. A ring marks the last that
+    is the best on the validation data; its value stands above the panel. With several importance samples a broken line
+    is the tighter bound. First steps that are worse by far leave a panel at its top, or the rest of the curve would be
+    flat: an arrow says from where. Without any KL (a plain autoencoder) there is the reconstruction alone.
 
     Raises ValueError when there is nothing to draw.
     """
@@ -72,7 +73,7 @@ def losses(
         axes.set_title(TERMS[term], fontsize=10.5, color=INK, loc="left", pad=7)
         axes.set_xlabel("epoch", fontsize=9.5, color=SOFT)
         if column == 0:
-            axes.set_ylabel("nats per item", fontsize=9.5, color=SOFT)
+            axes.set_ylabel(unit, fontsize=9.5, color=SOFT)
             axes.legend(
                 frameon=False, fontsize=9, labelcolor=INK, handlelength=1.4, ncols=3, borderaxespad=0, borderpad=0,
                 loc="upper left", bbox_to_anchor=(0, -0.6 / height),

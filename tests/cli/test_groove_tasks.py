@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 
 import seqvae as package
+from seqvae import pictures
 from seqvae.modalities.midi.performance import Performance
 from tests.cli.midi_runs import made
 from tests.cli.test_groove import SET, performance, save
@@ -220,3 +221,8 @@ def test_squared_errors_have_no_perplexity(
     assert result.exit_code == 0, result.stderr
     assert (json.loads((tmp_path / "figures.json").read_text())["perplexity"] is not None) is shown
     assert ("perplexity" in result.stdout) is shown
+    assert ("log p(x" in result.stdout) is shown
+    assert ("nats and squared errors per item" in " ".join(result.stdout.split())) is not shown
+    figure = pictures.losses(tmp_path / "run")
+    unit = "nats per item" if shown else "nats and squared errors per item"
+    assert figure.axes[0].get_ylabel() == unit

@@ -9,6 +9,15 @@ from seqvae.modalities.midi.performance import Performance
 
 TIME_BINS = 11  # of a step
 VELOCITY_BINS = 16
+_SQUARES = "nats and squared errors per item"
+UNITS_OF_SQUARES = {  # of what is a likelihood in models that have a density
+    "elbo_nats": _SQUARES,
+    "elbo_bits": f"{_SQUARES}, by ln 2",
+    "reconstruction_nats": f"{_SQUARES}: hits' nats, and errors of velocities and times, one draw of z",
+    "reconstruction_bits": f"{_SQUARES}, by ln 2",
+    "iw_nll_nats": f"{_SQUARES}, importance weighted as if they were nats",
+    "code_gain_nats": f"{_SQUARES}, what the decoder gains from an item's code over codes shuffled among the items",
+}
 SAMPLE_UNITS = {
     "sample_velocity": "velocity of a hit, 1 to 127, on average",
     "sample_velocity_spread": "standard deviation of the velocities of hits",

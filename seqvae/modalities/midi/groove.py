@@ -218,6 +218,10 @@ class Groove(KitModality):
         shared = super().remarks(model, figures)
         return [*shared, *kept * self.holds, *anew * infill, *of_errors * squares, *gone * missing]
 
+    def units_of(self, model: GrooveModel) -> Mapping[str, str]:
+        """Those of squared errors, which are no likelihood."""
+        return feel.UNITS_OF_SQUARES if model.feel == "squares" else {}
+
     def nats_of(self, model: GrooveModel) -> str:
         """What the nats are, and that squared errors are none."""
         nats = super().nats_of(model)
