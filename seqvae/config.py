@@ -96,6 +96,16 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {noun}"
 
 
+def kind_of(value: object) -> str:
+    """The name of a value's type, behind its article.
+
+    >>> kind_of(3), kind_of("3")
+    ('an int', 'a str')
+    """
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
 def meant(word: str, known: Iterable[str]) -> str:
     """The sentence that names the key that a word means, else the nearest one, after a space; empty where none is.
 

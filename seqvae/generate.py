@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from seqvae.config import kind_of
 from seqvae.core import latent
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.vae import VAE
@@ -113,7 +114,7 @@ def codes_of(z: Shaped[Tensor, "..."] | np.ndarray) -> Shaped[Tensor, "..."]:
             return torch.from_numpy(np.array(z, dtype=np.float64, ndmin=1))
     except (TypeError, ValueError):
         raise ValueError(
-            f"a {type(z).__name__} is no table of codes; give a tensor or an array (N, Z), such as encode(items).mean"
+            f"{kind_of(z)} is no table of codes; give a tensor or an array (N, Z), such as encode(items).mean"
         ) from None
 
 

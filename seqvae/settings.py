@@ -93,7 +93,7 @@ class Objective:
 class Train:
     """The optimizer, its schedule, the batches and what is written when."""
 
-    epochs: int = key(20, "passes over the training data", least=1)
+    epochs: int = key(20, "passes over the training data, unless train.steps ends them sooner", least=1)
     steps: int = key(0, "stop after this many optimizer steps; 0: by epochs alone", least=0)
     batch_size: int = key(32, "examples (or tokens) of one batch, over all processes", least=1, below=10**9)
     batch_by: Literal["examples", "tokens"] = key("examples", "what batch_size counts")

@@ -179,7 +179,7 @@ def test_names_are_told_from_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("modality", "data", "sentence"),
     [
-        ("text", Items(["a cat", 3]), "item 1: a int is no text; give a str"),
+        ("text", Items(["a cat", 3]), "item 1: an int is no text; give a str"),
         ("text", Items(["two\nlines"]), r"item 0 \('two\\nlines'\) has several lines; split it, or set data\.blank"),
         ("text", Items(["", " "]), "there is no text among 2 items; give at least one sentence"),
         ("text", Items([]), "there is no text among 0 items"),
@@ -195,7 +195,7 @@ def test_names_are_told_from_data(tmp_path: Path) -> None:
         ("images", GREY[0], r"the array is 6 x 5; give images as \(count, height, width\)"),
         ("images", np.moveaxis(COLOUR, 3, 1), r"the array is 30 x 3 x 6 x 5; give images as \(count, height, width\)"),
         ("images", Items([]), "there are no images; give at least one"),
-        ("images", 7, "item 0: a int is no image"),
+        ("images", 7, "item 0: an int is no image"),
         ("drums", [Path(__file__), groove(2)], "item 0: a PosixPath is no PrettyMIDI; give PrettyMIDI objects alone"),
         ("drums", Items([]), "there are no pieces; give at least one PrettyMIDI object"),
         ("drums", Items([groove(2)]), "item 0: a Clip is no PrettyMIDI"),

@@ -41,7 +41,7 @@ def read_items(
 
     What it cannot hold of them is shown on stderr. Raises UsageError when there are none.
     """
-    named = [item for word in inputs for item in _find(model, word)]
+    named = [item for word in inputs for item in _some(model, word)]
     if file is not None:
         named += _all_of(model if split is None else model.of_split(split, [file]), file)
     elif split is not None:
@@ -73,6 +73,17 @@ def windows_of(model: "Model", named: "Sequence[Named]") -> "list[Windows]":
         losses.add(each.report)
     show_report("input", losses)
     return windows
+
+
+def _some(model: "Model", word: str) -> "list[Named]":
+    """The items of an INPUT argument, beside which there is --file."""
+    from seqvae.modalities.items import SeveralItems
+
+    try:
+        return _find(model, word)
+    except SeveralItems as several:
+        whole = f"or --file {several.path} for all of its {model.modality.words.items}"
+        raise ValueError(f"{several}, {whole}") from None
 
 
 def _find(model: "Model", word: str) -> "list[Named]":

@@ -19,7 +19,7 @@ from seqvae.cli.options import (
     recipe_option,
     set_option,
 )
-from seqvae.config import Values, options
+from seqvae.config import Values, options, parse_overrides
 from seqvae.meanings import key_for, plain
 from seqvae.modalities.base import Modality
 from seqvae.recipes import read_recipe
@@ -106,6 +106,7 @@ def _make(kind: type[Modality]) -> click.Command:
         _check_source(source, take, checkpoint)
         ctx.meta[WORDS] = kind.words
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, overrides)
+        _show_no_limit(overrides)
         parts = tuple(part.strip() for part in take.split(",")) if take else ()
         from seqvae.training import run as training
 
@@ -125,6 +126,12 @@ def _make(kind: type[Modality]) -> click.Command:
     command.sections = {"model": kind.model_config, "objective": Objective, "train": Train}
     command.defaults, command.data = kind.defaults, kind.words.data
     return command
+
+
+def _show_no_limit(overrides: Sequence[str]) -> None:
+    """That 0 steps are no limit and no end, on stderr, where they are asked for."""
+    if parse_overrides(overrides).get("train", {}).get("steps") == "0":
+        click.echo("train.steps=0 is no limit of steps: training ends by train.epochs alone", err=True)
 
 
 def _check_source(source: Path | None, take: str | None, checkpoint: str) -> None:

@@ -22,6 +22,14 @@ def check_arrangement(arrangement: Arrangement) -> Arrangement:
     return arrangement
 
 
+class SeveralItems(ValueError):
+    """That a path stands for several items where one is asked for."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 @dataclass(frozen=True, eq=False)
 class Items:
     """Data in memory, to train on or to evaluate in the place of files: sentences, images or PrettyMIDI objects.

@@ -297,11 +297,21 @@ def _configure(
     if kept:
         whole = f"the {', '.join(take)}" if take else "the model"
         raise ValueError(
-            f"--from keeps {whole} and encoding of {start_from}, but {few(kept)} would change; leave it out"
+            f"--from keeps {whole} and encoding of {start_from}, but {few(kept)} would change"
+            f"{_from_to(base, config.to_dict(), kept)}; leave {few(kept)} out, or train without --from"
         )
     learned = kind(config.data)  # which divides files by the settings of its own training
     run.load_modality(learned)
     return config, learned.using(asdict(config.data))
+
+
+def _from_to(own: Values, asked: Values, changed: Sequence[str]) -> str:
+    """What a single changed key is and is to be, in words; empty for several."""
+    if len(changed) > 1:
+        return ""
+    section, _, name = changed[0].partition(".")
+    old, new = (str(values[section][name]) or "none" for values in (own, asked))
+    return f" from {old} to {new}"
 
 
 def _is_drawn_anew(parts: Sequence[str] | None, take: Sequence[str]) -> bool:

@@ -66,7 +66,8 @@ def test_a_run_keeps_its_task(seqvae: Callable[..., Result], trained: Path, refu
     refused(
         seqvae("train", "groove", trained / "played", "--out", trained / "tap", "--task", "tap",
                "--from", trained / "humanize", *SET),
-        f"--from keeps the model and encoding of {trained / 'humanize'}, but data.task would change; leave it out",
+        f"--from keeps the model and encoding of {trained / 'humanize'}, but data.task would change from "
+        "humanize to tap; leave data.task out, or train without --from",
     )  # fmt: skip
     assert package.load(trained / "infill").config.data.added == "snare"
 
@@ -155,6 +156,18 @@ def test_a_humanized_piece_is_made_anew_when_that_is_asked_for(trained: Path) ->
     (codes,) = model.decode(model.encode([f"{flat}#0"]), temperature=1.0)
     assert [item.hits.tolist() for item in kept] == [item.hits.tolist() for item in model.windows(flat).items]
     assert anew[0].hits.tolist() == codes[0].hits.tolist() != kept[0].hits.tolist()
+
+
+def test_a_folder_is_no_feel(seqvae: Callable[..., Result], trained: Path, refused: Callable[..., None]) -> None:
+    played = trained / "played"
+    refused(
+        seqvae("reconstruct", trained / "infill", trained / "flat.mid", "--feel", played),
+        f"{played} is a folder; give one MIDI file of it",
+    )
+    refused(
+        seqvae("reconstruct", trained / "infill", played),
+        f"{played} is a folder; give one MIDI file of it, or --file {played} for all of its windows",
+    )
 
 
 def test_a_feel_is_refused_where_there_is_none(

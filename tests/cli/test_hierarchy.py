@@ -85,7 +85,10 @@ def test_an_encoder_that_is_taken_keeps_its_segments(
     result = seqvae("train", "melody", "tunes", "--out", "run", *encoder, *SET)
     assert result.exit_code == 0, result.stderr
     taken = ("train", "melody", "tunes", "--from", "run", "--take", "encoder,posterior", "--out", "new", *SET)
-    what = "--from keeps the encoder, posterior and encoding of run, but model.segment_steps would change; leave it out"
+    what = (
+        "--from keeps the encoder, posterior and encoding of run, but model.segment_steps would change from 8 to 4; "
+        "leave model.segment_steps out, or train without --from"
+    )
     refused(seqvae(*taken, "--set", "model.segment_steps=4"), what)
     assert not Path("new").exists()
     result = seqvae(*taken, *CONDUCTOR)

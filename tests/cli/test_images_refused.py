@@ -128,7 +128,7 @@ REFUSED = {
     "train images some.npz --out new --size 0,4": "--size 0,4 is not possible; give height,width such as 32,48, or "
     "one number for squares, each 1 to 1024. See 'seqvae train images --help'.",
     "train images some.npz --out new --from run --size 7": "--from keeps the model and encoding of run, but data.size "
-    "would change; leave it out",
+    "would change from none to 7; leave data.size out, or train without --from",
     "train images some.npz --out new --set model.posterior=point --set objective.importance_samples=5": "objective."
     "importance_samples=5 does not go with model.posterior=point, since points are not drawn; set "
     "model.posterior=gaussian, or importance_samples to 1",

@@ -143,6 +143,15 @@ def test_an_unknown_key_is_refused_with_the_nearest(seqvae: Callable[..., Result
     assert result.stderr.endswith(" Did you mean 'model.latent'?\n")
 
 
+@pytest.mark.parametrize(("steps", "said"), [("0", True), ("3", False)])
+def test_no_limit_of_steps_is_said_to_be_none(
+    steps: str, said: bool, seqvae: Callable[..., Result], here: Path
+) -> None:
+    result = seqvae("train", "text", "nowhere.txt", "--out", "run", "--set", f"train.steps={steps}")
+    line = "train.steps=0 is no limit of steps: training ends by train.epochs alone\n"
+    assert (line in result.stderr) is said
+
+
 def test_an_unknown_recipe_is_refused_with_the_nearest(seqvae: Callable[..., Result], here: Path) -> None:
     result = seqvae("train", "text", "sentences.txt", "--out", "run", "--recipe", "ptbb")
     assert result.exit_code == 2

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from seqvae.config import kind_of
 from seqvae.modalities.images.picture import Picture, Shape, as_bytes, size_words
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def pixels_of(image: object) -> np.ndarray:
         return from_pil(cast("Image", image))
     if not is_array(image):
         raise ValueError(
-            f"a {type(image).__name__} is no image; give an array (height, width) or (height, width, 3), a PIL image "
+            f"{kind_of(image)} is no image; give an array (height, width) or (height, width, 3), a PIL image "
             "or the path of a file"
         )
     values = as_array(image)

@@ -14,6 +14,7 @@ from seqvae.modalities.images import files
 from seqvae.modalities.images.files import UnreadableImage
 from seqvae.modalities.images.picture import Picture, Shape, size_words
 from seqvae.modalities.images.sources import ImageFile, Source, find, looked_at
+from seqvae.modalities.items import SeveralItems
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def pictures_of(path: Path, reading: Reading, shape: Shape) -> Sequence[Picture]
     """
     path = Path(path)
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; give one file of it, or --file {path} for all of its images")
+        raise SeveralItems(f"{path} is a folder; give one file of it", path)
     stacks = []
     for source in _of_split([path], reading.split):
         images, labels = _loaded(source, reading)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqvae.config import kind_of
 from seqvae.modalities.items import File
 from seqvae.modalities.midi.notes import DRUM_CHANNEL, Notes, plain_name
 from seqvae.modalities.midi.tempo import MICROSECONDS_PER_MINUTE, microseconds_per_quarter
@@ -27,7 +28,7 @@ def as_files(objects: Sequence[object], labels: object = None) -> list[File]:
     for place, each in enumerate(objects):
         if not isinstance(each, PrettyMIDI):
             raise ValueError(
-                f"item {place}: a {type(each).__name__} is no PrettyMIDI; give PrettyMIDI objects alone, or names of "
+                f"item {place}: {kind_of(each)} is no PrettyMIDI; give PrettyMIDI objects alone, or names of "
                 "files alone"
             )
     return [File(f"{place:05}.mid", partial(_bytes, each, place)) for place, each in enumerate(objects)]
@@ -49,7 +50,7 @@ def from_midi(midi: "PrettyMIDI") -> Notes:
     from pretty_midi import PrettyMIDI
 
     if not isinstance(midi, PrettyMIDI):
-        raise ValueError(f"a {type(midi).__name__} is no MIDI; give a PrettyMIDI object or the path of a file")
+        raise ValueError(f"{kind_of(midi)} is no MIDI; give a PrettyMIDI object or the path of a file")
     rows: list[tuple[int, ...]] = []
     seconds: list[float] = []  # at which the notes end
     programs: dict[int, int] = {}

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from seqvae.config import counted, few
 from seqvae.modalities.base import Named, Report
-from seqvae.modalities.items import file_and_index, no_such_index
+from seqvae.modalities.items import SeveralItems, file_and_index, no_such_index
 from seqvae.modalities.midi.accounts import Accounts, count_hidden, count_unheld
 from seqvae.modalities.midi.grid import Layout, bar_number, in_meter, layout
 from seqvae.modalities.midi.meters import Meter, meter_name
@@ -152,6 +152,6 @@ def _check_file(path: Path) -> None:
     """Raises ValueError for what cannot be one MIDI file."""
     if path.is_dir() or path.suffix.lower() == ".zip":
         kind = "folder" if path.is_dir() else "zip"
-        raise ValueError(f"{path} is a {kind}; give one MIDI file of it, or --file {path} for all of its windows")
+        raise SeveralItems(f"{path} is a {kind}; give one MIDI file of it", path)
     if not path.exists():
         raise ValueError(f"there is no file {path}; {WANTED}")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqvae.config import kind_of
 from seqvae.modalities.items import Report
 
 TAB = "\t"
@@ -104,6 +105,6 @@ def as_lines(items: Sequence[Any], labels: Sequence[Any], place: str) -> list[st
         if TAB in word or "\n" in word:
             raise ValueError(f"the label {word!r:.40} holds a tab or a line end; give labels without")
         if not isinstance(item, str):
-            raise ValueError(f"a {type(item).__name__} is no text; give a str")
+            raise ValueError(f"{kind_of(item)} is no text; give a str")
         lines.append(f"{item}{TAB}{word}" if place == "last-column" else f"{word}{TAB}{item}")
     return lines

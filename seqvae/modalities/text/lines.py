@@ -9,7 +9,7 @@ from encodings.aliases import aliases
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
 
-from seqvae.config import counted, nearest
+from seqvae.config import counted, kind_of, nearest
 from seqvae.modalities.base import Report
 from seqvae.modalities.folders import names_below, near_name
 
@@ -243,7 +243,7 @@ def of_items(items: Iterable[object], encoding: str, blank_line_separated: bool)
     whole: list[str] = []
     for place, item in enumerate(items):
         if not isinstance(item, str):
-            raise ValueError(f"item {place}: a {type(item).__name__} is no text; give a str")
+            raise ValueError(f"item {place}: {kind_of(item)} is no text; give a str")
         text = item.replace("\r\n", "\n").rstrip("\n")
         if "\n" in text and not blank_line_separated:
             raise ValueError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal
 
 import numpy as np
 
-from seqvae.config import Values, counted
+from seqvae.config import Values, counted, kind_of
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
 from seqvae.modalities.folders import exists
 from seqvae.modalities.items import Hidden, Items, single
@@ -182,7 +182,7 @@ class Text(Modality):
         if isinstance(item, list | tuple):
             return self.accept(single(item))
         if not isinstance(item, str):
-            raise ValueError(f"a {type(item).__name__} is no text; give a str")
+            raise ValueError(f"{kind_of(item)} is no text; give a str")
         return [str(item)]
 
     def window_names(self, named: Named, count: int) -> list[str]:

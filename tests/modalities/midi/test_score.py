@@ -139,8 +139,8 @@ def test_what_a_file_loses_is_counted_once_and_that_of_a_window_is_not(here: Pat
         ("none.mid", "there is no file none.mid; give a MIDI file, or FILE#INDEX for a window of one"),
         ("five.mid#5", "five.mid has 5 windows, so there is no #5; give five.mid#0 to #4"),
         ("five.mid#x", "'five.mid#x' names no window; write FILE#INDEX, counted from 0, such as five.mid#0"),
-        ("folder", "folder is a folder; give one MIDI file of it, or --file folder for all of its windows"),
-        ("songs.zip", "songs.zip is a zip; give one MIDI file of it, or --file songs.zip for all of its windows"),
+        ("folder", "folder is a folder; give one MIDI file of it"),
+        ("songs.zip", "songs.zip is a zip; give one MIDI file of it"),
         (
             "words.txt",
             "words.txt is not read: it is no MIDI file (no MThd header); give a MIDI file, or FILE#INDEX for a window "
