@@ -1,5 +1,6 @@
 """Imported groove models against what TensorFlow gave for the same weights and inputs, and what their encoders read."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ from seqvae.nets.played import PlayedErrors
 from seqvae.noise import Noise
 from seqvae.types import Batch
 from tests.magenta import models, writer
+from tests.magenta.agreement import TOLERANCE, check_outputs, check_posterior, stored
 
 FOLDER = models.FIXTURE / "groovae"
-TOLERANCE = 1e-5
 LARGEST = torch.tensor([127.0, -60.0])  # velocities and places; GrooVAE's offsets are early where ours are late
 
 
@@ -30,15 +31,9 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return Model.load(run, device="cpu")
 
 
-def stored() -> dict[str, Tensor]:
-    """Inputs and TensorFlow's outputs."""
-    with np.load(FOLDER / "io.npz") as file:
-        return {name: torch.from_numpy(file[name]) for name in file.files}
-
-
 def batch_of(name: str) -> Batch:
     """Steps of GrooVAE as ours; their velocities and offsets are no whole numbers of ours."""
-    values = stored()
+    values = stored(FOLDER)
     hits, velocities, offsets = values[name].chunk(3, 2)
     assert torch.equal(hits > 0, velocities > 0)
     return Batch(torch.stack([velocities, offsets], 3) * LARGEST, values["lengths"].long(), torch.arange(3))
@@ -51,27 +46,18 @@ def outputs_of(likelihood: PlayedErrors, h: Tensor) -> Tensor:
 
 
 def test_posterior_and_divergence_are_tensorflows(imported: Model) -> None:
-    values, q = stored(), imported.vae.posterior(batch_of("x"))
-    assert torch.allclose(q.mean, values["mu"], rtol=0, atol=TOLERANCE)
-    assert torch.allclose(q.scale, values["sigma"], rtol=0, atol=TOLERANCE)
-    assert torch.allclose(q.kl().sum(1), values["kl"], rtol=0, atol=TOLERANCE)
+    check_posterior(imported.vae.posterior(batch_of("x")), stored(FOLDER))
 
 
 def test_teacher_forced_outputs_are_tensorflows(imported: Model) -> None:
-    values, batch, decoder = stored(), batch_of("y"), imported.vae.decoder
+    values, batch, decoder = stored(FOLDER), batch_of("y"), imported.vae.decoder
     logits, velocities, offsets = values["logits"][batch.mask].chunk(3, 1)
     expected = torch.cat([logits, velocities.sigmoid(), offsets.tanh()], 1)
-    found = outputs_of(decoder.likelihood, decoder.hidden(values["z"], batch))
-    assert torch.allclose(found[batch.mask], expected, rtol=0, atol=TOLERANCE)
-    one_by_one, state = [], decoder.start(values["z"])
-    for t in range(batch.x.shape[1]):
-        h, state = decoder.step(state, batch.x[:, t - 1] if t else None)
-        one_by_one.append(outputs_of(decoder.likelihood, h))
-    assert torch.allclose(torch.stack(one_by_one, 1)[batch.mask], expected, rtol=0, atol=TOLERANCE)
+    check_outputs(decoder, values["z"], batch, partial(outputs_of, decoder.likelihood), expected)
 
 
 def test_reconstructions_are_scored_as_tensorflow_does(imported: Model) -> None:
-    values = stored()
+    values = stored(FOLDER)
     loss = -imported.vae.decoder.log_prob(values["z"], batch_of("y"))
     assert torch.allclose(loss, values["r_loss"], rtol=TOLERANCE, atol=0)
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 import seqvae
 from seqvae.magenta.bundle import Bundle
@@ -21,9 +20,9 @@ from seqvae.nets.nade import NADE
 from seqvae.noise import Noise
 from seqvae.types import Batch
 from tests.magenta import models, writer
+from tests.magenta.agreement import TOLERANCE, check_outputs, check_posterior, stored
 from tests.magenta.models import FAMILIES, FIXTURE
 
-TOLERANCE = 1e-5
 families = pytest.mark.parametrize("family", FAMILIES)
 
 
@@ -40,15 +39,9 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return of
 
 
-def stored(family: str) -> dict[str, Tensor]:
-    """Inputs and TensorFlow's outputs."""
-    with np.load(FIXTURE / family / "io.npz") as file:
-        return {name: torch.from_numpy(file[name]) for name in file.files}
-
-
 def batch_of(family: str, of: str = "x") -> Batch:
     """What TensorFlow's encoder read (x), or what its decoder was to give (y), as our steps."""
-    values = stored(family)
+    values = stored(FIXTURE / family)
     if "mel" in family:
         x = values[of].argmax(-1)
     elif of == "x":
@@ -61,33 +54,24 @@ def batch_of(family: str, of: str = "x") -> Batch:
 
 @families
 def test_posterior_and_divergence_are_tensorflows(family: str, imported: Any) -> None:
-    values, q = stored(family), imported(family).vae.posterior(batch_of(family))
-    assert torch.allclose(q.mean, values["mu"], rtol=0, atol=TOLERANCE)
-    assert torch.allclose(q.scale, values["sigma"], rtol=0, atol=TOLERANCE)
-    assert torch.allclose(q.kl().sum(1), values["kl"], rtol=0, atol=TOLERANCE)
+    check_posterior(imported(family).vae.posterior(batch_of(family)), stored(FIXTURE / family))
 
 
 @families
 def test_teacher_forced_logits_are_tensorflows(family: str, imported: Any) -> None:
-    values, batch, decoder = stored(family), batch_of(family, "y"), imported(family).vae.decoder
-    logits = decoder.likelihood.projection(decoder.hidden(values["z"], batch))
-    assert torch.allclose(logits[batch.mask], values["logits"][batch.mask], rtol=0, atol=TOLERANCE)
-    one_by_one, state = [], decoder.start(values["z"])
-    for t in range(batch.x.shape[1]):
-        h, state = decoder.step(state, batch.x[:, t - 1] if t else None)
-        one_by_one.append(decoder.likelihood.projection(h))
-    assert torch.allclose(torch.stack(one_by_one, 1)[batch.mask], values["logits"][batch.mask], rtol=0, atol=TOLERANCE)
+    values, batch, decoder = stored(FIXTURE / family), batch_of(family, "y"), imported(family).vae.decoder
+    check_outputs(decoder, values["z"], batch, decoder.likelihood.projection, values["logits"][batch.mask])
 
 
 @families
 def test_reconstructions_are_scored_as_tensorflow_does(family: str, imported: Any) -> None:
-    values = stored(family)
+    values = stored(FIXTURE / family)
     loss = -imported(family).vae.decoder.log_prob(values["z"], batch_of(family, "y"))
     assert torch.allclose(loss, values["r_loss"], rtol=TOLERANCE, atol=0)
 
 
 def test_nade_scores_each_step_as_tensorflow_does(imported: Any) -> None:
-    values, own = stored("nade-drums_reduced"), imported("nade-drums_reduced").vae.decoder.likelihood
+    values, own = stored(FIXTURE / "nade-drums_reduced"), imported("nade-drums_reduced").vae.decoder.likelihood
     likelihood = NADE(16, 9, 7)  # of TensorFlow's biases, which stand in the hidden state
     with torch.no_grad():
         likelihood.projection.weight.copy_(torch.eye(16))

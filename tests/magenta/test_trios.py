@@ -1,5 +1,6 @@
 """Imported models of trios, and of melodies under a conductor, against what TensorFlow gave for the same weights."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from seqvae.nets.hierarchy import Hierarchy
 from seqvae.noise import Noise
 from seqvae.types import Batch
 from tests.magenta import models, writer
+from tests.magenta.agreement import TOLERANCE, check_outputs, check_posterior, stored
 
 FOLDER = models.FIXTURE / "hierdec-trio"
-TOLERANCE = 1e-5
 OUTCOMES = (90, 90, 512)
 SEGMENT = 8  # steps of the fixture's conductor
 
@@ -31,19 +32,13 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return Model.load(run, device="cpu")
 
 
-def stored() -> dict[str, Tensor]:
-    """Inputs and TensorFlow's outputs."""
-    with np.load(FOLDER / "io.npz") as file:
-        return {name: torch.from_numpy(file[name]) for name in file.files}
-
-
 def steps_of(one_hot: Tensor) -> Tensor:
     """(B, T, 3): the outcome of each part of steps (B, T, 692)."""
     return torch.stack([part.argmax(-1) for part in one_hot.split(OUTCOMES, -1)], -1)
 
 
 def batch_of(name: str) -> Batch:
-    values = stored()
+    values = stored(FOLDER)
     return Batch(steps_of(values[name]), values["lengths"].long(), torch.arange(3))
 
 
@@ -54,26 +49,17 @@ def logits_of(likelihood: Any, h: Tensor) -> Tensor:
 
 
 def test_posterior_and_divergence_are_tensorflows(imported: Model) -> None:
-    values, q = stored(), imported.vae.posterior(batch_of("x"))
-    assert torch.allclose(q.mean, values["mu"], rtol=0, atol=TOLERANCE)
-    assert torch.allclose(q.scale, values["sigma"], rtol=0, atol=TOLERANCE)
-    assert torch.allclose(q.kl().sum(1), values["kl"], rtol=0, atol=TOLERANCE)
+    check_posterior(imported.vae.posterior(batch_of("x")), stored(FOLDER))
 
 
 def test_teacher_forced_logits_are_tensorflows(imported: Model) -> None:
-    values, batch, decoder = stored(), batch_of("y"), imported.vae.decoder
+    values, batch, decoder = stored(FOLDER), batch_of("y"), imported.vae.decoder
     expected = values["logits"][batch.mask]
-    found = logits_of(decoder.likelihood, decoder.hidden(values["z"], batch))
-    assert torch.allclose(found[batch.mask], expected, rtol=0, atol=TOLERANCE)
-    one_by_one, state = [], decoder.start(values["z"])
-    for t in range(batch.x.shape[1]):
-        h, state = decoder.step(state, batch.x[:, t - 1] if t else None)
-        one_by_one.append(logits_of(decoder.likelihood, h))
-    assert torch.allclose(torch.stack(one_by_one, 1)[batch.mask], expected, rtol=0, atol=TOLERANCE)
+    check_outputs(decoder, values["z"], batch, partial(logits_of, decoder.likelihood), expected)
 
 
 def test_reconstructions_are_scored_as_tensorflow_does(imported: Model) -> None:
-    values = stored()
+    values = stored(FOLDER)
     loss = -imported.vae.decoder.log_prob(values["z"], batch_of("y"))
     assert torch.allclose(loss, values["r_loss"], rtol=TOLERANCE, atol=0)
 
@@ -136,7 +122,7 @@ def test_a_melody_under_a_conductor_is_its_part_of_the_trio(tmp_path: Path) -> N
     checkpoint = writer.write(tmp_path, melody_under_a_conductor())
     import_magenta(checkpoint, tmp_path / "run", bars=2, segment_steps=SEGMENT)
     model = Model.load(tmp_path / "run", device="cpu")
-    values, batch = stored(), batch_of("y")
+    values, batch = stored(FOLDER), batch_of("y")
     own = Batch(batch.x[..., 0], batch.lengths, batch.keys)
     decoder = model.vae.decoder
     logits = decoder.likelihood.projection(decoder.hidden(values["z"], own))
@@ -169,10 +155,10 @@ def test_a_flat_trio_has_one_decoder_for_all_parts(tmp_path: Path) -> None:
     model = Model.load(tmp_path / "run", device="cpu")
     assert (run.settings["data"]["bars"], model.config.model.part_decoders) == (16, False)
     assert model.config.model.conductor_hidden == 0
-    x, z = steps_of(stored()["y"])[:1, :6], torch.tensor([[0.3, -0.8]])
+    x, z = steps_of(stored(FOLDER)["y"])[:1, :6], torch.tensor([[0.3, -0.8]])
     decoder = model.vae.decoder
     logits = logits_of(decoder.likelihood, decoder.hidden(z, Batch(x, torch.tensor([6]), torch.arange(1))))
-    expected = flat_logits(found, z[0].double().numpy(), stored()["y"][0, :6].double().numpy())
+    expected = flat_logits(found, z[0].double().numpy(), stored(FOLDER)["y"][0, :6].double().numpy())
     assert np.allclose(logits[0].detach().numpy(), expected, atol=TOLERANCE)
 
 
