@@ -7,6 +7,7 @@ from seqvae.config import key
 
 # Parts of the weights (`seqvae.core.vae.PARTS`) that a key shapes; the posterior reads what the encoder gives.
 OF_ENCODER = ("encoder", "posterior", "mean", "scale")
+OF_POSTERIOR = ("posterior", "mean", "scale")
 OF_DECODER = ("decoder",)
 
 
@@ -14,19 +15,22 @@ OF_DECODER = ("decoder",)
 class CodeModel:
     """The latent code: its size, its posterior, and the layers to and from it."""
 
-    latent: int = key(32, "latent units Z", least=1)
+    latent: int = key(32, "latent units Z", least=1, parts=(*OF_POSTERIOR, *OF_DECODER))
     posterior: Literal["gaussian", "point"] = key(
-        "gaussian", "gaussian, or point: a plain autoencoder, whose code is the mean alone, without KL term"
+        "gaussian", "gaussian, or point: a plain autoencoder, whose code is the mean alone, without KL term",
+        parts=OF_POSTERIOR,
+    )  # fmt: skip
+    scale: Literal["exp", "softplus"] = key(
+        "exp", "posterior scale: exp of half a log-variance, or softplus", parts=("posterior", "scale")
     )
-    scale: Literal["exp", "softplus"] = key("exp", "posterior scale: exp of half a log-variance, or softplus")
     least_kl_nats: float = key(
         0.0, "no posterior has a KL below this, of which each unit has an equal share, its scale bounded; 0: no limit",
-        least=0,
+        least=0, parts=OF_POSTERIOR,
     )  # fmt: skip
     batch_norm_scale: float = key(
         0.0, "scale to which each unit's posterior mean is normalised over a batch of training, so that the batch's KL "
         "is at least Z * scale^2 / 2 (BN-VAE, 0.5 to 0.7); 0: not normalised",
-        least=0,
+        least=0, parts=("posterior", "mean"),
     )  # fmt: skip
     code_initial_scale: float = key(
         0.0,
@@ -55,7 +59,9 @@ class CodeModel:
 class SequenceModel(CodeModel):
     """Sizes and wiring of the LSTM encoder and decoder. The published models differ in each of these."""
 
-    latent: int = key(32, "latent units Z; 0 trains a plain language model", least=0)
+    latent: int = key(
+        32, "latent units Z; 0 trains a plain language model", least=0, parts=(*OF_POSTERIOR, *OF_DECODER)
+    )
     embedding: int = key(256, "size E of the step embeddings", least=1)
     encoder_hidden: int = key(256, "hidden units of the encoder, per direction", least=1, parts=OF_ENCODER)
     decoder_hidden: int = key(256, "hidden units of the decoder", least=1, parts=OF_DECODER)

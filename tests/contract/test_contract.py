@@ -103,7 +103,8 @@ def test_items_survive_encode_and_decode(case: Case) -> None:
 def test_an_item_scores_the_same_alone_and_in_any_batch_and_order(case: Case, dropout: bool, sampling: float) -> None:
     built = build(case.name)
     whole = per_item(built.vae, built.batch(), dropout, sampling)
-    for rows in (*([row] for row in range(len(built.arrays))), [4, 0, 5, 2]):
+    by_length = sorted(range(len(built.arrays)), key=lambda row: len(built.arrays[row]))
+    for rows in ([by_length[0]], [by_length[-1]], [4, 0, 5, 2]):
         assert_same(per_item(built.vae, built.batch(rows), dropout, sampling), whole, rows)
 
 

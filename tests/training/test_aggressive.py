@@ -25,7 +25,7 @@ from tests.training.objectives import stopped_after
 from tests.training.small import Listener, records, values, write_corpus
 
 SETTINGS = values(
-    objective={"aggressive": True, "schedule": "constant"}, epochs=4, batch_size=8, learning_rate=0.02, log_steps=1,
+    objective={"aggressive": True, "schedule": "constant"}, epochs=4, batch_size=16, learning_rate=0.02, log_steps=1,
     checkpoint_steps=1000, model={"word_dropout": 0.2},
 )  # fmt: skip
 
