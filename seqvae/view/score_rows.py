@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from seqvae.view.grids import Rows
 
 ROW = 0.085  # inches
+TITLE = "#5b6270"
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,11 @@ class Drawn:
 class ScoreRows:
     """The rows of all bands, from the lowest band up; those of a band are as high as it has them, or nearly.
 
-    Heights are whole numbers of the least one that a piano roll has.
+    Heights are whole numbers of the least one that a piano roll has. A band's title stands in its upper left corner.
     """
 
-    def __init__(self, bands: Sequence[Rows]) -> None:
-        self._bands = bands
+    def __init__(self, bands: Sequence[Rows], titles: Sequence[str]) -> None:
+        self._bands, self._titles = bands, titles
 
     @property
     def count(self) -> int:
@@ -60,11 +61,12 @@ class ScoreRows:
 
     def draw(self, axes: Axes, drawn: Drawn, first: int, last: int, steps_per_beat: int) -> None:
         """Each part in its band."""
-        for bottom, band, own in zip(self._bottoms(), self._bands, drawn.bands, strict=True):
+        for bottom, band, own, title in zip(self._bottoms(), self._bands, drawn.bands, self._titles, strict=True):
             inner = axes.inset_axes((0, bottom / self.count, 1, band.count * _height(band) / self.count))
             inner.set(xlim=(0, last - first), ylim=(0, band.count))
             inner.set_axis_off()
             band.draw(inner, own, first, last, steps_per_beat)
+            inner.text(0.004, 0.97, title, transform=inner.transAxes, fontsize=6, color=TITLE, va="top", zorder=4)
         axes.hlines(self._bottoms()[1:], 0, last - first, color="#22252b", linewidth=0.8, zorder=2)
 
 

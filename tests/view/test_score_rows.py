@@ -17,7 +17,7 @@ def score() -> tuple[Drawn, ScoreRows]:
     hits = np.zeros((16, 2), bool)
     hits[[0, 8], [0, 1]] = True
     roll = Roll(16, np.array([[4, 8, 60]]))
-    return Drawn((hits, roll)), ScoreRows([DrumRows([hits], NAMES), PitchRows([roll])])
+    return Drawn((hits, roll)), ScoreRows([DrumRows([hits], NAMES), PitchRows([roll])], ("Drums", "Lead"))
 
 
 def test_rows_stand_above_each_other_and_keep_their_names() -> None:
@@ -42,6 +42,8 @@ def test_each_part_is_drawn_in_its_band() -> None:
     assert below.get_ylim() == (0, 2)
     assert above.get_ylim() == (0, rows.count - 4)
     assert [len(one.collections[0].get_paths()) for one in (below, above)] == [2, 2], "hits; a note and its attack"
+    titles = [one.texts[0] for one in (below, above)]
+    assert [title.get_text() for title in titles] == ["Drums", "Lead"]
     (edge,) = (one for one in axes.collections if one.get_zorder() == 2)
     assert edge.get_segments()[0][:, 1].tolist() == [4.0, 4.0]
 

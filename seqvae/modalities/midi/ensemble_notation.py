@@ -104,4 +104,4 @@ class EnsembleNotation:
         from seqvae.view.score_rows import ScoreRows
 
         of_drums, *voices = ([own.bands[band] for own in drawn] for band in range(3))
-        return ScoreRows([self._kit.rows(of_drums), *(MelodyNotation().rows(own) for own in voices)])
+        return ScoreRows([self._kit.rows(of_drums), *(MelodyNotation().rows(own) for own in voices)], TRACKS[::-1])
