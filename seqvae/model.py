@@ -71,6 +71,7 @@ class Model:
 
     >>> (again,) = model.reconstruct("song.mid")  # doctest: +SKIP
     >>> model.using({"bpm": 96.0}).vary("song.mid#3", n=4, distance=0.4)  # doctest: +SKIP
+    >>> model.using({"progression": "C G Am F"}).sample(4)  # melodies to chords  # doctest: +SKIP
 
     Methods that decode take a `temperature` (0 chooses the most probable; images: the mean), or a `decoding` with more:
     `Decoding(temperature=0.8, top_p=0.9)`, `Decoding(beam=5)`. The same `seed` gives the same result.

@@ -17,7 +17,7 @@ from seqvae.training.run import resume, train
 from tests.cli.midi_runs import TINY, made, options, trained, workplace
 from tests.kill_and_resume import differences
 from tests.modalities.midi.smf import midi
-from tests.modalities.midi.tunes import Played, track
+from tests.modalities.midi.tunes import Played, track, words
 from tests.training.objectives import stopped_after
 
 TRIADS = ((48, 52, 55), (43, 47, 50), (45, 48, 52), (41, 45, 48))  # C, G, Am, F
@@ -69,6 +69,25 @@ def test_inspect_counts_chords_and_says_where_there_is_none(seqvae: Callable[...
     lines = made(seqvae("inspect", "melody", "alone.mid", "--chords", "tracks"))
     assert "chords: no chord on 100.0% of the steps" in lines
     assert not any(line.startswith("chords") for line in made(seqvae("inspect", "melody", "five.mid")))
+
+
+def test_inspect_names_what_is_no_chord_symbol_among_those_that_are(seqvae: Callable[..., Result], place: Path) -> None:
+    marks = words((0, "Verse"), (0, "C"), (16, "G7/B"), (24, "fine"), (24, "F"))
+    Path("marks.mid").write_bytes(midi(b"", track([(0, 4, 72), (28, 32, 76)], "Lead"), marks))
+    lines = made(seqvae("inspect", "melody", "marks.mid", "--chords", "symbols"))
+    assert "chords: C (50.0%), F (25.0%), G (25.0%); no chord on 0.0% of the steps" in lines
+    assert "texts: 2 that are no chord symbols, passed over" in lines
+    assert "texts that are no chord symbols, passed over: Verse (1), fine (1)" in lines
+
+
+def test_chords_are_for_melodies_alone(
+    seqvae: Callable[..., Result], tmp_path: Path, refused: Callable[..., None]
+) -> None:
+    (tmp_path / "config.json").write_text('{"modality": "drums"}')
+    refused(
+        seqvae("sample", tmp_path, "--chords", "C"),
+        "--chords is for melody, and this is a model of drums; leave it out. See 'seqvae sample --help'.",
+    )
 
 
 def test_samples_are_to_the_chords_asked_for_or_to_those_most_met(seqvae: Callable[..., Result], place: Path) -> None:

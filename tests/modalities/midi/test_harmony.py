@@ -11,24 +11,10 @@ from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.voices import VoicePart
-from tests.modalities.midi.smf import hits, meter, midi, number
-from tests.modalities.midi.tunes import STEP, Played, track
+from tests.modalities.midi.smf import hits, meter, midi
+from tests.modalities.midi.tunes import Played, song, track, words
 
 LEAD = track([(0, 4, 72), (4, 8, 74), (8, 16, 76), (16, 24, 77), (28, 32, 79)], "Lead")  # two bars of 4/4
-
-
-def words(*at: tuple[float, str], kind: int = 6, charset: str = "utf-8") -> bytes:
-    """A track of texts at sixteenths; of kind 1 text, 5 lyric, 6 marker."""
-    content, last = b"", 0
-    for sixteenth, text in at:
-        tick, raw = round(sixteenth * STEP), text.encode(charset)
-        content += number(tick - last) + bytes([0xFF, kind]) + number(len(raw)) + raw
-        last = tick
-    return content
-
-
-def song(*tracks: bytes) -> Notes:
-    return parse(midi(b"", *tracks), "song.mid")
 
 
 def read(notes: Notes, chords: str = "tracks", voice: str = "Lead") -> list[str]:
