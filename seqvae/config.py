@@ -31,6 +31,7 @@ class More(TypedDict, total=False):
     metavar: str
     help_of: Mapping[Use, str]
     parts: Sequence[str] | Callable[[Any], Sequence[str]]
+    flag: str
 
 
 def key(
@@ -44,7 +45,8 @@ def key(
 ) -> Any:
     """The field of a configuration key: its default, its meaning, the range [least, below) or [least, most], its use.
 
-    `metavar` stands for a value on help pages; `help_of` is what the key means to commands of one use alone.
+    `metavar` stands for a value on help pages; `help_of` is what the key means to commands of one use alone. `flag` is
+    what its option is called in commands that use a model, where that is not its own name.
 
     A key of use `encoding` is part of what a model is. All others may change with each use of the model: `training`
     concerns training alone, and the others are options of every command that reads items (`reading`), reads whole
@@ -311,6 +313,12 @@ def help_of(cls: type, name: str, uses: Collection[Use] = ()) -> str:
     texts = [text for use, text in metadata.get("help_of", {}).items() if use in uses]
     possible = "" if (metadata.get("below") or 0) > MOST_SHOWN else _range_words(metadata)
     return (texts or [metadata.get("help", "")])[0] + f" ({possible})" * bool(possible)
+
+
+def flag_of(cls: type, name: str) -> str:
+    """The option of a key of a configuration dataclass in commands that use a model, `--bpm` for `bpm`."""
+    (declared,) = (declared for declared in fields(cls) if declared.name == name)
+    return "--" + str(declared.metadata.get("flag", name)).replace("_", "-")
 
 
 def metavar_of(cls: type, name: str) -> str | None:

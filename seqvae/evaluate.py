@@ -272,15 +272,17 @@ def _has_levels(vae: VAE, batches: Iterator[Batch]) -> bool:
 
 
 def _sample_figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> Figures:
-    """The figures of samples, and of as many items of the corpus, chosen by the seed."""
+    """The figures of samples, and of as many items of the corpus, chosen by the seed; what is given is these items'."""
     watch(0, 1, "samples")
     n, temperature = settings.prior_samples, settings.temperature
     drawn = Decoding(modality.sampling_temperature if temperature is None else temperature)
-    arrays = generate.sample(vae, n, Length(modality.max_steps, modality.end), drawn, settings.seed)
+    chosen = np.random.default_rng(settings.seed).permutation(len(corpus))[:n]
+    own = [corpus[int(index)] for index in chosen]
+    held = [own[place % len(own)] for place in range(n)] if modality.given([None], 1) is not None else None
+    arrays = generate.sample(vae, n, Length(modality.max_steps, modality.end), drawn, settings.seed, held)
     figures: Figures = {"samples": n, "sample_temperature": drawn.temperature}
     figures |= modality.sample_metrics([modality.decode(x) for x in arrays])
-    chosen = np.random.default_rng(settings.seed).permutation(len(corpus))[:n]
-    items = [modality.decode(corpus[int(index)]) for index in chosen]
+    items = [modality.decode(x) for x in own]
     figures |= {of_data(name): value for name, value in modality.sample_metrics(items).items()}
     watch(1, 1, "samples")
     return figures

@@ -6,7 +6,7 @@ Work goes in chunks of `batch_size` rows, so memory is bounded. A row depends on
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -122,11 +122,14 @@ def codes_of(z: Shaped[Tensor, "..."] | np.ndarray) -> Shaped[Tensor, "..."]:
 class Length:
     """Where sequences end: at the outcome `end` (None: nowhere before), and after `max_steps` at the latest.
 
+    `held`, steps (T, ...), is what all sequences keep a part of where there is nothing for each of them.
+
     Raises ValueError when `max_steps` is below 1.
     """
 
     max_steps: int
     end: int | None = None
+    held: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.max_steps < 1:
@@ -163,6 +166,8 @@ def _decode(
             f"row {int(finite.logical_not().nonzero()[0])} of the codes holds NaN or infinity as {vae.dtype}; give "
             "finite numbers"
         )
+    if held is None and length.held is not None:
+        held = [length.held] * len(z)
     rows = max(1, decoding.batch_size // decoding.beam)
     arrays: list[np.ndarray] = []
     with torch.inference_mode():
@@ -190,7 +195,8 @@ def _generate(
         return Batch(x=x, lengths=torch.ones_like(keys), keys=keys)
     decoder = cast(StepDecoder[State], vae.decoder)
     if decoding.beam > 1:
-        return beam_search(decoder, z, decoding.beam, length.max_steps, length.end, float(decoding.length_penalty))
+        penalty = float(decoding.length_penalty)
+        return beam_search(decoder, z, decoding.beam, length.max_steps, length.end, penalty, held)
     return generate(decoder, z, Noise(seed, keys), decoding.choice, length.max_steps, length.end, held)
 
 
@@ -253,9 +259,12 @@ def encode(
     return DiagonalGaussian(torch.cat(means)[back], torch.cat(log_scales)[back])
 
 
-def sample(vae: VAE, n: int, length: Length, decoding: Decoding = GREEDY, seed: int = 0) -> list[np.ndarray]:
-    """`n` sequences from the prior; sequence i depends on (seed, i) alone."""
-    return decode(vae, prior_codes(vae, n, seed), length, decoding, seed)
+def sample(
+    vae: VAE, n: int, length: Length, decoding: Decoding = GREEDY, seed: int = 0,
+    held: Sequence[np.ndarray] | None = None,
+) -> list[np.ndarray]:  # fmt: skip
+    """`n` sequences from the prior; sequence i depends on (seed, i), and on what is held of it, alone."""
+    return decode(vae, prior_codes(vae, n, seed), length, decoding, seed, held=held)
 
 
 def interpolate(

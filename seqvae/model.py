@@ -71,6 +71,7 @@ class Model:
 
     >>> (again,) = model.reconstruct("song.mid")  # doctest: +SKIP
     >>> model.using({"bpm": 96.0}).vary("song.mid#3", n=4, distance=0.4)  # doctest: +SKIP
+    >>> model.using({"progression": "C G Am F"}).sample(4)  # melodies to chords  # doctest: +SKIP
 
     Methods that decode take a `temperature` (0 chooses the most probable; images: the mean), or a `decoding` with more:
     `Decoding(temperature=0.8, top_p=0.9)`, `Decoding(beam=5)`. The same `seed` gives the same result.
@@ -185,7 +186,8 @@ class Model:
         """
         decoding = at(temperature, decoding)
         codes = codes_of(z.mean if isinstance(z, Codes) else z)
-        return self._way.made(generate.decode(self.vae, codes, self._way.length(), decoding, seed))
+        (length,) = self._way.lengths(self._way.length())
+        return self._way.made(generate.decode(self.vae, codes, length, decoding, seed))
 
     def sample(
         self, n: int, decoding: Decoding | None = None, seed: int = 0, temperature: float | None = None
@@ -196,8 +198,9 @@ class Model:
         0.5 for melodies, and 0 for images, whose pixels then are their means.
         """
         decoding = decoding or Decoding(temperature=self.modality.sampling_temperature)
-        generate.check_count("n", n, self._way.numbers(1, self._way.length()))
-        return self._way.made(generate.sample(self.vae, n, self._way.length(), at(temperature, decoding), seed))
+        (length,) = self._way.lengths(self._way.length())
+        generate.check_count("n", n, self._way.numbers(1, length))
+        return self._way.made(generate.sample(self.vae, n, length, at(temperature, decoding), seed))
 
     def reconstruct(
         self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None,
@@ -243,10 +246,12 @@ class Model:
         ends, likes, length = self._way.aligned([a, b])
         generate.check_count("steps", steps, self._way.numbers(len(likes), length))
 
+        lengths = self._way.lengths(length, likes)
+
         def made(shares: Sequence[float]) -> list[list[Item]]:
             walks = (
-                generate.interpolate(self.vae, first, last, shares, length, decoding, mode, seed)
-                for first, last in ends
+                generate.interpolate(self.vae, first, last, shares, own, decoding, mode, seed)
+                for (first, last), own in zip(ends, lengths, strict=True)
             )
             return [
                 self._way.decoded(arrays, [between(self.modality, first, last, share) for first, last in likes])
@@ -273,7 +278,8 @@ class Model:
         decoding = at(temperature, decoding)
         ends, likes, length = self._way.aligned(corners)
         generate.check_count("grid", size, self._way.numbers(len(likes), length), squared=True)
-        squares = [generate.palette(self.vae, four, size, length, decoding, mode, seed) for four in ends]
+        fours = zip(ends, self._way.lengths(length, likes), strict=True)
+        squares = [generate.palette(self.vae, four, size, own, decoding, mode, seed) for four, own in fours]
         way, shares = partial(between, self.modality), even_shares(size)
 
         def like(down: float, across: float) -> list[Item]:
@@ -302,8 +308,13 @@ class Model:
         length = self._way.length([group])
         generate.check_count("n", n, self._way.numbers(len(group), length))
 
+        lengths = self._way.lengths(length, [[like] for like in group.items])
+
         def made(towards: Tensor, distances: Sequence[float], keys: Tensor) -> list[list[Item]]:
-            moved = (generate.vary(self.vae, z, towards, distances, keys, length, decoding, seed) for z in means)
+            moved = (
+                generate.vary(self.vae, z, towards, distances, keys, own, decoding, seed)
+                for z, own in zip(means, lengths, strict=True)
+            )
             return [self._way.decoded(arrays, group.items) for arrays in zip(*moved, strict=True)]
 
         def more(place: int) -> list[list[Item]]:

@@ -79,7 +79,7 @@ def losses(of: Model | Run | Path | str) -> "Figure":
 def layers(model: Model) -> list[Layer]:
     """The data and the layers of a model in the order in which they run, for `network` or `nets.diagram.text_of`."""
     shown = model.modality.max_steps if model.modality.end is None else min(STEPS_SHOWN, model.modality.max_steps)
-    (x,) = generate.sample(model.vae, 1, Length(shown))
+    (x,) = generate.sample(model.vae, 1, Length(shown), held=model.modality.given([None], shown))
     batch = model.modality.settle(collate([x], [0])).to(model.vae.device)
     shape = batch.x.shape if model.vae.decoder.has_steps else batch.x.shape[1:]  # a single step is none
     return [Layer("x", "Data", tuple(shape), 0), *layers_of(model.vae, batch)]

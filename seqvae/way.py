@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
@@ -46,6 +46,15 @@ class Way:
         means = self.posterior(groups).mean.split([len(group) for group in groups])
         return *aligned(self.modality, groups, means), self.length(groups[:1])
 
+    def lengths(self, length: Length, likes: Sequence[Sequence[Item]] = ((None,),)) -> list[Length]:
+        """The length for each window of a piece, with the steps that it keeps a part of, where no code holds that part.
+
+        Of several windows at one place it is the first that is no code; from codes alone one window is made.
+        """
+        first = [next((like for like in several if like is not None), None) for several in likes]
+        given = self.modality.given(first, length.max_steps)
+        return [length] * len(first) if given is None else [replace(length, held=held) for held in given]
+
     def held(self, groups: Sequence[Windows], by_hits: bool = False, anew: bool = False) -> list[np.ndarray] | None:
         """The steps of which what is made keeps a part: hits, with `by_hits`, or the modality's part unless `anew`.
 
@@ -56,6 +65,10 @@ class Way:
             raise ValueError("a feel is that of hits which are kept, and anew keeps nothing; leave one of them out")
         if anew and not self.modality.keeps:
             raise ValueError(f"all {self.modality.words.items} of this model are made anew as a whole; leave anew out")
+        steps = self.length(groups).max_steps
+        given = [self.modality.given(group.items, steps) for group in groups]
+        if any(own is not None for own in given):
+            return [x for own in given if own is not None for x in own]
         if anew or not (by_hits or self.modality.keeps):
             return None
         arrays = [x for group in groups for x in group.of_item.arrays]

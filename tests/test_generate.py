@@ -182,9 +182,9 @@ def test_no_more_rows_are_computed_at_once_than_asked_for(
     vae, started = small_vae(), []
     start = vae.decoder.start
 
-    def spy(z: Tensor) -> Any:
+    def spy(z: Tensor, held: Tensor | None) -> Any:
         started.append(len(z))
-        return start(z)
+        return start(z, held)
 
     monkeypatch.setattr(vae.decoder, "start", spy)
     decode(vae, torch.randn(13, 3), *decoding(**manner, batch_size=6))  # a beam of 3 makes 3 rows of each code

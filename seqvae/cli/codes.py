@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from seqvae.cli.items import open_model, read_items
+from seqvae.cli.items import open_model, read_items, show_assumed
 from seqvae.cli.options import (
     PATH,
     decoding_options,
@@ -95,6 +95,7 @@ def decode(run: Path, codes: Path | None, at: tuple[str, ...], seed: int, folder
     if (codes is None) == (not at):
         raise click.UsageError("give either a file of codes, LATENTS.npz, or codes with --at, such as --at 0,2.5")
     model = open_model(run, device)
+    show_assumed(model)
     z = _read_codes(codes) if codes is not None else _codes_at(at, model.vae.latent)
     show(model, Made(model.decode(z, decoding, seed)), folder)
 

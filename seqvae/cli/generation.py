@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from click.core import ParameterSource
 
-from seqvae.cli.items import one_item, open_model, read_items, windows_of
+from seqvae.cli.items import one_item, open_model, read_items, show_assumed, windows_of
 from seqvae.cli.options import (
     check_draws,
     decoding_options,
@@ -59,6 +59,7 @@ def sample(run: Path, number: int, seed: int, folder: Path | None, device: str) 
     model = open_model(run, device)
     _check_prior(model, run)
     decoding = given_decoding(model.modality.sampling_temperature)
+    show_assumed(model)
     show(model, Made(model.sample(number, decoding, seed)), folder)
 
 

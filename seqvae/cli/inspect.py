@@ -87,7 +87,7 @@ def _show(modality: Modality, sources: Sequence[Path], seed: int, said: str | No
         rows.append(("labels", f"{len(corpus.label_names):,} ({few(corpus.label_names)})"))
     if corpus.bytes is not None:
         rows.append(("bytes", f"{corpus.bytes:,} (line ends counted)"))
-    for name, value in rows:
+    for name, value in rows + modality.counts(corpus.report):
         click.echo(f"{name}: {value}")
     for line in corpus.report.lines():
         click.echo(line)

@@ -110,6 +110,12 @@ def _all_of(model: "Model", file: Path) -> "list[Named]":
     return found
 
 
+def show_assumed(model: "Model") -> None:
+    """What is given to items that are made of codes alone, where that is not what was asked for, on stderr."""
+    if model.modality.assumed:
+        click.echo(model.modality.assumed, err=True)
+
+
 def show_report(name: str, report: "Report") -> None:
     """What reading something dropped or changed, on stderr."""
     for line in report.lines():

@@ -9,7 +9,7 @@ import click
 
 from seqvae import modalities
 from seqvae.cli.errors import note_typed
-from seqvae.config import Use, help_of, metavar_of, options, read_json, uses_of
+from seqvae.config import Use, flag_of, help_of, metavar_of, options, read_json, uses_of
 from seqvae.modalities.base import Modality
 
 _KINDS, _VALUES = "seqvae.kinds", "seqvae.used"  # where a context keeps the modalities, and what their options said
@@ -95,11 +95,8 @@ def _all_kinds() -> list[type[Modality]]:
 
 
 def _flags(kind: type[Modality]) -> set[str]:
-    return {_flag(name) for name, uses in uses_of(kind.data_config).items() if "encoding" not in uses}
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    config = kind.data_config
+    return {flag_of(config, name) for name, uses in uses_of(config).items() if "encoding" not in uses}
 
 
 def _options(kinds: Sequence[type[Modality]], uses: frozenset[Use]) -> list[click.Option]:
@@ -116,7 +113,7 @@ def _options(kinds: Sequence[type[Modality]], uses: frozenset[Use]) -> list[clic
                 others, _, text = str(found[name].help).partition(": ")
                 found[name].help = f"{others}, {kind.name}: {text}"
                 continue
-            flag = _flag(name)
+            flag = flag_of(kind.data_config, name)
             found[name] = click.Option(
                 [f"{flag}/--no-{flag[2:]}" if declared is bool else flag, f"use_{name}"],
                 type=click_type(declared),

@@ -89,7 +89,7 @@ def free_running_accuracy(
     decoder = cast(StepDecoder[State], vae.decoder)
     for batch in batches:
         q, noise = vae.posterior(batch), Noise(seed, batch.keys)
-        state = decoder.start(q.mean if code_seed is None else q.rsample(Noise(code_seed, batch.keys)))
+        state = decoder.start(q.mean if code_seed is None else q.rsample(Noise(code_seed, batch.keys)), batch.x)
         x_prev: Shaped[Tensor, "B ..."] | None = None
         for t in range(batch.x.shape[1]):
             h, state = decoder.step(state, x_prev)

@@ -302,6 +302,19 @@ class Modality(abc.ABC):
         """The steps of x by which a reconstruction keeps a part of them (`nets.likelihoods.Holding`)."""
         return x
 
+    def given(self, likes: Sequence[Item], steps: int) -> Sequence[np.ndarray] | None:
+        """So many steps for each window, of which what is decoded keeps a part that no code holds, such as chords.
+
+        `likes` are the windows of one piece, in order, that are decoded like; None for one that is made from a code
+        alone. None where everything is made from codes.
+        """
+        return None
+
+    @property
+    def assumed(self) -> str:
+        """What is given to items made from codes alone, where that is not what was asked for; empty where it is."""
+        return ""
+
     def check_feel(self) -> None:
         """Raises ValueError where an item has nothing that could be played as another item is, whose code is taken."""
         raise ValueError(f"{self.words.items} of {self.name} have no feel to take from others; leave the feel out")
@@ -358,6 +371,10 @@ class Modality(abc.ABC):
     def facts(self, lengths: np.ndarray) -> list[tuple[str, str]]:
         """What `inspect` shows of items of these lengths in steps: names and values."""
         return [("items", counted(len(lengths), self.words.items)), ("steps", f"{lengths.sum():,}")]
+
+    def counts(self, report: Report) -> list[tuple[str, str]]:
+        """What else `inspect` shows of items, by what encoding them noted in `Report.unshown`."""
+        return []
 
     # What was learned -----------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
+from seqvae.nets.given import GivenBeside
 from seqvae.nets.likelihoods import Choice, Likelihood
 from seqvae.noise import Noise, dropout
 from seqvae.types import Batch
@@ -36,8 +37,8 @@ class Recurrence(Protocol[StateT]):
 
     latent: int
 
-    def start(self, z: Float[Tensor, "B Z"]) -> StateT:
-        """The state before the first step."""
+    def start(self, z: Float[Tensor, "B Z"], *, given: Int[Tensor, "B T"] | None = None) -> StateT:
+        """The state before the first step; `given` are the outcomes that are held beside all steps, where some are."""
         ...
 
     def step(self, state: StateT, x_prev: Shaped[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], StateT]:
@@ -45,9 +46,13 @@ class Recurrence(Protocol[StateT]):
         ...
 
     def hidden(
-        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
-    ) -> Float[Tensor, "B R+1 H"]:
-        """The hidden states of R + 1 steps, of which step t has read `read[:, :t]`; noise switches dropout on."""
+        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None,
+        given: Int[Tensor, "B R+1"] | None = None,
+    ) -> Float[Tensor, "B R+1 H"]:  # fmt: skip
+        """The hidden states of R + 1 steps; noise switches dropout on.
+
+        Step t has read `read[:, :t]` and, where there is something given, `given[:, : t + 1]`.
+        """
         ...
 
 
@@ -76,9 +81,9 @@ class CodeAtOutput(nn.Module, Generic[StateT]):
         self.latent = recurrence.latent
         self.output_dropout, self.locked = output_dropout, locked
 
-    def start(self, z: Float[Tensor, "B Z"]) -> CodedState[StateT]:
+    def start(self, z: Float[Tensor, "B Z"], *, given: Int[Tensor, "B T"] | None = None) -> CodedState[StateT]:
         """The state before the first step."""
-        return CodedState(self.recurrence.start(z), z)
+        return CodedState(self.recurrence.start(z, given=given), z)
 
     def step(
         self, state: CodedState[StateT], x_prev: Shaped[Tensor, "B ..."] | None
@@ -88,10 +93,11 @@ class CodeAtOutput(nn.Module, Generic[StateT]):
         return torch.cat([h, state.code.to(h.dtype)], 1), replace(state, state=following)
 
     def hidden(
-        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
-    ) -> Float[Tensor, "B R+1 HZ"]:
+        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None,
+        given: Int[Tensor, "B R+1"] | None = None,
+    ) -> Float[Tensor, "B R+1 HZ"]:  # fmt: skip
         """The hidden states of R + 1 steps with the code; noise switches dropout on."""
-        h = self.recurrence.hidden(z, read, noise)
+        h = self.recurrence.hidden(z, read, noise, given)
         h = dropout(h, self.output_dropout, noise, "decoder output", self.locked)
         return torch.cat([h, z.to(h.dtype).unsqueeze(1).expand(-1, h.shape[1], -1)], 2)
 
@@ -100,6 +106,10 @@ class SequenceDecoder(nn.Module, Generic[StateT]):
     """z to p(x_t | x_<t, z): the hidden states of a recurrence, read by a likelihood.
 
     `output_dropout` is the dropout between the two, `locked` its kind. A step x may be of any number type and shape.
+
+    Where it `reads_held`, a step is (2,) integers: what is said, and what is given beside it, such as a chord. The
+    recurrence then reads what was said before and what is given up to the step itself, and the likelihood is a
+    `GivenBeside`: log p(x|z) is log p(said | given, z).
     """
 
     has_steps = True
@@ -114,13 +124,25 @@ class SequenceDecoder(nn.Module, Generic[StateT]):
         self.likelihood = likelihood
         self.latent = recurrence.latent
         self.output_dropout, self.locked = output_dropout, locked
+        self.reads_held = isinstance(likelihood, GivenBeside)
 
-    def start(self, z: Float[Tensor, "B Z"]) -> StateT:
-        """The state before the first step."""
-        return self.recurrence.start(z)
+    def start(self, z: Float[Tensor, "B Z"], held: Shaped[Tensor, "B T ..."] | None = None) -> StateT:
+        """The state before the first step; `held` are steps whose given part is known, where the decoder reads it.
+
+        Raises ValueError where they are missing.
+        """
+        if not self.reads_held:
+            return self.recurrence.start(z)
+        if held is None:
+            raise ValueError(
+                "this decoder reads what is given beside its steps, such as chords; hold steps that have it"
+            )
+        return self.recurrence.start(z, given=held[..., 1])
 
     def step(self, state: StateT, x_prev: Shaped[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], StateT]:
         """One step: the hidden state that the likelihood reads, and the next state."""
+        if self.reads_held and x_prev is not None and x_prev.ndim == 2:  # beam search has what is said alone
+            x_prev = x_prev[:, 0]
         return self.recurrence.step(state, x_prev)
 
     @torch.no_grad()
@@ -139,7 +161,7 @@ class SequenceDecoder(nn.Module, Generic[StateT]):
             drawn = ~noise.keep("scheduled sampling", probability, read.shape[1]).squeeze(2)
         rows = drawn.T.nonzero()[:, 1].split(drawn.sum(0).tolist())  # for each step, the rows that are drawn there
         own = Noise(0, noise.bits("scheduled sampling draws", 1).squeeze(1))  # has steps of its own
-        state, previous = self.start(z), None
+        state, previous = self.start(z, batch.x), None
         for t in range(max((t + 1 for t, some in enumerate(rows) if len(some)), default=0)):
             h, state = self.step(state, previous)
             if len(rows[t]):
@@ -163,7 +185,8 @@ class SequenceDecoder(nn.Module, Generic[StateT]):
             if noise is None:
                 raise ValueError(f"sampling_probability={sampling_probability} needs noise to draw with; give it noise")
             read = self.draw_inputs(z, batch, noise, sampling_probability)
-        h = self.recurrence.hidden(z, read, noise)
+        said, given = (read[..., 0], batch.x[..., 1]) if self.reads_held else (read, None)
+        h = self.recurrence.hidden(z, said, noise, given)
         return dropout(h, self.output_dropout, noise, "decoder output", self.locked)
 
     def step_log_prob(
@@ -187,5 +210,5 @@ class SequenceDecoder(nn.Module, Generic[StateT]):
         return self.step_log_prob(z, batch, noise, sampling_probability).sum(1)
 
     def predict(self, z: Float[Tensor, "B Z"], batch: Batch) -> Shaped[Tensor, "B T ..."]:
-        """The most probable outcome of each step after the true steps before it."""
+        """The most probable outcome of each step after the true steps before it; what is given is left 0."""
         return self.likelihood.mode(self.hidden(z, batch).flatten(0, 1)).unflatten(0, batch.x.shape[:2])

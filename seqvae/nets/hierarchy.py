@@ -65,7 +65,9 @@ class Core(Protocol[StateT]):
 
     latent: int
 
-    def start(self, z: Float[Tensor, "B Z"], before: StateT | None = None) -> StateT:
+    def start(
+        self, z: Float[Tensor, "B Z"], before: StateT | None = None, given: Int[Tensor, "B T"] | None = None
+    ) -> StateT:
         """The state before the first step; after the state `before` steps are counted on, and all else is new."""
         ...
 
@@ -73,7 +75,9 @@ class Core(Protocol[StateT]):
         """The output of one step, and the next state."""
         ...
 
-    def inputs(self, read: Shaped[Tensor, "B R ..."], noise: Noise | None = None) -> Float[Tensor, "B R+1 F"]:
+    def inputs(
+        self, read: Shaped[Tensor, "B R ..."], noise: Noise | None = None, given: Int[Tensor, "B R+1"] | None = None
+    ) -> Float[Tensor, "B R+1 F"]:
         """What R + 1 steps read besides the code."""
         ...
 
@@ -121,10 +125,10 @@ class Hierarchy(nn.Module, Generic[StateT]):
                 cast(Tensor, getattr(self.conductor, f"bias_ih_l{layer}"))[hidden : 2 * hidden] += FORGET_BIAS
         self.to_state = initial_layer(model, layers, hidden)
 
-    def start(self, z: Float[Tensor, "B Z"]) -> HierarchyState[StateT]:
-        """The state before the first step."""
+    def start(self, z: Float[Tensor, "B Z"], *, given: Int[Tensor, "B T"] | None = None) -> HierarchyState[StateT]:
+        """The state before the first step; the core reads what is given."""
         code, h, c = self._conduct(*self._initial(z), 1)
-        return HierarchyState(h, c, self.core.start(code.squeeze(1)))
+        return HierarchyState(h, c, self.core.start(code.squeeze(1), given=given))
 
     def step(
         self, state: HierarchyState[StateT], x_prev: Shaped[Tensor, "B ..."] | None
@@ -137,10 +141,11 @@ class Hierarchy(nn.Module, Generic[StateT]):
         return output, replace(state, core=core, t=state.t + 1)
 
     def hidden(
-        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
-    ) -> Float[Tensor, "B R+1 H"]:
+        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None,
+        given: Int[Tensor, "B R+1"] | None = None,
+    ) -> Float[Tensor, "B R+1 H"]:  # fmt: skip
         """The core's outputs of R + 1 steps, those of all segments at once; noise switches its dropout on."""
-        inputs = in_segments(self.core.inputs(read, noise), self.segment)
+        inputs = in_segments(self.core.inputs(read, noise, given), self.segment)
         segments = inputs.shape[1]
         codes, _, _ = self._conduct(*self._initial(z), segments)
         outputs = self.core.outputs(codes.flatten(0, 1), inputs.flatten(0, 1), noise)

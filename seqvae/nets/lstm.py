@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from seqvae.nets.corruption import StepCorruption
 from seqvae.nets.likelihoods import product_dtype
 from seqvae.nets.sizes import SequenceModel
-from seqvae.nets.steps import Position, projected_rows
+from seqvae.nets.steps import OneHot, Position, projected_rows
 from seqvae.noise import Noise, dropout
 from seqvae.types import Batch
 
@@ -114,8 +114,9 @@ class StepWeights(NamedTuple):
 
     `rows`: what each outcome as the last one adds to the gates of the first layer; None where outcomes have no rows of
     their own, and then the first of the `weights` holds their embedding's. `places`: what each position of a window
-    adds. `biases`: those of the layers above the first, whose bias is in the state. `from_code`: the weight of the code
-    and the bias, of each layer that reads the code. G = 4H are the gates.
+    adds; `given`: what each outcome adds that is held beside the step. `biases`: those of the layers above the first,
+    whose bias is in the state. `from_code`: the weight of the code and the bias, of each layer that reads the code.
+    G = 4H are the gates.
     """
 
     first: Float[Tensor, " G"]
@@ -124,13 +125,15 @@ class StepWeights(NamedTuple):
     weights: tuple[Float[Tensor, "G _"], ...]
     biases: tuple[Float[Tensor, " G"], ...]
     from_code: tuple[tuple[Float[Tensor, "G Z"], Float[Tensor, " G"]], ...]
+    given: Float[Tensor, "V G"] | None = None
 
 
 class LSTMState(NamedTuple):
     """An LSTM decoder between two steps: the hidden and cell states of its layers, and the number of steps done.
 
     `gates`: what the code adds to the gates of the first layer; `steps`: the weights for steps; `above`: what the code
-    adds to the gates of the other layers, where it does.
+    adds to the gates of the other layers, where it does; `given`: the outcome that is held beside each step, where one
+    is.
     """
 
     h: Float[Tensor, "L B H"]
@@ -139,11 +142,13 @@ class LSTMState(NamedTuple):
     steps: StepWeights
     t: int = 0
     above: tuple[Float[Tensor, "B G"], ...] = ()
+    given: Int[Tensor, "B T"] | None = None
 
     def select(self, rows: Int[Tensor, " N"] | Bool[Tensor, " B"]) -> "LSTMState":
         """The state of some of the rows, by index or mask."""
         above = tuple(gates[rows] for gates in self.above)
-        return self._replace(h=self.h[:, rows], c=self.c[:, rows], gates=self.gates[rows], above=above)
+        given = None if self.given is None else self.given[rows]
+        return self._replace(h=self.h[:, rows], c=self.c[:, rows], gates=self.gates[rows], above=above, given=given)
 
 
 def _add_product(
@@ -160,7 +165,8 @@ class LSTMRecurrence(nn.Module):
 
     `model.initial_state`: `cell` is c0 = W z, h0 = tanh(c0) (Kim et al. 2018; He et al. 2019); `dense` is the tanh of
     a dense layer for all states (Roberts et al. 2018). `embed` maps steps to (B, T, E), E = `embedding`; the input of
-    the first step is a learned vector, and `position` adds each step's place to its input. Word dropout blanks out
+    the first step is a learned vector, and `position` adds each step's place to its input. `given` adds an outcome that
+    is held beside each step, such as a chord, and that the step itself reads: it is never said. Word dropout blanks out
     whole inputs (Bowman et al. 2016, section 3.1). Where `model.code_initial_scale` is not 0, the layer from the code
     starts normal with that scale, its bias at zero (Magenta's MusicVAE: 0.001). With `model.code_skips` of layers each
     layer above the first, an LSTM of its own in `above`, reads z beside the layer below (Dieng et al. 2019, section 4).
@@ -169,16 +175,21 @@ class LSTMRecurrence(nn.Module):
     """
 
     def __init__(
-        self, embed: nn.Module, embedding: int, model: SequenceModel, position: Position | None = None
+        self,
+        embed: nn.Module,
+        embedding: int,
+        model: SequenceModel,
+        position: Position | None = None,
+        given: OneHot | None = None,
     ) -> None:
         super().__init__()
         self.embed = embed
-        self.position = position
+        self.position, self.given = position, given
         self.latent = model.latent
         self.initial_state = model.initial_state
         self.input_dropout, self.locked = model.input_dropout, model.locked_dropout
         self.word_dropout, self.weight_dropout = model.word_dropout, model.weight_dropout
-        inputs = embedding + model.latent + (position.width if position else 0)
+        inputs = embedding + model.latent + (position.width if position else 0) + (given.width if given else 0)
         layers, hidden = model.decoder_layers, model.decoder_hidden
         self.first = nn.Parameter(torch.zeros(embedding))
         skips = layers - 1 if model.code_skips in ("layers", "both") else 0
@@ -191,16 +202,23 @@ class LSTMRecurrence(nn.Module):
     @property
     def input_width(self) -> int:
         """The size of what a step reads besides the code: that of `inputs`."""
-        return len(self.first) + (self.position.width if self.position else 0)
+        beside = (one.width for one in (self.position, self.given) if one is not None)
+        return len(self.first) + sum(beside)
 
-    def start(self, z: Float[Tensor, "B Z"], before: LSTMState | None = None) -> LSTMState:
-        """The state before the first step; after the state `before` steps are counted on, and all else is new."""
+    def start(
+        self, z: Float[Tensor, "B Z"], before: LSTMState | None = None, given: Int[Tensor, "B T"] | None = None
+    ) -> LSTMState:
+        """The state before the first step; after the state `before` steps are counted on, and all else is new.
+
+        `given` are the outcomes beside all steps, which a state `before` holds already.
+        """
         h, c = self._initial(z)
         dtype = product_dtype(z)
         with torch.autocast(z.device.type, enabled=False):  # what is added up for all steps keeps its precision
             steps, t = (self._steps(dtype), 0) if before is None else (before.steps, before.t)
+            given = given if before is None else before.given
             gates, *above = (torch.addmm(bias, z.to(bias.dtype), weight.T) for weight, bias in steps.from_code)
-            return LSTMState(h, c, gates, steps, t, tuple(above))
+            return LSTMState(h, c, gates, steps, t, tuple(above), given)
 
     def _initial(self, z: Float[Tensor, "B Z"]) -> tuple[Float[Tensor, "L B H"], Float[Tensor, "L B H"]]:
         """The hidden and cell states before the first step."""
@@ -216,7 +234,9 @@ class LSTMRecurrence(nn.Module):
         layers += [(lstm, 0) for lstm in cast(Iterable[nn.LSTM], self.above)]
         inputs, hidden = ([getattr(lstm, f"weight_{kind}_l{i}") for lstm, i in layers] for kind in ("ih", "hh"))
         biases = [getattr(lstm, f"bias_ih_l{i}") + getattr(lstm, f"bias_hh_l{i}") for lstm, i in layers]
-        step, from_code, from_place = inputs[0].tensor_split([len(self.first), len(self.first) + self.latent], 1)
+        ends = [len(self.first), len(self.first) + self.latent, self.latent + self.input_width]
+        ends[2] -= self.given.width if self.given else 0
+        step, from_code, from_place, from_given = inputs[0].tensor_split(ends, 1)
         rows = projected_rows(self.embed, step)
         inputs[0] = step if rows is None else step[:, :0]
         code_weights = [(from_code, biases[0])]
@@ -226,7 +246,8 @@ class LSTMRecurrence(nn.Module):
         weights = [torch.cat(pair, 1).to(dtype) for pair in zip(inputs, hidden, strict=True)]
         places = None if self.position is None else self.position(self.position.window) @ from_place.T
         plain = tuple(biases[1 : self.lstm.num_layers])
-        return StepWeights(step @ self.first, rows, places, tuple(weights), plain, tuple(code_weights))
+        given = None if self.given is None else projected_rows(self.given, from_given)
+        return StepWeights(step @ self.first, rows, places, tuple(weights), plain, tuple(code_weights), given)
 
     def step(self, state: LSTMState, x_prev: Shaped[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], LSTMState]:
         """The output of one step, and the next state."""
@@ -241,6 +262,8 @@ class LSTMRecurrence(nn.Module):
             gates = steps.rows[x_prev].add_(gates)
         if steps.places is not None:
             gates.add_(steps.places[state.t % len(steps.places)])
+        if steps.given is not None and state.given is not None:
+            gates.add_(steps.given[state.given[:, state.t]])
         hidden: list[Tensor] = []
         cells: list[Tensor] = []
         for h, c, weight in zip(state.h, state.c, steps.weights, strict=True):
@@ -256,19 +279,25 @@ class LSTMRecurrence(nn.Module):
         return output, state._replace(h=torch.stack(hidden), c=torch.stack(cells), t=state.t + 1)
 
     def hidden(
-        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
-    ) -> Float[Tensor, "B R+1 H"]:
+        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None,
+        given: Int[Tensor, "B R+1"] | None = None,
+    ) -> Float[Tensor, "B R+1 H"]:  # fmt: skip
         """The outputs of R + 1 steps; noise switches the dropout of inputs on."""
-        return self.outputs(z, self.inputs(read, noise), noise)
+        return self.outputs(z, self.inputs(read, noise, given), noise)
 
-    def inputs(self, read: Shaped[Tensor, "B R ..."], noise: Noise | None = None) -> Float[Tensor, "B R+1 F"]:
-        """What R + 1 steps read besides the code: the step before and, where there is one, their position."""
+    def inputs(
+        self, read: Shaped[Tensor, "B R ..."], noise: Noise | None = None, given: Int[Tensor, "B R+1"] | None = None
+    ) -> Float[Tensor, "B R+1 F"]:
+        """What R + 1 steps read besides the code: the step before and, where there are, their position and `given`."""
         first = self.first.expand(len(read), 1, -1)
         inputs = torch.cat([first, self.embed(read)], 1)  # step t sees x_{t-1}
         inputs = dropout(inputs, self.input_dropout, noise, "decoder input", self.locked)
         if noise is not None and self.word_dropout:
             inputs = inputs * noise.keep("word", self.word_dropout, inputs.shape[1])
-        return _with_position(inputs, self.position)
+        inputs = _with_position(inputs, self.position)
+        if self.given is None or given is None:
+            return inputs
+        return torch.cat([inputs, self.given(given).to(inputs.dtype)], -1)
 
     def outputs(
         self, z: Float[Tensor, "B Z"], inputs: Float[Tensor, "B T F"], noise: Noise | None = None

@@ -60,10 +60,12 @@ class PartsRecurrence(nn.Module):
         """The LSTM of each part."""
         return list(cast(Iterable[LSTMRecurrence], self.parts))
 
-    def start(self, z: Float[Tensor, "B Z"], before: PartsState | None = None) -> PartsState:
+    def start(
+        self, z: Float[Tensor, "B Z"], before: PartsState | None = None, given: Int[Tensor, "B T"] | None = None
+    ) -> PartsState:
         """The state before the first step; after the state `before` steps are counted on, and all else is new."""
         known = [None] * len(self.parts) if before is None else before.parts
-        return PartsState(tuple(part.start(z, own) for part, own in zip(self.lstms, known, strict=True)))
+        return PartsState(tuple(part.start(z, own, given) for part, own in zip(self.lstms, known, strict=True)))
 
     def step(self, state: PartsState, x_prev: Int[Tensor, "B P"] | None) -> tuple[Float[Tensor, "B H"], PartsState]:
         """The outputs of one step, and the next state."""
@@ -75,15 +77,18 @@ class PartsRecurrence(nn.Module):
         return torch.cat(outputs, 1), PartsState(tuple(states))
 
     def hidden(
-        self, z: Float[Tensor, "B Z"], read: Int[Tensor, "B R P"], noise: Noise | None = None
-    ) -> Float[Tensor, "B R+1 H"]:
+        self, z: Float[Tensor, "B Z"], read: Int[Tensor, "B R P"], noise: Noise | None = None,
+        given: Int[Tensor, "B R+1"] | None = None,
+    ) -> Float[Tensor, "B R+1 H"]:  # fmt: skip
         """The outputs of R + 1 steps; noise switches the dropout of inputs on."""
-        return self.outputs(z, self.inputs(read, noise), noise)
+        return self.outputs(z, self.inputs(read, noise, given), noise)
 
-    def inputs(self, read: Int[Tensor, "B R P"], noise: Noise | None = None) -> Float[Tensor, "B R+1 F"]:
-        """What R + 1 steps of each part read besides the code, side by side."""
+    def inputs(
+        self, read: Int[Tensor, "B R P"], noise: Noise | None = None, given: Int[Tensor, "B R+1"] | None = None
+    ) -> Float[Tensor, "B R+1 F"]:
+        """What R + 1 steps of each part read besides the code, side by side; each reads what is given."""
         parts = enumerate(self.lstms)
-        return torch.cat([lstm.inputs(read[..., part], _of_part(noise, part)) for part, lstm in parts], -1)
+        return torch.cat([lstm.inputs(read[..., part], _of_part(noise, part), given) for part, lstm in parts], -1)
 
     def outputs(
         self, z: Float[Tensor, "B Z"], inputs: Float[Tensor, "B T F"], noise: Noise | None = None

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqvae.nets.decoder import StateT
+from seqvae.nets.given import beside
 from seqvae.nets.likelihoods import Choice, Holding, Likelihood, Listed
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -24,8 +25,8 @@ class StepDecoder(Protocol[StateT]):
     if TYPE_CHECKING:  # isinstance, from Python 3.12 on, does not find an attribute that is a submodule
         likelihood: Likelihood
 
-    def start(self, z: Float[Tensor, "B Z"]) -> StateT:
-        """The state before the first step."""
+    def start(self, z: Float[Tensor, "B Z"], held: Shaped[Tensor, "B T ..."] | None = None) -> StateT:
+        """The state before the first step, of steps of which a part may be known."""
         ...
 
     def step(self, state: StateT, x_prev: Shaped[Tensor, "B ..."] | None) -> tuple[Float[Tensor, "B H"], StateT]:
@@ -46,7 +47,8 @@ def generate(
 
     `lengths` include the end step; a sequence that reaches `max_steps` without one is cut there, and without an end
     (None) all have `max_steps`. Step t of a row meets the noise of its key at t. Keys are those of the noise. A part of
-    each step is that of `held`, of `max_steps` steps, where the likelihood can hold it (`Holding`).
+    each step is that of `held`, of `max_steps` steps, where the likelihood can hold it (`Holding`); the decoder may
+    read it as well.
 
     Raises ValueError when `max_steps` is below 1, and for held steps that the likelihood has no part of.
     """
@@ -54,7 +56,7 @@ def generate(
     keys, rows = noise.keys, torch.arange(z.shape[0], device=z.device)  # where the unfinished sequences stand
     lengths = torch.zeros_like(rows)
     columns: list[Tensor] = []
-    state, x_prev = decoder.start(z), None  # a step may be of any number type and shape
+    state, x_prev = decoder.start(z, held), None  # a step may be of any number type and shape
     for step in range(max_steps):
         h, state = decoder.step(state, x_prev)
         likelihood = decoder.likelihood if held is None else _holding(decoder.likelihood, held[rows, step])
@@ -78,13 +80,15 @@ def beam_search(
     max_steps: int,
     end: int | None,
     length_penalty: float = 0.0,
+    held: Shaped[Tensor, "B T ..."] | None = None,
 ) -> Batch:
     """The best sequence found for each code by log p(x|z) / T^length_penalty, with `beam` hypotheses a step.
 
     Each step keeps the `beam` most probable extensions of a row's live hypotheses. Those that end (or reach
     `max_steps`, where they are cut) compete by the score above, the others live on; a hypothesis is dropped when
     nothing that may follow can lift it over the row's best finished one (T^penalty: Wu et al. 2016, section 7). A
-    beam of 1 is greedy decoding; one that holds all prefixes is exact. Keys are the rows' numbers.
+    beam of 1 is greedy decoding; one that holds all prefixes is exact. Keys are the rows' numbers. What the decoder
+    reads of `held` beside its steps stands beside them in what comes back (`nets.given`).
 
     Raises ValueError when the beam or `max_steps` is below 1, the penalty is not in [0, 10], or the likelihood cannot
     list its outcomes.
@@ -99,7 +103,7 @@ def beam_search(
     history = keys.new_zeros(len(keys), 1, 0)  # (B, N, T)
     found = keys.new_zeros(len(keys), 0)  # (B, T)
     stop = -1 if end is None else end  # outcomes are not negative
-    state, x_prev = decoder.start(z), None
+    state, x_prev = decoder.start(z, held), None
     for length in range(1, max_steps + 1):
         h, state = decoder.step(state, x_prev)
         state_row = live.flatten().cumsum(0).unflatten(0, live.shape) - 1
@@ -119,7 +123,8 @@ def beam_search(
         if not live.any():
             break
         state, x_prev = state.select(state_row.gather(1, origin)[live]), x[live]
-    return Batch(found[:, : int(lengths.max())], lengths, keys)
+    found = found[:, : int(lengths.max())]
+    return Batch(found if held is None else beside(found, held), lengths, keys)
 
 
 def _extend(

@@ -4,17 +4,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol, cast
 
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from seqvae.nets.corruption import StepCorruption
 from seqvae.nets.decoder import CodeAtOutput, CodedState, Recurrence, SequenceDecoder, StateT
+from seqvae.nets.given import GivenBeside
 from seqvae.nets.hierarchy import Core, Hierarchy, HierarchyState, SegmentEncoder
 from seqvae.nets.likelihoods import Categorical, Likelihood
 from seqvae.nets.lstm import LSTMEncoder, LSTMRecurrence, LSTMState
 from seqvae.nets.parts import PartsRecurrence, PartsState
 from seqvae.nets.sizes import SequenceModel
-from seqvae.nets.steps import Position
+from seqvae.nets.steps import OneHot, Position
 from seqvae.noise import Noise
 
 MakesEmbedding = Callable[[], tuple[nn.Module, int]]  # the module, and the size of what it gives
@@ -49,7 +50,8 @@ def sequence_nets(
 
     `corruption` is that of the encoder's steps, which are blanked by `model.corruption` where none is named.
     The likelihood reads `model.output_features` numbers of each step. What is decoded or encoded by segments has
-    segments of so many steps where `model.segment_steps` does not say how many.
+    segments of so many steps where `model.segment_steps` does not say how many. Of a `GivenBeside` the decoder
+    reads what is given, one-hot.
 
     Raises ValueError for tied embeddings of other kinds, or of another size than what the output layer reads; and for
     segments of no known length.
@@ -65,13 +67,14 @@ def sequence_nets(
         corruption = StepCorruption(model.corruption)
     encoder = _encoder(LSTMEncoder(*read(), model, position(), corruption), model, segment) if model.latent else None
     scores = likelihood()
+    given = OneHot(scores.given) if isinstance(scores, GivenBeside) else None
     sizes = replace(model, latent=model.conductor_hidden) if model.conductor_hidden else model
     parts = []
     for make in [read_back] if callable(read_back) else read_back:
         embed, embedding = make()
         if tied_embeddings:
             _tie(embed, scores)
-        parts.append(LSTMRecurrence(embed, embedding, sizes, position()))
+        parts.append(LSTMRecurrence(embed, embedding, sizes, position(), given))
     if callable(read_back):
         return encoder, _conducted(parts[0], scores, model, segment)
     return encoder, _conducted(PartsRecurrence(parts), scores, model, segment)
@@ -81,8 +84,9 @@ class _Core(Core[StateT], Protocol[StateT]):
     """What can stand under a conductor, or alone."""
 
     def hidden(
-        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None
-    ) -> Float[Tensor, "B R+1 H"]:
+        self, z: Float[Tensor, "B Z"], read: Shaped[Tensor, "B R ..."], noise: Noise | None = None,
+        given: Int[Tensor, "B R+1"] | None = None,
+    ) -> Float[Tensor, "B R+1 H"]:  # fmt: skip
         """The hidden states of R + 1 steps."""
         ...
 
@@ -128,6 +132,7 @@ def _decoder(
 
 def _tie(embed: nn.Module, likelihood: Likelihood) -> None:
     """One weight for both, that of the likelihood's output layer (Press and Wolf 2017)."""
+    likelihood = likelihood.of if isinstance(likelihood, GivenBeside) else likelihood
     if not isinstance(embed, nn.Embedding) or not isinstance(likelihood, Categorical):
         raise ValueError(
             f"{type(embed).__name__} and {type(likelihood).__name__} have no weight to share; tie an Embedding "

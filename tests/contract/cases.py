@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqvae.modalities.images.picture import Picture
+from seqvae.modalities.midi.chords import CHORDS
 from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.ensemble import Ensemble, joined
 from seqvae.modalities.midi.meters import Meter, steps_per_bar
@@ -63,6 +64,17 @@ def tunes(meters: Sequence[Meter] = ((4, 4),), grid: int = 4, low: int = 21, hig
         events[:3] = HOLD, low, high  # both ends of the range, whatever is drawn
         phrases.append(Phrase(without_idle_offs(events), meter, grid))
     return phrases
+
+
+def to_chords(phrases: Sequence[Phrase]) -> list[Phrase]:
+    """The phrases, to chords at random that change every four steps; the first and the last label are among them."""
+    random = np.random.default_rng(2)
+    found = []
+    for phrase in phrases:
+        chords = random.integers(0, CHORDS, -(-len(phrase) // 4))
+        chords[:2] = 0, CHORDS - 1
+        found.append(phrase.with_chords(np.repeat(chords, 4)[: len(phrase)]))
+    return found
 
 
 def trios(low: int = 21, high: int = 108, meters: Sequence[Meter] = ((4, 4),)) -> list[Ensemble]:
@@ -302,6 +314,27 @@ CASES = (
         tunes(),
         {"meter": "4/4"},
         {**SIZES, "embedding": 0, "conductor_hidden": 7, "initial_state": "dense", "code_initial_scale": 0.5},
+    ),
+    Case(
+        "melodies to chords",
+        "melody",
+        to_chords(tunes()),
+        {"meter": "4/4", "chords": "tracks"},
+        {**SIZES, "embedding": 6, "tied_embeddings": True, "decoder_layers": 2, "code_skips": "layers", "position": 7},
+    ),
+    Case(
+        "melodies to chords in several metres, the code at the output",
+        "melody",
+        to_chords(tunes(((4, 4), (3, 4), (7, 8)), low=60, high=71)),
+        {"bars": 1, "lowest_pitch": 60, "highest_pitch": 71, "chords": "symbols"},
+        {**SIZES, **DEEP, "code_skips": "output", "corruption": 0.3},
+    ),
+    Case(
+        "melodies to chords in bars, with an encoder and a conductor over them, MusicVAE's inputs",
+        "melody",
+        to_chords(tunes()),
+        {"meter": "4/4", "chords": "tracks"},
+        {**SIZES, "embedding": 0, "position": 5, "segment_encoder_hidden": 6, "conductor_hidden": 7},
     ),
     Case(
         "trios in the bars of a conductor, a decoder for each part",

@@ -28,10 +28,12 @@ modes = pytest.mark.parametrize(
 
 
 def drawn(built: Built, z: Tensor, noise: Noise, steps: int) -> Batch:
-    """An item for each code, of at most so many steps."""
+    """An item for each code, of at most so many steps; what is given is that of one item after another, by its key."""
     decoder = built.vae.decoder
     if decoder.has_steps:
-        return generate(decoder, z, noise, Choice(), steps, built.modality.end)
+        items = built.batch().x
+        held = items[noise.keys % len(items)] if decoder.reads_held else None
+        return generate(decoder, z, noise, Choice(), steps, built.modality.end, held)
     return Batch(decoder.draw(z, noise, Choice()), torch.ones(len(z), dtype=torch.int64), noise.keys)
 
 
@@ -141,7 +143,7 @@ def test_a_step_is_scored_by_what_came_before_it_alone(case: Case) -> None:
         pytest.skip("no steps")
     z = codes(built, len(batch))
     teacher_forced, guess = decoder.step_log_prob(z, batch), decoder.predict(z, batch)
-    state = decoder.start(z)
+    state = decoder.start(z, batch.x)
     for t in range(batch.x.shape[1]):
         h, state = decoder.step(state, batch.x[:, t - 1] if t else None)
         real = batch.mask[:, t]
@@ -162,6 +164,8 @@ def test_what_follows_a_step_changes_neither_its_score_nor_its_prediction(case: 
     steps = batch.x.shape[1]
     for t in (1, 2, steps // 2, steps - 1):
         changed = replace(batch, x=torch.cat([batch.x[:, :t], other[:, t:]], 1))
+        if decoder.reads_held:  # what is given for a step is known before it
+            changed.x[:, t, 1] = batch.x[:, t, 1]
         assert torch.allclose(decoder.step_log_prob(z, changed)[:, :t], scores[:, :t], atol=1e-12)
         past = batch.mask & (torch.arange(steps) <= t)
         assert torch.equal(decoder.predict(z, changed)[past], guess[past])

@@ -77,8 +77,8 @@ class Spy:
     def __init__(self, decoder: SequenceDecoder) -> None:
         self.decoder, self.likelihood, self.rows = decoder, decoder.likelihood, []
 
-    def start(self, z: Tensor) -> LSTMState:
-        return self.decoder.start(z)
+    def start(self, z: Tensor, held: Tensor | None = None) -> LSTMState:
+        return self.decoder.start(z, held)
 
     def step(self, state: LSTMState, x_prev: Tensor | None) -> tuple[Tensor, LSTMState]:
         self.rows.append(len(state.gates))
@@ -112,7 +112,7 @@ class CoinDecoder:
 
     likelihood: Any = Coins()
 
-    def start(self, z: Tensor) -> CoinState:
+    def start(self, z: Tensor, held: Tensor | None = None) -> CoinState:
         return CoinState(z)
 
     def step(self, state: CoinState, x_prev: Tensor | None) -> tuple[Tensor, CoinState]:

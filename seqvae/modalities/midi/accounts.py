@@ -79,6 +79,7 @@ class Accounts:
         count("outside of windows", len(taken.places) - in_windows, group)
         count_unheld(self.report, taken, self.words)
         count_hidden(self.report, taken, self.words)
+        count_strange(self.report, taken)
         self.misfits.update(placed.misfits.keys())
         self.other_meters.update({ways[0].meter for ways in laid if ways[0] not in usable})
         for stretch in usable:
@@ -172,6 +173,12 @@ def count_unheld(report: Report, taken: Taken, words: PartWords) -> None:
 def count_hidden(report: Report, taken: Taken, words: PartWords) -> None:
     """Count the notes of a file that others hide."""
     report.count(words.hidden, taken.hidden, words.notes)
+
+
+def count_strange(report: Report, taken: Taken) -> None:
+    """Count the texts among the chord symbols of a file that are none; the chord before goes on."""
+    for text, number in taken.strange_texts.items():
+        report.count("that are no chord symbols, passed over", number, "texts", text)
 
 
 def _in_order(entry: tuple[int | str, int]) -> tuple[int, str]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from seqvae.modalities.midi.chords import transposed as moved_roots
 from seqvae.modalities.midi.settings import KitData
 from seqvae.noise import Noise
 from seqvae.types import Batch
@@ -38,12 +39,15 @@ def augmented(batch: Batch, others: Callable[[], Batch], noise: Noise, classes: 
     return replace(batch, x=x)
 
 
-def transposed(batch: Batch, noise: Noise, most: int, outcomes: int, silent: int, voices: int = 1) -> Batch:
+def transposed(
+    batch: Batch, noise: Noise, most: int, outcomes: int, silent: int, voices: int = 1, chords: bool = False
+) -> Batch:
     """The batch with each window transposed by up to `most` semitones up or down.
 
     Its steps are labels (B, T), or (B, T, P) of parts, of which the first `voices` have pitches and move as one. Labels
     below `silent` are no pitches, and stay. Each row is moved by a whole number of semitones, all of those being
-    equally probable that keep all of its pitches below `outcomes`; it depends on the row's own noise alone.
+    equally probable that keep all of its pitches below `outcomes`; it depends on the row's own noise alone. Where the
+    other parts are `chords`, their roots move as the pitches do.
     """
     labels = batch.x.ndim == 2
     x, others = batch.x.unsqueeze(2).tensor_split([1], 2) if labels else batch.x.tensor_split([voices], 2)
@@ -53,7 +57,10 @@ def transposed(batch: Batch, noise: Noise, most: int, outcomes: int, silent: int
     down = (lowest - silent).clamp(max=most)
     up = (outcomes - 1 - highest).clamp(max=most)
     shift = (noise.uniform("transpose", 1).squeeze(1) * (down + up + 1)).floor().long() - down
-    moved = torch.where(pitches, x + shift[:, None, None], x)
+    shift = shift[:, None, None]
+    moved = torch.where(pitches, x + shift, x)
+    if chords:
+        others = torch.where(batch.mask.unsqueeze(2), moved_roots(others, shift), others)
     return replace(batch, x=moved.squeeze(2) if labels else torch.cat([moved, others], 2))
 
 

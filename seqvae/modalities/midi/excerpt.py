@@ -41,6 +41,11 @@ class Excerpt(abc.ABC):
     def program(self) -> int | tuple[int, ...]:
         """The MIDI program of its channel, 0 to 127, that of drums being their kit; or those of several parts."""
 
+    @property
+    def texts(self) -> Sequence[tuple[int, str]]:
+        """Words that stand on its steps, in order, each until the next one, such as chord symbols."""
+        return ()
+
     @abc.abstractmethod
     def with_steps(self, steps: np.ndarray) -> Self:
         """The same with other steps."""

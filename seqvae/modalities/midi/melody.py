@@ -1,6 +1,8 @@
 """Melodies: bars of one voice of MIDI files to steps, each a pitch that begins, a hold or an off, and back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -8,16 +10,23 @@ import numpy as np
 from seqvae.config import Values
 from seqvae.modalities.base import Report, Words
 from seqvae.modalities.midi import rhythm, settings, voice_settings
+from seqvae.modalities.midi.chorded_part import ChordedPart
+from seqvae.modalities.midi.chords import CHORDS, NO_CHORD, Progression, name, progression_of
 from seqvae.modalities.midi.melody_notation import MelodyNotation
+from seqvae.modalities.midi.meters import steps_per_bar
 from seqvae.modalities.midi.modality import MidiModality
 from seqvae.modalities.midi.phrase import PITCHES_FROM, Phrase, events_of, f1_of_notes, labels_of, without_idle_offs
 from seqvae.modalities.midi.voice_settings import MelodyData, MelodyModel
 from seqvae.modalities.midi.voices import EXTREMES, VoicePart
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from seqvae.nets.sequences import SequenceNets
     from seqvae.noise import Noise
     from seqvae.types import Batch, StepType
+
+SHOWN_CHORDS = 12  # that are counted by name
 
 
 class Melody(MidiModality):
@@ -26,6 +35,7 @@ class Melody(MidiModality):
     0 is hold (MusicVAE's no-event), 1 off, and 2 onwards the pitches from `data.lowest_pitch` to `data.highest_pitch`
     that begin: 90 outcomes for the 88 keys of a piano, 130 for all of MIDI. `VoicePart` says which notes are heard.
     Windows without a note are left out of what is trained on and evaluated; in a whole piece they stay silent.
+    Where `data.chords` is not none, each step has a chord beside its label, which the model reads and never makes.
     """
 
     name: ClassVar[str] = "melody"
@@ -58,22 +68,28 @@ class Melody(MidiModality):
         return self.data.highest_pitch - self.data.lowest_pitch + 1 + PITCHES_FROM
 
     @property
+    def holds(self) -> bool:
+        """Whether there are chords, which a reconstruction keeps."""
+        return self.data.chords != "none"
+
+    @property
     def step_type(self) -> "StepType":
-        """A label."""
+        """A label; with chords the label of the chord beside it. Steps agree where the melody does."""
         from seqvae.types import StepType
 
-        return StepType("uint16")
+        return StepType("uint16", (2,), compared=_melody_of) if self.holds else StepType("uint16")
 
     @property
     def units(self) -> Mapping[str, str]:
         """No sequence ends by itself, so there is no end to be counted; and the F1 of notes."""
         return {**super().units, "f1_notes": "F1 of notes that begin on the same step at the same pitch, 0 to 1"}
 
-    def part(self, data: MelodyData) -> VoicePart:  # type: ignore[override]  # the settings are its own kind
-        """The notes of the voice."""
+    def part(self, data: MelodyData) -> VoicePart | ChordedPart:  # type: ignore[override]  # settings of its own kind
+        """The notes of the voice, and its chords."""
         voice = data.voice.strip()
         extreme = voice.casefold() if voice.casefold() in EXTREMES else voice
-        return VoicePart(extreme, data.lowest_pitch, data.highest_pitch)
+        part = VoicePart(extreme, data.lowest_pitch, data.highest_pitch)
+        return part if data.chords == "none" else ChordedPart(part, data.chords)
 
     @property
     def notation(self) -> MelodyNotation:
@@ -85,48 +101,103 @@ class Melody(MidiModality):
         """That of melodies."""
         return self.name
 
+    def fit(self, items: Callable[[], Iterable[Phrase]]) -> None:
+        """Note the metres of a corpus, and the tempo, program and chords to write new items with."""
+        met: Counter[str] = Counter()
+
+        def watched() -> Iterator[Phrase]:
+            for item in items():
+                if item.chords is not None and item.chords.any():
+                    bar = steps_per_bar(item.meter, item.steps_per_quarter)
+                    met[str(progression_of(item.chords, bar))] += 1
+                yield item
+
+        super().fit(watched if self.holds else items)
+        if self.holds and self.learned:
+            self.learned["progression"] = met.most_common(1)[0][0] if met else NO_CHORD
+
+    @property
+    def progression(self) -> Progression:
+        """The chords of what is made from codes alone: those asked for, or the most frequent ones of a window."""
+        asked = self.data.asked_progression
+        return asked or Progression.of(self.learned.get("progression", NO_CHORD))
+
+    @property
+    def assumed(self) -> str:
+        """The chords of what is made where none were asked for, or more than there is a place for."""
+        asked, bars = self.data.asked_progression, self.data.bars
+        if not self.holds or (asked and len(asked.bars) <= bars):
+            return ""
+        if asked:
+            used = Progression(asked.bars[:bars])
+            return f"chords: {used}, the first {bars} of {len(asked.bars)} bars, since a window has {bars}"
+        return f"chords: {self.progression}, those most met in training; ask for others with --chords 'C G Am F'"
+
+    def given(self, likes: Sequence[Phrase | None], steps: int) -> list[np.ndarray] | None:
+        """(T, 2) steps whose chords are those asked for, bar after bar of all windows; or the windows' own."""
+        if not self.holds:
+            return None
+        found, bars, asked = [], 0, self.data.asked_progression
+        for like in likes:
+            bar = steps_per_bar(self.made_meter if like is None else like.meter, self.data.steps_per_quarter)
+            if like is None or asked is not None:
+                chords = self.progression.laid(bars, steps if like is None else len(like), bar)
+            else:
+                chords = _chords_of(like)
+            bars += -(-len(chords) // bar)
+            chords = np.pad(chords[:steps], (0, max(0, steps - len(chords))))
+            found.append(np.stack([np.zeros_like(chords), chords], 1).astype(np.uint16))
+        return found
+
     def encode(self, item: Phrase, report: Report) -> np.ndarray | None:
-        """(T,) labels; what a phrase lacks of a window is silence.
+        """(T,) labels, or with chords (T, 2); what a phrase lacks of a window is silence, and has no chord.
 
         Raises ValueError for a phrase of another grid, longer than a window, or with a pitch outside of the range.
         """
         low, high = self.data.lowest_pitch, self.data.highest_pitch
         labels_of(item.events, low, high)
         whole = self.whole_window(item, report)
-        return None if whole is None else labels_of(whole.events, low, high)
+        if whole is None:
+            return None
+        labels = labels_of(whole.events, low, high)
+        if not self.holds:
+            return labels
+        chords = _chords_of(whole)
+        report.unshown.update({name(chord): number for chord, number in enumerate(np.bincount(chords).tolist())})
+        return np.stack([labels, chords], 1).astype(np.uint16)
 
     def decode(self, x: np.ndarray, like: Phrase | None = None) -> Phrase:
-        """The phrase of an array, with the length, metre, tempo and program of `like`.
+        """The phrase of an array, with the length, metre, tempo and program of `like`, to the chords of the array.
 
         An off that ends nothing is a hold. Where `like` is silent, so is the phrase: the model has not learned such
         windows. Without it the metre is the one that is set, or the most frequent one of that length; the tempo and the
         program are the typical ones.
         """
-        events = events_of(x, self.data.lowest_pitch)
-        if like is None:
-            made: Phrase = self.new_item(events)
-            return made
-        return like.with_steps(without_idle_offs(events[: len(like)])) if like.onsets.any() else like
+        events = events_of(x[:, 0] if self.holds else x, self.data.lowest_pitch)
+        made: Phrase = self.new_item(events) if like is None else like
+        if like is not None and like.onsets.any():
+            made = like.with_events(without_idle_offs(events[: len(like)]))
+        return made.with_chords(x[: len(made), 1]) if self.holds else made
 
     def between(self, a: Phrase, b: Phrase, share: float) -> Phrase:
         """Like a, but silent only where the nearer of both is."""
         nearer = a if share < 0.5 else b
         found: Phrase = super().between(a, b, share)
-        return found.with_steps(nearer.events[: len(a)])
+        return found.with_events(nearer.events[: len(a)])
 
     def augment(self, batch: "Batch", others: "Callable[[], Batch]", noise: "Noise") -> "Batch":
-        """Windows transposed by up to `data.transpose` semitones, as far as they stay within the pitches."""
+        """Windows and their chords transposed by up to `data.transpose` semitones, as far as they stay in the range."""
         if not self.data.transpose:
             return batch
         from seqvae.modalities.midi.augmentation import transposed
 
-        return transposed(batch, noise, self.data.transpose, self.outcomes, PITCHES_FROM)
+        return transposed(batch, noise, self.data.transpose, self.outcomes, PITCHES_FROM, chords=self.holds)
 
     def nets(self, model: MelodyModel) -> "SequenceNets":
         """Encoder (None without latent units) and decoder, with weights drawn from torch's global generator."""
         from seqvae.modalities.midi.nets import melody_nets
 
-        return melody_nets(model, self.outcomes, self.bars(model))
+        return melody_nets(model, self.outcomes, self.bars(model), CHORDS if self.holds else 0)
 
     def metrics(self, truth: Sequence[Phrase], guess: Sequence[Phrase]) -> dict[str, float | None]:
         """Share of exact reconstructions, and F1 of the notes that begin."""
@@ -138,7 +209,8 @@ class Melody(MidiModality):
         """How bars repeat, how many notes there are, where they stand, and how far the next one is."""
         intervals = [np.abs(np.diff(phrase.notes[:, 2])) for phrase in samples]
         steps = np.concatenate([*intervals, np.zeros(0)])
-        return rhythm.rhythm_figures(samples, "notes") | {
+        melodies = [phrase.with_steps(phrase.events) for phrase in samples]  # without their chords, which are kept
+        return rhythm.rhythm_figures(melodies, "notes") | {
             "sample_interval": float(steps.mean()) if len(steps) else None
         }
 
@@ -147,3 +219,32 @@ class Melody(MidiModality):
         items, steps, metres = super().facts(lengths)
         low, high = self.data.lowest_pitch, self.data.highest_pitch
         return [items, steps, ("outcomes", f"{self.outcomes} (pitches {low} to {high}, hold, off)"), metres]
+
+    def counts(self, report: Report) -> list[tuple[str, str]]:
+        """On how many steps each chord stands, and none."""
+        met = Counter({symbol: number for symbol, number in report.unshown.items() if number})
+        if not self.holds or not met:
+            return []
+        total, silent = met.total(), met.pop(NO_CHORD, 0)
+        shown = ", ".join(f"{symbol} ({number / total:.1%})" for symbol, number in met.most_common(SHOWN_CHORDS))
+        more = f" and {len(met) - SHOWN_CHORDS} others" if len(met) > SHOWN_CHORDS else ""
+        return [("chords", f"{shown}{more}; no chord on {silent / total:.1%} of the steps".removeprefix("; "))]
+
+    def load(self, folder: Path) -> None:
+        """Read metres, tempo, program and chords back. Raises ValueError when they are missing or damaged."""
+        super().load(folder)
+        if self.holds:
+            try:
+                Progression.of(self.learned["progression"])
+            except (KeyError, AttributeError, ValueError):
+                raise ValueError(f"{folder / self.name}.json is damaged; restore the run from a copy") from None
+
+
+def _chords_of(phrase: Phrase) -> np.ndarray:
+    """(T,) int16: the chords of a phrase, none of which it may know."""
+    return np.zeros(len(phrase), np.int16) if phrase.chords is None else phrase.chords
+
+
+def _melody_of(steps: "Tensor") -> "Tensor":
+    """(B, T): the steps without the chords."""
+    return steps[..., 0]

@@ -85,11 +85,19 @@ def from_midi(midi: "PrettyMIDI") -> Notes:
         meters=meters,
         tempos=tempos,
         programs=programs,
+        texts=_texts(midi),
         names={index: name for index, one in enumerate(midi.instruments, 1) if (name := plain_name(one.name))},
         ends=partial(_ends, midi, tick, [seconds[place] for place in places]),
         programs_of_notes=partial(np.copy, of_notes),
         tracks_of_notes=partial(np.copy, tracks),
     )
+
+
+def _texts(midi: "PrettyMIDI") -> list[tuple[int, str, str]]:
+    """Texts and lyrics by tick, which are what an object keeps of a file's words."""
+    kinds = (("text", midi.text_events), ("lyric", midi.lyrics))
+    found = [(int(midi.time_to_tick(max(0.0, one.time))), kind, one.text) for kind, own in kinds for one in own]
+    return [(tick, kind, words) for tick, kind, text in sorted(found) if (words := plain_name(text))]
 
 
 def _ends(midi: "PrettyMIDI", start: np.ndarray, seconds: Sequence[float]) -> np.ndarray:

@@ -8,6 +8,7 @@ from torch import nn
 from seqvae.modalities.midi.classes import MOST_COMBINED
 from seqvae.modalities.midi.settings import DrumModel, GrooveModel
 from seqvae.modalities.midi.voice_settings import MelodyModel, TrioModel
+from seqvae.nets.given import GivenBeside
 from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.nade import NADE
 from seqvae.nets.parts import PartsInput, PartsLikelihood
@@ -47,23 +48,31 @@ class Bars:
         return lengths.pop() if lengths else 0
 
 
-def melody_nets(model: MelodyModel, outcomes: int, bars: Bars) -> SequenceNets:
+def melody_nets(model: MelodyModel, outcomes: int, bars: Bars, chords: int = 0) -> SequenceNets:
     """Encoder (None without latent units) and decoder of steps that are one of so many outcomes.
 
-    Weights are drawn from torch's global generator. Without an embedding both read one-hot steps (MusicVAE).
+    Weights are drawn from torch's global generator. Without an embedding both read one-hot steps (MusicVAE). With
+    `chords` a step has one of so many chords beside its outcome, which both read, one-hot, and the decoder never says.
     """
 
-    def read() -> tuple[nn.Module, int]:
+    def label() -> tuple[nn.Module, int]:
         return _labels(outcomes, model.embedding)
 
-    def likelihood() -> Categorical:
-        return Categorical(model.output_features, outcomes, model.output_bias)
+    def read() -> tuple[nn.Module, int]:
+        if not chords:
+            return label()
+        together = PartsInput([label(), (OneHot(chords), chords)])
+        return together, together.width
+
+    def likelihood() -> Categorical | GivenBeside:
+        said = Categorical(model.output_features, outcomes, model.output_bias)
+        return GivenBeside(said, chords) if chords else said
 
     def position() -> Position | None:
         return bars.position(model.position) if model.position else None
 
     encoder, decoder = sequence_nets(
-        model, read, likelihood, read, position, model.tied_embeddings, segment=bars.segment(model)
+        model, read, likelihood, label, position, model.tied_embeddings, segment=bars.segment(model)
     )
     draw_uniform(encoder, decoder, model.initial_range)
     return encoder, decoder

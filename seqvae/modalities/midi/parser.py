@@ -22,7 +22,9 @@ MOST_TRACKS = 1 << 16
 MOST_BEFORE_HEADER = 1 << 12  # bytes of a wrapper (RIFF, MacBinary) that may stand before the header
 FINEST_DENOMINATOR = 6  # as a power of two: bars of x/64
 DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # of system messages, which have no place in a file; the others have none
-MOST_OF_NAME = 1 << 10  # bytes of the name of a track
+MOST_OF_NAME = 1 << 10  # bytes of the name of a track, or of a text
+MOST_TEXTS = 1 << 14  # texts, markers and lyrics; the others are passed over
+TEXTS = {0x01: "text", 0x05: "lyric", 0x06: "marker"}  # meta events that may be chord symbols
 BREAK = 0x100  # stands for the byte after the last, and is no byte
 # A note-on or note-off as one integer, so that sorting orders by tick, then by pitch: the tick, then 8 bits each of
 # pitch, velocity and status (bit 4: a note-on; the lowest four: the channel).
@@ -56,6 +58,7 @@ class _Events:
     tempos: list[tuple[int, int]] = field(default_factory=list)  # (tick, microseconds a quarter)
     programs: list[tuple[int, int, int]] = field(default_factory=list)  # (tick, channel, program)
     names: dict[int, bytes] = field(default_factory=dict)  # track, from 0: its first name
+    texts: list[tuple[int, str, bytes]] = field(default_factory=list)  # (tick, kind, words)
 
 
 def parse(data: bytes, path: Path | str) -> Notes:
@@ -209,6 +212,8 @@ def _read_other(stream: Iterator[int], status: int, tick: int, events: _Events) 
         events.names.setdefault(len(events.tracks), content)
     elif kind == 0x58 and size >= 2:
         events.meters.append((tick, content[0], content[1]))
+    elif kind in TEXTS and len(events.texts) < MOST_TEXTS:
+        events.texts.append((tick, TEXTS[kind], content[:MOST_OF_NAME]))
     return False
 
 
@@ -230,6 +235,7 @@ def _notes(ticks_per_quarter: int, events: _Events, packed: np.ndarray, is_on: n
         tempos=[(at, 60e6 / micros) for at, micros in tempos if micros],
         programs=_first_programs(changes, tick, channel),
         names={track: name for track, raw in events.names.items() if (name := _name(raw))},
+        texts=[(at, kind, words) for at, kind, raw in sorted(events.texts, key=_tick) if (words := _name(raw))],
         damage=damage,
         ends=partial(_ends, packed, is_on, events.tracks, MOST_QUARTERS * ticks_per_quarter),
         programs_of_notes=partial(_programs_of_notes, changes, tick, channel),
@@ -237,8 +243,12 @@ def _notes(ticks_per_quarter: int, events: _Events, packed: np.ndarray, is_on: n
     )
 
 
+def _tick(event: tuple[int, str, bytes]) -> int:
+    return event[0]
+
+
 def _name(raw: bytes) -> str:
-    """The name of a track, in UTF-8 or else, as older programs wrote it, in Latin-1."""
+    """The name of a track, or a text, in UTF-8 or else, as older programs wrote it, in Latin-1."""
     raw = raw[:MOST_OF_NAME]
     try:
         return plain_name(raw.decode())

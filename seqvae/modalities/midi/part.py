@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import Field, dataclass
+from dataclasses import Field, dataclass, field
 from typing import ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 
 from seqvae.modalities.midi.grid import Segment
+from seqvae.modalities.midi.harmony import Harmony
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.windows import Ways
 
@@ -46,6 +47,8 @@ class Taken:
     lacks: str = ""  # what a file has none of where nothing is found; empty: notes on its channel
     lines: np.ndarray | None = None  # (M,) of all notes of the file: the line of each, -1 of none; None of one line
     ways: Sequence[tuple[int, ...]] = ()  # the lines that are heard together, in each way
+    harmony: Harmony | None = None  # what gives the chords, where they are read
+    strange_texts: Counter[str] = field(default_factory=Counter)  # what stands among chord symbols and is none
 
 
 class Part(Protocol[Item]):

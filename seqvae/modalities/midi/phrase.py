@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from seqvae.modalities.midi.chords import symbols_of
 from seqvae.modalities.midi.excerpt import Excerpt
 from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.tempo import Tempos
@@ -18,7 +19,8 @@ class Phrase(Excerpt):
     """Events (T,) int16: on each step a pitch that begins, OFF or HOLD; and what it takes to write them as MIDI.
 
     Every phrase stands alone: nothing sounds before its first pitch, and what sounds at its end ends there. A pitch
-    that begins while it sounds is struck again.
+    that begins while it sounds is struck again. Where the phrase has `chords` (T,) int16 they are what it is played to,
+    labels of `seqvae.modalities.midi.chords`; they sound nowhere.
     """
 
     events: np.ndarray
@@ -27,11 +29,17 @@ class Phrase(Excerpt):
     bpm: float = 120.0
     program: int = 0
     changes: Tempos = ()
+    chords: np.ndarray | None = None
 
     @property
     def steps(self) -> np.ndarray:
-        """(T,) int16: the events."""
-        return self.events
+        """(T,) int16, the events; or with the chords beside them, (T, 2) int16."""
+        return self.events if self.chords is None else np.stack([self.events, self.chords], 1)
+
+    @property
+    def texts(self) -> list[tuple[int, str]]:
+        """The chord symbols, each on the step where its chord begins."""
+        return [] if self.chords is None else symbols_of(self.chords)
 
     @property
     def onsets(self) -> np.ndarray:
@@ -47,25 +55,36 @@ class Phrase(Excerpt):
         return np.stack([places, ends, self.events[places]], 1)[sounds].astype(np.int64)
 
     def with_steps(self, steps: np.ndarray) -> "Phrase":
-        """The same with other events."""
-        return replace(self, events=steps)
+        """The same with other events (T,) to no chords, or with other events and chords (T, 2)."""
+        events, chords = (steps, None) if steps.ndim == 1 else (steps[:, 0], steps[:, 1])
+        return replace(self, events=events, chords=chords)
+
+    def with_events(self, events: np.ndarray) -> "Phrase":
+        """The same with other events (T,), as many as there are, to the same chords."""
+        return replace(self, events=events)
+
+    def with_chords(self, chords: np.ndarray) -> "Phrase":
+        """The same to other chords (T,)."""
+        return replace(self, chords=chords.astype(np.int16))
 
     def with_program(self, program: int) -> "Phrase":
         """The same with another program."""
         return replace(self, program=program)
 
     def filled(self, length: int) -> "Phrase":
-        """The same, followed by silence up to this length."""
+        """The same, followed by silence up to this length, to no chord."""
         missing = length - len(self.events)
         if missing <= 0:
             return self
         silence = np.full(missing, HOLD, self.events.dtype)
         silence[0] = OFF
-        return self.with_steps(without_idle_offs(np.concatenate([self.events, silence])))
+        chords = None if self.chords is None else np.pad(self.chords, (0, missing))
+        return replace(self, events=without_idle_offs(np.concatenate([self.events, silence])), chords=chords)
 
     def taken(self, first: int, last: int) -> "Phrase":
         """The events from one step to before another; a note that began before is not heard, as in MusicVAE."""
-        return self.with_steps(without_idle_offs(self.events[first:last]))
+        chords = None if self.chords is None else self.chords[first:last]
+        return replace(self, events=without_idle_offs(self.events[first:last]), chords=chords)
 
     def alone(self) -> "Phrase":
         """The same, ending what sounds before it where it begins with silence."""
@@ -73,7 +92,7 @@ class Phrase(Excerpt):
             return self
         events = self.events.copy()
         events[0] = OFF
-        return self.with_steps(events)
+        return self.with_events(events)
 
 
 def labels_of(events: np.ndarray, lowest: int, highest: int) -> np.ndarray:

@@ -19,6 +19,8 @@ from seqvae.modalities.midi.writing import TICKS_PER_QUARTER, to_midi
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
 
+MOST_TEXTS = 16  # that are named of a piece
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -75,7 +77,13 @@ class Piece:
     def __str__(self) -> str:
         bars = Counter[Meter](bar.meter for bar in self.bars)
         lengths = " and ".join(f"{counted(count, 'bars')} of {meter_name(meter)}" for meter, count in bars.items())
-        return f"{lengths}, {self.tempo}, {counted(self.notes, self.notation.notes)}"
+        return f"{lengths}, {self.tempo}, {counted(self.notes, self.notation.notes)}{self._texts}"
+
+    @property
+    def _texts(self) -> str:
+        """The words that stand on the steps, such as chord symbols, the first few, in words that go on."""
+        words = [word for word, _ in itertools.groupby(text for item in self.items for _, text in item.texts)]
+        return f", to {' '.join(words[:MOST_TEXTS])}{' ...' * (len(words) > MOST_TEXTS)}" if words else ""
 
 
 def _bars_of(item: Excerpt, tempos: Tempos) -> Iterator[Excerpt]:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from seqvae.config import counted, few
 from seqvae.modalities.base import Named, Report
 from seqvae.modalities.items import SeveralItems, file_and_index, no_such_index
-from seqvae.modalities.midi.accounts import Accounts, count_hidden, count_unheld
+from seqvae.modalities.midi.accounts import Accounts, count_hidden, count_strange, count_unheld
 from seqvae.modalities.midi.grid import Layout, bar_number, in_meter, layout
 from seqvae.modalities.midi.meters import Meter, meter_name
 from seqvae.modalities.midi.notes import Notes
@@ -85,6 +85,7 @@ class Score(Generic[Item]):
                 report.count(f"of {meter_name(stretch.meter)}, left out", stretch.bars, "bars", where)
         count_unheld(report, self.taken, words)
         count_hidden(report, self.taken, words)
+        count_strange(report, self.taken)
         for meter, number in self.placed.misfits.items():
             what = f"in bars of {meter_name(meter)}, which do not fit the grid, left out"
             report.count(what, number, words.notes)

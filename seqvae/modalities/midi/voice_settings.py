@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from seqvae.config import Values, key
 from seqvae.modalities.midi import classes
+from seqvae.modalities.midi.chords import Progression
 from seqvae.modalities.midi.settings import DEFAULTS, MODEL, MidiData, MidiModel, keep_place
 from seqvae.modalities.midi.voices import track_number
 from seqvae.nets.sizes import OF_DECODER
@@ -51,15 +53,39 @@ class MelodyData(MidiData):
         most=127,
         use="training",
     )
+    chords: Literal["none", "tracks", "symbols"] = key(
+        "none",
+        "what a melody is played to, which the model reads and never makes: none; tracks, triads inferred from what is "
+        "played beside it; symbols, the chord symbols of markers, texts or lyrics",
+    )
+    progression: str = key(
+        "",
+        "chords of what is made, such as 'C G Am F', one a bar and repeated, with bar lines for several in a bar; "
+        "empty: the input's, or those most met in training",
+        use="writing",
+        metavar="SYMBOLS",
+        flag="chords",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_pitches(self.lowest_pitch, self.highest_pitch)
+        if self.progression and self.chords == "none":
+            raise ValueError(
+                f"data.progression={self.progression} is for a model that reads chords, and this one has "
+                "data.chords=none; leave it out, or train another one with data.chords=tracks"
+            )
+        _ = self.asked_progression
         if not self.voice.strip() or track_number(self.voice) == 0:
             raise ValueError(
                 f"data.voice={self.voice!r} is not possible; give highest, lowest, 'track N' with N from 1, or the "
                 "name of a track"
             )
+
+    @property
+    def asked_progression(self) -> Progression | None:
+        """The chords of what is made; None where none are asked for. Raises ValueError for what are no chords."""
+        return Progression.of(self.progression) if self.progression.strip() else None
 
 
 @dataclass(frozen=True)

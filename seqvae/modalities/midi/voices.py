@@ -95,9 +95,14 @@ class VoicePart:
             close="grace notes",
         )
 
+    @property
+    def is_extreme(self) -> bool:
+        """Whether it is the highest or lowest voice of all tracks."""
+        return self.voice in EXTREMES
+
     def take(self, notes: Notes) -> Taken:
         """The notes that are heard of the voice."""
-        return self.take_of(notes, self._chosen(notes))
+        return self.take_of(notes, self.chosen(notes))
 
     def take_of(self, notes: Notes, chosen: np.ndarray) -> Taken:
         """The notes that are heard of those (M,) bool, whatever track they are of."""
@@ -110,7 +115,7 @@ class VoicePart:
 
     def of_piece(self, notes: Notes) -> "VoicePart":
         """The same, or the only track of a piece that has the name under which melodies are written."""
-        if self.voice in EXTREMES or self._chosen(notes).any():
+        if self.is_extreme or self.chosen(notes).any():
             return self
         lines = list(lines_of(notes))
         written = len(lines) == 1 and lines[0].name == TRACK_NAME
@@ -152,7 +157,7 @@ class VoicePart:
         """Pitches, or their negatives, so that the one that is heard is the largest."""
         return -pitch if self.voice == "lowest" else pitch
 
-    def _chosen(self, notes: Notes) -> np.ndarray:
+    def chosen(self, notes: Notes) -> np.ndarray:
         """(M,) bool: the notes of the tracks that are read."""
         if self.voice in EXTREMES:
             return notes.channel != DRUM_CHANNEL

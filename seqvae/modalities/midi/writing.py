@@ -28,10 +28,11 @@ def to_midi(items: Sequence[Excerpt], notation: Notation[Any], bpm: float | None
 
     480 ticks a quarter. Each track ends on the last bar line, silence included, so that it loops in a sequencer. A
     note that would begin before the first bar line begins on it, and one that lasts into the next of its pitch ends
-    there. The object's own `write` puts every event on the tick that is meant. Raises ValueError for items that the
-    notation cannot write, for a tempo that MIDI cannot hold and for more than ten million ticks.
+    there. Words that stand on steps, such as chord symbols, are texts. The object's own `write` puts every event on the
+    tick that is meant. Raises ValueError for items that the notation cannot write, for a tempo that MIDI cannot hold
+    and for more than ten million ticks.
     """
-    from pretty_midi import ControlChange, Note, PrettyMIDI, TimeSignature
+    from pretty_midi import ControlChange, Note, PrettyMIDI, Text, TimeSignature
 
     check_items(items, notation)
     midi = PrettyMIDI(resolution=TICKS_PER_QUARTER)
@@ -47,6 +48,12 @@ def to_midi(items: Sequence[Excerpt], notation: Notation[Any], bpm: float | None
     midi.tick_to_time(end)  # makes the table of ticks, from which all times are taken
     for start, (numerator, denominator) in _changes([(start, item.meter) for start, item in placed]):
         midi.time_signature_changes.append(TimeSignature(numerator, denominator, midi.tick_to_time(start)))
+    texts = [
+        (start + step * TICKS_PER_QUARTER // item.steps_per_quarter, words)
+        for start, item in placed
+        for step, words in item.texts
+    ]
+    midi.text_events += [Text(words, midi.tick_to_time(tick)) for tick, words in _changes(texts)]
     for track, sounding in notation.tracks(items[0]):
         for tick, stop, pitch, velocity in _notes(placed, sounding, end):
             track.notes.append(Note(velocity, pitch, midi.tick_to_time(tick), midi.tick_to_time(stop)))

@@ -277,10 +277,12 @@ def survive(notes: Notes, **settings: object) -> int:
     return len(phrases)
 
 
-def test_strange_and_malformed_files_are_read_and_come_back_or_are_refused_in_one_sentence(shared_data: Path) -> None:
-    assert outcome(shared_data / "midi-edge", partial(survive, lowest_pitch=0, highest_pitch=127)) == (4731, 30), (
-        "the others have drums alone, or no notes"
-    )
+@pytest.mark.parametrize("chords", ["none", "tracks"])
+def test_strange_and_malformed_files_are_read_and_come_back_or_are_refused_in_one_sentence(
+    shared_data: Path, chords: str
+) -> None:
+    survived = outcome(shared_data / "midi-edge", partial(survive, lowest_pitch=0, highest_pitch=127, chords=chords))
+    assert survived == (4731, 30), "the others have drums alone, or no notes"
 
 
 def test_melodies_of_songs_come_back_on_every_grid(shared_data: Path) -> None:
@@ -289,8 +291,8 @@ def test_melodies_of_songs_come_back_on_every_grid(shared_data: Path) -> None:
         pytest.skip("no POP909: there are no files in pop909")
     for path in files:
         notes = parse(path.read_bytes(), path)
-        for grid, voice in ((4, "MELODY"), (12, "highest"), (24, "lowest")):
-            assert survive(notes, steps_per_quarter=grid, voice=voice) > 20
+        for grid, voice, chords in ((4, "MELODY", "tracks"), (12, "highest", "none"), (24, "lowest", "tracks")):
+            assert survive(notes, steps_per_quarter=grid, voice=voice, chords=chords) > 20
 
 
 def test_a_note_that_is_held_over_a_border_is_heard_to_the_border_only() -> None:
