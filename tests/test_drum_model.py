@@ -271,7 +271,7 @@ def test_a_clip_and_a_file_are_taken_as_a_midi_object_is(tmp_path) -> None:  # t
 
 
 def test_what_is_no_drum_clip_of_the_model_is_refused_in_one_sentence() -> None:
-    with pytest.raises(ValueError, match="a int is no MIDI; give a PrettyMIDI object or the path of a file"):
+    with pytest.raises(ValueError, match="an int is no MIDI; give a PrettyMIDI object or the path of a file"):
         model().encode([3])
     with pytest.raises(ValueError, match="is in 7/8, and this model knows 4/4, 3/4 only"):
         model().encode([piece(groove(2, 1, meter=(7, 8)))])
@@ -331,7 +331,7 @@ def test_one_piece_is_a_list_of_one_and_a_list_of_one_is_one_piece(tmp_path: Pat
         assert np.array_equal(hits_of(model().vary(one, n=1)[0]), hits_of(model().vary(song, n=1)[0]))
     with pytest.raises(ValueError, match="a list of 2 items stands where one is needed; give one of them"):
         model().vary([song, song])
-    with pytest.raises(ValueError, match="item 1: a int is no MIDI; give a PrettyMIDI object or the path of a file"):
+    with pytest.raises(ValueError, match="item 1: an int is no MIDI; give a PrettyMIDI object or the path of a file"):
         model().encode([song, 3])
 
 

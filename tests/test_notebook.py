@@ -71,7 +71,7 @@ def test_one_source_and_one_item_may_be_given_bare(corpus: Path, source: Run, tm
     assert torch.equal(model.encode(np.array(["the cat", "a dog"])).mean, model.encode(["the cat", "a dog"]).mean)
     with pytest.raises(ValueError, match="a dict is no list of sentences; give a list of those that you mean"):
         model.encode({"text": "the cat"})
-    with pytest.raises(ValueError, match="item 1: a int is no text; give a str"):
+    with pytest.raises(ValueError, match="item 1: an int is no text; give a str"):
         model.encode(["the cat", 7])
 
 

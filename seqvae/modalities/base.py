@@ -30,6 +30,7 @@ from seqvae.modalities.items import (
     names_of,
     no_such_index,
 )
+from seqvae.modalities.keeping import Keeping
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 OF_RESULTS = {"making", "writing"}  # uses of keys that neither items nor their arrays depend on
 
 
-class Modality(abc.ABC):
+class Modality(Keeping, abc.ABC):
     """Files to items (`read`), items to arrays (`encode`), and back (`decode`, `write`).
 
     What is abstract must be said; all else has a body that fits most. A modality is a value: its data configuration
@@ -50,10 +51,8 @@ class Modality(abc.ABC):
     `accept` cuts it into items, `present` puts items together again.
     """
 
-    name: ClassVar[str]
     data_config: ClassVar[type]  # frozen dataclass behind the `data.*` keys; `config.key` says what each is used for
     model_config: ClassVar[type]  # frozen dataclass behind the `model.*` keys
-    words: ClassVar[Words]
     defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit it better than the shared defaults
     sampling_temperature: ClassVar[float] = 1.0  # of samples, where none is asked for
     sample_units: ClassVar[Mapping[str, str]] = {}  # of `sample_metrics`; where there are none, no samples are drawn
@@ -285,39 +284,6 @@ class Modality(abc.ABC):
     def settle(self, batch: "Batch") -> "Batch":
         """A batch as evaluation sees it: what training draws anew each time (`augment`) is drawn once for each item."""
         return batch
-
-    @property
-    def holds(self) -> bool:
-        """Whether a model says parts of steps alone, such as how hits are played: figures are of reconstructions that
-        keep the others of what they are made from.
-        """
-        return False
-
-    @property
-    def keeps(self) -> bool:
-        """Whether a reconstruction keeps a part of each step that it is made from, unless it is asked for one anew."""
-        return self.holds
-
-    def kept(self, x: np.ndarray) -> np.ndarray:
-        """The steps of x by which a reconstruction keeps a part of them (`nets.likelihoods.Holding`)."""
-        return x
-
-    def given(self, likes: Sequence[Item], steps: int) -> Sequence[np.ndarray] | None:
-        """So many steps for each window, of which what is decoded keeps a part that no code holds, such as chords.
-
-        `likes` are the windows of one piece, in order, that are decoded like; None for one that is made from a code
-        alone. None where everything is made from codes.
-        """
-        return None
-
-    @property
-    def assumed(self) -> str:
-        """What is given to items made from codes alone, where that is not what was asked for; empty where it is."""
-        return ""
-
-    def check_feel(self) -> None:
-        """Raises ValueError where an item has nothing that could be played as another item is, whose code is taken."""
-        raise ValueError(f"{self.words.items} of {self.name} have no feel to take from others; leave the feel out")
 
     # The model and its figures --------------------------------------------------------------------------------
 

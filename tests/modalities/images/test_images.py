@@ -107,7 +107,8 @@ def test_what_is_no_image_of_the_model_is_refused_in_one_sentence(tmp_path: Path
     for given, sentence in (
         (
             3,
-            "a int is no image; give an array (height, width) or (height, width, 3), a PIL image or the path of a file",
+            "an int is no image; give an array (height, width) or (height, width, 3), a PIL image or the path of a "
+            "file",
         ),
         (GREY, "a list of 5 items stands where one is needed; give one of them"),
         (
