@@ -99,7 +99,7 @@ def test_samples_are_to_the_chords_asked_for_or_to_those_most_met(seqvae: Callab
     result = seqvae("sample", "run", "-n", 1, "--formats", "mid")
     (most,) = ends(made(result))
     assert most in {f"{one} {other}" for one, other in zip(NAMES, (*NAMES[1:], "C"), strict=True)}
-    assert result.stderr == f"chords: {most}, those most met in training; ask for others with --chords 'C G Am F'\n"
+    assert result.stderr == f"chords: {most}, those most met in training; ask for others with --chords 'C G'\n"
     result = seqvae("sample", "run", "-n", 1, "--chords", "C G Am F", "--formats", "mid")
     assert result.stderr == "chords: C G, the first 2 of 4 bars, since a window has 2\n"
 
@@ -116,6 +116,9 @@ def test_a_piece_comes_back_to_its_own_chords_or_to_others(seqvae: Callable[...,
     (line,) = made(seqvae("reconstruct", "run", "again.mid", "--formats", "mid"))
     assert ends([line]) == ["Am F"]
     assert ends(made(seqvae("reconstruct", "run", "alone.mid", "--formats", "mid"))) == ["N.C."]
+    result = seqvae("reconstruct", "run", "five.mid", "--anew")
+    assert (result.exit_code, result.stdout) == (2, ""), "chords are not kept, but given"
+    assert result.stderr.endswith("of this model are made anew as a whole; leave anew out\n")
 
 
 def test_walks_and_variations_are_to_the_chords_of_the_first_item(seqvae: Callable[..., Result], place: Path) -> None:
@@ -195,9 +198,9 @@ def test_python_has_the_same(chorded: Path, place: Path) -> None:
         ),
         (
             ("inspect", "melody", "alone.mid", "--chords", "symbols"),
-            "alone.mid has no chord symbols in 1 file; tracks with notes: 1 Lead (16); give other files or, where "
-            "chords are missing, files whose markers, texts or lyrics are chord symbols, which --chords tracks does "
-            "not need. See 'seqvae inspect melody --help'.",
+            "alone.mid has no chord symbols in 1 file; tracks with notes: 1 Lead (16); give other files; chord symbols "
+            "are markers, texts or lyrics of a file, and --chords tracks needs none. See 'seqvae inspect melody "
+            "--help'.",
         ),
         (
             ("train", "melody", "five.mid", "--chords", "guitar", "--out", "new"),

@@ -36,8 +36,8 @@ class ChordedPart:
         own = self.voice.words
         if self.chords == "tracks":
             return own
-        symbols = "files whose markers, texts or lyrics are chord symbols, which data.chords=tracks does not need"
-        return replace(own, other_channel=f"{own.other_channel} or, where chords are missing, {symbols}")
+        symbols = "chord symbols are markers, texts or lyrics of a file, and data.chords=tracks needs none"
+        return replace(own, other_channel=f"{own.other_channel}; {symbols}")
 
     def take(self, notes: Notes) -> Taken:
         """The notes that are heard of the voice, and what gives the chords; none of a file without symbols for them."""

@@ -17,6 +17,7 @@ NO_CHORD = "N.C."
 ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 MOST_OF_BAR = 8  # chords of one bar of a progression
 MOST_BARS = 1024  # of a progression
+MOST_SHOWN = 60  # characters of it in a sentence
 LONGEST_SYMBOL = 24  # characters
 POSSIBLE = (
     "write chords such as C, F#m, Bb7, Gdim, Eaug or N.C., one a bar, or bars of several between bar lines: C G | Am"
@@ -105,7 +106,7 @@ class Progression:
 
         Raises ValueError, of `data.progression`, for what is no chord symbol, and for none at all.
         """
-        what = f"data.progression={text}"
+        what = f"data.progression={_shortened(text)}"
         bars = [re.split(r"[\s,]+", bar.strip(" \t\n,")) for bar in text.strip(" |\t\n").split("|")]
         if "|" not in text:
             bars = [[symbol] for bar in bars for symbol in bar]
@@ -115,7 +116,9 @@ class Progression:
             for symbol in filter(None, bar):
                 chord = parse(symbol)
                 if chord is None:
-                    raise ValueError(f"{what} is not possible, since '{symbol}' is no chord symbol; {POSSIBLE}")
+                    raise ValueError(
+                        f"{what} is not possible, since '{_shortened(symbol)}' is no chord symbol; {POSSIBLE}"
+                    )
                 labels.append(chord)
             if not labels:
                 raise ValueError(f"{what} has a bar without a chord; {POSSIBLE}")
@@ -125,7 +128,7 @@ class Progression:
                 )
             found.append(tuple(labels))
         if len(found) > MOST_BARS:
-            raise ValueError(f"{what:.60}... has {len(found)} bars; give up to {MOST_BARS}, which are repeated")
+            raise ValueError(f"{what} has {len(found)} bars; give up to {MOST_BARS}, which are repeated")
         return Progression(tuple(found))
 
     def laid(self, first: int, steps: int, bar: int) -> np.ndarray:
@@ -142,6 +145,11 @@ class Progression:
         """The symbols, with bar lines where a bar has several."""
         apart = " " if all(len(bar) == 1 for bar in self.bars) else " | "
         return apart.join(" ".join(map(name, bar)) for bar in self.bars)
+
+
+def _shortened(text: str) -> str:
+    """A text for a sentence."""
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def progression_of(chords: np.ndarray, bar: int) -> Progression:

@@ -73,6 +73,11 @@ class Melody(MidiModality):
         return self.data.chords != "none"
 
     @property
+    def keeps(self) -> bool:
+        """Never: chords are given, and there is no reconstruction without them."""
+        return False
+
+    @property
     def step_type(self) -> "StepType":
         """A label; with chords the label of the chord beside it. Steps agree where the melody does."""
         from seqvae.types import StepType
@@ -131,7 +136,7 @@ class Melody(MidiModality):
         if asked:
             used = Progression(asked.bars[:bars])
             return f"chords: {used}, the first {bars} of {len(asked.bars)} bars, since a window has {bars}"
-        return f"chords: {self.progression}, those most met in training; ask for others with --chords 'C G Am F'"
+        return f"chords: {self.progression}, those most met in training; ask for others with --chords 'C G'"
 
     def given(self, likes: Sequence[Phrase | None], steps: int) -> list[np.ndarray] | None:
         """(T, 2) steps whose chords are those asked for, bar after bar of all windows; or the windows' own."""
@@ -236,7 +241,7 @@ class Melody(MidiModality):
         if self.holds:
             try:
                 Progression.of(self.learned["progression"])
-            except (KeyError, AttributeError, ValueError):
+            except (KeyError, AttributeError, TypeError, ValueError):
                 raise ValueError(f"{folder / self.name}.json is damaged; restore the run from a copy") from None
 
 

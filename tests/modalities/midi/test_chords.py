@@ -100,6 +100,7 @@ def test_a_symbol_stands_where_its_chord_begins() -> None:
         ("C | | G", r"has a bar without a chord; write"),
         ("C C C C C C C C C |", r"has 9 chords in a bar; give up to 8 between bar lines"),
         ("C " * (MOST_BARS + 1), r"\.\.\. has 1025 bars; give up to 1024"),
+        ("Q" * 500, r"^data\.progression=Q{60}\.\.\. is not possible, since 'Q{60}\.\.\.' is no chord symbol"),
         ("|", r"has a bar without a chord"),
     ],
 )
