@@ -22,7 +22,7 @@ class Played(Protocol):
         hits: Likelihood
 
     def log_prob_of_numbers(self, h: Float[Tensor, "N H"], x: Shaped[Tensor, "N C 2"]) -> Float[Tensor, "N C"]:
-        """log p(velocity and place|h, hits, those before) in nats of each class of each row, 0 without a hit."""
+        """log p(velocity and place|h, hits, those before) in nats of each class of each row, or minus its errors."""
         ...
 
     def numbers(
