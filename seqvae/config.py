@@ -32,6 +32,7 @@ class More(TypedDict, total=False):
     help_of: Mapping[Use, str]
     parts: Sequence[str] | Callable[[Any], Sequence[str]]
     flag: str
+    of_models: bool
 
 
 def key(
@@ -46,7 +47,8 @@ def key(
     """The field of a configuration key: its default, its meaning, the range [least, below) or [least, most], its use.
 
     `metavar` stands for a value on help pages; `help_of` is what the key means to commands of one use alone. `flag` is
-    what its option is called in commands that use a model, where that is not its own name.
+    what its option is called in commands that use a model, where that is not its own name. What is
+    `of_models` is asked of a model each time, and training takes none.
 
     A key of use `encoding` is part of what a model is. All others may change with each use of the model: `training`
     concerns training alone, and the others are options of every command that reads items (`reading`), reads whole
@@ -63,6 +65,11 @@ def key(
 def uses_of(cls: type) -> dict[str, tuple[Use, ...]]:
     """The uses of each key of a configuration dataclass."""
     return {declared.name: declared.metadata.get("uses", ("encoding",)) for declared in fields(cls)}
+
+
+def is_of_models(cls: type, name: str) -> bool:
+    """Whether a key of a configuration dataclass is asked of a model each time, and of no training."""
+    return any(declared.name == name and declared.metadata.get("of_models", False) for declared in fields(cls))
 
 
 def parts_of(keys: Keys) -> dict[str, Sequence[str] | None]:

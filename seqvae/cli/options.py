@@ -8,7 +8,7 @@ import click
 
 from seqvae.cli.errors import note_typed
 from seqvae.cli.run_command import click_type
-from seqvae.config import Values, merge, metavar_of, options, parse_overrides
+from seqvae.config import Values, is_of_models, merge, metavar_of, options, parse_overrides
 
 if TYPE_CHECKING:
     from seqvae.generate import Decoding
@@ -156,11 +156,12 @@ def key_options(section: str, cls: type, modality: Any, names: tuple[str, ...] =
     for key, (kind, default, text) in options(section, cls, modality.defaults).items():
         name = key.partition(".")[2]
         if not names or name in names:
-            made.append(_key_option(key, kind, default, text, metavar_of(cls, name)))
+            made.append(_key_option(key, kind, default, text, metavar_of(cls, name), is_of_models(cls, name)))
     return made
 
 
-def _key_option(key: str, kind: Any, default: Any, text: str, metavar: str | None) -> click.Option:
+def _key_option(key: str, kind: Any, default: Any, text: str, metavar: str | None, hidden: bool) -> click.Option:
+    """The option of a key; a `hidden` one is there to be refused in words."""
     flag = "--" + key.partition(".")[2].replace("_", "-")
     shown = str(default).lower() if isinstance(default, bool | None) else "empty" if default == "" else default
     return click.Option(
@@ -169,6 +170,7 @@ def _key_option(key: str, kind: Any, default: Any, text: str, metavar: str | Non
         metavar=metavar,
         default=None,
         expose_value=False,
+        hidden=hidden,
         help=f"{text[:1].upper()}{text[1:]}  [{key}, default: {shown}]",
         callback=_keep(key),
     )

@@ -1,8 +1,10 @@
 """Which values a training can use, checked before anything is read or written."""
 
+from collections.abc import Mapping
+
 import torch
 
-from seqvae.config import Values
+from seqvae.config import Values, flag_of, is_of_models
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.schedules import kl_weight, sampling_probability
 from seqvae.core.vae import PARTS, is_of, parts_without
@@ -36,6 +38,20 @@ def check_lengths(values: Values) -> None:
             f"train.{name}={values['train'][name]} changes nothing, since every stage has its own train.{name} "
             f"({own}); leave it out, or change train.{name} in the [[stages]] tables of the recipe"
         )
+
+
+def check_asked(values: Values, data_config: type) -> None:
+    """Raises ValueError for a key of `data` that is asked of a trained model, such as the chords of what is made.
+
+    `values` are plain values that `build_config` takes.
+    """
+    asked = values.get("data", {})
+    for name, value in asked.items() if isinstance(asked, Mapping) else ():
+        if is_of_models(data_config, name) and value != getattr(data_config, name):
+            raise ValueError(
+                f"data.{name}={value!s:.60} is for what a trained model makes, and training takes none; leave it out, "
+                f"and pass {flag_of(data_config, name)} to commands that use the model, such as sample"
+            )
 
 
 def _check_stage(config: Config) -> None:

@@ -31,7 +31,7 @@ from seqvae.settings import (
 from seqvae.training.advice import advice_on_unknown
 from seqvae.training.corpora import IN_MEMORY, corpora_of, read_suited, report_of, trained_on
 from seqvae.training.engine import Engine
-from seqvae.training.limits import check_lengths, check_processes, check_values
+from seqvae.training.limits import check_asked, check_lengths, check_processes, check_values
 from seqvae.training.log import Reporter, Silent
 from seqvae.training.loop import fit
 from seqvae.training.objective import Objective, objective_of
@@ -273,6 +273,7 @@ def _configure(
 ) -> tuple[Config, Modality | None]:
     """The configuration of a new run, and the modality of the run that it starts from."""
     kind = modalities.get(modality)
+    check_asked(values, kind.data_config)
     if start_from is None:
         merged = merge(kind.defaults, values)
         config = build_config(modality, kind.data_config, kind.model_config, merged)

@@ -208,9 +208,14 @@ def test_python_has_the_same(chorded: Path, place: Path) -> None:
             "See 'seqvae train melody --help'.",
         ),
         (
-            ("train", "melody", "five.mid", "--set", "data.progression=C", "--out", "new"),
-            "data.progression=C is for a model that reads chords, and this one has data.chords=none; leave it out, or "
-            "train another one with data.chords=tracks",
+            ("train", "melody", "five.mid", "--chords", "tracks", "--set", "data.progression=C G", "--out", "new"),
+            "data.progression=C G is for what a trained model makes, and training takes none; leave it out, and pass "
+            "--chords to commands that use the model, such as sample",
+        ),
+        (
+            ("train", "melody", "five.mid", "--progression", "C G", "--out", "new"),
+            "--progression C G is for what a trained model makes, and training takes none; leave it out, and pass "
+            "--chords to commands that use the model, such as sample. See 'seqvae train melody --help'.",
         ),
     ],
 )
@@ -219,3 +224,18 @@ def test_what_cannot_be_is_refused_in_one_sentence(
 ) -> None:
     refused(seqvae(*words), sentence)
     assert not Path("new").exists()
+
+
+def test_a_run_repeats_and_goes_on_though_training_takes_no_chords_of_what_is_made(
+    seqvae: Callable[..., Result], place: Path
+) -> None:
+    """A config.json has the key, empty; that of a model which was asked for chords and saved has them."""
+    made(seqvae("train", "melody", "five.mid", "--recipe", "run/config.json", "--out", "again"))
+    package.load("run").using({"progression": "C G"}).save("asked")
+    made(seqvae("train", "melody", "five.mid", "--from", "asked", "--out", "further", *options(), "--voice", "Lead"))
+
+
+def test_help_of_training_names_no_chords_of_what_is_made(seqvae: Callable[..., Result]) -> None:
+    page = seqvae("train", "melody", "--help").stdout
+    assert "--chords" in page
+    assert "progression" not in page

@@ -65,6 +65,7 @@ class MelodyData(MidiData):
         use="writing",
         metavar="SYMBOLS",
         flag="chords",
+        of_models=True,
     )
 
     def __post_init__(self) -> None:
