@@ -263,6 +263,9 @@ class Modality(Keeping, abc.ABC):
     def fit(self, items: Callable[[], Iterable[Item]]) -> None:
         """Learn from a corpus what encoding needs; `items()` starts a new pass over it."""
 
+    def check_trained_on(self, report: Report) -> None:
+        """Raises ValueError where training data have nothing of what a model is for; `report` is of encoding them."""
+
     @abc.abstractmethod
     def encode(self, item: Item, report: Report) -> np.ndarray | None:
         """(T, ...) of `step_type`, with the end of sequence; None when the item is dropped, which the report counts."""

@@ -138,6 +138,7 @@ def _read_and_create(
         )  # fmt: skip
         report = report_of(corpora, config.train.seed, words)
         reporter.data(report)
+        encoding.check_trained_on(corpora[0].report)
         unknown = (
             advice_on_unknown(corpus.report, corpus.steps, of, encoding)
             for of, corpus in zip(("training", "validation"), corpora, strict=False)

@@ -68,7 +68,30 @@ def test_inspect_counts_chords_and_says_where_there_is_none(seqvae: Callable[...
     assert "chords: Am (25.0%), C (25.0%), F (25.0%), G (25.0%); no chord on 0.0% of the steps" in lines
     lines = made(seqvae("inspect", "melody", "alone.mid", "--chords", "tracks"))
     assert "chords: no chord on 100.0% of the steps" in lines
+    assert "files: 1 found; 1 read; 1 read without a chord" in lines
     assert not any(line.startswith("chords") for line in made(seqvae("inspect", "melody", "five.mid")))
+
+
+def test_training_says_how_many_files_have_no_chord_and_refuses_where_none_has_one(
+    seqvae: Callable[..., Result], place: Path, refused: Callable[..., None]
+) -> None:
+    asked = ("--voice", "Lead", "--chords", "tracks", *options(), "--out", "new")
+    song(Path("other.mid"), 3, accompanied=False)
+    refused(
+        seqvae("train", "melody", "alone.mid", "other.mid", *asked),
+        "--chords tracks finds no chord in alone.mid, other.mid, since nothing that makes a triad is played beside the "
+        "melody; give other files, or train without chords, with --chords none. See 'seqvae train melody --help'.",
+    )
+    assert not Path("new").exists()
+    result = seqvae("train", "melody", "five.mid", "alone.mid", "other.mid", *asked)
+    assert result.exit_code == 0, result.stderr
+    assert "files: 3 found; 3 read; 2 read without a chord" in result.stderr.replace("training data: ", "")
+    Path("silent.mid").write_bytes(midi(b"", track([(0, 32, 72)], "Lead"), words((0, "N.C."))))
+    refused(
+        seqvae("train", "melody", "silent.mid", "--set", "data.chords=symbols", "--out", "newer"),
+        "data.chords=symbols finds no chord in silent.mid, since all symbols are N.C.; give other files, or train without "
+        "chords, with data.chords=none",
+    )
 
 
 def test_inspect_names_what_is_no_chord_symbol_among_those_that_are(seqvae: Callable[..., Result], place: Path) -> None:

@@ -74,6 +74,9 @@ class Accounts:
                 count(f"without {self.words.window or group}, left out", silent, "windows")
         count("read", 1, "files")
         count("read up to a damage", bool(notes.damage), "files")
+        lacking = [way.lacks for ways in laid for way in ways]
+        if lacking and all(lacking):
+            count(f"read without {lacking[0]}", 1, "files")
         count("found", taken.found, group)
         count("on the grid", places, group)
         count("outside of windows", len(taken.places) - in_windows, group)

@@ -46,6 +46,11 @@ class Excerpt(abc.ABC):
         """Words that stand on its steps, in order, each until the next one, such as chord symbols."""
         return ()
 
+    @property
+    def lacks(self) -> str:
+        """What its steps may have besides notes, and none of these has, such as a chord; empty for nothing."""
+        return ""
+
     @abc.abstractmethod
     def with_steps(self, steps: np.ndarray) -> Self:
         """The same with other steps."""
@@ -134,6 +139,11 @@ class Stretch(Generic[Own]):
     def bars(self) -> int:
         """How many they are."""
         return len(self.notes)
+
+    @property
+    def lacks(self) -> str:
+        """What none of them has that they may have besides notes; empty for nothing."""
+        return self.whole.lacks
 
     def cut(self, first: int, bars: int) -> Own:
         """The item of so many bars from one on; its tempos are those of its time."""

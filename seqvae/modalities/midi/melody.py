@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from seqvae.config import Values
+from seqvae.config import Values, few
 from seqvae.modalities.base import Report, Words
 from seqvae.modalities.midi import rhythm, settings, voice_settings
 from seqvae.modalities.midi.chorded_part import ChordedPart
@@ -153,6 +153,17 @@ class Melody(MidiModality):
             chords = np.pad(chords[:steps], (0, max(0, steps - len(chords))))
             found.append(np.stack([np.zeros_like(chords), chords], 1).astype(np.uint16))
         return found
+
+    def check_trained_on(self, report: Report) -> None:
+        """Raises ValueError where a melody is to be played to chords, and no window has any."""
+        if not self.holds or any(number for symbol, number in report.unshown.items() if symbol != NO_CHORD):
+            return
+        whys = {"tracks": "nothing that makes a triad is played beside the melody", "symbols": "all symbols are N.C."}
+        kind = self.data.chords
+        raise ValueError(
+            f"data.chords={kind} finds no chord in {few(report.sources)}, since {whys[kind]}; give other files, or "
+            "train without chords, with data.chords=none"
+        )
 
     def encode(self, item: Phrase, report: Report) -> np.ndarray | None:
         """(T,) labels, or with chords (T, 2); what a phrase lacks of a window is silence, and has no chord.

@@ -42,6 +42,11 @@ class Phrase(Excerpt):
         return [] if self.chords is None else symbols_of(self.chords)
 
     @property
+    def lacks(self) -> str:
+        """A chord, where its chords are known and none of them is one."""
+        return "a chord" if self.chords is not None and not self.chords.any() else ""
+
+    @property
     def onsets(self) -> np.ndarray:
         """(T,) int64: 1 where a pitch begins."""
         return (self.events >= 0).astype(np.int64)

@@ -23,6 +23,11 @@ class Bars(Protocol[Item]):
         ...
 
     @property
+    def lacks(self) -> str:
+        """What none of them has that they may have besides notes, such as a chord; empty for nothing."""
+        ...
+
+    @property
     def keeps_silence(self) -> bool:
         """Whether all bars can be windows, silent ones too; else nothing reads the others but a whole piece."""
         ...
