@@ -10,7 +10,7 @@ from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import PATH, data_argument, given_values, key_options, recipe_option
 from seqvae.cli.places import check_file_place, spare_files
 from seqvae.cli.words import held_out_line
-from seqvae.config import Values, counted, few, merge, uses_of
+from seqvae.config import Values, counted, few, is_of_models, merge, uses_of
 from seqvae.modalities.base import OF_RESULTS, Item, Modality
 from seqvae.recipes import read_recipe
 from seqvae.settings import Config, build_config
@@ -53,7 +53,8 @@ def _make(kind: type[Modality]) -> click.Command:
     if kind.picture is not Modality.picture:
         about = f"Also draw the first {kind.words.items} on a sheet."
         command.params.append(click.Option(["--out"], type=PATH, metavar="FILE.png", help=about))
-    read = tuple(name for name, uses in uses_of(kind.data_config).items() if not OF_RESULTS.issuperset(uses))
+    of_data = (name for name, uses in uses_of(kind.data_config).items() if not OF_RESULTS.issuperset(uses))
+    read = tuple(name for name in of_data if not is_of_models(kind.data_config, name))
     command.params += key_options("data", kind.data_config, kind, read)
     return command
 

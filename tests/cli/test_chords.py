@@ -83,15 +83,44 @@ def test_training_says_how_many_files_have_no_chord_and_refuses_where_none_has_o
         "melody; give other files, or train without chords, with --chords none. See 'seqvae train melody --help'.",
     )
     assert not Path("new").exists()
-    result = seqvae("train", "melody", "five.mid", "alone.mid", "other.mid", *asked)
+    together = ("--valid-share", 0, "--test-share", 0)
+    result = seqvae("train", "melody", "five.mid", "alone.mid", "other.mid", *asked, *together)
     assert result.exit_code == 0, result.stderr
-    assert "files: 3 found; 3 read; 2 read without a chord" in result.stderr.replace("training data: ", "")
+    assert "files: 3 found; 3 read; 2 read without a chord" in map(str.strip, result.stderr.splitlines())
     Path("silent.mid").write_bytes(midi(b"", track([(0, 32, 72)], "Lead"), words((0, "N.C."))))
     refused(
         seqvae("train", "melody", "silent.mid", "--set", "data.chords=symbols", "--out", "newer"),
-        "data.chords=symbols finds no chord in silent.mid, since all symbols are N.C.; give other files, or train without "
-        "chords, with data.chords=none",
+        "data.chords=symbols finds no chord in silent.mid, since all symbols are N.C.; give other files, or train "
+        "without chords, with data.chords=none",
     )
+
+
+def test_a_model_of_symbols_takes_files_without_any_where_chords_are_asked_for(
+    seqvae: Callable[..., Result], place: Path, refused: Callable[..., None]
+) -> None:
+    for number in range(3):
+        tune = track([(2 * n, 2 * n + 2, 60 + number + n) for n in range(16)], "Lead")
+        Path(f"{number}.mid").write_bytes(midi(b"", tune, words((0, "C"), (16, "F"))))
+    asked = [*options(), "--voice", "Lead", "--chords", "symbols"]
+    made(seqvae("train", "melody", "0.mid", "1.mid", "2.mid", "--out", "marked", *asked))
+    refused(
+        seqvae("reconstruct", "marked", "alone.mid"),
+        "alone.mid has no chord symbols in 1 file; tracks with notes: 1 Lead (16); pass one of these as --voice "
+        "'track N' or --voice NAME; chord symbols are markers, texts or lyrics of a file; training with "
+        "data.chords=tracks needs none, and a trained model takes others in their place, such as --chords 'C G'",
+    )
+    chords = ("--chords", "E B")
+    assert ends(made(seqvae("reconstruct", "marked", "alone.mid", *chords, "--formats", "mid"))) == ["E B"]
+    walk = made(seqvae("interpolate", "marked", "alone.mid", "0.mid", *chords, "--steps", 2, "--formats", "mid"))
+    assert ends(walk[:2]) == ["E B"] * 2
+    codes = {}
+    for name in ("E B", "Cm Gm"):
+        for path in ("alone.mid", "0.mid"):
+            made(seqvae("encode", "marked", path, "--chords", name, "--out", "codes.npz"))
+            codes[path, name] = np.load("codes.npz")["mean"]
+    assert not np.array_equal(codes["alone.mid", "E B"], codes["alone.mid", "Cm Gm"]), "the encoder reads these"
+    assert np.array_equal(codes["0.mid", "E B"], codes["0.mid", "Cm Gm"]), "and of other files their own"
+    assert "--progression" not in seqvae("inspect", "melody", "--help").stdout
 
 
 def test_inspect_names_what_is_no_chord_symbol_among_those_that_are(seqvae: Callable[..., Result], place: Path) -> None:
@@ -222,8 +251,8 @@ def test_python_has_the_same(chorded: Path, place: Path) -> None:
         (
             ("inspect", "melody", "alone.mid", "--chords", "symbols"),
             "alone.mid has no chord symbols in 1 file; tracks with notes: 1 Lead (16); give other files; chord symbols "
-            "are markers, texts or lyrics of a file, and --chords tracks needs none. See 'seqvae inspect melody "
-            "--help'.",
+            "are markers, texts or lyrics of a file; training with --chords tracks needs none, and a trained model "
+            "takes others in their place, such as --chords 'C G'. See 'seqvae inspect melody --help'.",
         ),
         (
             ("train", "melody", "five.mid", "--chords", "guitar", "--out", "new"),

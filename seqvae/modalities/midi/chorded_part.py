@@ -6,9 +6,10 @@ from typing import Literal
 
 import numpy as np
 
+from seqvae.modalities.midi.chords import Progression
 from seqvae.modalities.midi.excerpt import Stretch
 from seqvae.modalities.midi.grid import Segment
-from seqvae.modalities.midi.harmony import Accompaniment, Harmony, symbols_of
+from seqvae.modalities.midi.harmony import Accompaniment, Asked, Harmony, symbols_of
 from seqvae.modalities.midi.notes import DRUM_CHANNEL, Notes
 from seqvae.modalities.midi.part import PartWords, Taken
 from seqvae.modalities.midi.phrase import Phrase
@@ -31,25 +32,33 @@ class ChordedPart:
     chords: Literal["tracks", "symbols"]
 
     @property
+    def otherwise(self) -> Harmony | None:
+        """What gives the chords of a file that has nothing of them."""
+        return None
+
+    @property
     def words(self) -> PartWords:
         """How to speak of notes."""
         own = self.voice.words
         if self.chords == "tracks":
             return own
-        symbols = "chord symbols are markers, texts or lyrics of a file, and data.chords=tracks needs none"
+        symbols = (
+            "chord symbols are markers, texts or lyrics of a file; training with data.chords=tracks needs none, and a "
+            "trained model takes others in their place, such as --chords 'C G'"
+        )
         return replace(own, other_channel=f"{own.other_channel}; {symbols}")
 
     def take(self, notes: Notes) -> Taken:
         """The notes that are heard of the voice, and what gives the chords; none of a file without symbols for them."""
         taken = self.voice.take(notes)
         symbols, strange = symbols_of(notes)
-        harmony: Harmony | None = symbols
+        harmony: Harmony | None = symbols or self.otherwise
         if self.chords == "tracks":
             beside = self._beside(notes, taken)
-            if len(beside) or symbols is None:
+            if len(beside) or harmony is None:
                 strange = Counter()
                 harmony = Accompaniment(notes.pitch[beside], notes.tick[beside], notes.end[beside])
-        elif symbols is None and taken.found:
+        elif harmony is None and taken.found:
             none = np.zeros(0, np.int64)
             return Taken(none, 0, Counter(), np.zeros(len(notes), np.int64), lacks=LACKING)
         return replace(taken, harmony=harmony, strange_texts=strange)
@@ -79,3 +88,15 @@ class ChordedPart:
             beside = notes.channel != DRUM_CHANNEL
             beside[taken.places] = False
         return np.flatnonzero(beside)
+
+
+@dataclass(frozen=True)
+class AskedPart(ChordedPart):
+    """The same, a progression standing for the chords of a file that has nothing of them."""
+
+    asked: Progression
+
+    @property
+    def otherwise(self) -> Harmony:
+        """The progression, bar after bar."""
+        return Asked(self.asked)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from seqvae.modalities.midi import chords
-from seqvae.modalities.midi.grid import Segment
+from seqvae.modalities.midi.grid import Segment, bar_number
 from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.notes import Notes
 
@@ -59,6 +59,19 @@ def symbols_of(notes: Notes) -> tuple[Symbols | None, Counter[str]]:
             ticks = np.array(sorted(by_tick), dtype=np.int64)
             return Symbols(ticks, np.array([by_tick[tick] for tick in ticks.tolist()], dtype=np.int64)), strange
     return None, Counter()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A progression that is asked for, bar after bar from the first one of the file on."""
+
+    progression: chords.Progression
+
+    def of(self, segment: Segment) -> np.ndarray:
+        """(T,) int16: the chord on each step, that of its bar."""
+        bar = segment.steps_of_bar
+        first = bar_number(segment.notes, segment.start) - 1
+        return self.progression.laid(first, segment.bars * bar, bar)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from seqvae.config import Values, few
 from seqvae.modalities.base import Report, Words
 from seqvae.modalities.midi import rhythm, settings, voice_settings
-from seqvae.modalities.midi.chorded_part import ChordedPart
+from seqvae.modalities.midi.chorded_part import AskedPart, ChordedPart
 from seqvae.modalities.midi.chords import CHORDS, NO_CHORD, Progression, name, progression_of
 from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.meters import steps_per_bar
@@ -94,7 +94,10 @@ class Melody(MidiModality):
         voice = data.voice.strip()
         extreme = voice.casefold() if voice.casefold() in EXTREMES else voice
         part = VoicePart(extreme, data.lowest_pitch, data.highest_pitch)
-        return part if data.chords == "none" else ChordedPart(part, data.chords)
+        if data.chords == "none":
+            return part
+        asked = data.asked_progression
+        return AskedPart(part, data.chords, asked) if asked else ChordedPart(part, data.chords)
 
     @property
     def notation(self) -> MelodyNotation:

@@ -60,9 +60,9 @@ class MelodyData(MidiData):
     )
     progression: str = key(
         "",
-        "chords of what is made, such as 'C G Am F', one a bar and repeated, with bar lines for several in a bar; "
-        "empty: the input's, or those most met in training",
-        use="writing",
+        "chords of what is made, such as 'C G Am F', one a bar and repeated, with bar lines for several in a bar, and "
+        "of input that has none of its own; empty: the input's, or those most met in training",
+        use=("reading", "writing"),
         metavar="SYMBOLS",
         flag="chords",
         of_models=True,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from seqvae.modalities.midi.chorded_part import ChordedPart
-from seqvae.modalities.midi.chords import name
+from seqvae.modalities.midi.chorded_part import AskedPart, ChordedPart
+from seqvae.modalities.midi.chords import Progression, name
 from seqvae.modalities.midi.grid import layout
 from seqvae.modalities.midi.harmony import best_triads, spans_of_bar, symbols_of
 from seqvae.modalities.midi.meters import Meter
@@ -17,9 +17,10 @@ from tests.modalities.midi.tunes import Played, song, track, words
 LEAD = track([(0, 4, 72), (4, 8, 74), (8, 16, 76), (16, 24, 77), (28, 32, 79)], "Lead")  # two bars of 4/4
 
 
-def read(notes: Notes, chords: str = "tracks", voice: str = "Lead") -> list[str]:
+def read(notes: Notes, chords: str = "tracks", voice: str = "Lead", asked: str = "") -> list[str]:
     """The chord on each step of a piece, by its symbol."""
-    part = ChordedPart(VoicePart(voice), chords)
+    own = VoicePart(voice)
+    part = AskedPart(own, chords, Progression.of(asked)) if asked else ChordedPart(own, chords)
     taken = part.take(notes)
     (segment,) = layout(notes, taken.places).segments
     (stretch,) = part.ways(segment, taken)
@@ -168,6 +169,24 @@ def test_symbols_in_the_letters_of_older_programs_are_read() -> None:
 def test_a_file_without_symbols_is_left_out_where_they_are_asked_for() -> None:
     taken = ChordedPart(VoicePart("Lead"), "symbols").take(song(LEAD, track(CHORDS, channel=1), words((0, "Verse"))))
     assert (len(taken.places), taken.found, taken.lacks) == (0, 0, "chord symbols")
+
+
+@pytest.mark.parametrize("chords", ["tracks", "symbols"])
+def test_a_progression_stands_for_the_chords_of_a_file_that_has_none_and_for_no_others(chords: str) -> None:
+    assert read(song(LEAD), chords, asked="C | G F") == ["C"] * 16 + ["G"] * 8 + ["F"] * 8
+    assert set(read(song(LEAD, words((0, "E"))), chords, asked="C G")) == {"E"}
+    accompanied = song(LEAD, track(CHORDS, channel=1))
+    found = read(accompanied, chords, asked="E B")
+    assert (found == read(accompanied)) == (chords == "tracks")
+    assert (found == ["E"] * 16 + ["B"] * 16) == (chords == "symbols")
+
+
+def test_a_progression_goes_on_from_one_metre_to_the_next() -> None:
+    notes = parse(midi(meter(0, 4, 2) + meter(1920, 3, 2), LEAD), "song.mid")
+    part = AskedPart(VoicePart("Lead"), "symbols", Progression.of("C G F"))
+    taken = part.take(notes)
+    found = [part.ways(segment, taken)[0].whole.chords.tolist() for segment in layout(notes, taken.places).segments]
+    assert [[name(chord) for chord in own] for own in found] == [["C"] * 16, ["G"] * 12 + ["F"] * 12]
 
 
 def test_what_is_played_goes_before_symbols_and_these_before_nothing() -> None:

@@ -71,10 +71,16 @@ def test_without_chords_nothing_is_read_of_them() -> None:
     assert cut(song, bars=1, chords="tracks")[0].chords is not None
 
 
-def test_fingerprints_depend_on_what_chords_are_read_from_and_not_on_those_asked_for() -> None:
-    prints = [melody(chords=chords).fingerprint() for chords in ("none", "tracks", "symbols")]
-    assert len(set(prints)) == 3
-    assert melody(progression="C G").fingerprint() == prints[1]
+def test_fingerprints_depend_on_what_chords_are_read_from() -> None:
+    """Also on those asked for, to which files without chords are read."""
+    asked = [
+        {"chords": "none"},
+        {"chords": "tracks"},
+        {"chords": "symbols"},
+        {"progression": "C"},
+        {"progression": "G"},
+    ]
+    assert len({melody(**settings).fingerprint() for settings in asked}) == 5
 
 
 @pytest.mark.parametrize("chords", ["tracks", "symbols"])
