@@ -9,7 +9,7 @@ import click
 
 from seqvae import modalities
 from seqvae.cli.errors import note_typed
-from seqvae.config import Use, flag_of, help_of, metavar_of, options, read_json, uses_of
+from seqvae.config import Use, flag_of, help_of, is_of_models, metavar_of, options, read_json, uses_of
 from seqvae.modalities.base import Modality
 
 _KINDS, _VALUES = "seqvae.kinds", "seqvae.used"  # where a context keeps the modalities, and what their options said
@@ -120,7 +120,7 @@ def _options(kinds: Sequence[type[Modality]], uses: frozenset[Use]) -> list[clic
                 metavar=metavar_of(kind.data_config, name),
                 default=None,
                 expose_value=False,
-                callback=_keep(name),
+                callback=_keep(name, is_of_models(kind.data_config, name)),
                 help=(f"{prefix}{text}" if prefix else f"{text[:1].upper()}{text[1:]}") + "  [default: the run's]",
             )
     return list(found.values())
@@ -147,8 +147,13 @@ class _OrNone(click.ParamType):
         return value if value == "none" else self._kind.convert(value, param, ctx)
 
 
-def _keep(name: str) -> Any:
+def _keep(name: str, is_asked: bool) -> Any:
+    """What keeps the value of an option; of a key that `is_asked` of a model an empty one asks for nothing."""
+
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if is_asked and isinstance(value, str) and not value.strip():
+            sentence = f"{parameter.opts[0]} '{value}' asks for nothing; give {parameter.metavar}, or leave it out"
+            raise click.UsageError(sentence, ctx)
         if value is not None:
             ctx.meta.setdefault(_VALUES, {})[name] = value
             note_typed(ctx, parameter, f"data.{name}", value)

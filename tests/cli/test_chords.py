@@ -87,7 +87,7 @@ def test_training_says_how_many_files_have_no_chord_and_refuses_where_none_has_o
     result = seqvae("train", "melody", "five.mid", "alone.mid", "other.mid", *asked, *together)
     assert result.exit_code == 0, result.stderr
     assert "files: 3 found; 3 read; 2 read without a chord" in map(str.strip, result.stderr.splitlines())
-    Path("silent.mid").write_bytes(midi(b"", track([(0, 32, 72)], "Lead"), words((0, "N.C."))))
+    Path("silent.mid").write_bytes(midi(b"", track([(0, 16, 72), (16, 32, 74)], "Lead"), words((0, "N.C."))))
     refused(
         seqvae("train", "melody", "silent.mid", "--set", "data.chords=symbols", "--out", "newer"),
         "data.chords=symbols finds no chord in silent.mid, since all symbols are N.C.; give other files, or train "
@@ -152,6 +152,7 @@ def test_samples_are_to_the_chords_asked_for_or_to_those_most_met(seqvae: Callab
     (most,) = ends(made(result))
     assert most in {f"{one} {other}" for one, other in zip(NAMES, (*NAMES[1:], "C"), strict=True)}
     assert result.stderr == f"chords: {most}, those most met in training; ask for others with --chords 'C G'\n"
+    assert ends(made(seqvae("sample", "run", "-n", 1, "--chords", "Dm %", "--formats", "mid"))) == ["Dm"]
     result = seqvae("sample", "run", "-n", 1, "--chords", "C G Am F", "--formats", "mid")
     assert result.stderr == "chords: C G, the first 2 of 4 bars, since a window has 2\n"
 
@@ -246,7 +247,16 @@ def test_python_has_the_same(chorded: Path, place: Path) -> None:
         (
             ("sample", "run", "--chords", "C Gx"),
             "--chords C Gx is not possible, since 'Gx' is no chord symbol; write chords such as C, F#m, Bb7, Gdim, "
-            "Eaug or N.C., one a bar, or bars of several between bar lines: C G | Am. See 'seqvae sample --help'.",
+            "Eaug or N.C., one a bar, or bars of several between bar lines: C G | Am; % is the bar before. See 'seqvae "
+            "sample --help'.",
+        ),
+        (
+            ("sample", "run", "--chords", ""),
+            "--chords '' asks for nothing; give SYMBOLS, or leave it out. See 'seqvae sample --help'.",
+        ),
+        (
+            ("reconstruct", "run", "five.mid", "--chords", " "),
+            "--chords ' ' asks for nothing; give SYMBOLS, or leave it out. See 'seqvae reconstruct --help'.",
         ),
         (
             ("inspect", "melody", "alone.mid", "--chords", "symbols"),

@@ -5,6 +5,7 @@ from C on (Magenta's TriadChordOneHotEncoding, which MusicVAE's chord-conditione
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,10 @@ MOST_OF_BAR = 8  # chords of one bar of a progression
 MOST_BARS = 1024  # of a progression
 MOST_SHOWN = 60  # characters of it in a sentence
 LONGEST_SYMBOL = 24  # characters
+AGAIN = "%"  # of a progression: the bar before
 POSSIBLE = (
-    "write chords such as C, F#m, Bb7, Gdim, Eaug or N.C., one a bar, or bars of several between bar lines: C G | Am"
+    "write chords such as C, F#m, Bb7, Gdim, Eaug or N.C., one a bar, or bars of several between bar lines: C G | Am; "
+    "% is the bar before"
 )
 
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -101,32 +104,26 @@ class Progression:
     def of(text: str) -> "Progression":
         """Symbols apart by spaces or commas, one a bar; where there are bar lines, `|`, all between two are of a bar.
 
-        >>> Progression.of("C G | Am") == Progression(((1, 8), (22,)))
+        A double bar line is one, and `%` the bar before once more.
+
+        >>> Progression.of("C G | % || Am") == Progression(((1, 8), (1, 8), (22,)))
         True
 
         Raises ValueError, of `data.progression`, for what is no chord symbol, and for none at all.
         """
         what = f"data.progression={_shortened(text)}"
-        bars = [re.split(r"[\s,]+", bar.strip(" \t\n,")) for bar in text.strip(" |\t\n").split("|")]
+        bars = [re.split(r"[\s,]+", bar.strip(" \t\n,")) for bar in re.split(r"\|+", text.strip(" |\t\n"))]
         if "|" not in text:
             bars = [[symbol] for bar in bars for symbol in bar]
         found: list[tuple[int, ...]] = []
         for bar in bars:
-            labels = []
-            for symbol in filter(None, bar):
-                chord = parse(symbol)
-                if chord is None:
-                    raise ValueError(
-                        f"{what} is not possible, since '{_shortened(symbol)}' is no chord symbol; {POSSIBLE}"
-                    )
-                labels.append(chord)
-            if not labels:
-                raise ValueError(f"{what} has a bar without a chord; {POSSIBLE}")
-            if len(labels) > MOST_OF_BAR:
-                raise ValueError(
-                    f"{what} has {len(labels)} chords in a bar; give up to {MOST_OF_BAR} between bar lines"
-                )
-            found.append(tuple(labels))
+            if bar == [AGAIN] and found:
+                found.append(found[-1])
+                continue
+            if AGAIN in bar:
+                why = "stands for a whole bar, and this one has others" if len(bar) > 1 else "has no bar before it"
+                raise ValueError(f"{what} is not possible, since {AGAIN} {why}; {POSSIBLE}")
+            found.append(_labels_of(bar, what))
         if len(found) > MOST_BARS:
             raise ValueError(f"{what} has {len(found)} bars; give up to {MOST_BARS}, which are repeated")
         return Progression(tuple(found))
@@ -145,6 +142,21 @@ class Progression:
         """The symbols, with bar lines where a bar has several."""
         apart = " " if all(len(bar) == 1 for bar in self.bars) else " | "
         return apart.join(" ".join(map(name, bar)) for bar in self.bars)
+
+
+def _labels_of(bar: Sequence[str], what: str) -> tuple[int, ...]:
+    """The labels of the symbols of a bar. Raises ValueError, which says of `what`, where it has none, or too many."""
+    labels = []
+    for symbol in filter(None, bar):
+        chord = parse(symbol)
+        if chord is None:
+            raise ValueError(f"{what} is not possible, since '{_shortened(symbol)}' is no chord symbol; {POSSIBLE}")
+        labels.append(chord)
+    if not labels:
+        raise ValueError(f"{what} has a bar without a chord; {POSSIBLE}")
+    if len(labels) > MOST_OF_BAR:
+        raise ValueError(f"{what} has {len(labels)} chords in a bar; give up to {MOST_OF_BAR} between bar lines")
+    return tuple(labels)
 
 
 def _shortened(text: str) -> str:

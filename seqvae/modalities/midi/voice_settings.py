@@ -60,8 +60,9 @@ class MelodyData(MidiData):
     )
     progression: str = key(
         "",
-        "chords of what is made, such as 'C G Am F', one a bar and repeated, with bar lines for several in a bar, and "
-        "of input that has none of its own; empty: the input's, or those most met in training",
+        "chords of what is made, such as 'C G Am F', one a bar and repeated, with bar lines for several in a bar and "
+        "% for the bar before; also of input that has none of its own; empty: the input's, or those most met in "
+        "training",
         use=("reading", "writing"),
         metavar="SYMBOLS",
         flag="chords",
@@ -86,7 +87,7 @@ class MelodyData(MidiData):
     @property
     def asked_progression(self) -> Progression | None:
         """The chords of what is made; None where none are asked for. Raises ValueError for what are no chords."""
-        return Progression.of(self.progression) if self.progression.strip() else None
+        return Progression.of(self.progression) if self.progression else None
 
 
 @dataclass(frozen=True)

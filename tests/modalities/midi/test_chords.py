@@ -75,6 +75,13 @@ def test_a_progression_is_one_chord_a_bar_or_several_between_bar_lines() -> None
     assert Progression.of(str(several)) == several
 
 
+def test_a_double_bar_line_is_one_and_the_bar_before_comes_once_more() -> None:
+    assert Progression.of("C || G Am ||") == Progression.of("C | G Am")
+    assert Progression.of("C||G") == Progression.of("C G"), "and not one bar of two"
+    assert Progression.of("C % G %") == Progression.of("C C G G")
+    assert Progression.of("C | G Am | % | % | F") == Progression.of("C | G Am | G Am | G Am | F")
+
+
 def test_a_progression_is_repeated_over_the_bars_from_any_of_them_on() -> None:
     progression = Progression.of("C | G Am F | N.C.")
     c, g, a, f = (parse(symbol) for symbol in ("C", "G", "Am", "F"))
@@ -98,6 +105,9 @@ def test_a_symbol_stands_where_its_chord_begins() -> None:
     [
         ("C H", r"data\.progression=C H is not possible, since 'H' is no chord symbol; write chords such as C, F#m, "),
         ("C | | G", r"has a bar without a chord; write"),
+        ("% C", r"data\.progression=% C is not possible, since % has no bar before it; write chords such as"),
+        ("C | G %", r"since % stands for a whole bar, and this one has others; write"),
+        (" ", r"data\.progression=  has a bar without a chord"),
         ("C C C C C C C C C |", r"has 9 chords in a bar; give up to 8 between bar lines"),
         ("C " * (MOST_BARS + 1), r"\.\.\. has 1025 bars; give up to 1024"),
         ("Q" * 500, r"^data\.progression=Q{60}\.\.\. is not possible, since 'Q{60}\.\.\.' is no chord symbol"),
