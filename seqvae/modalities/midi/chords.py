@@ -5,6 +5,7 @@ from C on (Magenta's TriadChordOneHotEncoding, which MusicVAE's chord-conditione
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,12 @@ QUALITIES = ("", "m", "aug", "dim")  # as symbols end
 THIRDS_AND_FIFTHS = ((4, 7), (3, 7), (4, 8), (3, 6))  # of each quality, in semitones above the root
 CHORDS = 1 + 12 * len(QUALITIES)
 NO_CHORD = "N.C."
-ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")  # of a chord by itself
+FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+KEYS = (0, 5, 7, 10, 2, 3, 9, 8, 4, 1, 11, 6)  # major ones, those of fewest signs first, of as many the one in flats
+SHARP_KEYS = (7, 2, 9, 4, 11)  # G, D, A, E, B
+SCALE = (0, 2, 4, 5, 7, 9, 11)  # major, in semitones
 MOST_OF_BAR = 8  # chords of one bar of a progression
 MOST_BARS = 1024  # of a progression
 MOST_SHOWN = 60  # characters of it in a sentence
@@ -49,12 +55,31 @@ def label(root: int, quality: int) -> int:
 
 
 def name(chord: int) -> str:
-    """The symbol of a label.
+    """The symbol of a label by itself; of several that belong together see `names`.
 
     >>> [name(chord) for chord in (0, 1, 22, 31, 48)]
     ['N.C.', 'C', 'Am', 'F#aug', 'Bdim']
     """
     return NO_CHORD if chord == 0 else ROOTS[(chord - 1) % 12] + QUALITIES[(chord - 1) // 12]
+
+
+def names(chords: Sequence[int] | np.ndarray) -> list[str]:
+    """The symbols of labels that belong together, roots in sharps where their key has sharps, and else in flats.
+
+    The key is the major one that has most of the notes of the triads or, of several, the one of fewest signs.
+
+    >>> names([1, 22, 6, 11]), names([10, 19, 5]), names([12, 2, 23, 16])
+    (['C', 'Am', 'F', 'Bb'], ['A', 'F#m', 'E'], ['B', 'Db', 'Bbm', 'Ebm'])
+    """
+    labels = [int(chord) for chord in chords]
+    sounding = np.zeros(12, np.int64)
+    for chord, number in Counter(labels).items():
+        quality, root = divmod(chord - 1, 12)
+        for interval in (0, *THIRDS_AND_FIFTHS[quality]) if chord else ():
+            sounding[(root + interval) % 12] += number
+    of_key = [sum(sounding[(key + step) % 12] for step in SCALE) for key in KEYS]
+    roots = SHARPS if KEYS[int(np.argmax(of_key))] in SHARP_KEYS else FLATS
+    return [NO_CHORD if chord == 0 else roots[(chord - 1) % 12] + QUALITIES[(chord - 1) // 12] for chord in labels]
 
 
 def parse(symbol: str) -> int | None:
@@ -139,9 +164,10 @@ class Progression:
         return np.array([own[t // bar][t % bar * len(own[t // bar]) // bar] for t in place.tolist()], dtype=np.int16)
 
     def __str__(self) -> str:
-        """The symbols, with bar lines where a bar has several."""
+        """The symbols, spelled together, with bar lines where a bar has several."""
         apart = " " if all(len(bar) == 1 for bar in self.bars) else " | "
-        return apart.join(" ".join(map(name, bar)) for bar in self.bars)
+        spelled = iter(names([chord for bar in self.bars for chord in bar]))
+        return apart.join(" ".join(next(spelled) for _ in bar) for bar in self.bars)
 
 
 def _labels_of(bar: Sequence[str], what: str) -> tuple[int, ...]:
@@ -185,11 +211,12 @@ def transposed(chords: Any, semitones: Any) -> Any:
     return is_chord * (place // 12 * 12 + (place % 12 + semitones) % 12 + 1)
 
 
-def symbols_of(chords: np.ndarray) -> list[tuple[int, str]]:
-    """The steps on which a chord begins, and its symbol.
+def symbols_of(windows: Sequence[np.ndarray]) -> list[list[tuple[int, str]]]:
+    """For each of several windows of chords (T,) the steps on which a chord begins, and its symbol, spelled together.
 
-    >>> symbols_of(np.array([0, 0, 1, 1, 22]))
-    [(0, 'N.C.'), (2, 'C'), (4, 'Am')]
+    >>> symbols_of([np.array([0, 0, 1, 1, 22]), np.array([22, 22])])
+    [[(0, 'N.C.'), (2, 'C'), (4, 'Am')], [(0, 'Am')]]
     """
-    places = np.flatnonzero(np.diff(chords, prepend=-1))
-    return [(place, name(int(chords[place]))) for place in places.tolist()]
+    places = [np.flatnonzero(np.diff(chords, prepend=-1)).tolist() for chords in windows]
+    spelled = iter(names([chords[place] for chords, own in zip(windows, places, strict=True) for place in own]))
+    return [[(place, next(spelled)) for place in own] for own in places]

@@ -41,10 +41,10 @@ class Excerpt(abc.ABC):
     def program(self) -> int | tuple[int, ...]:
         """The MIDI program of its channel, 0 to 127, that of drums being their kit; or those of several parts."""
 
-    @property
-    def texts(self) -> Sequence[tuple[int, str]]:
-        """Words that stand on its steps, in order, each until the next one, such as chord symbols."""
-        return ()
+    @classmethod
+    def texts_of(cls, items: Sequence[Self]) -> Sequence[Sequence[tuple[int, str]]]:
+        """Words on the steps of each item of a piece, in order, each until the next one, such as chord symbols."""
+        return [()] * len(items)
 
     @property
     def lacks(self) -> str:

@@ -11,7 +11,7 @@ from seqvae.config import Values, few
 from seqvae.modalities.base import Report, Words
 from seqvae.modalities.midi import rhythm, settings, voice_settings
 from seqvae.modalities.midi.chorded_part import AskedPart, ChordedPart
-from seqvae.modalities.midi.chords import CHORDS, NO_CHORD, Progression, name, progression_of
+from seqvae.modalities.midi.chords import CHORDS, NO_CHORD, Progression, name, names, parse, progression_of
 from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.meters import steps_per_bar
 from seqvae.modalities.midi.modality import MidiModality
@@ -111,18 +111,18 @@ class Melody(MidiModality):
 
     def fit(self, items: Callable[[], Iterable[Phrase]]) -> None:
         """Note the metres of a corpus, and the tempo, program and chords to write new items with."""
-        met: Counter[str] = Counter()
+        met: Counter[Progression] = Counter()
 
         def watched() -> Iterator[Phrase]:
             for item in items():
                 if item.chords is not None and item.chords.any():
                     bar = steps_per_bar(item.meter, item.steps_per_quarter)
-                    met[str(progression_of(item.chords, bar))] += 1
+                    met[progression_of(item.chords, bar)] += 1
                 yield item
 
         super().fit(watched if self.holds else items)
         if self.holds and self.learned:
-            self.learned["progression"] = met.most_common(1)[0][0] if met else NO_CHORD
+            self.learned["progression"] = str(met.most_common(1)[0][0]) if met else NO_CHORD
 
     @property
     def progression(self) -> Progression:
@@ -245,7 +245,10 @@ class Melody(MidiModality):
         if not self.holds or not met:
             return []
         total, silent = met.total(), met.pop(NO_CHORD, 0)
-        shown = ", ".join(f"{symbol} ({number / total:.1%})" for symbol, number in met.most_common(SHOWN_CHORDS))
+        found = met.most_common(SHOWN_CHORDS)
+        spelled = names([parse(symbol) or 0 for symbol, _ in found])
+        pairs = zip(spelled, (number for _, number in found), strict=True)
+        shown = ", ".join(f"{symbol} ({number / total:.1%})" for symbol, number in pairs)
         more = f" and {len(met) - SHOWN_CHORDS} others" if len(met) > SHOWN_CHORDS else ""
         return [("chords", f"{shown}{more}; no chord on {silent / total:.1%} of the steps".removeprefix("; "))]
 

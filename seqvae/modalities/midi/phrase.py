@@ -36,10 +36,10 @@ class Phrase(Excerpt):
         """(T,) int16, the events; or with the chords beside them, (T, 2) int16."""
         return self.events if self.chords is None else np.stack([self.events, self.chords], 1)
 
-    @property
-    def texts(self) -> list[tuple[int, str]]:
-        """The chord symbols, each on the step where its chord begins."""
-        return [] if self.chords is None else symbols_of(self.chords)
+    @classmethod
+    def texts_of(cls, items: "Sequence[Phrase]") -> list[list[tuple[int, str]]]:
+        """The chord symbols, each on the step where its chord begins, those of all items spelled together."""
+        return symbols_of([np.zeros(0, np.int16) if item.chords is None else item.chords for item in items])
 
     @property
     def lacks(self) -> str:

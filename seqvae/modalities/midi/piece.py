@@ -82,7 +82,8 @@ class Piece:
     @property
     def _texts(self) -> str:
         """The words that stand on the steps, such as chord symbols, the first few, in words that go on."""
-        words = [word for word, _ in itertools.groupby(text for item in self.items for _, text in item.texts)]
+        texts = type(self.items[0]).texts_of(self.items)
+        words = [word for word, _ in itertools.groupby(text for own in texts for _, text in own)]
         return f", to {' '.join(words[:MOST_TEXTS])}{' ...' * (len(words) > MOST_TEXTS)}" if words else ""
 
 

@@ -50,8 +50,8 @@ def to_midi(items: Sequence[Excerpt], notation: Notation[Any], bpm: float | None
         midi.time_signature_changes.append(TimeSignature(numerator, denominator, midi.tick_to_time(start)))
     texts = [
         (start + step * TICKS_PER_QUARTER // item.steps_per_quarter, words)
-        for start, item in placed
-        for step, words in item.texts
+        for (start, item), own in zip(placed, type(items[0]).texts_of(items), strict=True)
+        for step, words in own
     ]
     midi.text_events += [Text(words, midi.tick_to_time(tick)) for tick, words in _changes(texts)]
     for track, sounding in notation.tracks(items[0]):

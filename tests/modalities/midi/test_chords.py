@@ -96,8 +96,36 @@ def test_the_chord_of_a_bar_is_the_one_on_most_of_its_steps() -> None:
 
 
 def test_a_symbol_stands_where_its_chord_begins() -> None:
-    assert symbols_of(np.array([1, 1, 0, 22, 22, 1])) == [(0, "C"), (2, "N.C."), (3, "Am"), (5, "C")]
-    assert symbols_of(np.zeros(0, np.int16)) == []
+    found = symbols_of([np.array([1, 1, 0, 22, 22, 1]), np.zeros(0, np.int16), np.array([1])])
+    assert found == [[(0, "C"), (2, "N.C."), (3, "Am"), (5, "C")], [], [(0, "C")]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "spelled"),
+    [
+        ("B C# Bbm Ebm", "B Db Bbm Ebm"),  # of Gb major all twelve notes, with six signs
+        ("Bbm Gbdim Abm", "Bbm Gbdim Abm"),
+        ("E C#m A B", "E C#m A B"),
+        ("E Dbm A B | Abm", "E C#m A B | G#m"),
+        ("Eb Cm Ab A#", "Eb Cm Ab Bb"),
+        ("D Bm G F#m A# D D", "D Bm G F#m A# D D"),  # sharps of D major for all of them
+        ("C Am G#dim F G", "C Am Abdim F G"),  # C major has no signs: flats
+        ("C#", "Db"),
+        ("F#", "Gb"),
+        ("F#m", "F#m"),  # of A major, E major and D major, all in sharps
+        ("N.C. C# N.C.", "N.C. Db N.C."),
+        ("N.C.", "N.C."),
+    ],
+)
+def test_a_progression_is_spelled_in_sharps_or_in_flats_and_never_in_both(asked: str, spelled: str) -> None:
+    assert str(Progression.of(asked)) == spelled
+    assert Progression.of(spelled) == Progression.of(asked)
+
+
+def test_windows_of_a_piece_are_spelled_together() -> None:
+    e_major, lone = Progression.of("E A B E").laid(0, 4, 1), Progression.of("Db").laid(0, 1, 1)
+    assert symbols_of([e_major, lone])[1] == [(0, "C#")]
+    assert symbols_of([lone]) == [[(0, "Db")]]
 
 
 @pytest.mark.parametrize(
