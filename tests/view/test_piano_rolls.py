@@ -1,13 +1,16 @@
 """Piano rolls: a box for each note, as long as it sounds and in its row, whatever line it stands in."""
 
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 
 from seqvae.view import grids
-from seqvae.view.piano_rolls import ATTACK, NOTE, PitchRows, Roll
+from seqvae.view.piano_rolls import ATTACK, BAND, NOTE, PitchRows, Roll, words_within
 from seqvae.view.sheet import png
 
 
@@ -75,3 +78,53 @@ def test_a_picture_is_the_same_every_time(steps_per_beat: int) -> None:
     one = roll(4 * steps_per_beat, (0, steps_per_beat, 60))
     pictures = [png(grids.grid_figure(one, PitchRows([one]), steps_per_beat, 4 * steps_per_beat)) for _ in range(2)]
     assert pictures[0] == pictures[1]
+
+
+CHORDS = ((0, "C"), (8, "F#dim"), (16, "G"), (24, "N.C."), (68, "Am"))
+
+
+def places(axes: Axes) -> list[tuple[str, int]]:
+    """The words in the band above the notes, and the step on which each begins."""
+    low = axes.get_ylim()[1] - BAND
+    return [(text.get_text(), int(x)) for text in axes.texts for x, y in [text.get_position()] if low < y < low + BAND]
+
+
+def test_words_stand_above_the_notes_and_go_on_in_the_next_line() -> None:
+    long = Roll(128, np.array([(0, 4, 60), (90, 94, 71)]), CHORDS)
+    rows = PitchRows([long])
+    assert rows.count == PitchRows([roll(128, (0, 4, 60), (90, 94, 71))]).count + BAND
+    first, second = grids.grid_figure(long, rows, 4, 16).axes
+    assert places(first) == [("C", 0), ("F#dim", 8), ("G", 16), ("N.C.", 24)]
+    assert places(second) == [("N.C.", 0), ("Am", 4)], "bar 5 begins as bar 4 ended, and its second beat is a chord"
+    assert boxes(first) == boxes(grids.grid_figure(roll(64, (0, 4, 60)), PitchRows([long]), 4, 16).axes[0])
+    assert words_within(CHORDS, 16, 24) == [(0, "G")]
+
+
+def test_rolls_without_words_have_no_room_for_them() -> None:
+    plain = roll(32, (0, 4, 60))
+    (axes,) = grids.grid_figure(plain, PitchRows([plain]), 4, 16).axes
+    assert axes.get_ylim()[1] == 12
+    assert {text.get_text().strip() for text in axes.texts} == {"1", "1.2", "1.3", "1.4", "2", "2.2", "2.3", "2.4"}
+
+
+def test_words_touch_neither_each_other_nor_the_edge_however_small_the_clip() -> None:
+    """Eight chords a bar, with the longest of symbols."""
+    one = Roll(32, np.array([(0, 4, 60), (8, 9, 84)]), [(step, "F#dim") for step in range(0, 32, 2)])
+    rows = PitchRows([one])
+    figures = (
+        grids.grid_figure(one, rows, 4, 16),
+        grids.strip_figure([one, one], rows, 4, 16),
+        grids.palette_figure([[one, one], [one, one]], rows, 4, 16),
+        grids.overview_figure([grids.Panel(one, 4, 16, "001")] * 3, rows),
+    )
+    for figure in figures:
+        FigureCanvasAgg(figure)
+        for axes in figure.axes:
+            whole = axes.get_window_extent()
+            words = [text.get_window_extent() for text in axes.texts if text.get_text() == "F#dim"]
+            assert len(words) == 16
+            assert all(left.x1 < right.x0 for left, right in itertools.pairwise(words))
+            assert whole.x0 <= words[0].x0
+            assert words[-1].x1 <= whole.x1
+            assert all(whole.y0 + (whole.y1 - whole.y0) * (1 - BAND / rows.count) <= word.y0 for word in words)
+            assert all(word.y1 <= whole.y1 for word in words)

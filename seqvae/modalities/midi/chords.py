@@ -136,7 +136,7 @@ class Progression:
 
         Raises ValueError, of `data.progression`, for what is no chord symbol, and for none at all.
         """
-        what = f"data.progression={_shortened(text)}"
+        what = f"data.progression={_shortened(text.strip())}"
         bars = [re.split(r"[\s,]+", bar.strip(" \t\n,")) for bar in re.split(r"\|+", text.strip(" |\t\n"))]
         if "|" not in text:
             bars = [[symbol] for bar in bars for symbol in bar]

@@ -55,10 +55,10 @@ class MelodyNotation:
         return pluck(notes, seconds=seconds, loop=loop)
 
     def drawn(self, item: Phrase) -> "Roll":
-        """The notes as a piano roll."""
+        """The notes as a piano roll, under the chord symbols."""
         from seqvae.view.piano_rolls import Roll
 
-        return Roll(len(item), item.notes)
+        return Roll(len(item), item.notes, *type(item).texts_of([item]))
 
     def rows(self, drawn: "Sequence[Roll]") -> "Rows":
         """A row for each semitone."""

@@ -135,7 +135,7 @@ def test_windows_of_a_piece_are_spelled_together() -> None:
         ("C | | G", r"has a bar without a chord; write"),
         ("% C", r"data\.progression=% C is not possible, since % has no bar before it; write chords such as"),
         ("C | G %", r"since % stands for a whole bar, and this one has others; write"),
-        (" ", r"data\.progression=  has a bar without a chord"),
+        (" ", r"data\.progression= has a bar without a chord"),
         ("C C C C C C C C C |", r"has 9 chords in a bar; give up to 8 between bar lines"),
         ("C " * (MOST_BARS + 1), r"\.\.\. has 1025 bars; give up to 1024"),
         ("Q" * 500, r"^data\.progression=Q{60}\.\.\. is not possible, since 'Q{60}\.\.\.' is no chord symbol"),

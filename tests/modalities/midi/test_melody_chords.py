@@ -97,6 +97,14 @@ def test_what_is_written_is_read_again_with_its_chords(chords: str) -> None:
             assert np.array_equal(again.events >= 0, item.events >= 0)
 
 
+def test_symbols_stand_above_the_notes_of_a_picture() -> None:
+    made = melody()
+    assert made.notation.drawn(phrase("C | G Am", 60)).words == [(0, "C"), (16, "G"), (24, "Am")]
+    assert not melody(chords="none").notation.drawn(phrase("C", 60).with_steps(np.full(32, 60, np.int16))).words
+    (first,) = made.picture([[phrase("E | A B", 60)]]).axes
+    assert {"E", "A", "B"} <= {text.get_text() for text in first.texts}
+
+
 def test_symbols_stand_as_texts_where_chords_change_also_from_one_window_to_the_next() -> None:
     written = midi_bytes(melody().present([phrase("C | C G", 60), phrase("G N.C.", 60)]))
     (texts, _) = mido.MidiFile(file=io.BytesIO(written)).tracks
