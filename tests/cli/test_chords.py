@@ -215,6 +215,9 @@ def test_figures_are_of_the_melody_alone(seqvae: Callable[..., Result], chorded:
     # after three steps a model knows nothing: each of 90 outcomes costs about ln 90, and a chord would cost ln 49 more
     assert figures["reconstruction_nats"] / 32 == pytest.approx(np.log(90), abs=0.4)
     assert 0 <= figures["step_accuracy_greedy"] < 0.9, "chords that are kept are no steps that come back"
+    assert 0 <= figures["sample_chord_tones"] <= 1
+    assert 0.1 < figures["data_chord_tones"] < 0.5, "melodies at random, of which 3 of 12 are of their chord"
+    assert "chord_tones" in result.stdout
 
 
 def test_training_that_was_stopped_ends_in_the_bits_of_one_that_was_not(chorded: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from C on (Magenta's TriadChordOneHotEncoding, which MusicVAE's chord-conditione
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,12 +71,8 @@ def names(chords: Sequence[int] | np.ndarray) -> list[str]:
     (['C', 'Am', 'F', 'Bb'], ['A', 'F#m', 'E'], ['B', 'Db', 'Bbm', 'Ebm'])
     """
     labels = [int(chord) for chord in chords]
-    sounding = np.zeros(12, np.int64)
-    for chord, number in Counter(labels).items():
-        quality, root = divmod(chord - 1, 12)
-        for interval in (0, *THIRDS_AND_FIFTHS[quality]) if chord else ():
-            sounding[(root + interval) % 12] += number
-    of_key = [sum(sounding[(key + step) % 12] for step in SCALE) for key in KEYS]
+    sounding = TONES[labels].sum(0) if labels else np.zeros(12, np.int64)
+    of_key = [sounding[[(key + step) % 12 for step in SCALE]].sum() for key in KEYS]
     roots = SHARPS if KEYS[int(np.argmax(of_key))] in SHARP_KEYS else FLATS
     return [NO_CHORD if chord == 0 else roots[(chord - 1) % 12] + QUALITIES[(chord - 1) // 12] for chord in labels]
 
@@ -117,6 +112,18 @@ def _pitch_class(root: str) -> int:
     """
     raised = sum(root.count(sign) for sign in "#♯") - sum(root[1:].count(sign) for sign in "b♭")
     return (_LETTERS[root[0]] + raised) % 12
+
+
+def _tones() -> np.ndarray:
+    """(49, 12) bool: the pitch classes of each label."""
+    found = np.zeros((CHORDS, 12), bool)
+    for quality, intervals in enumerate(THIRDS_AND_FIFTHS):
+        for root in range(12):
+            found[label(root, quality), [(root + interval) % 12 for interval in (0, *intervals)]] = True
+    return found
+
+
+TONES = _tones()
 
 
 @dataclass(frozen=True)

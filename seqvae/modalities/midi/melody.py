@@ -15,7 +15,15 @@ from seqvae.modalities.midi.chords import CHORDS, NO_CHORD, Progression, name, n
 from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.meters import steps_per_bar
 from seqvae.modalities.midi.modality import MidiModality
-from seqvae.modalities.midi.phrase import PITCHES_FROM, Phrase, events_of, f1_of_notes, labels_of, without_idle_offs
+from seqvae.modalities.midi.phrase import (
+    PITCHES_FROM,
+    Phrase,
+    events_of,
+    f1_of_notes,
+    labels_of,
+    share_of_chord_tones,
+    without_idle_offs,
+)
 from seqvae.modalities.midi.voice_settings import MelodyData, MelodyModel
 from seqvae.modalities.midi.voices import EXTREMES, VoicePart
 
@@ -27,6 +35,13 @@ if TYPE_CHECKING:
     from seqvae.types import Batch, StepType
 
 SHOWN_CHORDS = 12  # that are counted by name
+SAMPLE_UNITS = rhythm.units("notes") | {
+    "sample_interval": "semitones from a note to the next one, up or down, on average"
+}
+CHORD_UNITS = {
+    "sample_chord_tones": "share of notes that are of the chord on which they begin, of those that begin on one; notes "
+    "at random have 3 of 12; samples are to the chords of the data"
+}
 
 
 class Melody(MidiModality):
@@ -56,9 +71,6 @@ class Melody(MidiModality):
     )
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
     defaults: ClassVar[Mapping[str, Values]] = voice_settings.MELODY_DEFAULTS
-    sample_units: ClassVar[Mapping[str, str]] = rhythm.units("notes") | {
-        "sample_interval": "semitones from a note to the next one, up or down, on average"
-    }
     sampling_temperature: ClassVar[float] = voice_settings.SAMPLING_TEMPERATURE
     data: MelodyData
 
@@ -88,6 +100,11 @@ class Melody(MidiModality):
     def units(self) -> Mapping[str, str]:
         """No sequence ends by itself, so there is no end to be counted; and the F1 of notes."""
         return {**super().units, "f1_notes": "F1 of notes that begin on the same step at the same pitch, 0 to 1"}
+
+    @property
+    def sample_units(self) -> Mapping[str, str]:  # type: ignore[override]  # which figures there are depends on chords
+        """Those of rhythm, how far the next note is and, with chords, whether notes are of them."""
+        return SAMPLE_UNITS | (CHORD_UNITS if self.holds else {})
 
     def part(self, data: MelodyData) -> VoicePart | ChordedPart:  # type: ignore[override]  # settings of its own kind
         """The notes of the voice, and its chords."""
@@ -225,13 +242,13 @@ class Melody(MidiModality):
         return {"exact_match": exact_match(truth, guess), "f1_notes": f1_of_notes(truth, guess)}
 
     def sample_metrics(self, samples: Sequence[Phrase]) -> dict[str, float | None]:
-        """How bars repeat, how many notes there are, where they stand, and how far the next one is."""
+        """How bars repeat, how many notes there are, where they stand, how far the next one is, and if chords fit."""
         intervals = [np.abs(np.diff(phrase.notes[:, 2])) for phrase in samples]
         steps = np.concatenate([*intervals, np.zeros(0)])
         melodies = [phrase.with_steps(phrase.events) for phrase in samples]  # without their chords, which are kept
-        return rhythm.rhythm_figures(melodies, "notes") | {
-            "sample_interval": float(steps.mean()) if len(steps) else None
-        }
+        figures = rhythm.rhythm_figures(melodies, "notes")
+        figures["sample_interval"] = float(steps.mean()) if len(steps) else None
+        return figures | ({"sample_chord_tones": share_of_chord_tones(samples)} if self.holds else {})
 
     def facts(self, lengths: np.ndarray) -> list[tuple[str, str]]:
         """Windows, steps, outcomes and metres."""

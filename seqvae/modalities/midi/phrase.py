@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seqvae.modalities.midi.chords import symbols_of
+from seqvae.modalities.midi.chords import TONES, symbols_of
 from seqvae.modalities.midi.excerpt import Excerpt
 from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.tempo import Tempos
@@ -131,6 +131,22 @@ def f1_of_notes(truth: Sequence[Phrase], guess: Sequence[Phrase]) -> float | Non
         right += int(((one.events == other.events) & (one.events >= 0)).sum())
         notes += int(one.onsets.sum() + other.onsets.sum())
     return 2 * right / notes if notes else None
+
+
+def share_of_chord_tones(phrases: Sequence[Phrase]) -> float | None:
+    """The share, 0 to 1, of notes that are of the triad on which they begin, of those that begin on one; None of none.
+
+    >>> events, chords = np.array([60, 62, 64, HOLD, 65]), np.array([1, 1, 22, 22, 0])
+    >>> share_of_chord_tones([Phrase(events, chords=chords)])  # C on C, D on C, E on Am, F on no chord
+    0.6666666666666666
+    """
+    inside = notes = 0
+    for phrase in phrases:
+        starts, pitches = phrase.notes[:, 0], phrase.notes[:, 2]
+        own = np.zeros(len(starts), np.int64) if phrase.chords is None else phrase.chords[starts]
+        inside += int(TONES[own, pitches % 12].sum())
+        notes += int((own > 0).sum())
+    return inside / notes if notes else None
 
 
 def without_idle_offs(events: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from seqvae.modalities.midi.chords import (
     CHORDS,
     MOST_BARS,
+    TONES,
     Progression,
     label,
     name,
@@ -64,6 +65,17 @@ def test_a_transposed_chord_has_its_root_moved_and_its_quality_kept(chord: int, 
         assert divmod(moved - 1, 12) == ((chord - 1) // 12, ((chord - 1) % 12 + semitones) % 12)
     assert int(transposed(torch.tensor([chord]), torch.tensor(semitones))[0]) == moved
     assert parse(name(chord)) == chord
+
+
+@pytest.mark.parametrize(
+    ("symbol", "notes"),
+    [("C", "C E G"), ("Bm", "B D F#"), ("Eaug", "E Ab C"), ("Bdim", "B D F"), ("Am7", "A C E"), ("N.C.", "")],
+)
+def test_the_tones_of_a_chord_are_its_triad(symbol: str, notes: str) -> None:
+    (own,) = np.nonzero(TONES[parse(symbol)])
+    assert own.tolist() == sorted(parse(note) - 1 for note in notes.split()), (
+        "labels of major triads count roots from 1"
+    )
 
 
 def test_a_progression_is_one_chord_a_bar_or_several_between_bar_lines() -> None:

@@ -160,6 +160,19 @@ def test_bars_repeat_where_the_melody_does_whatever_its_chords() -> None:
     assert figures["sample_bar_repetition"] == 1.0
 
 
+def test_notes_are_of_the_chord_on_which_they_begin() -> None:
+    """C on C, its octave, E and B on C, which is of the G after it; G and C on G; F# on no chord; C held into Fm."""
+    one = phrase("C | G N.C.", 60, 72, HOLD, 64, 71, *[HOLD] * 11, 67, 60, *[HOLD] * 6, 66)
+    other = phrase("C Fm", *[HOLD] * 15, 60, HOLD, 68, 69)
+    figures = melody().sample_metrics([one, other, phrase("C")])
+    assert figures["sample_chord_tones"] == pytest.approx((3 + 1 + 1 + 1) / (4 + 2 + 1 + 2))
+    assert figures.keys() == melody().sample_units.keys()
+    assert melody().sample_metrics([phrase("N.C.", 60)])["sample_chord_tones"] is None
+    plain = melody(chords="none")
+    assert "sample_chord_tones" not in plain.sample_units
+    assert plain.sample_metrics([one.with_steps(one.events)]).keys() == plain.sample_units.keys()
+
+
 def test_a_silent_window_stays_silent_to_other_chords() -> None:
     made, silent = melody(), phrase("C G")
     x = np.stack([np.full(32, 50), np.full(32, F)], 1)
