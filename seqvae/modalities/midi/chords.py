@@ -126,6 +126,16 @@ def _tones() -> np.ndarray:
 TONES = _tones()
 
 
+def pitches(chord: int, lowest: int) -> list[int]:
+    """The MIDI pitches of a triad in root position, its root less than an octave above the lowest; none of no chord.
+
+    >>> pitches(1, 48), pitches(22, 48), pitches(0, 48)
+    ([48, 52, 55], [57, 60, 64], [])
+    """
+    quality, root = divmod(chord - 1, 12)
+    return [lowest + (root - lowest) % 12 + up for up in (0, *THIRDS_AND_FIFTHS[quality])] if chord else []
+
+
 @dataclass(frozen=True)
 class Progression:
     """The chords of bars, which are repeated: of each bar one or several labels, which share it equally."""

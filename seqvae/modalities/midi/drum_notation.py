@@ -46,6 +46,11 @@ class DrumNotation:
         for step, index in np.argwhere(item.hits).tolist():
             yield step, step + 1, self.classes.pitches[index][0], VELOCITY
 
+    @property
+    def heard(self) -> "DrumNotation":
+        """All that is written, and no more."""
+        return self
+
     def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:
         """The drum synthesizer's samples."""
         from seqvae.view import audio

@@ -71,6 +71,11 @@ class EnsembleNotation:
         hits = item.hits(len(self.classes))
         return Clip(hits, item.meter, item.steps_per_quarter, item.bpm, item.programs[DRUMS], item.changes)
 
+    @property
+    def heard(self) -> "EnsembleNotation":
+        """All that is written, and no more."""
+        return self
+
     def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:
         """Plucked strings and the drum synthesizer together."""
         from seqvae.view import audio

@@ -36,6 +36,11 @@ class Notation(Protocol[Item]):
         """
         ...
 
+    @property
+    def heard(self) -> "Notation[Item]":
+        """The same with what is heard in sound alone, such as chords; itself where that is nothing."""
+        ...
+
     def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:
         """Samples (N, 2), float32, of a written piece by a synthesizer of our own; see `seqvae.view.audio`."""
         ...

@@ -109,5 +109,5 @@ def _wav(piece: Piece, soundfont: Path | None, loop: bool) -> bytes:
     from seqvae.view import audio, soundfonts
 
     if soundfont is not None:
-        return audio.wav(soundfonts.play(piece.midi, soundfont, seconds=piece.seconds, loop=loop))
-    return audio.wav(piece.notation.sound(piece.midi, piece.seconds, loop))
+        return audio.wav(soundfonts.play(piece.heard, soundfont, seconds=piece.seconds, loop=loop))
+    return audio.wav(piece.notation.sound(piece.heard, piece.seconds, loop))

@@ -58,6 +58,11 @@ class PerformanceNotation:
             start = float(starts[step, index])
             yield start, start + 1, self.classes.pitches[index][0], int(item.velocities[step, index])
 
+    @property
+    def heard(self) -> "PerformanceNotation":
+        """All that is written, and no more."""
+        return self
+
     def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:
         """The drum synthesizer's samples."""
         return DrumNotation(self.classes).sound(midi, seconds, loop)

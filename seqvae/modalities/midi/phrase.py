@@ -20,7 +20,7 @@ class Phrase(Excerpt):
 
     Every phrase stands alone: nothing sounds before its first pitch, and what sounds at its end ends there. A pitch
     that begins while it sounds is struck again. Where the phrase has `chords` (T,) int16 they are what it is played to,
-    labels of `seqvae.modalities.midi.chords`; they sound nowhere.
+    labels of `seqvae.modalities.midi.chords`; they are no notes of it.
     """
 
     events: np.ndarray

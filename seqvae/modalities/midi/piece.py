@@ -36,6 +36,12 @@ class Piece:
         return to_midi(self.items, self.notation, self.bpm)
 
     @cached_property
+    def heard(self) -> "PrettyMIDI":
+        """The piece as it sounds, also what is not written. Raises ValueError as `to_midi` does."""
+        heard = self.notation.heard
+        return self.midi if heard == self.notation else to_midi(self.items, heard, self.bpm)
+
+    @cached_property
     def bars(self) -> list[Excerpt]:
         """An item for each bar, silent ones too, at the tempo that is heard."""
         own = None if self.bpm is None else ((0, self.bpm),)

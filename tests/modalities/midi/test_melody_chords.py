@@ -2,6 +2,7 @@
 
 import io
 import json
+import wave
 from pathlib import Path
 
 import mido
@@ -18,6 +19,7 @@ from seqvae.modalities.midi.melody import Melody
 from seqvae.modalities.midi.midi_objects import from_midi
 from seqvae.modalities.midi.parser import parse as parse_midi
 from seqvae.modalities.midi.phrase import HOLD, OFF, Phrase
+from seqvae.modalities.midi.piece import Piece
 from seqvae.modalities.midi.voice_settings import MelodyData, MelodyModel
 from seqvae.modalities.midi.writing import midi_bytes
 from seqvae.noise import Noise
@@ -95,6 +97,35 @@ def test_what_is_written_is_read_again_with_its_chords(chords: str) -> None:
         for item, again in zip(items, found, strict=True):
             assert np.array_equal(again.chords, item.chords)
             assert np.array_equal(again.events >= 0, item.events >= 0)
+
+
+def test_chords_are_heard_in_sound_alone_softly_and_anew_in_each_bar() -> None:
+    """C for a bar and a half, F for the other half, then A minor; nothing of no chord."""
+    items = [phrase("C | C F", 72), phrase("Am N.C.").with_program(3)]
+    piece = Piece(items, melody().notation)
+    lead, strings = piece.heard.instruments
+    assert [one.name for one in piece.midi.instruments] == ["Melody"]
+    assert [(note.start, note.pitch) for note in lead.notes] == [(0.0, 72)]
+    found = [(note.start, note.end, note.pitch) for note in strings.notes]
+    c, f, a = (48, 52, 55), (53, 57, 60), (57, 60, 64)
+    spans = [(0.0, 2.0, c), (2.0, 3.0, c), (3.0, 4.0, f), (4.0, 6.0, a)]
+    assert found == [(start, end, pitch) for start, end, own in spans for pitch in own]
+    assert {note.velocity for note in strings.notes} == {45}
+    plain = Piece([item.with_steps(item.events) for item in items], melody(chords="none").notation)
+    assert len(plain.heard.instruments) == 1
+
+
+def test_a_wav_has_the_notes_of_the_chord_below_the_melody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQVAE_SOUNDFONT", "none")
+    (written,) = melody(formats="wav", loop=True).write([[phrase("A", *[HOLD] * 4, 84)]])
+    with wave.open(io.BytesIO(written.files[0].content())) as sound:
+        samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").reshape(-1, 2)[:, 0].astype(float)
+        rate = sound.getframerate()
+    assert len(samples) == 4 * rate, "two bars at 120"
+    first = samples[: rate // 2]  # before the melody begins
+    strength = np.abs(np.fft.rfft(first * np.hanning(len(first))))
+    near = {pitch: strength[round(440 * 2 ** ((pitch - 69) / 12) * len(first) / rate)] for pitch in range(48, 66)}
+    assert set(sorted(near, key=near.get)[-3:]) == {57, 61, 64}
 
 
 def test_symbols_stand_above_the_notes_of_a_picture() -> None:
