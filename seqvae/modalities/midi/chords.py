@@ -193,7 +193,9 @@ def _labels_of(bar: Sequence[str], what: str) -> tuple[int, ...]:
     for symbol in filter(None, bar):
         chord = parse(symbol)
         if chord is None:
-            raise ValueError(f"{what} is not possible, since '{_shortened(symbol)}' is no chord symbol; {POSSIBLE}")
+            capital = parse(symbol.capitalize()) is not None and symbol != symbol.capitalize()
+            why = f"'{_shortened(symbol)}' is no chord symbol{', whose root is a capital letter' * capital}"
+            raise ValueError(f"{what} is not possible, since {why}; {POSSIBLE}")
         labels.append(chord)
     if not labels:
         raise ValueError(f"{what} has a bar without a chord; {POSSIBLE}")
