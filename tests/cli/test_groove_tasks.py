@@ -138,7 +138,8 @@ def test_a_class_is_added_to_what_stays_as_it_is_played(
     assert parts(tmp_path / "anew" / "001.mid")[0] != others
     refused(
         seqvae(*anew, "--feel", piece),
-        "a feel is that of hits which are kept, and anew keeps nothing; leave one of them out",
+        "a feel is that of hits which are kept, and --anew keeps none; leave one of them out. See 'seqvae reconstruct "
+        "--help'.",
     )
     model = package.load(run)
     (song,) = model.reconstruct([str(piece)], temperature=1.0)
@@ -187,7 +188,8 @@ def test_a_feel_is_refused_where_there_is_none(
     assert seqvae("train", "drums", trained / "played", "--out", drums, *SET).exit_code == 0
     refused(
         seqvae("reconstruct", drums, flat, "--anew"),
-        "all windows of this model are made anew as a whole; leave anew out",
+        "--anew is for models that keep a part of what they read, and all windows of this one are made as a whole; "
+        "leave it out. See 'seqvae reconstruct --help'.",
     )
     refused(
         seqvae("reconstruct", drums, flat, "--feel", other),
