@@ -156,7 +156,8 @@ def interpolate(
 ) -> None:
     """Walk from item A to item B in latent space.
 
-    The first and the last result are the reconstructions of A and of B. --corners makes a square of results, row by
+    The first and the last result are the reconstructions of A and of B. MIDI of a single result has the instruments of
+    the nearer of both, that of all in a row those of the first. --corners makes a square of results, row by
     row: A is top left, B top right, C bottom left, D bottom right. Each of them is an INPUT that is a single item.
     """
     ends = _ends(a, b, corners)
