@@ -62,9 +62,12 @@ class Way:
         steps, and for what is to be made anew, and would be so anyhow or cannot be.
         """
         if anew and by_hits:
-            raise ValueError("a feel is that of hits which are kept, and anew keeps nothing; leave one of them out")
+            raise ValueError("a feel is that of hits which are kept, and anew=True keeps none; leave one of them out")
         if anew and not self.modality.keeps:
-            raise ValueError(f"all {self.modality.words.items} of this model are made anew as a whole; leave anew out")
+            raise ValueError(
+                f"anew=True is for models that keep a part of what they read, and all {self.modality.words.items} of "
+                "this one are made as a whole; leave it out"
+            )
         steps = self.length(groups).max_steps
         given = [self.modality.given(group.items, steps) for group in groups]
         if any(own is not None for own in given):

@@ -69,9 +69,12 @@ def outcome_of(error: BaseException) -> BaseException:
 
 
 def note_typed(ctx: click.Context, parameter: click.Parameter, key: str, value: object) -> None:
-    """Keep that an option was typed for a configuration key, so that errors speak of the option."""
+    """Keep that an option was typed for a configuration key, so that errors speak of the option.
+
+    A key without a section, such as `anew`, is an argument of the library's functions.
+    """
     flags = parameter.secondary_opts if value is False else parameter.opts
-    ctx.meta.setdefault(_TYPED, {})[key] = flags[0]
+    ctx.meta.setdefault(_TYPED, {})[key] = flags[0], isinstance(value, bool)
     ctx.meta[_PAGE] = ctx.command_path
 
 
@@ -79,10 +82,10 @@ def _as_typed(sentence: str) -> str:
     """A sentence about `data.bpm=3` as one about `--bpm 3`, and the page that lists it, where that was typed."""
     ctx = click.get_current_context(silent=True)
     spoken = sentence
-    for key, flag in ctx.meta.get(_TYPED, {}).items() if ctx else ():
-        section, _, name = key.partition(".")
-        value = "" if flag.startswith("--no-") else " "
-        spoken = re.sub(rf"(?<![\w.-])(?:{section}\.)?{name}=", f"{flag}{value}", spoken)
+    for key, (flag, stands_alone) in ctx.meta.get(_TYPED, {}).items() if ctx else ():
+        section, _, name = key.rpartition(".")
+        value, typed = (r"\w+", flag) if stands_alone else ("", f"{flag} ")
+        spoken = re.sub(rf"(?<![\w.-])(?:{section}\.)?{name}={value}", typed, spoken)
     if ctx is None or spoken == sentence:
         return sentence
     return f"{spoken}{'' if spoken.endswith(('.', '?')) else '.'} See '{ctx.meta[_PAGE]} --help'."

@@ -21,6 +21,7 @@ from seqvae.cli.options import (
     run_argument,
     seed_option,
     split_option,
+    spoken_as_typed,
 )
 from seqvae.cli.places import check_folder_place
 from seqvae.cli.results import Made, show
@@ -82,7 +83,10 @@ def _check_prior(model: "Model", run: Path) -> None:
 @file_option
 @split_option
 @click.option("--feel", metavar="INPUT", help="Grooves: keep the hits of each INPUT and play them as this one is.")
-@click.option("--anew", is_flag=True, help="Grooves that humanize, or have a class added: keep nothing of an INPUT.")
+@click.option(
+    "--anew", is_flag=True, callback=spoken_as_typed("anew"),
+    help="Grooves that humanize, or have a class added: keep nothing of an INPUT.",
+)  # fmt: skip
 @decoding_options("temperature", "top_k", "top_p", "beam")
 @seed_option
 @folder_option
@@ -152,7 +156,8 @@ def interpolate(
 ) -> None:
     """Walk from item A to item B in latent space.
 
-    The first and the last result are the reconstructions of A and of B. --corners makes a square of results, row by
+    The first and the last result are the reconstructions of A and of B. MIDI of a single result has the instruments of
+    the nearer of both, that of all in a row those of the first. --corners makes a square of results, row by
     row: A is top left, B top right, C bottom left, D bottom right. Each of them is an INPUT that is a single item.
     """
     ends = _ends(a, b, corners)

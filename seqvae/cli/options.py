@@ -187,6 +187,17 @@ def _keep(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     return keep
 
 
+def spoken_as_typed(key: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """The callback of an option that keeps its value; errors about the key speak of the option where it is typed."""
+
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        if value:
+            note_typed(ctx, parameter, key, value)
+        return value
+
+    return keep
+
+
 def given_values(ctx: click.Context, recipe: Values, overrides: tuple[str, ...]) -> dict[str, Any]:
     """The configuration values of a command line: the recipe's, over them options, over them `--set`.
 

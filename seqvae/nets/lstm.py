@@ -65,7 +65,8 @@ class LSTMEncoder(nn.Module):
 
     def read(self, batch: Batch) -> Float[Tensor, "B H"]:
         """The features of a batch of `inputs`."""
-        inputs, backwards = batch.x, _reversal(batch)
+        whole = bool(batch.mask.all())  # windows, bars: what looks for ends takes twice as long to learn through
+        inputs, backwards = batch.x, None if whole else _reversal(batch)
         outputs: list[Tensor] = []
         ends: list[Tensor] = []
         for layer in cast(Iterable[Iterable[nn.LSTM]], self.layers):
@@ -74,16 +75,18 @@ class LSTMEncoder(nn.Module):
             outputs, ends = [], []
             for direction, lstm in enumerate(layer):
                 states, _ = lstm(_reorder(inputs, backwards) if direction else inputs)  # (B, T, H)
-                ends.append(_pooled(states, batch, self.pooling))
+                ends.append(_pooled(states, batch, self.pooling, whole))
                 outputs.append(states)
         return torch.cat(ends, -1)
 
 
 def _pooled(
-    states: Float[Tensor, "B T H"], batch: Batch, pooling: Literal["last", "mean", "max"]
+    states: Float[Tensor, "B T H"], batch: Batch, pooling: Literal["last", "mean", "max"], whole: bool
 ) -> Float[Tensor, "B H"]:
     """The state of each example's last real step, or the mean or the maximum over its real steps."""
     if pooling == "last":
+        if whole:
+            return states[:, -1]
         last = (batch.lengths - 1).view(-1, 1, 1).expand(-1, 1, states.shape[2])
         return states.gather(1, last).squeeze(1)
     padding = ~batch.mask.unsqueeze(2)
@@ -105,7 +108,10 @@ def _with_position(inputs: Float[Tensor, "B T F"], position: Position | None) ->
     return torch.cat([inputs, places.expand(len(inputs), -1, -1)], -1)
 
 
-def _reorder(x: Float[Tensor, "B T F"], order: Int[Tensor, "B T"]) -> Float[Tensor, "B T F"]:
+def _reorder(x: Float[Tensor, "B T F"], order: Int[Tensor, "B T"] | None) -> Float[Tensor, "B T F"]:
+    """The steps in this order; without one all of them reversed."""
+    if order is None:
+        return x.flip(1)
     return x.gather(1, order.unsqueeze(2).expand(-1, -1, x.shape[2]))
 
 

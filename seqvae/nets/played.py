@@ -119,18 +119,19 @@ class PlayedLikelihood(nn.Module):
         with torch.autocast(h.device.type, enabled=False):
             given = F.linear(self.steps(x).to(base.dtype), self.reading.to(base.dtype) * self.allowed)
             raw = (base + given).unflatten(1, (self.classes, 2, self.outputs))
-        velocity, place = x.to(base.dtype).unbind(2)
-        location, log_scale, weight = self._components(raw[:, :, 0], 0)  # (N, C, K)
+        hit = x[..., 0] > 0  # few of all, and what follows is of these M alone
+        raw, (velocity, place) = raw[hit], x[hit].to(base.dtype).unsqueeze(2).unbind(1)
+        location, log_scale, weight = self._components(raw[:, 0], 0)  # (M, K)
         precision = (-log_scale).exp()
-        centre = ((velocity.unsqueeze(2) - MIDDLE) / SPAN - location) * precision
-        softest, loudest = x[..., :1] <= 1, x[..., :1] >= LOUDEST
+        centre = ((velocity - MIDDLE) / SPAN - location) * precision
+        softest, loudest = velocity <= 1, velocity >= LOUDEST
         held = log_mass(centre, 0.5 / SPAN * precision, softest.expand_as(centre), loudest.expand_as(centre))
-        of_velocity = (weight + held).logsumexp(2)
-        location, log_scale, weight = self._components(raw[:, :, 1], 1)
+        of_velocity = (weight + held).logsumexp(1)
+        location, log_scale, weight = self._components(raw[:, 1], 1)
         precision, half = (-log_scale).exp(), 0.5 / self.most_places
-        held = log_mass((place.unsqueeze(2) / self.most_places - location) * precision, half * precision)
-        of_place = (weight + held - log_mass(-location * precision, (1 + half) * precision)).logsumexp(2)
-        return torch.where(x[..., 0] > 0, of_velocity + of_place, 0.0)
+        held = log_mass((place / self.most_places - location) * precision, half * precision)
+        of_place = (weight + held - log_mass(-location * precision, (1 + half) * precision)).logsumexp(1)
+        return base.new_zeros(hit.shape).masked_scatter(hit, of_velocity + of_place)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C 2"]:
         """The most probable hits, then the location of each velocity and place, given those taken before it.

@@ -45,6 +45,11 @@ class DrumRows:
         return self.count * ROW
 
     @property
+    def edges(self) -> Sequence[float]:
+        """Between all rows."""
+        return range(1, self.count)
+
+    @property
     def names(self) -> list[tuple[int, str]]:
         """The names of all rows."""
         return list(enumerate(self._names))

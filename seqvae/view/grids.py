@@ -40,6 +40,11 @@ class Rows(Protocol):
         ...
 
     @property
+    def edges(self) -> Sequence[float]:
+        """Where two of them meet, of `count` from the bottom, and a line parts them."""
+        ...
+
+    @property
     def names(self) -> Sequence[tuple[float, str]]:
         """Those that have a name: their number from the bottom, or what lies between two, and it."""
         ...
@@ -239,7 +244,7 @@ def _draw(axes: Axes, drawn: Any, rows: Rows, first: int, last: int, steps_per_b
         for number, beat in enumerate(range(bar, end, steps_per_beat)):
             shade = ODD_BEAT if number % 2 else EVEN_BEAT
             axes.axvspan(beat, min(beat + steps_per_beat, end), facecolor=shade, edgecolor="none", zorder=0)
-    axes.hlines(range(1, rows.count), 0, steps, color="white", linewidth=0.8, zorder=1)
+    axes.hlines(rows.edges, 0, steps, color="white", linewidth=0.8, zorder=1)
     if steps_per_beat <= 6:  # lines between the steps of a finer grid would be a grey haze
         axes.vlines(range(1, steps), 0, rows.count, color="white", linewidth=0.5, zorder=1)
     rows.draw(axes, drawn, first, last, steps_per_beat)

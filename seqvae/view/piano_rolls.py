@@ -12,6 +12,7 @@ SHADED, BLACK_KEYS = "#d3d7df", (1, 3, 6, 8, 10)  # rows of the black keys are d
 LETTERS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 ROW = 0.085  # inches
 LEAST_ROWS = 12
+MOST_ROWS = 30  # of this height; of more, each is as much lower
 NAMED = (0, 7)  # C and G
 BAND = 3  # rows above the notes for words, where there are any
 WORD, FAINT_WORD, LARGEST_WORD = "#22252b", "#8a8f99", 8.5  # points
@@ -69,7 +70,12 @@ class PitchRows:
     @property
     def height(self) -> float:
         """In inches."""
-        return self.count * ROW
+        return min(self.count, MOST_ROWS) * ROW
+
+    @property
+    def edges(self) -> Sequence[float]:
+        """Between all rows, or where these are low, between octaves."""
+        return [row for row in range(1, self.count) if self.count <= MOST_ROWS or not (row + self._low) % 12]
 
     @property
     def names(self) -> list[tuple[int, str]]:

@@ -23,9 +23,10 @@ class Drawn:
 
 
 class ScoreRows:
-    """The rows of all bands, from the lowest band up; those of a band are as high as it has them, or nearly.
+    """The rows of all bands, from the lowest band up; a band is as high as it has it, or nearly.
 
-    Heights are whole numbers of the least one that a piano roll has. A band's title stands in its upper left corner.
+    Heights are whole numbers of that of a row of a piano roll, of bands with higher rows those of each row. A band's
+    title stands in its upper left corner.
     """
 
     def __init__(self, bands: Sequence[Rows], titles: Sequence[str]) -> None:
@@ -33,8 +34,8 @@ class ScoreRows:
 
     @property
     def count(self) -> int:
-        """How many rows of the least height the bands have together."""
-        return sum(band.count * _height(band) for band in self._bands)
+        """How many rows of a piano roll are as high as all bands together."""
+        return sum(map(_height, self._bands))
 
     @property
     def height(self) -> float:
@@ -42,16 +43,23 @@ class ScoreRows:
         return self.count * ROW
 
     def _bottoms(self) -> list[int]:
-        """The rows of the least height below each band."""
-        heights = [band.count * _height(band) for band in self._bands]
-        return [sum(heights[:place]) for place in range(len(heights))]
+        """The height below each band."""
+        return [sum(map(_height, self._bands[:place])) for place in range(len(self._bands))]
+
+    @property
+    def edges(self) -> list[float]:
+        """Those of all bands; where two bands meet there is a line of their own."""
+        pairs = zip(self._bottoms(), self._bands, strict=True)
+        return [bottom + edge * _height(band) / band.count for bottom, band in pairs for edge in band.edges]
 
     @property
     def names(self) -> list[tuple[float, str]]:
         """The names of the rows of all bands, in the middle of each."""
         pairs = zip(self._bottoms(), self._bands, strict=True)
         return [
-            (bottom + (row + 0.5) * _height(band) - 0.5, name) for bottom, band in pairs for row, name in band.names
+            (bottom + (row + 0.5) * _height(band) / band.count - 0.5, name)
+            for bottom, band in pairs
+            for row, name in band.names
         ]
 
     @property
@@ -62,7 +70,7 @@ class ScoreRows:
     def draw(self, axes: Axes, drawn: Drawn, first: int, last: int, steps_per_beat: int) -> None:
         """Each part in its band."""
         for bottom, band, own, title in zip(self._bottoms(), self._bands, drawn.bands, self._titles, strict=True):
-            inner = axes.inset_axes((0, bottom / self.count, 1, band.count * _height(band) / self.count))
+            inner = axes.inset_axes((0, bottom / self.count, 1, _height(band) / self.count))
             inner.set(xlim=(0, last - first), ylim=(0, band.count))
             inner.set_axis_off()
             band.draw(inner, own, first, last, steps_per_beat)
@@ -71,5 +79,6 @@ class ScoreRows:
 
 
 def _height(band: Rows) -> int:
-    """Of a row of a band, in rows of the least height."""
-    return max(1, round(band.height / band.count / ROW))
+    """Of a band, in rows of a piano roll."""
+    each = int(band.height / band.count / ROW + 1e-6)
+    return band.count * each if each else round(band.height / ROW)

@@ -171,7 +171,8 @@ def test_a_piece_comes_back_to_its_own_chords_or_to_others(seqvae: Callable[...,
     assert ends(made(seqvae("reconstruct", "run", "alone.mid", "--formats", "mid"))) == ["N.C."]
     result = seqvae("reconstruct", "run", "five.mid", "--anew")
     assert (result.exit_code, result.stdout) == (2, ""), "chords are not kept, but given"
-    assert result.stderr.endswith("of this model are made anew as a whole; leave anew out\n")
+    sentence = "windows of this one are made as a whole; leave it out. See 'seqvae reconstruct --help'.\n"
+    assert result.stderr.endswith(sentence)
 
 
 def test_walks_and_variations_are_to_the_chords_of_the_first_item(seqvae: Callable[..., Result], place: Path) -> None:

@@ -14,6 +14,7 @@ from seqvae import pictures
 from seqvae.modalities.midi.performance import Performance
 from tests.cli.midi_runs import made
 from tests.cli.test_groove import SET, performance, save
+from tests.modalities.midi.smf import hits, midi
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +139,8 @@ def test_a_class_is_added_to_what_stays_as_it_is_played(
     assert parts(tmp_path / "anew" / "001.mid")[0] != others
     refused(
         seqvae(*anew, "--feel", piece),
-        "a feel is that of hits which are kept, and anew keeps nothing; leave one of them out",
+        "a feel is that of hits which are kept, and --anew keeps none; leave one of them out. See 'seqvae reconstruct "
+        "--help'.",
     )
     model = package.load(run)
     (song,) = model.reconstruct([str(piece)], temperature=1.0)
@@ -147,6 +149,19 @@ def test_a_class_is_added_to_what_stays_as_it_is_played(
     with pytest.raises(ValueError, match=r"^codes stand where an item is needed"):
         model.reconstruct([model.encode([str(piece)])])
     assert len(model.reconstruct([model.encode([str(piece)])], anew=True)) == 1
+
+
+def test_hits_of_an_input_that_the_grid_loses_are_named(
+    seqvae: Callable[..., Result], trained: Path, tmp_path: Path
+) -> None:
+    piece = tmp_path / "flam.mid"
+    piece.write_bytes(midi(hits([(0, 36), (480, 42), (490, 42), (1900, 36)])))
+    result = seqvae("reconstruct", trained / "infill", piece, "--formats", "mid", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.splitlines() == [
+        f"{piece}: hits: 1 lost to the grid",
+        f"{piece}: hits lost to the grid: flams closer than 1/12 of a quarter (1)",
+    ]
 
 
 def test_a_humanized_piece_is_made_anew_when_that_is_asked_for(trained: Path) -> None:
@@ -187,7 +202,8 @@ def test_a_feel_is_refused_where_there_is_none(
     assert seqvae("train", "drums", trained / "played", "--out", drums, *SET).exit_code == 0
     refused(
         seqvae("reconstruct", drums, flat, "--anew"),
-        "all windows of this model are made anew as a whole; leave anew out",
+        "--anew is for models that keep a part of what they read, and all windows of this one are made as a whole; "
+        "leave it out. See 'seqvae reconstruct --help'.",
     )
     refused(
         seqvae("reconstruct", drums, flat, "--feel", other),

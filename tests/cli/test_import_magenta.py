@@ -130,6 +130,31 @@ def test_what_cannot_be_imported_is_one_sentence(
     assert [path.name for path in tmp_path.iterdir()] == ["files"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (
+            ("--task", "infill", "--added", "hihat"),
+            "--added hihat is no class of data.classes=gm; choose kick, snare, closed hat, open hat, low tom, mid tom, "
+            "high tom, crash, ride. Did you mean 'closed hat' or 'open hat'?",
+        ),
+        (
+            ("--task", "infill"),
+            "--task infill adds a class of drums, and nothing says which one; name it, such as --added 'closed hat'.",
+        ),
+        (
+            ("--task", "tap", "--added", "snare", "--classes", "roland"),
+            "--added snare is of --task infill, and this is --task tap; leave it out, or choose that task.",
+        ),
+    ],
+)
+def test_errors_speak_of_the_options_that_were_typed(
+    asked: tuple[str, ...], sentence: str, seqvae: Call, refused: Callable[..., None], tmp_path: Path
+) -> None:
+    outcome = seqvae("import-magenta", FIXTURE / "groovae", "--out", tmp_path / "run", *asked)
+    refused(outcome, f"{sentence} See 'seqvae import-magenta --help'.")
+
+
 def test_a_run_that_stands_there_is_replaced_only_when_asked(seqvae: Call, tmp_path: Path) -> None:
     run, first = tmp_path / "run", FIXTURE / "nade-drums_reduced"
     assert seqvae("import-magenta", first, "--out", run).exit_code == 0

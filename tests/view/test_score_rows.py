@@ -33,6 +33,30 @@ def test_rows_stand_above_each_other_and_keep_their_names() -> None:
     assert rows.height == pytest.approx(rows.count * 0.085)
 
 
+def test_lines_part_the_rows_of_each_band() -> None:
+    _, rows = score()
+    assert rows.edges == [2, *range(5, rows.count)], "none within a row of drums, and none where bands meet"
+
+
+def test_a_part_of_a_wide_range_is_as_high_as_thirty_semitones() -> None:
+    hits = np.zeros((16, 2), bool)
+    hits[0, 0] = True
+    wide = Roll(16, np.array([[4, 8, 24], [8, 9, 71]]))  # C1 to B4, 48 semitones
+    parts = DrumRows([hits], NAMES), PitchRows([wide])
+    rows = ScoreRows(parts, ("Drums", "Lead"))
+    assert parts[1].count == 50
+    assert parts[1].height == pytest.approx(30 * 0.085)
+    assert (rows.count, rows.height) == (4 + 30, pytest.approx(34 * 0.085))
+    names = {name: place + 0.5 for place, name in rows.names}
+    assert names["C1"] == pytest.approx(4 + 1.5 * 30 / 50), "its row is the second of fifty"
+    assert names["C2"] - names["C1"] == pytest.approx(12 * 30 / 50)
+    assert rows.edges == [2, *(pytest.approx(4 + row * 30 / 50) for row in (1, 13, 25, 37, 49))], "lines at each C"
+    axes = Figure().add_subplot()
+    axes.set(xlim=(0, 16), ylim=(0, rows.count))
+    rows.draw(axes, Drawn((hits, wide)), 0, 16, 4)
+    assert [band.get_ylim() for band in axes.child_axes] == [(0, 2), (0, 50)]
+
+
 def test_each_part_is_drawn_in_its_band() -> None:
     drawn, rows = score()
     axes = Figure().add_subplot()

@@ -106,9 +106,7 @@ class Accounts:
 
     def report_losses(self, report: Report) -> None:
         """Count the notes that the grid loses in a report, by what they are, and say what other grids would lose."""
-        for kind, number in self.losses.kinds.items():
-            kind = kind.format(holder=self.words.holder, close=self.words.close)
-            report.count("lost to the grid", number, self.words.notes, kind)
+        count_lost(report, self.losses, self.words)
         report.remarks += self.losses.remarks(self.words.notes)
 
     def report_skipped(self, report: Report) -> None:
@@ -165,6 +163,12 @@ class Accounts:
                 f"{data.steps_per_quarter} steps a quarter; pass a finer grid as --steps-per-quarter"
             )
         raise ValueError(f"no bar of {where} is whole: its metre changes before one ends; give other files")
+
+
+def count_lost(report: Report, losses: Losses, words: PartWords) -> None:
+    """Count the notes that a grid loses, by what they are."""
+    for kind, number in losses.kinds.items():
+        report.count("lost to the grid", number, words.notes, kind.format(holder=words.holder, close=words.close))
 
 
 def count_unheld(report: Report, taken: Taken, words: PartWords) -> None:

@@ -1,6 +1,7 @@
 """Class maps: which pitches of a drum channel count as one drum class, and which of them is written."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,14 @@ import numpy as np
 from seqvae.config import few, nearest
 
 PITCH_COUNT = 128
+# What drummers and other programs call a class, in the words of class names, and words that say nothing of it.
+OTHER_NAMES = {
+    "hi hat": "hat", "hihat": "hat", "hats": "hat", "hihats": "hat", "hh": "hat", "ch": "closed hat",
+    "chh": "closed hat", "oh": "open hat", "ohh": "open hat", "bass": "kick", "bassdrum": "kick", "bd": "kick",
+    "kd": "kick", "sd": "snare", "toms": "tom", "floor": "low", "lt": "low tom", "mt": "mid tom", "ht": "high tom",
+    "middle": "mid", "hi": "high", "cy": "crash", "rd": "ride", "drum": "", "cymbal": "",
+}  # fmt: skip
+MOST_SUGGESTED = 6
 MOST_COMBINED = 9  # classes whose 2^C combinations are outcomes of one step; more are taken one by one
 
 
@@ -55,6 +64,22 @@ class DrumClasses:
             table[list(pitches)] = index
         return table
 
+    def suggested(self, name: str) -> str:
+        """The sentence that names the classes that are meant by a name which none has, after a space; or nothing.
+
+        They share the most words with it, hi-hat and bass drum counting as hat and kick; else one is spelt like it.
+
+        >>> GENERAL_MIDI.suggested("hihat"), GENERAL_MIDI.suggested("ried"), GENERAL_MIDI.suggested("lute")
+        (" Did you mean 'closed hat' or 'open hat'?", " Did you mean 'ride'?", '')
+        """
+        asked = _words_of(name)
+        shared = {known: len(asked & _words_of(known)) for known in self.names}
+        most = max(shared.values())
+        meant = [f"'{known}'" for known, count in shared.items() if count == most > 0]
+        if not meant or len(meant) > MOST_SUGGESTED:
+            return nearest(name, self.names)
+        return f" Did you mean {' or '.join(meant)}?"
+
     def to_json(self) -> str:
         """An object that lists the pitches of each class, in order."""
         classes = zip(self.names, map(list, self.pitches), strict=True)
@@ -84,6 +109,14 @@ class DrumClasses:
         if "classes" not in learned:
             raise ValueError(f"{path} is damaged; restore the run from a copy")
         return cls.from_json(json.dumps(learned["classes"]), path)
+
+
+def _words_of(name: str) -> set[str]:
+    """The words of a name, as class names say them: those of "Hi-Hat (open)" are hat and open."""
+    words = f" {' '.join(re.findall('[a-z0-9]+', name.lower()))} "
+    for other, ours in OTHER_NAMES.items():
+        words = words.replace(f" {other} ", f" {ours} ")
+    return set(words.split())
 
 
 class _Pairs(list[tuple[str, Any]]):

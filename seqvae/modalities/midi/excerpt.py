@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -163,8 +164,16 @@ class Stretch(Generic[Own]):
 
     def is_window(self, first: int, last: int) -> bool:
         """Whether the bars from `first` to before `last` are a window that is read."""
-        whole = self.covered is None or bool(self.covered[first:last].all())
-        return whole and (self.keeps_silence or bool(self._onsets[first:last].any()))
+        covered, onsets = self._before
+        whole = self.covered is None or covered[last] - covered[first] == last - first
+        return whole and (self.keeps_silence or onsets[last] > onsets[first])
+
+    @cached_property
+    def _before(self) -> tuple[list[int], list[int]]:
+        """How many covered bars, and notes of `whole` that begin, there are before each bar, and before the end."""
+        covered = [] if self.covered is None else self.covered.tolist()
+        onsets = [] if self.keeps_silence else self._onsets.tolist()
+        return list(accumulate(covered, initial=0)), list(accumulate(onsets, initial=0))
 
     @cached_property
     def _onsets(self) -> np.ndarray:
@@ -175,6 +184,8 @@ class Stretch(Generic[Own]):
 
 def replace_tempos(item: Own, bpm: float, changes: Tempos = ()) -> Own:
     """The same item at other tempos."""
+    if (item.bpm, item.changes) == (bpm, changes):
+        return item
     return replace(item, bpm=bpm, changes=changes)  # type: ignore[type-var]  # its kinds are dataclasses
 
 

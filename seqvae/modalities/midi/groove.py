@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from seqvae.config import Values, nearest
+from seqvae.config import Values
 from seqvae.modalities.base import Figures, Report
 from seqvae.modalities.midi import feel, rhythm, settings
 from seqvae.modalities.midi.kit import KitModality
@@ -86,7 +86,7 @@ class Groove(KitModality):
         if self.data.task == "infill" and self.data.added not in names:
             raise ValueError(
                 f"data.added={self.data.added} is no class of data.classes={self.data.classes}; choose "
-                f"{self.listed_classes}.{nearest(self.data.added, names)}"
+                f"{self.listed_classes}.{self.classes.suggested(self.data.added)}"
             )
         return {
             "reconstruct": None,

@@ -215,7 +215,11 @@ class MidiModality(Modality):
         return item.filled(len(other))
 
     def between(self, a: Any, b: Any, share: float) -> Any:
-        """The item a with tempos at a share of the way from its own to those of b, and the nearer one's program."""
+        """The item a with tempos at a share of the way from its own to those of b, and the nearer one's programs.
+
+        So of a walk each clip alone has the programs of the nearer end; one file of all has those of its first clip
+        throughout (`to_midi`), since a change of instruments midway would be heard above all that changes.
+        """
         (_, bpm), *changes = tempos_between(a.tempos, b.tempos, share)
         return replace_tempos(a, bpm, tuple(changes)).with_program(a.program if share < 0.5 else b.program)
 

@@ -59,5 +59,6 @@ def plain_name(name: str) -> str:
     >>> plain_name(" Lead  voice ")
     'Lead voice'
     """
-    words = "".join(letter if letter.isprintable() else " " for letter in name).split()
-    return " ".join(words)[:LONGEST_NAME].strip()
+    if not name.isprintable():  # songs to sing along have thousands of texts, nearly all of which are
+        name = "".join(letter if letter.isprintable() else " " for letter in name)
+    return " ".join(name.split())[:LONGEST_NAME].strip()

@@ -155,9 +155,10 @@ def without_idle_offs(events: np.ndarray) -> np.ndarray:
     >>> without_idle_offs(np.array([OFF, 60, OFF, OFF, HOLD])).tolist() == [HOLD, 60, OFF, HOLD, HOLD]
     True
     """
-    places = np.flatnonzero(events != HOLD)
+    (places,) = (events != HOLD).nonzero()
     kinds = events[places] == OFF
-    idle = kinds & np.append(True, kinds[:-1])[: len(kinds)]
+    idle = kinds.copy()
+    idle[1:] &= kinds[:-1]
     if not idle.any():
         return events
     events = events.copy()

@@ -1,7 +1,7 @@
 """A whole piece on the grid: its bars in stretches of one metre, its windows by their numbers, and what it lost."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -9,8 +9,9 @@ from typing import Generic, TypeVar
 from seqvae.config import counted, few
 from seqvae.modalities.base import Named, Report
 from seqvae.modalities.items import SeveralItems, file_and_index, no_such_index
-from seqvae.modalities.midi.accounts import Accounts, count_hidden, count_strange, count_unheld
+from seqvae.modalities.midi.accounts import Accounts, count_hidden, count_lost, count_strange, count_unheld
 from seqvae.modalities.midi.grid import Layout, bar_number, in_meter, layout
+from seqvae.modalities.midi.losses import Losses
 from seqvae.modalities.midi.meters import Meter, meter_name
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MidiError
@@ -65,7 +66,7 @@ class Score(Generic[Item]):
             found = few(f"{counted(bars, 'bars')} of {meter_name(meter)}" for meter, bars in there.items())
             raise ValueError(
                 f"{self.name} has no bar of {meter_name(only)}, the metre that is read; it has {found}; give another "
-                "file, or another --meter"
+                f"file, {_or_read(there, meters)}"
             )
         strange = [meter for meter in there if only is None and meter not in meters]
         if strange:
@@ -77,12 +78,18 @@ class Score(Generic[Item]):
             )
 
     def count_losses(self, report: Report, words: PartWords, only: Meter | None) -> None:
-        """Count the bars that are in another metre than that which is read, notes in none of the bars, and a damage."""
+        """Count the bars in another metre than that which is read, the notes that are not heard, and a damage."""
         for first, stretch in zip(self.first_bars, self.stretches, strict=True):
             if only not in (None, stretch.meter) and not stretch.repeats:
                 last = first + stretch.bars - 1
                 where = f"{first} to {last}" if last > first else f"{first}"
                 report.count(f"of {meter_name(stretch.meter)}, left out", stretch.bars, "bars", where)
+        losses = Losses()
+        for segment in self.placed.segments:
+            if only in (None, segment.meter):
+                losses.take(segment, self.taken.voices, [(0, segment.bars)])
+        losses.flush()
+        count_lost(report, losses, words)
         count_unheld(report, self.taken, words)
         count_hidden(report, self.taken, words)
         count_strange(report, self.taken)
@@ -139,7 +146,7 @@ def find_song(source: MidiSource[Item], word: str, meters: Collection[Meter], re
     if source.data.only_meter not in (None, stretch.meter):
         raise ValueError(
             f"{word} is in {meter_name(stretch.meter)}, and only bars of {source.data.meter} are read; give another "
-            "window, or another --meter"
+            f"window, {_or_read([stretch.meter], meters)}"
         )
     if stretch.meter not in meters:
         raise ValueError(
@@ -147,6 +154,12 @@ def find_song(source: MidiSource[Item], word: str, meters: Collection[Meter], re
             "another window, or train with that metre"
         )
     return Named(word, stretch.cut(first, min(bars, stretch.bars - first)), path)
+
+
+def _or_read(there: Iterable[Meter], known: Collection[Meter]) -> str:
+    """What else to do where bars of these metres are there: to read one that the model knows, or else to train."""
+    readable = [meter for meter in there if meter in known]
+    return f"or pass --meter {meter_name(readable[0])}" if readable else "or train with that metre"
 
 
 def _check_file(path: Path) -> None:

@@ -28,9 +28,11 @@ def to_midi(items: Sequence[Excerpt], notation: Notation[Any], bpm: float | None
 
     480 ticks a quarter. Each track ends on the last bar line, silence included, so that it loops in a sequencer. A
     note that would begin before the first bar line begins on it, and one that lasts into the next of its pitch ends
-    there. Words that stand on steps, such as chord symbols, are texts. The object's own `write` puts every event on the
-    tick that is meant. Raises ValueError for items that the notation cannot write, for a tempo that MIDI cannot hold
-    and for more than ten million ticks.
+    there. Words that stand on steps, such as chord symbols, are texts. Programs are those of the first item throughout.
+    The object's own `write` puts every event on the tick that is meant.
+
+    Raises ValueError for items that the notation cannot write, for a tempo that MIDI cannot hold and for more than ten
+    million ticks.
     """
     from pretty_midi import ControlChange, Note, PrettyMIDI, Text, TimeSignature
 

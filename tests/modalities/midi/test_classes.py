@@ -36,6 +36,28 @@ def test_the_table_gives_the_class_of_a_pitch() -> None:
     assert (table.shape, str(table.dtype), int((table == -1).sum())) == ((128,), "int16", 124)
 
 
+@pytest.mark.parametrize(
+    ("classes", "name", "meant"),
+    [
+        (GENERAL_MIDI, "hihat", "'closed hat' or 'open hat'"),
+        (GENERAL_MIDI, "Hi-Hat", "'closed hat' or 'open hat'"),
+        (GENERAL_MIDI, "open_hihat", "'open hat'"),
+        (GENERAL_MIDI, "CHH", "'closed hat'"),
+        (GENERAL_MIDI, "bd", "'kick'"),
+        (GENERAL_MIDI, "bass drum", "'kick'"),
+        (GENERAL_MIDI, "floor tom", "'low tom'"),
+        (GENERAL_MIDI, "toms", "'low tom' or 'mid tom' or 'high tom'"),
+        (GENERAL_MIDI, "crash cymbal", "'crash'"),
+        (GENERAL_MIDI, "ried", "'ride'"),
+        (GENERAL_MIDI, "theremin", ""),
+        (PITCHES, "kick", "'acoustic bass drum' or 'bass drum'"),
+        (PITCHES, "open hat", "'open hat edge' or 'open hi-hat'"),
+    ],
+)
+def test_a_name_that_no_class_has_suggests_those_that_are_meant(classes: DrumClasses, name: str, meant: str) -> None:
+    assert classes.suggested(name) == (f" Did you mean {meant}?" if meant else "")
+
+
 @pytest.mark.parametrize("name", MAPS)
 def test_json_gives_a_map_back(name: str, tmp_path: Path) -> None:
     path = tmp_path / "map.json"

@@ -233,17 +233,28 @@ def test_only_bars_of_the_metre_that_is_set_are_read_and_the_others_are_told(her
     assert modality.accept("mixed.mid") == list(four.item.items)
 
 
+def test_hits_that_the_grid_loses_are_counted_in_the_bars_that_are_read(here: Path) -> None:
+    """In bars of 3/4 a flam, and a kick that is there twice; a flam in the bar of 4/4; apart, two classes at once."""
+    waltz = [(0, 36), (0, 36), (0, 38), (480, 38), (510, 38), (1440, 36)]
+    write(here, {"lossy.mid": midi(meter(0, 3, 2), hits(waltz), meter(2880, 4, 2), hits([(2880, 38), (2890, 38)]))})
+    flams, twice = "flams closer than 1/12 of a quarter", "at once with their own pitch"
+    for only, lost in (("", {flams: 2, twice: 1}), ("3/4", {flams: 1, twice: 1}), ("4/4", {flams: 1})):
+        report = Report()
+        find_song(source_of(meter=only), "lossy.mid", METERS, report)
+        assert report.details["hits", "lost to the grid"] == lost
+
+
 @pytest.mark.parametrize(
     ("word", "only", "sentence"),
     [
         (
             "mixed.mid", "5/4",
             "mixed.mid has no bar of 5/4, the metre that is read; it has 3 bars of 3/4, 1 bar of 4/4; give another "
-            "file, or another --meter",
+            "file, or pass --meter 4/4",
         ),
         (
             "mixed.mid#0", "4/4",
-            "mixed.mid#0 is in 3/4, and only bars of 4/4 are read; give another window, or another --meter",
+            "mixed.mid#0 is in 3/4, and only bars of 4/4 are read; give another window, or train with that metre",
         ),
         (
             "mixed.mid", "",

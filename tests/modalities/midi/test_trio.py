@@ -1,10 +1,12 @@
 """Melody, bass and drums of a file that are heard together: which tracks, which windows, and what comes back."""
 
+import io
 import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pretty_midi import PrettyMIDI
 
 from seqvae.data import collate
 from seqvae.modalities.base import Report
@@ -315,6 +317,22 @@ def test_figures_are_those_of_each_part() -> None:
     drums = int(one.hits(9).sum())
     less = int(one.events[0, 2] & KICK)
     assert found["f1_drums"] == pytest.approx(2 * (drums - less) / (2 * drums + (-1 if less else 1)))
+
+
+def test_clips_of_a_walk_have_the_programs_of_the_nearer_end_and_all_in_one_those_of_the_first() -> None:
+    model = trio(bars=1, meter="4/4")
+    a, b = (one.with_program(own) for one, own in zip(ensembles(), ((5, 33, 0), (73, 39, 8)), strict=True))
+    walk = [model.between(a, b, share) for share in (0.0, 0.4, 0.6, 1.0)]
+    assert [one.programs for one in walk] == [a.programs, a.programs, b.programs, b.programs]
+
+    def played(content: bytes) -> list[int]:
+        midi = PrettyMIDI(io.BytesIO(content))
+        return [track.program for track in midi.instruments]
+
+    written = model.write([[one] for one in walk], "path")
+    files = {file.name: file.content for result in written for file in result.files}
+    assert [played(files[name]()) for name in ("002.mid", "003.mid")] == [[5, 33, 0], [73, 39, 8]]
+    assert played(files["interpolation.mid"]()) == [5, 33, 0]
 
 
 def test_melody_and_bass_are_transposed_together_and_drums_stay() -> None:

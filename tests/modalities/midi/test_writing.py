@@ -18,8 +18,10 @@ from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.drum_notation import DrumNotation
 from seqvae.modalities.midi.meters import steps_per_bar
 from seqvae.modalities.midi.midi_objects import from_midi
+from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.writing import to_midi, write_midi
+from tests.modalities.midi.edge_files import outcome
 from tests.modalities.midi.songs import cut, source_of
 
 OWN = DrumClasses.from_json(
@@ -216,3 +218,22 @@ def test_windows_of_played_grooves_survive_in_every_map_and_grid(shared_data: Pa
 @pytest.mark.slow
 def test_windows_of_200_played_grooves_survive_in_every_map_and_grid(shared_data: Path):
     assert windows_survive(groove_files(shared_data)[::5][:200]) > 10_000
+
+
+def survive(notes: Notes) -> int:
+    """Check that the hits of a piece, written as MIDI, are read back as they were; how many windows it has."""
+    clips = cut(notes)
+    midi = to_midi(clips, DrumNotation(GENERAL_MIDI))
+    for back in (from_midi(midi), parse(content(midi), "again.mid")):
+        found = cut(back)
+        assert [(one.meter, one.hits.tolist()) for one in found] == [
+            (one.meter, one.hits.tolist()) for one in clips[: len(found)]
+        ]
+        assert not any(clip.onsets.any() for clip in clips[len(found) :]), "a file ends with its last bar of hits"
+    return len(clips)
+
+
+def test_strange_and_malformed_files_are_read_and_come_back_or_are_refused_in_one_sentence(shared_data: Path) -> None:
+    assert outcome(shared_data / "midi-edge", survive) == (327, 98), (
+        "the others have no drums, or none in a bar of a known grid"
+    )
