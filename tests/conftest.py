@@ -10,10 +10,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import hypothesis
 import pytest
 import torch
-from jaxtyping import install_import_hook
+
+from tests.shapes import check_shapes
 
 # Before seqvae is imported: a module that is already loaded would go unchecked.
-install_import_hook(["seqvae.noise", "seqvae.core", "seqvae.nets", "seqvae.evaluation"], "beartype.beartype")
+check_shapes(["seqvae.noise", "seqvae.core", "seqvae.nets", "seqvae.evaluation"])
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
