@@ -1,7 +1,9 @@
 """Settings of the whole test run: checked shapes, one thread, one seed, a cache of its own."""
 
+import gc
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 # Before torch is imported, and inherited by the processes that tests start: small models are slower on two threads.
@@ -30,6 +32,17 @@ def pytest_configure(config: pytest.Config) -> None:
     patch.setenv("SEQVAE_CACHE", folder.name)
     config.add_cleanup(folder.cleanup)
     config.add_cleanup(patch.undo)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect the tests without the garbage collector, which would go over thousands of them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()  # they stay to the end
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
