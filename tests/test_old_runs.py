@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from seqvae.build import read_config
+from seqvae.cli import main
 from seqvae.runs.run import Run
 from seqvae.training.run import resume, train
 from tests.old_runs.write import MORE_STEPS, figures
@@ -38,6 +40,14 @@ def assert_as_then(found: dict[str, Any], expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", DATA)
 def test_an_old_run_gives_the_codes_and_items_that_it_gave_then(name: str, folder: Path) -> None:
     assert_as_then(figures(name, folder / name, folder / DATA[name]), EXPECTED[name])
+
+
+def test_the_account_of_an_old_run_is_shown_in_groups(folder: Path) -> None:
+    shown = CliRunner().invoke(main, ["info", "drums"])
+    assert shown.exit_code == 0, shown.output
+    account = shown.output.partition("\ndata\n")[2].partition("\n\n")[0].splitlines()
+    groups = ["  files: 1 found; 1 read", "  hits: 150 found; 150 on the grid", "  windows: 12 found"]
+    assert [line[2:] for line in account if line.startswith("    ")][:6] == groups * 2
 
 
 def test_an_old_run_goes_on_as_it_would_have_then(folder: Path) -> None:

@@ -26,7 +26,7 @@ from seqvae.runs.foreign import (
     remove_leftovers,
     remove_own,
 )
-from seqvae.runs.format_1 import weights_by_name
+from seqvae.runs.format_1 import grouped, weights_by_name
 from seqvae.runs.place import LOCK, OF_CREATION, OF_TRAINING, REPLACED, WRITING_RUN, drop_replaced, home
 from seqvae.runs.verified import (
     MANIFEST,
@@ -151,7 +151,7 @@ class Run:
         demand(self._home / "data.json", parts, dict.fromkeys(parts, dict))
         for part in parts.values():
             demand(self._home / "data.json", part, _KINDS_OF_PART)
-        return parts
+        return {name: {**part, "counts": grouped(part["counts"])} for name, part in parts.items()}
 
     @property
     def metrics_path(self) -> Path:
