@@ -69,6 +69,7 @@ class Run:
         Raises ValueError when `path` is not a run folder of a format that this version reads, or holds a link.
         """
         self.path = Path(path)
+        self.place = self.path.resolve()  # while there is a current folder that it may be named from
         self._checkpoint = checkpoint
         self._home = self.path if to_train else home(self.path)
         if not own(self._home, "config.json").is_file():

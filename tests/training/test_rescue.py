@@ -63,6 +63,17 @@ def test_a_run_that_is_deleted_while_it_trains_leaves_its_weights(corpus: Path, 
     assert last[0] == expected[0]
 
 
+def test_a_run_in_the_current_folder_that_is_deleted_leaves_its_weights_beside_it(
+    corpus: Path, alone: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, rescued = tmp_path / "run", tmp_path / "run-rescued"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    with pytest.raises(ValueError, match=rf"^{out} was deleted or changed while it trained, .* are in {rescued}: use"):
+        train("text", [corpus], ".", EVERYTHING, device="cpu", reporter=Mover(10, lambda: shutil.rmtree(out)))
+    assert (Run(rescued).best_step(), Run(rescued).report) == (10, alone.report)
+
+
 def test_a_run_that_loses_its_configuration_while_it_trains_leaves_its_weights(
     corpus: Path, alone: Run, tmp_path: Path
 ) -> None:
