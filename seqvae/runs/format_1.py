@@ -2,7 +2,8 @@
 
 A step decoder was one module then, and is a recurrence and a likelihood now; mean and scale of the posterior were the
 two halves of one layer. The optimizer counted the parameters in the order in which the model registered them. A run of
-format 1 that goes on keeps its number and writes checkpoints of today's names, so what has these is left as it is.
+format 1 that goes on becomes one of today's that says how it began: its checkpoints have names of both kinds, and what
+has today's is left as it is.
 """
 
 import re
