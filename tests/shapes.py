@@ -20,6 +20,8 @@ from torch import Tensor, nn
 _exactly = jaxtyping.jaxtyped
 _ARRAYS = {Tensor, nn.Parameter, np.ndarray}
 _WRITTEN_IN_AXES = {bool, int, str, NoneType}
+_SEQUENCES, _CHECKED_BY_CONTENT = (tuple, list), (dict, set, frozenset)
+_BY_CLASS: set[type] = set()  # all others that were met
 _COMPUTED_AXIS = re.compile(r"\{\w*[^\w}]")  # such as {self.size}: more than the name of an argument
 
 
@@ -48,10 +50,13 @@ def kind(value: object) -> Hashable:
         return cls, value.dtype, value.shape  # type: ignore[attr-defined]
     if cls in _WRITTEN_IN_AXES:
         return cls, value
-    if issubclass(cls, tuple | list):
+    if cls in _BY_CLASS:
+        return cls
+    if issubclass(cls, _SEQUENCES):
         return (cls, *map(kind, value))  # type: ignore[call-overload]
-    if issubclass(cls, dict | set | frozenset) or hasattr(cls, "__next__"):
+    if issubclass(cls, _CHECKED_BY_CONTENT) or hasattr(cls, "__next__"):
         raise _NoKey
+    _BY_CLASS.add(cls)
     return cls
 
 
