@@ -13,6 +13,7 @@ import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack
@@ -182,12 +183,18 @@ def _describe(kind: Any) -> str:
     return {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}.get(kind, str(kind))
 
 
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """The types of a dataclass's fields, which take most of the time of reading a configuration."""
+    return typing.get_type_hints(cls)
+
+
 def from_dict(cls: type, values: Values, section: str) -> Keys:
     """An instance of the dataclass `cls` from plain values, unknown keys refused.
 
     Raises ValueError for an unknown key, a value of the wrong type or outside its range.
     """
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     known = {f.name for f in fields(cls)}
     for name in values:
         if name not in known:
@@ -306,7 +313,7 @@ def options(
     """
     if not is_dataclass(cls):
         raise TypeError(f"{cls} is not a configuration dataclass")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     own = defaults.get(section, {})
     return {
         f"{section}.{f.name}": (hints[f.name], own.get(f.name, f.default), help_of(cls, f.name)) for f in fields(cls)

@@ -1,7 +1,9 @@
 """Settings of the whole test run: checked shapes, one thread, one seed, a cache of its own."""
 
+import gc
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 # Before torch is imported, and inherited by the processes that tests start: small models are slower on two threads.
@@ -10,10 +12,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import hypothesis
 import pytest
 import torch
-from jaxtyping import install_import_hook
+
+from tests.shapes import check_shapes
 
 # Before seqvae is imported: a module that is already loaded would go unchecked.
-install_import_hook(["seqvae.noise", "seqvae.core", "seqvae.nets", "seqvae.evaluation"], "beartype.beartype")
+check_shapes(["seqvae.noise", "seqvae.core", "seqvae.nets", "seqvae.evaluation"])
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
@@ -29,6 +32,17 @@ def pytest_configure(config: pytest.Config) -> None:
     patch.setenv("SEQVAE_CACHE", folder.name)
     config.add_cleanup(folder.cleanup)
     config.add_cleanup(patch.undo)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect the tests without the garbage collector, which would go over thousands of them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()  # they stay to the end
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,18 @@
 """Runs that an older version wrote are loaded, give what they gave then, and go on."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
+from seqvae import files
 from seqvae.build import read_config
+from seqvae.cli import main
 from seqvae.runs.run import Run
 from seqvae.training.run import resume, train
 from tests.old_runs.write import MORE_STEPS, figures
@@ -40,6 +44,14 @@ def test_an_old_run_gives_the_codes_and_items_that_it_gave_then(name: str, folde
     assert_as_then(figures(name, folder / name, folder / DATA[name]), EXPECTED[name])
 
 
+def test_the_account_of_an_old_run_is_shown_in_groups(folder: Path) -> None:
+    shown = CliRunner().invoke(main, ["info", "drums"])
+    assert shown.exit_code == 0, shown.output
+    account = shown.output.partition("\ndata\n")[2].partition("\n\n")[0].splitlines()
+    groups = ["  files: 1 found; 1 read", "  hits: 150 found; 150 on the grid", "  windows: 12 found"]
+    assert [line[2:] for line in account if line.startswith("    ")][:6] == groups * 2
+
+
 def test_an_old_run_goes_on_as_it_would_have_then(folder: Path) -> None:
     resume("words", {"train": {"steps": MORE_STEPS}}, device="cpu")
     assert_as_then(figures("words", folder / "words", folder / "words.txt"), EXPECTED["resumed"])
@@ -52,6 +64,7 @@ def test_a_run_of_an_old_format_that_goes_on_has_checkpoints_of_today(folder: Pa
     assert old.settings["format"] == 1
     before, names = old.load(24), {name.partition(".")[2] for name in old.load(24).optimizer}
     run = resume("words", {"train": {"steps": MORE_STEPS}}, device="cpu")
+    assert (run.settings["format"], run.settings["began_with_format"]) == (2, 1), "no older version is to read it"
     after = run.load(MORE_STEPS)
     assert after.weights.keys() == before.weights.keys()
     assert {name.partition(".")[2] for name in after.optimizer} == after.weights.keys()
@@ -64,6 +77,37 @@ def test_a_run_of_an_old_format_that_goes_on_has_checkpoints_of_today(folder: Pa
     resume(whole, {"train": {"steps": MORE_STEPS + 6}}, device="cpu")
     last = [place.load(MORE_STEPS + 6).weights for place in (again, Run(whole))]
     assert all(torch.equal(last[0][name], last[1][name]) for name in last[1])
+
+
+def test_an_old_run_is_whole_wherever_its_renewal_is_cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace, seen = os.replace, []
+
+    def replace_or_die(source: Path, target: Path) -> None:
+        seen.append(Path(target).name)
+        if seen[-1] == "config.json":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "replace", replace_or_die)
+        with pytest.raises(KeyboardInterrupt):
+            Run("words").renew()
+    assert seen == ["manifest.json", "config.json"]
+    assert_as_then(figures("words", folder / "words", folder / DATA["words"]), EXPECTED["words"])
+    run = Run("words")
+    assert run.settings["format"] == 1
+    run.renew()
+    assert Run("words").settings == {
+        **json.loads((FOLDER / "words/config.json").read_text()),
+        "format": 2,
+        "began_with_format": 1,
+    }
+    assert run.is_in_place()
+    assert_as_then(figures("words", folder / "words", folder / DATA["words"]), EXPECTED["words"])
+    damaged = (folder / "words" / "config.json").read_text().replace('"latent": 2', '"latent": 3')
+    (folder / "words" / "config.json").write_text(damaged)
+    with pytest.raises(ValueError, match=r"config\.json is damaged"):
+        Run("words")
 
 
 def test_the_configuration_of_an_old_run_as_a_recipe_means_what_it_meant_then(folder: Path) -> None:

@@ -104,15 +104,17 @@ def _draw(modality: Modality, sources: Sequence[Path], out: Path) -> None:
     from seqvae.view.sheet import png
 
     pieces: list[list[Item]] = []
+    names: list[str] = []
     steps = None
     for named in modality.named(sources, Report()):
         x = modality.encode(named.item, Report())
         steps = steps or (None if x is None else len(x))
         if x is not None and len(x) == steps:
             pieces.append([named.item])
+            names.append(Path(named.name).name)
         if len(pieces) == modality.first_shown:
             break
-    figure = modality.picture(pieces)
+    figure = modality.picture(pieces, names=names)
     if figure is not None:
         click.echo(f"{write_atomically(out, png(figure))}: the first {counted(len(pieces), modality.words.items)}")
 

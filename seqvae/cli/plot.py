@@ -92,9 +92,10 @@ def plot(
     folder = own_folder(model) if out is None else out
     files = (file for path in data for file in model.modality.files_of(path))
     targets = [*(f"{name}.png" for name in only or possible), "network.txt"]
+    stale = [] if only or out is not None else _of_another_model(folder, possible)
     if out is None:
-        check_own(folder, targets)
-    spare_files(files, [folder / name for name in targets], "--out another folder")
+        check_own(folder, (*targets, *stale))
+    spare_files(files, [folder / name for name in (*targets, *stale)], "--out another folder")
     items = cache(lambda: _read(model, data, split, seed))
     # what is asked for and cannot be read is said before anything is drawn
     if data or split is not None or not WITHOUT_DATA.issuperset(only or possible):
@@ -107,6 +108,14 @@ def plot(
         if name == "network":
             path = write_atomically(folder / "network.txt", f"{text_of(layers(model))}\n".encode())
             click.echo(f"{path}: the same as text")
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _of_another_model(folder: Path, possible: Sequence[str]) -> list[str]:
+    """Pictures that there are none of now: of the run that `train --overwrite` replaced by the one that is drawn."""
+    names = (f"{name}.png" for name in PICTURES if name not in possible)
+    return [name for name in names if (folder / name).exists()]
 
 
 def _shown(name: str, model: "Model", items: "Callable[[], _Items]") -> str:

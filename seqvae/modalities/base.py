@@ -239,8 +239,13 @@ class Modality(Keeping, abc.ABC):
         """Pieces as text for a terminal; None where they are files."""
         return None
 
-    def picture(self, pieces: Sequence[Sequence[Item]], arrangement: Arrangement = "set") -> "Figure | None":
-        """Pieces in one picture; None where there is nothing to see."""
+    def picture(
+        self, pieces: Sequence[Sequence[Item]], arrangement: Arrangement = "set", names: Sequence[str] = ()
+    ) -> "Figure | None":
+        """Pieces in one picture; None where there is nothing to see.
+
+        `names` stand at those of a set whose modality numbers them otherwise, from 001 as their files would be.
+        """
         return None
 
     def pixels(self, item: Item) -> np.ndarray:

@@ -9,13 +9,14 @@ from seqvae.config import key
 OF_ENCODER = ("encoder", "posterior", "mean", "scale")
 OF_POSTERIOR = ("posterior", "mean", "scale")
 OF_DECODER = ("decoder",)
+MOST_UNITS = 65_536  # of a layer: the weights between two such layers take 16 GiB
 
 
 @dataclass(frozen=True)
 class CodeModel:
     """The latent code: its size, its posterior, and the layers to and from it."""
 
-    latent: int = key(32, "latent units Z", least=1, parts=(*OF_POSTERIOR, *OF_DECODER))
+    latent: int = key(32, "latent units Z", least=1, most=MOST_UNITS, parts=(*OF_POSTERIOR, *OF_DECODER))
     posterior: Literal["gaussian", "point"] = key(
         "gaussian", "gaussian, or point: a plain autoencoder, whose code is the mean alone, without KL term",
         parts=OF_POSTERIOR,
@@ -60,11 +61,14 @@ class SequenceModel(CodeModel):
     """Sizes and wiring of the LSTM encoder and decoder. The published models differ in each of these."""
 
     latent: int = key(
-        32, "latent units Z; 0 trains a plain language model", least=0, parts=(*OF_POSTERIOR, *OF_DECODER)
+        32, "latent units Z; 0 trains a plain language model", least=0, most=MOST_UNITS,
+        parts=(*OF_POSTERIOR, *OF_DECODER),
+    )  # fmt: skip
+    embedding: int = key(256, "size E of the step embeddings", least=1, most=MOST_UNITS)
+    encoder_hidden: int = key(
+        256, "hidden units of the encoder, per direction", least=1, most=MOST_UNITS, parts=OF_ENCODER
     )
-    embedding: int = key(256, "size E of the step embeddings", least=1)
-    encoder_hidden: int = key(256, "hidden units of the encoder, per direction", least=1, parts=OF_ENCODER)
-    decoder_hidden: int = key(256, "hidden units of the decoder", least=1, parts=OF_DECODER)
+    decoder_hidden: int = key(256, "hidden units of the decoder", least=1, most=MOST_UNITS, parts=OF_DECODER)
     encoder_layers: int = key(1, "layers of the encoder", least=1, parts=OF_ENCODER)
     decoder_layers: int = key(1, "layers of the decoder", least=1, parts=OF_DECODER)
     bidirectional: bool = key(True, "read the input in both directions", parts=OF_ENCODER)

@@ -1,18 +1,22 @@
-"""Run folders of format 1: their names of weights, and the numbers that the optimizer's tensors went by.
+"""Run folders of format 1: their names of weights, the numbers that the optimizer's tensors went by, their accounts.
 
 A step decoder was one module then, and is a recurrence and a likelihood now; mean and scale of the posterior were the
 two halves of one layer. The optimizer counted the parameters in the order in which the model registered them. A run of
-format 1 that goes on keeps its number and writes checkpoints of today's names, so what has these is left as it is.
+format 1 that goes on becomes one of today's that says how it began: its checkpoints have names of both kinds, and what
+has today's is left as it is.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
 OF_RECURRENCE = ("first", "embed", "position", "lstm", "to_state")
 _OLD_RECURRENCE = re.compile(rf"^decoder\.(?={'|'.join(OF_RECURRENCE)})")
 _OLD_POSTERIOR = "to_posterior."
+_GROUPS = ("files", "hits", "windows")
+_OUTSIDE = re.compile(r"of pitch (\d+), which no class holds")
 # where the parts stood among each other; within one they stand as they did
 _ORDER = (
     "encoder.",
@@ -32,6 +36,27 @@ def weights_by_name(weights: Mapping[str, Tensor], has_scale: bool) -> dict[str,
         else:
             found[_OLD_RECURRENCE.sub("decoder.recurrence.", name)] = weight
     return found
+
+
+def grouped(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts of what reading MIDI files gave, by groups; those of another kind or of today as they are.
+
+    >>> grouped({"files found": 2, "hits found": 9, "hits of pitch 41, which no class holds": 1, "repeated": 3})
+    {'repeated': 3, 'files': {'found': 2}, 'hits': {'found': 9, 'of pitches that no class holds': {'41': 1}}}
+    """
+    if "files found" not in counts:
+        return dict(counts)
+    groups: dict[str, dict[str, Any]] = {group: {} for group in _GROUPS}
+    alone: dict[str, Any] = {}
+    for name, number in counts.items():
+        group, _, member = name.partition(" ")
+        if pitch := _OUTSIDE.fullmatch(member):
+            groups[group].setdefault("of pitches that no class holds", {})[pitch[1]] = number
+        elif group in groups and not member.startswith("skipped: "):
+            groups[group][member] = number
+        else:
+            alone[name] = number
+    return alone | {group: members for group, members in groups.items() if members}
 
 
 def optimizer_by_name(tensors: Mapping[str, Tensor], names: Sequence[str]) -> dict[str, Tensor]:

@@ -30,14 +30,15 @@ def rescue(run: Run, metrics: int, step: int, checkpoint: Checkpoint) -> str:
             f"{run.path} was moved to {moved.path} while it trained, so training stopped at step {step:,}; the "
             f"checkpoint is there: go on with --resume --out {moved.path}"
         )
-    folder = free(run.path.with_name(f"{run.path.name}-rescued"))
+    lost = run.path if run.path.name not in ("", "..") else run.place  # such as ".", which has no neighbours by name
+    folder = free(lost.with_name(f"{lost.name}-rescued"))
     for name in run.files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     write_with_manifest(folder, run.files)
     alone = replace(checkpoint, state={**checkpoint.state, "best_step": step})  # the best one went with the folder
     Run(folder, to_train=True).save(step, alone)
     return (
-        f"{run.path} was deleted or changed while it trained, so training stopped at step {step:,}; the weights of "
+        f"{lost} was deleted or changed while it trained, so training stopped at step {step:,}; the weights of "
         f"that step, without the log, are in {folder}: use them, or go on with --resume --out {folder}"
     )
 

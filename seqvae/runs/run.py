@@ -12,8 +12,8 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from seqvae import __version__
-from seqvae.config import counted
-from seqvae.files import own
+from seqvae.config import counted, read_json
+from seqvae.files import own, write_atomically
 from seqvae.modalities.base import Modality
 from seqvae.runs.foreign import (
     OPTIMIZER,
@@ -26,7 +26,7 @@ from seqvae.runs.foreign import (
     remove_leftovers,
     remove_own,
 )
-from seqvae.runs.format_1 import weights_by_name
+from seqvae.runs.format_1 import grouped, weights_by_name
 from seqvae.runs.place import LOCK, OF_CREATION, OF_TRAINING, REPLACED, WRITING_RUN, drop_replaced, home
 from seqvae.runs.verified import (
     MANIFEST,
@@ -45,6 +45,7 @@ from seqvae.settings import SECTIONS
 BEST, LAST = "best", "last"  # checkpoints that have a name
 FORMAT = 2
 READABLE = (1, 2)
+BEGAN_AS = "began_with_format"  # of a run that an older version began and today's went on with
 _KINDS: dict[str, Any] = {"version": str, "modality": str, "sources": list, "valid": list, "from": (str, type(None))}
 _KINDS_OF_STATE: dict[str, Any] = {"best_step": (int, type(None)), "stage_ends": list}
 _KINDS_OF_PART = {"items": int, "steps": int, "key": str, "sources": list, "counts": dict}
@@ -60,7 +61,7 @@ class Checkpoint:
 
 
 class Run:
-    """A run folder that exists. Nothing is changed in it but by `create` and `save`."""
+    """A run folder that exists. Nothing is changed in it but by `create`, `save` and `renew`."""
 
     def __init__(self, path: Path, to_train: bool = False, checkpoint: int | str = BEST) -> None:
         """`to_train`: for the process that holds the folder, which trains the new one of a run that is being replaced.
@@ -69,6 +70,7 @@ class Run:
         Raises ValueError when `path` is not a run folder of a format that this version reads, or holds a link.
         """
         self.path = Path(path)
+        self.place = self.path.resolve()  # while there is a current folder that it may be named from
         self._checkpoint = checkpoint
         self._home = self.path if to_train else home(self.path)
         if not own(self._home, "config.json").is_file():
@@ -77,7 +79,7 @@ class Run:
             )
         if not own(self._home, MANIFEST).is_file():
             raise ValueError(f"{path} is not a whole run folder (it has no {MANIFEST}); restore it from a copy")
-        self.settings = read_json_verified(self._home, "config.json")
+        self.settings = self._read_settings()
         if self.settings.get("format") not in READABLE:
             known = " and ".join(map(str, READABLE))
             raise ValueError(
@@ -85,6 +87,30 @@ class Run:
                 "use the version of seqvae that wrote it"
             )
         demand(self._home / "config.json", self.settings, _KINDS | dict.fromkeys(SECTIONS, dict))
+
+    def _read_settings(self) -> dict[str, Any]:
+        """config.json, verified; also where `renew` was cut off between the manifest and it."""
+        try:
+            return read_json_verified(self._home, "config.json")
+        except ValueError:
+            with contextlib.suppress(ValueError):
+                renewed = _renewed(own(self._home, "config.json"))
+                if sha256(renewed) == read_manifest(self._home).get("config.json"):
+                    return read_json(self._home / "config.json")
+            raise
+
+    def renew(self) -> None:
+        """Make a run of an older format, which goes on, one of today's: an older version could not read what follows.
+
+        For the process that holds the folder, before anything else is read.
+        """
+        if self.settings["format"] == FORMAT:
+            return
+        content = _renewed(own(self._home, "config.json"))
+        manifest = {**read_manifest(self._home), "config.json": sha256(content)}
+        write_atomically(own(self._home, MANIFEST), json_bytes(manifest))
+        write_atomically(own(self._home, "config.json"), content)
+        self.settings = read_json_verified(self._home, "config.json")
 
     def __repr__(self) -> str:
         return f"<Run {self.path}: {self.settings['modality']}, {counted(len(self.steps()), 'checkpoints')}>"
@@ -151,7 +177,7 @@ class Run:
         demand(self._home / "data.json", parts, dict.fromkeys(parts, dict))
         for part in parts.values():
             demand(self._home / "data.json", part, _KINDS_OF_PART)
-        return parts
+        return {name: {**part, "counts": grouped(part["counts"])} for name, part in parts.items()}
 
     @property
     def metrics_path(self) -> Path:
@@ -228,7 +254,8 @@ class Run:
         """The weights of a checkpoint alone, verified."""
         weights = read_tensors_verified(self._folder(step), WEIGHTS)
         has_scale = self.settings["model"]["posterior"] != "point"
-        return weights_by_name(weights, has_scale) if self.settings["format"] == 1 else weights
+        began_as = self.settings.get(BEGAN_AS, self.settings["format"])
+        return weights_by_name(weights, has_scale) if began_as == 1 else weights
 
     def last(self, report: Callable[[str], object] = str) -> tuple[int, Checkpoint] | None:
         """The newest checkpoint that is whole, with its step; None where there is none at all.
@@ -300,3 +327,9 @@ class Run:
             for step in filter(names.__contains__, ends):
                 names[step].append(f"end of stage {self._state(step).get('stage', 0) + 1}")
         return ", ".join(f"{step:,}" + f" ({' and '.join(found)})" * bool(found) for step, found in names.items())
+
+
+def _renewed(path: Path) -> bytes:
+    """A config.json of an older format as one of today's that says how it began. Raises ValueError as `read_json`."""
+    settings = read_json(path)
+    return json_bytes({**settings, "format": FORMAT, BEGAN_AS: settings.get("format")})

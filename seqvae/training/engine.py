@@ -45,7 +45,7 @@ class Engine:
         picked = pick_device(device)
         on_cpu = picked.type == "cpu"
         if precision == "fp16" and on_cpu:
-            raise ValueError("precision fp16 needs a GPU; use --precision bf16 or fp32 on the CPU")
+            raise ValueError("train.precision=fp16 needs a GPU; give train.precision=bf16 or fp32 on the CPU")
         if not torch.distributed.is_initialized():
             AcceleratorState._reset_state(reset_partial_state=True)  # else a process could train with one setting only
         self.chosen: str | None = None  # a sentence on the precision that auto became, where there is something to say

@@ -228,6 +228,7 @@ def resume(
         found = run.last()
         if found is not None and "optimizer_groups" not in found[1].state:
             raise ValueError(f"{out} holds a model without training state; start a new run from it with --from {out}")
+        run.renew()
         kind = modalities.get(run.settings["modality"])(config.data)
         pipes_of(data, valid_data)
         with readable(kind, data) as read, readable(kind, valid_data) as valid_read:

@@ -195,8 +195,16 @@ def _name_colours(figure: Figure, rows: Rows, in_line: int) -> None:
 
 
 def _short(label: str) -> str:
-    """A label that leaves room for the clip."""
-    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+    """A label that leaves room for the clip, and keeps the index of FILE#INDEX.
+
+    >>> _short("the ninth song of us"), _short("the ninth song of us#12")
+    ('the ninth song …', 'the ninth so…#12')
+    """
+    if len(label) <= LONGEST_LABEL:
+        return label
+    name, mark, index = label.rpartition("#")
+    end = f"…#{index}" if mark and index.isdigit() and len(index) < LONGEST_LABEL // 2 else "…"
+    return f"{(name if len(end) > 1 else label)[: LONGEST_LABEL - len(end)]}{end}"
 
 
 def shown(name: str) -> str:

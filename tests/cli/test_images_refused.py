@@ -110,7 +110,7 @@ ENDINGS = (
     ".png, .apng, .jpg, .jpeg, .jpe, .jfif, .gif, .bmp, .dib, .webp, .tif, .tiff, .pgm, .ppm, .pbm, .pnm, .pfm, .jp2, "
     ".j2k, .jpx, .jpf, .jpc, .j2c, .avif, .qoi, .pcx, .sgi, .rgb, .rgba, .bw, .ras, .ico, .tga, .npz, .npy or IDX files"
 )
-NEEDED = "and 5 x 4 grey is needed; resize it, or train with --size 5,4 (height, width), which resizes all"
+NEEDED = "and 5 x 4 grey is needed; resize it, or train with data.size=5,4 (height, width), which resizes all"
 REFUSED = {
     "train images counts --out new": "counts/train-images-idx3-ubyte holds 7 images and "
     "counts/train-labels-idx1-ubyte 6 labels; put files of one origin together, or move the labels away",
@@ -188,7 +188,7 @@ def test_colours_are_refused_by_a_model_of_grey_levels(seqvae: Call, place: Path
         result = seqvae(*line)
         assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
         assert result.stderr.startswith("colour.png is 5 x 4 RGB, and 5 x 4 grey is needed; ")
-        assert "train with --channels rgb" in result.stderr
+        assert "train with data.channels=rgb" in result.stderr
 
 
 def test_unreadable_images_among_good_ones_are_left_out_and_told(seqvae: Call, place: Path) -> None:

@@ -28,6 +28,18 @@ def test_the_first_windows_of_drums_are_drawn_as_step_grids(seqvae: Callable[...
         assert sheet.width > sheet.height > 200 * math.ceil(min(count, 16) / 3)
 
 
+def test_a_window_that_is_drawn_stands_under_the_address_that_other_commands_take(
+    seqvae: Callable[..., Result], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    monkeypatch.setattr("seqvae.view.grids._text", lambda figure, x, y, words, size: drawn.append(words))
+    (here / "folder").mkdir()
+    for name in ("a.mid", "b.mid"):
+        (here / "folder" / name).write_bytes(SONG.read_bytes())
+    assert seqvae("inspect", "drums", "folder/a.mid", "folder/b.mid", "--out", "first.png").exit_code == 0
+    assert drawn[1:] == [*(f"a.mid#{place}" for place in range(11)), *(f"b.mid#{place}" for place in range(5))]
+
+
 def test_text_has_no_picture_and_no_such_option(seqvae: Callable[..., Result], here: Path) -> None:
     result = seqvae("inspect", "text", "sentences.txt", "--out", "first.png")
     assert result.exit_code == 2

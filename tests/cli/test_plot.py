@@ -110,6 +110,25 @@ def test_a_model_of_sentences_has_losses_a_network_and_a_plane(seqvae: Call, run
     assert made(seqvae("plot", run, "sentences.txt", "--out", "p")) == files(OF_ALL)
 
 
+def test_pictures_of_a_run_that_was_replaced_go_when_all_of_the_new_one_are_drawn(
+    seqvae: Call, run: Path, here: Path
+) -> None:
+    shutil.copytree(run, here / "run", ignore=shutil.ignore_patterns("plot"))
+    folder = here / "run" / "plot"
+    folder.mkdir()
+    for name in ("manifold.png", "axes.png", "mine.png"):
+        (folder / name).write_bytes(b"of before")
+    result = seqvae("plot", "run", "--only", "losses")
+    assert result.exit_code == 0, result.stderr
+    names = ["axes.png", "losses.png", "manifold.png", "mine.png"]
+    assert sorted(path.name for path in folder.iterdir()) == names, "one picture alone replaces itself alone"
+    result = seqvae("plot", "run")
+    assert result.exit_code == 0, result.stderr
+    names = ["losses.png", "mine.png", "network.png", "network.txt", "plane.png"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert (folder / "mine.png").read_bytes() == b"of before"
+
+
 def test_pictures_that_need_no_data_are_drawn_when_these_are_gone(
     seqvae: Call, plane: Path, folder: Path, tmp_path: Path, refused: Callable[[Result, str], None]
 ) -> None:

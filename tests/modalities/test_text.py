@@ -5,6 +5,7 @@ import codecs
 import gzip
 import lzma
 import os
+import random
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,6 +176,20 @@ def test_a_folder_gives_the_lines_of_all_text_files_below_it(tmp_path: Path) -> 
     }  # fmt: skip
     names = ["a.txt", "c.txt.gz", "deep/b.TXT", "void.txt"]
     assert [path.relative_to(tmp_path).as_posix() for path in text.files_of(tmp_path)] == names
+
+
+def test_a_small_gzip_that_unpacks_without_end_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = gzip.compress(b"the same line again and again\n" * 20_000)
+    assert 100 * len(bomb) < 600_000
+    assert len(read(corpus, bomb)[0]) == 20_000, "as small as this it may be"
+    monkeypatch.setattr(lines, "ALWAYS_UNPACKED", 1 << 16)
+    assert refusal(corpus, bomb) == (
+        f"{corpus} has {len(bomb):,} bytes and unpacks to more than 100 times as many, as no text does; if it is one, "
+        "unpack it (gunzip), and give the file that comes of it."
+    )
+    text = " ".join(random.Random(0).choices(["a", "cat", "sees", "the", "dog"], k=40_000)).encode()
+    assert len(text) > 1 << 16
+    assert read(corpus, gzip.compress(text)) == ([text.decode()], {}), "a text of that size is read"
 
 
 def test_packed_text_is_unpacked_where_it_is_gzip_and_else_named(corpus: Path) -> None:

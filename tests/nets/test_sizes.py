@@ -9,6 +9,7 @@ import pytest
 from seqvae.config import from_dict
 from seqvae.modalities.images.settings import ImageModel
 from seqvae.modalities.midi.settings import DrumModel
+from seqvae.modalities.midi.voice_settings import MelodyModel, TrioModel
 from seqvae.modalities.text.settings import TextModel
 from seqvae.nets.sequences import sequence_nets
 from seqvae.nets.sizes import SequenceModel
@@ -27,6 +28,16 @@ def test_a_floor_of_the_divergence_of_a_model_without_one_is_refused(
     with pytest.raises(ValueError, match=rf"model\.{name}=2 is not possible with model\.\w+=\w+, which has no KL"):
         from_dict(kind, {name: 2.0, **other}, "model")
     assert getattr(from_dict(kind, {name: 2.0}, "model"), name) == 2.0
+
+
+@pytest.mark.parametrize("name", ["latent", "embedding", "encoder_hidden", "decoder_hidden"])
+@pytest.mark.parametrize("kind", [TextModel, DrumModel, MelodyModel, TrioModel, ImageModel])
+def test_a_layer_wider_than_any_memory_is_refused_with_the_range(name: str, kind: type) -> None:
+    if not hasattr(kind, name):
+        name = "latent"
+    with pytest.raises(ValueError, match=rf"^model\.{name}=1000000000 is not possible; give [01] to 65536$"):
+        from_dict(kind, {name: 10**9}, "model")
+    assert getattr(from_dict(kind, {name: 65_536}, "model"), name) == 65_536
 
 
 def test_two_floors_of_the_divergence_exclude_each_other() -> None:

@@ -37,7 +37,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return train("text", corpus, tmp_path_factory.mktemp("runs") / "alone", SETTINGS, device="cpu")
+    settings = {**SETTINGS, "train": {**SETTINGS["train"], "epochs": 1}}
+    return train("text", corpus, tmp_path_factory.mktemp("runs") / "alone", settings, device="cpu")
 
 
 def first(run: Run, accumulate: int = 1, step: int = 3) -> EncoderFirst:
@@ -113,8 +114,10 @@ def test_in_the_phase_encoder_and_decoder_move_apart_and_then_together(
     vae = None
     monkeypatch.setattr(Engine, "prepare_model", prepared)
     listener = Listener()
-    run = train("text", corpus, tmp_path / "run", SETTINGS, device="cpu", reporter=listener)
+    settings = {**SETTINGS, "train": {**SETTINGS["train"], "batch_size": 29}}  # two steps an epoch
+    run = train("text", corpus, tmp_path / "run", settings, device="cpu", reporter=listener)
     lines = records(run, "train")
+    assert len(lines) == 8
     per_epoch = len(lines) // 4
     taken = [int(line["encoder_steps"]) for line in lines]
     expected: Iterator[set[bool]] = iter(moved)

@@ -11,7 +11,7 @@ from seqvae.config import Values
 from seqvae.runs.run import Run
 from seqvae.training.run import resume, train
 from tests.kill_and_resume import differences
-from tests.training.small import EVERYTHING, Listener, records
+from tests.training.small import BRIEF, EVERYTHING, Listener, records
 
 
 class Mover(Listener):
@@ -27,49 +27,59 @@ class Mover(Listener):
             self._act()
 
 
-def test_a_run_that_is_moved_while_it_trains_is_found_and_goes_on(corpus: Path, alone: Run, tmp_path: Path) -> None:
+def test_a_run_that_is_moved_while_it_trains_is_found_and_goes_on(corpus: Path, brief: Run, tmp_path: Path) -> None:
     out, moved = tmp_path / "run", tmp_path / "elsewhere" / "kept"
     moved.parent.mkdir()
     with pytest.raises(
         ValueError,
-        match=rf"run was moved to {moved} while it trained, so training stopped at step 10; .* --out {moved}",
+        match=rf"run was moved to {moved} while it trained, so training stopped at step 3; .* --out {moved}",
     ):
-        train("text", [corpus], out, EVERYTHING, device="cpu", reporter=Mover(10, lambda: out.rename(moved)))
+        train("text", [corpus], out, BRIEF, device="cpu", reporter=Mover(3, lambda: out.rename(moved)))
     assert not out.exists()
     assert sorted(path.name for path in moved.rglob(".*")) == []
-    assert Run(moved).steps()[-1] == 10
-    assert differences(resume(moved, device="cpu").path, alone.path) == []
+    assert Run(moved).steps()[-1] == 3
+    assert differences(resume(moved, device="cpu").path, brief.path) == []
 
 
-def test_a_run_that_is_deleted_while_it_trains_leaves_its_weights(corpus: Path, alone: Run, tmp_path: Path) -> None:
+def test_a_run_that_is_deleted_while_it_trains_leaves_its_weights(corpus: Path, brief: Run, tmp_path: Path) -> None:
     out, rescued = tmp_path / "run", tmp_path / "run-rescued-2"
     (tmp_path / "run-rescued").mkdir()  # of the user's
     with pytest.raises(
-        ValueError, match=rf"run was deleted or changed while it trained, .* step 10; the weights .* in {rescued}: use"
+        ValueError, match=rf"run was deleted or changed while it trained, .* step 3; the weights .* in {rescued}: use"
     ):
-        train("text", [corpus], out, EVERYTHING, device="cpu", reporter=Mover(10, lambda: shutil.rmtree(out)))
+        train("text", [corpus], out, BRIEF, device="cpu", reporter=Mover(3, lambda: shutil.rmtree(out)))
     assert not out.exists()
     assert list((tmp_path / "run-rescued").iterdir()) == []
-    assert (Run(rescued).best_step(), Run(rescued).report) == (10, alone.report)
+    assert (Run(rescued).best_step(), Run(rescued).report) == (3, brief.report)
     listener = Listener()
     resume(rescued, device="cpu", reporter=listener)
     assert listener.messages[0] == (
-        f"{rescued / 'metrics.jsonl'} is missing, so the log of all steps up to 10 is lost; a new one goes on from "
-        "there"
+        f"{rescued / 'metrics.jsonl'} is missing, so the log of all steps up to 3 is lost; a new one goes on from there"
     )
-    last, expected = Run(rescued).last(), alone.last()
+    last, expected = Run(rescued).last(), brief.last()
     assert last is not None
     assert expected is not None
     assert last[0] == expected[0]
 
 
+def test_a_run_in_the_current_folder_that_is_deleted_leaves_its_weights_beside_it(
+    corpus: Path, brief: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, rescued = tmp_path / "run", tmp_path / "run-rescued"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    with pytest.raises(ValueError, match=rf"^{out} was deleted or changed while it trained, .* are in {rescued}: use"):
+        train("text", [corpus], ".", BRIEF, device="cpu", reporter=Mover(3, lambda: shutil.rmtree(out)))
+    assert (Run(rescued).best_step(), Run(rescued).report) == (3, brief.report)
+
+
 def test_a_run_that_loses_its_configuration_while_it_trains_leaves_its_weights(
-    corpus: Path, alone: Run, tmp_path: Path
+    corpus: Path, brief: Run, tmp_path: Path
 ) -> None:
     out, rescued = tmp_path / "run", tmp_path / "run-rescued"
     with pytest.raises(ValueError, match=rf"run was deleted or changed while it trained, .* in {rescued}: use them"):
-        train("text", [corpus], out, EVERYTHING, device="cpu", reporter=Mover(10, (out / "config.json").unlink))
-    assert (Run(rescued).best_step(), Run(rescued).report) == (10, alone.report)
+        train("text", [corpus], out, BRIEF, device="cpu", reporter=Mover(3, (out / "config.json").unlink))
+    assert (Run(rescued).best_step(), Run(rescued).report) == (3, brief.report)
 
 
 def test_another_run_in_the_place_of_the_own_one_is_left_alone(corpus: Path, brief: Run, tmp_path: Path) -> None:

@@ -48,12 +48,16 @@ def test_the_run_that_is_compared_uses_every_mechanism(alone: Run) -> None:
     assert len({record["beta"] for record in records(alone, "train")}) > 3
 
 
-@pytest.mark.parametrize("step", [7, 20, 33])
-def test_a_signal_saves_and_the_resumed_run_is_equal(step: int, corpus: Path, alone: Run, tmp_path: Path) -> None:
-    with pytest.raises(Interrupted, match=f"step {step}"):
-        train("text", [corpus], tmp_path / "run", EVERYTHING, device="cpu", objective=stopped_after(step))
-    assert Run(tmp_path / "run").steps()[-1] == step
-    assert differences(alone.path, resume(tmp_path / "run", device="cpu").path) == []
+def test_signals_save_and_the_resumed_run_is_equal(corpus: Path, alone: Run, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted, match="step 7"):
+        train("text", [corpus], out, EVERYTHING, device="cpu", objective=stopped_after(7))
+    for before, step in pairwise([7, 20, 33]):
+        assert Run(out).steps()[-1] == before
+        with pytest.raises(Interrupted, match=f"step {step}"):
+            resume(out, device="cpu", objective=stopped_after(step - before))
+    assert Run(out).steps()[-1] == 33
+    assert differences(alone.path, resume(out, device="cpu").path) == []
 
 
 @pytest.mark.parametrize("which", [1, 3, 5, 7, 9, 13, 15, 16, 22, 27, 28])
@@ -120,10 +124,11 @@ def test_a_run_without_a_whole_checkpoint_is_not_silently_begun_again(brief: Run
         resume(tmp_path / "run", device="cpu")
 
 
-def test_a_finished_run_goes_on_when_more_epochs_are_asked_for(corpus: Path, tmp_path: Path) -> None:
+def test_a_finished_run_goes_on_when_more_epochs_are_asked_for(corpus: Path, brief: Run, tmp_path: Path) -> None:
     longer = {**BRIEF, "train": {**BRIEF["train"], "epochs": 3}}
     whole = train("text", [corpus], tmp_path / "whole", longer, device="cpu")
-    short = train("text", [corpus], tmp_path / "short", BRIEF, device="cpu")
+    shutil.copytree(brief.path, tmp_path / "short")
+    short = Run(tmp_path / "short")
     before = records(short)
     resume(short.path, device="cpu")
     assert records(short) == before
@@ -134,17 +139,25 @@ def test_a_finished_run_goes_on_when_more_epochs_are_asked_for(corpus: Path, tmp
         resume(short.path, {"train": {"learning_rate": 0.5}}, device="cpu")
 
 
+THREE_EPOCHS = values(epochs=3, batch_size=20, decay_patience=1)
+
+
+@pytest.fixture(scope="module")
+def three_epochs(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train("text", [corpus], tmp_path_factory.mktemp("runs") / "whole", THREE_EPOCHS, device="cpu")
+
+
 @pytest.mark.parametrize("steps", [2, 3, 5])  # in the middle of an epoch of 3 steps, and at its end
-def test_a_run_stopped_by_steps_goes_on_when_more_are_asked_for(steps: int, corpus: Path, tmp_path: Path) -> None:
-    settings = values(epochs=3, batch_size=20, decay_patience=1)
-    whole = train("text", [corpus], tmp_path / "whole", settings, device="cpu")
-    stopped = {**settings, "train": {**settings["train"], "steps": steps}}
+def test_a_run_stopped_by_steps_goes_on_when_more_are_asked_for(
+    steps: int, corpus: Path, three_epochs: Run, tmp_path: Path
+) -> None:
+    stopped = {**THREE_EPOCHS, "train": {**THREE_EPOCHS["train"], "steps": steps}}
     run = train("text", [corpus], tmp_path / "run", stopped, device="cpu")
     assert run.steps()[-1] == steps
     resume(run.path, {"train": {"steps": 0}}, device="cpu")
     assert run.steps()[-1] == 9
     ends = [record for record in records(run, "validation") if record["step"] % 3 == 0]
-    assert ends == records(whole, "validation")
+    assert ends == records(three_epochs, "validation")
 
 
 def test_data_that_changed_are_not_resumed(tmp_path: Path) -> None:

@@ -77,7 +77,10 @@ def test_overwriting_replaces_the_run_and_keeps_files_that_are_no_part_of_it(cor
             "exclude each other",
         ),
         ({"values": {"objective": {"schedule": "cyclical", "cycles": 0}}}, "cycles=0"),
-        ({"values": {"train": {"precision": "fp16"}}}, "precision fp16 needs a GPU"),
+        (
+            {"values": {"train": {"precision": "fp16"}}},
+            r"^train\.precision=fp16 needs a GPU; give train\.precision=bf16 or fp32 on the CPU$",
+        ),
         ({"sources": []}, "there are no data"),
         ({"modality": "drum"}, "no modality 'drum'"),
     ],

@@ -11,10 +11,13 @@ from seqvae.modalities.text import sentences
 from seqvae.modalities.text.sentences import Text
 from seqvae.modalities.text.settings import TextData
 from seqvae.model import load
+from seqvae.runs.run import Run
 from seqvae.settings import build_config
 from seqvae.training import suited
 from seqvae.training.limits import check_processes
+from seqvae.training.loop import Interrupted
 from seqvae.training.run import train
+from tests.training.objectives import stopped_after
 from tests.training.small import Listener, records, write_corpus
 
 NETS = {"latent": 4, "embedding": 5, "encoder_hidden": 7, "decoder_hidden": 8}
@@ -186,11 +189,14 @@ def test_short_epochs_are_validated_by_steps_where_they_are_many(
     asked: dict[str, int], expected: int, corpus: Path, tmp_path: Path
 ) -> None:
     values = {"data": {"tokenizer": "word"}, "model": NETS, "train": asked}
-    run = train("text", corpus, tmp_path / "run", values, device="cpu")
+    steps = 3 * expected + 1
+    with pytest.raises(Interrupted, match=f"after step {steps}"):  # how the rest of it goes is not asked
+        train("text", corpus, tmp_path / "run", values, device="cpu", objective=stopped_after(steps))
+    run = Run(tmp_path / "run")
     assert run.settings["train"]["validate_steps"] == expected
-    found = [record["step"] for record in records(run, "validation")]
-    if expected:
-        assert found[:3] == [expected, 2 * expected, 3 * expected]
+    assert [record["step"] for record in records(run, "validation")] == [expected, 2 * expected, 3 * expected][
+        : steps - 1
+    ]
 
 
 def test_longer_epochs_are_validated_each(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,8 +206,10 @@ def test_longer_epochs_are_validated_each(corpus: Path, tmp_path: Path, monkeypa
         "model": NETS,
         "train": {"epochs": 50, "decay_patience": 0},
     }
-    run = train("text", corpus, tmp_path / "run", values, device="cpu")
-    assert len(records(run, "validation")) == 50
+    with pytest.raises(Interrupted, match="after step 13"):
+        train("text", corpus, tmp_path / "run", values, device="cpu", objective=stopped_after(13))
+    assert Run(tmp_path / "run").settings["train"]["validate_steps"] == 0
+    assert [record["step"] for record in records(tmp_path / "run", "validation")] == [4, 8, 12]
 
 
 @pytest.mark.parametrize("name", modalities.REGISTRY)

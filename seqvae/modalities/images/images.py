@@ -187,7 +187,9 @@ class Images(Modality):
         made, before = ([picture.pixels for (picture,) in some] for some in (pieces, originals))
         return files_of_images(made, arrangement, before)
 
-    def picture(self, pieces: Sequence[Sequence[Picture]], arrangement: Arrangement = "set") -> "Figure":
+    def picture(
+        self, pieces: Sequence[Sequence[Picture]], arrangement: Arrangement = "set", names: Sequence[str] = ()
+    ) -> "Figure":
         """The images beside each other, a set with its labels where it has any."""
         from seqvae.modalities.images.output import sheet
 

@@ -22,12 +22,12 @@ def as_pixels(image: object, shape: Shape) -> np.ndarray:
     if pixels.shape[:2] != shape[:2]:
         raise ValueError(
             f"an image of {size_words(pixels.shape)} does not fit a model of {size_words(shape)}; resize it, or train "
-            f"with --size {pixels.shape[0]},{pixels.shape[1]} (height, width)"
+            f"with data.size={pixels.shape[0]},{pixels.shape[1]} (height, width)"
         )
     if pixels.shape[2] != shape[2]:
         raise ValueError(
             f"an image of {size_words(pixels.shape)} does not fit a model of {size_words(shape)}; turn it into grey "
-            "levels, or train with --channels rgb"
+            "levels, or train with data.channels=rgb"
         )
     return pixels
 

@@ -128,13 +128,13 @@ class _Fit:
         self._repeats = found[2] < shape[2]
         if self.resizes and reading.size is None:
             raise ValueError(
-                f"{path} is {size_words(found)}, and {size_words(shape)} is needed; resize it, or train with --size "
+                f"{path} is {size_words(found)}, and {size_words(shape)} is needed; resize it, or train with data.size="
                 f"{shape[0]},{shape[1]} (height, width), which resizes all"
             )
         if self._turns_grey and reading.channels != "grey":
             raise ValueError(
                 f"{path} is {size_words(found)}, and {size_words(shape)} is needed; turn it into grey levels, or "
-                "train with --channels rgb"
+                "train with data.channels=rgb"
             )
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:

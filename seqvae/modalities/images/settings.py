@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seqvae.config import Values, key
-from seqvae.nets.sizes import OF_DECODER, CodeModel
+from seqvae.nets.sizes import MOST_UNITS, OF_DECODER, CodeModel
 
 LARGEST_SIZE = 1024
 LEAST_STEPS = 2000  # a few hundred images would else be seen for some seconds only
@@ -59,7 +59,7 @@ class ImageData:
 class ImageModel(CodeModel):
     """Sizes and wiring of the encoder and decoder of images. Widths and channels stand in the encoder's order."""
 
-    latent: int = key(20, "latent units Z; 2 for pictures of the plane", least=1)
+    latent: int = key(20, "latent units Z; 2 for pictures of the plane", least=1, most=MOST_UNITS)
     net: Literal["dense", "conv"] = key("dense", "dense layers, or convolutions and deconvolutions of stride 2")
     widths: str = key("400", "dense: units of the hidden layers, such as 512,256; the decoder has them in reverse")
     channels: str = key("32,64", "conv: channels of the convolutions, each of which halves height and width")

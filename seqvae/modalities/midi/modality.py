@@ -237,13 +237,15 @@ class MidiModality(Modality):
         read = [replace(piece, items=items, bpm=None) for piece, items in zip(made, originals, strict=False)]
         return files_of_pieces(made, arrangement, self.data.written_formats, read, self.data.loop)
 
-    def picture(self, pieces: Sequence[Sequence[Any]], arrangement: Arrangement = "set") -> "Figure | None":
+    def picture(
+        self, pieces: Sequence[Sequence[Any]], arrangement: Arrangement = "set", names: Sequence[str] = ()
+    ) -> "Figure | None":
         """The notes of the pieces, below each other or in a square."""
         if not pieces:
             return None
         from seqvae.modalities.midi.pictures import together
 
-        return together([self._piece(items) for items in pieces], arrangement)
+        return together([self._piece(items) for items in pieces], arrangement, labels=names)
 
     def _piece(self, items: Sequence[Any]) -> "Piece":
         from seqvae.modalities.midi.piece import Piece

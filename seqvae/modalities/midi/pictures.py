@@ -28,15 +28,15 @@ def whole_piece(piece: Piece, place: int, name: str) -> "Figure":
     return grids.grid_figure(drawn, piece.notation.rows([drawn]), *_lines(clip), title)
 
 
-def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "") -> "Figure":
+def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "", labels: Sequence[str] = ()) -> "Figure":
     """The beginnings of pieces in one picture: a `path` below each other, a `grid` in a square between its corners.
 
-    Of a `set` the first hundred are drawn, each in its own metre.
+    Of a `set` the first hundred are drawn, each in its own metre and under its label, else under its number from 001.
     """
     from seqvae.view import grids
 
     if arrangement == "set":
-        return _overview(pieces, name)
+        return _overview(pieces, name, labels or [f"{number:03}" for number in range(1, len(pieces) + 1)])
     firsts, notation = [piece.stretches[0] for piece in pieces], pieces[0].notation
     bar, total = steps_per_bar(firsts[0].meter, firsts[0].steps_per_quarter), len(pieces[0].bars)
     shown = min(total, PALETTE_BARS if arrangement == "grid" else STRIP_BARS)
@@ -53,17 +53,17 @@ def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "") 
     return grids.palette_figure(square, rows, *_lines(firsts[0]), title)
 
 
-def _overview(pieces: Sequence[Piece], name: str) -> "Figure":
-    """The beginnings of pieces side by side, under their numbers."""
+def _overview(pieces: Sequence[Piece], name: str, labels: Sequence[str]) -> "Figure":
+    """The beginnings of pieces side by side, under their labels."""
     from seqvae.view import grids
 
     panels, is_cut = [], False
-    for number, piece in enumerate(pieces[:MOST_ON_SHEET], start=1):
+    for piece, label in zip(pieces[:MOST_ON_SHEET], labels, strict=False):
         clip = piece.stretches[0]
         beat, bar = _lines(clip)
         is_cut |= len(piece.bars) > min(PALETTE_BARS, len(clip) // bar)
         drawn = piece.notation.drawn(clip.taken(0, PALETTE_BARS * bar))
-        panels.append(grids.Panel(drawn, beat, bar, f"{number:03}"))
+        panels.append(grids.Panel(drawn, beat, bar, label))
     title = f"{name}: " if name else ""
     title += f"{len(panels)} of {len(pieces):,} clips" if len(panels) < len(pieces) else counted(len(pieces), "clips")
     title += f", bars 1 to {PALETTE_BARS} at most" if is_cut else ""

@@ -10,7 +10,7 @@ from seqvae.modalities.midi import classes
 from seqvae.modalities.midi.grid import GRIDS
 from seqvae.modalities.midi.meters import Meter, parse_meter, steps_per_bar
 from seqvae.modalities.midi.notes import DRUM_CHANNEL
-from seqvae.nets.sizes import OF_DECODER, SequenceModel
+from seqvae.nets.sizes import MOST_UNITS, OF_DECODER, SequenceModel
 
 FORMATS = ("mid", "wav", "png")
 LEAST_STEPS = 400  # of a folder of few files, whose epochs are short
@@ -200,6 +200,7 @@ class DrumModel(MidiModel):
         "size E of the step embeddings; 0: the encoder reads the classes' bits and a silence bit, the decoder one-hot "
         "steps (MusicVAE)",
         least=0,
+        most=MOST_UNITS,
     )
     shared_classes: bool = key(
         False, "sets of classes share weights by their classes, in embeddings and in the output layer"
@@ -246,7 +247,10 @@ class GrooveModel(MidiModel):
     """The LSTM encoder and decoder of steps that are hits with velocity and time."""
 
     embedding: int = key(
-        0, "size E of the step embeddings; 0: hit, velocity and offset of each class (GrooVAE)", least=0
+        0,
+        "size E of the step embeddings; 0: hit, velocity and offset of each class (GrooVAE)",
+        least=0,
+        most=MOST_UNITS,
     )
     step_likelihood: Literal["combinations", "bernoulli", "nade"] = key(
         "bernoulli",

@@ -9,7 +9,7 @@ from seqvae.modalities.midi import classes
 from seqvae.modalities.midi.chords import Progression
 from seqvae.modalities.midi.settings import DEFAULTS, MODEL, MidiData, MidiModel, keep_place
 from seqvae.modalities.midi.voices import track_number
-from seqvae.nets.sizes import OF_DECODER
+from seqvae.nets.sizes import MOST_UNITS, OF_DECODER
 
 SAMPLING_TEMPERATURE = 0.5
 # Those of drums, but for what stands for the other augmentation.
@@ -148,7 +148,9 @@ def _check_pitches(lowest: int, highest: int) -> None:
 class TrioModel(MidiModel):
     """The LSTM encoder and decoder of steps that are events of melody and bass and a set of drum classes."""
 
-    embedding: int = key(0, "size E of the embedding of each part; 0: one-hot steps (MusicVAE)", least=0)
+    embedding: int = key(
+        0, "size E of the embedding of each part; 0: one-hot steps (MusicVAE)", least=0, most=MOST_UNITS
+    )
     shared_classes: bool = key(
         False, "sets of drum classes share weights by their classes, in embeddings and in the output layer"
     )
@@ -173,4 +175,4 @@ class TrioModel(MidiModel):
 class MelodyModel(MidiModel):
     """The LSTM encoder and decoder of steps that are events of one voice."""
 
-    embedding: int = key(0, "size E of the step embeddings; 0: one-hot steps (MusicVAE)", least=0)
+    embedding: int = key(0, "size E of the step embeddings; 0: one-hot steps (MusicVAE)", least=0, most=MOST_UNITS)

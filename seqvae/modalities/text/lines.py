@@ -16,6 +16,8 @@ from seqvae.modalities.folders import names_below, near_name
 CHUNK_BYTES = 1 << 16
 SUFFIXES = (".txt", ".text", ".txt.gz")  # of the files that are read of a folder; a file itself may have any name
 GZIP = b"\x1f\x8b"
+MOST_UNPACKED = 100  # times its size that a gzip may unpack to: of text it is some three to ten, of zeros a thousand
+ALWAYS_UNPACKED = 1 << 26  # bytes that any gzip may unpack to
 PACKED = {
     b"PK\x03\x04": "a zip (or an office document)",
     b"BZh": "packed by bzip2",
@@ -194,11 +196,31 @@ def _open(source: Path) -> Iterator[BinaryIO]:
                 yield file
                 return
             with gzip.GzipFile(fileobj=file) as unpacked:
-                yield cast(BinaryIO, unpacked)
+                yield cast(BinaryIO, _Bounded(unpacked, source))
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise ValueError(f"{source} is truncated or damaged: it does not unpack; get the file again.") from None
     except OSError as error:
         raise ValueError(f"{source} cannot be read ({error.strerror}); mend that, or give another file.") from None
+
+
+class _Bounded:
+    """The unpacked content of a gzip, which ends in ValueError where a small file unpacks to far too much."""
+
+    def __init__(self, unpacked: gzip.GzipFile, source: Path) -> None:
+        self._unpacked, self._source = unpacked, source
+        self._size = source.stat().st_size
+        self._left = max(ALWAYS_UNPACKED, MOST_UNPACKED * self._size)
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        content = self._unpacked.read(size)
+        self._left -= len(content)
+        if self._left < 0:
+            raise ValueError(
+                f"{self._source} has {self._size:,} bytes and unpacks to more than {MOST_UNPACKED} times as many, as "
+                "no text does; if it is one, unpack it (gunzip), and give the file that comes of it."
+            )
+        return content
 
 
 def _refuse_packed(source: Path, start: bytes) -> None:

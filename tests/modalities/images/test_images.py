@@ -113,7 +113,7 @@ def test_what_is_no_image_of_the_model_is_refused_in_one_sentence(tmp_path: Path
         (GREY, "a list of 5 items stands where one is needed; give one of them"),
         (
             stack(1, 4, 6)[0],
-            "an image of 4 x 6 grey does not fit a model of 6 x 4 grey; resize it, or train with --size",
+            "an image of 4 x 6 grey does not fit a model of 6 x 4 grey; resize it, or train with data.size=4,6 ",
         ),
         (RGB[0], "an image of 6 x 4 RGB does not fit a model of 6 x 4 grey; turn it into grey levels, or train with"),
         (GREY[0].astype(np.int64), "the array holds int64; give uint8"),

@@ -51,9 +51,9 @@ def test_grey_fits_a_model_of_colour() -> None:
     [
         (
             GREY.T,
-            "an image of 4 x 5 grey does not fit a model of 5 x 4 grey; resize it, or train with --size 4,5 (he",
+            "an image of 4 x 5 grey does not fit a model of 5 x 4 grey; resize it, or train with data.size=4,5 (he",
         ),
-        (COLOUR, "an image of 5 x 4 RGB does not fit a model of 5 x 4 grey; turn it into grey levels, or train with -"),
+        (COLOUR, "an image of 5 x 4 RGB does not fit a model of 5 x 4 grey; turn it into grey levels, or train with d"),
         (Image.fromarray(GREY.T.copy()), "an image of 4 x 5 grey does not fit a model of 5 x 4 grey; resize it, or t"),
         (GREY[None], "an array of shape (1, 5, 4) is no image; give one image at a time, (height, width) or (height, "),
         (GREY[:0], "an array of shape (0, 4) is no image; give one image at a time"),

@@ -70,6 +70,8 @@ def test_a_set_of_several_has_a_picture_of_all(monkeypatch: pytest.MonkeyPatch) 
     assert title == "overview: 3 clips, bars 1 to 4 at most"
     assert [panel.label for panel in panels] == ["001", "002", "003"]
     assert [(panel.steps_per_beat, panel.steps_per_bar) for panel in panels] == [(4, 16), (4, 12), (4, 16)]
+    together(pieces, "set", "named", ["a.mid#0", "a.mid#3", "b.mid"])
+    assert [panel.label for panel in shown["named: 3 clips, bars 1 to 4 at most"]] == ["a.mid#0", "a.mid#3", "b.mid"]
     expected = (long.hits[:64], waltz.hits, clip(1).hits)
     assert all(np.array_equal(panel.drawn, hits) for panel, hits in zip(panels, expected, strict=True))
     shown.clear()
