@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.t
 
 help:
 	@echo "make install   build $(VENV) from constraints.txt"
-	@echo "make demo      train on generated sentences, grooves and digits, evaluate, sample and interpolate"
+	@echo "make demo      train on generated sentences, drums, grooves, melodies and digits, evaluate, sample and interpolate"
 	@echo "make test      all tests, the slow ones and the doctests included"
 	@echo "make check     lint, format, types, fast tests"
 	@echo "make docs      run the tutorials in docs/ and put in place what they print and draw"

@@ -1,18 +1,16 @@
 """The demo grooves: drum patterns of named styles, composed by rules as MIDI, and a judge of which style a file is in.
 
 A style is a page of patterns (groove_styles.py): some for each drum, of which every piece picks one and keeps it. Where
-fills and crashes come, and how hands are early or late, is the same for all. The shuffle is in triplets: on a grid of 4
-steps a quarter they go to the nearest step, on one of 12 to their own.
+fills and crashes come, and how hands are early or late, is the same for all, unless pieces are played by hand: then
+each has its swing, a snare and cymbals that are behind or ahead of the beat, and a touch. The shuffle is in triplets:
+on a grid of 4 steps a quarter they go to the nearest step, on one of 12 to their own.
 
     python scripts/generate_grooves.py --help
 """
 
-import csv
 import functools
-import io
 import itertools
 import math
-import os
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -20,19 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from composing import BAR, QUARTER, files_of, midi_of, read_midi, write_corpus
 from generate_sentences import OneSentenceErrors
-from groove_styles import CLAP, CLOSED, CRASH, HIGH, KICK, LOW, MID, OPEN, RIDE, SNARE, STICK, STYLES, Style
+from groove_styles import CLAP, CLOSED, CRASH, FEELS, HIGH, KICK, LOW, MID, OPEN, RIDE, SNARE, STICK, STYLES, Style
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
 
-QUARTER = 480  # ticks
-BAR = 4 * QUARTER
 NOTE = QUARTER // 8
 
 VELOCITIES = {"X": 112, "x": 90, "g": 44, "+": 84, "?": 40, "o": 96, "%": 88}
 CHANCES = {"+": 0.3, "?": 0.4, "%": 0.3}  # in a bar, of what is played now and then
 SETTLED = {"+": ".x+", "?": ".g?", "%": "xo%"}  # what a piece may make of it: leave out, play, or play now and then
+OF_LIMB = {SNARE: "snare", STICK: "snare", CLAP: "snare"} | dict.fromkeys((CLOSED, OPEN, RIDE, CRASH), "cymbals")
 OF_LETTER = {"k": KICK, "s": SNARE, "g": SNARE, "l": LOW, "m": MID, "h": HIGH}  # of a fill
 
 
@@ -57,8 +55,11 @@ def plain(style: str) -> list[Hit]:
     return sorted(hits, key=_place)
 
 
-def compose(style: str, rng: random.Random) -> tuple[list[Hit], int, int]:
-    """The hits of a piece as they would be played, its bars (8 to 16, in phrases of four) and its tempo."""
+def compose(style: str, rng: random.Random, by_hand: bool = False) -> tuple[list[Hit], int, int]:
+    """The hits of a piece as they would be played, its bars (8 to 16, in phrases of four) and its tempo.
+
+    By hand it is the same piece, played with the feel of its style and of a drummer of its own.
+    """
     page = STYLES[style]
     bars = rng.choice((8, 8, 12, 16))
     bpm = rng.randint(*page.bpm)
@@ -79,7 +80,7 @@ def compose(style: str, rng: random.Random) -> tuple[list[Hit], int, int]:
             played = _filled(played, rng.choice(page.fills), len(pattern[0][1]))
         crash = filled and rng.random() < page.crash
         hits += [Hit(bar * BAR + hit.tick, hit.pitch, hit.velocity) for hit in played]
-    return _played(hits, page, bpm, rng), bars, bpm
+    return (_by_hand(hits, style, bpm, rng) if by_hand else _played(hits, page, bpm, rng)), bars, bpm
 
 
 def _place(hit: Hit) -> tuple[int, int]:
@@ -133,13 +134,28 @@ def _played(hits: list[Hit], style: Style, bpm: int, rng: random.Random) -> list
     return sorted(played.values(), key=_place)
 
 
+def _by_hand(hits: list[Hit], style: str, bpm: int, rng: random.Random) -> list[Hit]:
+    """The hits as one drummer plays them, who keeps to a swing, to how late snare and cymbals are, and to a touch."""
+    feel, ticks_per_second, step_ticks = FEELS[style], QUARTER * bpm / 60, QUARTER // 4
+    swing, touch = rng.uniform(*feel.swing), rng.uniform(0.6, 1.25)
+    seconds = {"snare": feel.snare + rng.gauss(0, 0.004), "cymbals": feel.cymbals + rng.gauss(0, 0.003)}
+    played: dict[tuple[int, int], Hit] = {}
+    for hit in sorted(hits, key=_place):
+        step, rest = divmod(hit.tick, step_ticks)
+        late = 0.0 if rest else (swing * (step % 2) + feel.steps[step % 4]) * step_ticks
+        late += (seconds.get(OF_LIMB.get(hit.pitch, ""), 0.0) + rng.gauss(0, 0.002)) * ticks_per_second
+        near = round(hit.tick / step_ticks) * step_ticks - hit.tick  # of triplets: where their step is
+        late = max(near - 0.48 * step_ticks, min(near + 0.48 * step_ticks, late))
+        velocity = max(1, min(127, round(86 + (hit.velocity - 86) * touch + rng.gauss(0, 3))))
+        played[hit.tick, hit.pitch] = Hit(max(0, round(hit.tick + late)), hit.pitch, velocity)
+    return sorted(played.values(), key=_place)
+
+
 def to_midi(hits: list[Hit], bars: int, bpm: int) -> "PrettyMIDI":
     """The hits as one drum track of so many bars of 4/4."""
-    from pretty_midi import ControlChange, Instrument, Note, PrettyMIDI, TimeSignature
+    from pretty_midi import ControlChange, Instrument, Note
 
-    midi = PrettyMIDI(resolution=QUARTER, initial_tempo=bpm)
-    midi.time_signature_changes.append(TimeSignature(4, 4, 0.0))
-    midi.tick_to_time(bars * BAR)  # makes the table of ticks, without which times are rounded
+    midi = midi_of(bars, bpm)
     drums = Instrument(program=0, is_drum=True, name="Drums")
     for hit in hits:
         start, end = midi.tick_to_time(hit.tick), midi.tick_to_time(hit.tick + NOTE)
@@ -194,35 +210,10 @@ def style_of(hits: list[Hit]) -> str:
 
 def hits_of(path: Path) -> list[Hit]:
     """The drum hits of a MIDI file; ValueError for what is none."""
-    from pretty_midi import PrettyMIDI
-
-    try:
-        midi = PrettyMIDI(str(path))
-    except (ArithmeticError, AttributeError, EOFError, LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not read as MIDI ({error}); give MIDI files.") from None
+    midi = read_midi(path)
     scale = QUARTER / midi.resolution
     notes = (note for instrument in midi.instruments if instrument.is_drum for note in instrument.notes)
     return [Hit(round(midi.time_to_tick(note.start) * scale), note.pitch, note.velocity) for note in notes]
-
-
-def split_of(number: int, files: int) -> str:
-    """A tenth of a style's pieces, at least one of three, to each of valid and test; numbers count from 1."""
-    tenth = max(round(files / 10), files >= 3)
-    return "test" if number <= tenth else "valid" if number <= 2 * tenth else "train"
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that takes its name only when it is whole."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
-
-
-def _write_midi(path: Path, hits: list[Hit], bars: int, bpm: int) -> None:
-    content = io.BytesIO()
-    to_midi(hits, bars, bpm).write(content)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, content.getvalue())
 
 
 @click.group(cls=OneSentenceErrors)
@@ -234,44 +225,29 @@ def main() -> None:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
 @click.option("--files", type=click.IntRange(len(STYLES)), default=320, show_default=True, help="Pieces, all styles.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides every piece.")
-def generate(out: Path, files: int, seed: int) -> None:
+@click.option("--by-hand", is_flag=True, help="The same pieces, each with the feel of its style and of a drummer.")
+def generate(out: Path, files: int, seed: int, by_hand: bool) -> None:
     """Compose pieces of 8 to 16 bars of 4/4 into OUT/grooves, a folder for each style.
 
     OUT/grooves/info.csv names the style, tempo and split (train, valid, test) of each. OUT/clips holds two plain bars
     of each style, such as rock.mid: ends for interpolations, not meant for training.
     """
-    grooves = out / "grooves"
-    counts = {style: files // len(STYLES) + (place < files % len(STYLES)) for place, style in enumerate(STYLES)}
-    names = {style: [f"{style}/{style}-{number:03d}.mid" for number in range(1, counts[style] + 1)] for style in STYLES}
-    wanted = set(itertools.chain(*names.values()))
-    for path in sorted(grooves.rglob("*.mid")):
-        # A piece left over from another run may be in another split than its like.
-        if path.relative_to(grooves).as_posix() not in wanted:
-            raise ValueError(f"{path} is left from another run; delete it or choose another --out.")
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["midi_filename", "style", "bpm", "time_signature", "split"])
-    for style, paths in names.items():
-        for number, name in enumerate(paths, 1):
-            hits, bars, bpm = compose(style, random.Random(f"{seed}/{style}/{number}"))
-            _write_midi(grooves / name, hits, bars, bpm)
-            rows.writerow([name, style, bpm, "4-4", split_of(number, len(paths))])
-        _write_midi(out / "clips" / f"{style}.mid", plain(style), 2, sum(STYLES[style].bpm) // 2)
-        click.echo(f"{grooves / style}: {len(paths)} pieces")
-    _write(grooves / "info.csv", table.getvalue().encode())
-    click.echo(f"{grooves / 'info.csv'}: {files} pieces of {len(STYLES)} styles")
+
+    def written(style: str, rng: random.Random) -> tuple["PrettyMIDI", dict[str, int]]:
+        hits, bars, bpm = compose(style, rng, by_hand)
+        return to_midi(hits, bars, bpm), {"bpm": bpm}
+
+    def written_plain(style: str) -> "PrettyMIDI":
+        return to_midi(plain(style), 2, sum(STYLES[style].bpm) // 2)
+
+    write_corpus(out / "grooves", list(STYLES), files, seed, written, written_plain)
 
 
 @main.command()
 @click.argument("paths", type=click.Path(exists=True, path_type=Path), nargs=-1, required=True, metavar="FILE...")
 def check(paths: tuple[Path, ...]) -> None:
     """Print the style that each MIDI file is most likely in, of all files below a folder."""
-    files = [file for path in paths for file in (sorted(path.rglob("*.mid")) if path.is_dir() else [path])]
-    if not files:
-        raise ValueError(
-            f"there is no .mid file in {', '.join(map(str, paths))}; give MIDI files, or a folder of them."
-        )
-    for file in files:
+    for file in files_of(paths):
         try:
             style = style_of(hits_of(file))
         except ValueError as error:

@@ -24,6 +24,16 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Feel:
+    """How a style is played by hand: of `swing` and of what else a piece has of its own, it picks its share."""
+
+    swing: tuple[float, float] = (0.0, 0.0)  # how late every second step is, in steps: the least and the most
+    steps: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)  # how late each step of a beat is besides, in steps
+    snare: float = 0.0  # how late snare, stick and clap are, in seconds
+    cymbals: float = 0.0  # how late hats, rides and crashes are, in seconds
+
+
+@dataclass(frozen=True)
 class Style:
     """The tempos of a style in quarters a minute, its rows, its fills (the end of a bar), how often crashes come."""
 
@@ -167,4 +177,21 @@ STYLES = {
         crash=0.6,
         late=0.003,
     ),
+}
+
+# As bands of these styles are said to play: backbeats behind the beat in rock, hip-hop and reggae, hats ahead of it in
+# disco, the middle of a samba's beats pulled together, house and breakbeats a little swung, metal on top.
+FEELS = {
+    "rock": Feel(snare=0.010),
+    "funk": Feel(swing=(0.05, 0.2), snare=0.006),
+    "house": Feel(swing=(0.0, 0.2)),
+    "samba": Feel(steps=(0.0, 0.05, -0.12, -0.2)),
+    "shuffle": Feel(snare=0.008),
+    "bossa": Feel(steps=(0.0, 0.0, -0.06, -0.06), snare=-0.005),
+    "reggae": Feel(swing=(0.1, 0.25), snare=0.014),
+    "disco": Feel(cymbals=-0.010),
+    "hiphop": Feel(swing=(0.2, 0.33), snare=0.018, cymbals=-0.004),
+    "metal": Feel(snare=-0.004, cymbals=-0.006),
+    "country": Feel(swing=(0.08, 0.16), snare=-0.004),
+    "breakbeat": Feel(swing=(0.05, 0.15), snare=0.004),
 }

@@ -29,6 +29,11 @@ class Expected:
         value, tolerance = self.figures[figure]
         return value - tolerance
 
+    def most(self, figure: str) -> float:
+        """The highest value of a figure that is still what was expected."""
+        value, tolerance = self.figures[figure]
+        return value + tolerance
+
 
 def known_recipes() -> dict[str, Path]:
     """The recipes of the package by name."""

@@ -104,6 +104,7 @@ def test_a_recipe_that_was_never_trained_expects_nothing() -> None:
 def test_what_is_expected_lies_within_its_tolerance() -> None:
     expected = Expected(arguments="test.txt", figures={"elbo_nats": (-104.5, 1.5)})
     assert expected.least("elbo_nats") == -106.0
+    assert expected.most("elbo_nats") == -103.0
 
 
 @pytest.mark.parametrize(

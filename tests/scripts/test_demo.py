@@ -16,7 +16,8 @@ from seqvae.cli import main
 DEMO = Path(__file__).parents[2] / "scripts" / "demo.py"
 GOOD = {
     "exact_match": 0.99, "active_units": 32, "items": 2000, "step_accuracy_greedy": 0.87, "kl_bits": 55.0,
-    "elbo_nats": -100.0, "neighbour_accuracy": 0.99,
+    "elbo_nats": -100.0, "neighbour_accuracy": 0.99, "f1_hits": 0.95, "timing_error_ms": 2.0, "velocity_error": 3.0,
+    "timing_error_quantised_ms": 9.0, "velocity_error_flat": 14.0, "f1_notes": 0.95,
 }  # fmt: skip
 
 
@@ -65,9 +66,14 @@ def test_every_command_of_the_demo_is_one_of_this_version(demo: ModuleType, monk
     commands = recorded(demo, monkeypatch, GOOD)
     assert outcome(demo).exit_code == 0
     ours = [command_of(words) for program, *words in commands if program == "seqvae"]
-    assert {command.name for command, _ in ours} >= {"text", "drums", "images", "plot", "decode", "evaluate"}
+    assert {command.name for command, _ in ours} >= {*demo.PARTS, "plot", "decode", "evaluate", "reconstruct"}
+    assert set(demo.PARTS) == {"text", "drums", "groove", "melody", "images"}
     for command, rest in ours:
-        known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        known = {
+            name
+            for parameter in command.get_params(click.Context(command))
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
         assert {word for word in rest if re.match(r"--?[a-z]", word)} <= known
     scripts = {program.split()[1] for program, *_ in commands if program != "seqvae"}
     assert all((DEMO.parents[1] / script).exists() for script in scripts)
@@ -78,6 +84,10 @@ def test_every_command_of_the_demo_is_one_of_this_version(demo: ModuleType, monk
     [
         ("text", "exact_match", 0.5),
         ("drums", "step_accuracy_greedy", 0.5),
+        ("groove", "f1_hits", 0.5),
+        ("groove", "timing_error_ms", 12.0),
+        ("groove", "velocity_error", 12.0),
+        ("melody", "f1_notes", 0.2),
         ("images", "elbo_nats", -150.0),
         ("images", "neighbour_accuracy", 0.5),
     ],

@@ -14,6 +14,7 @@ from seqvae.modalities.midi.parser import parse
 from tests.scripts.loaded import refused, script
 
 script("generate_sentences")
+script("composing")
 styles = script("groove_styles")
 grooves = script("generate_grooves")
 
@@ -146,6 +147,55 @@ def test_hands_are_a_few_milliseconds_early_or_late_and_never_on_another_step():
     assert np.abs(late).max() < 16
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_by_hand_a_piece_has_the_same_hits_on_the_same_steps(style: str):
+    for seed in "abcdef":
+        (plain, *facts), (played, *others) = (
+            grooves.compose(style, random.Random(seed), hand) for hand in (False, True)
+        )
+        assert facts == others
+        assert places(played) == places(plain)
+        assert [hit.velocity for hit in played] != [hit.velocity for hit in plain]
+
+
+def places(hits: list) -> list[tuple[int, int]]:
+    return sorted((round(hit.tick / SIXTEENTH), hit.pitch) for hit in hits)
+
+
+def lateness(hits: list, bpm: int, pitch: int) -> np.ndarray:
+    """How late the hits of a pitch on even steps are, in seconds."""
+    ticks = np.array([hit.tick for hit in hits if hit.pitch == pitch])
+    steps = np.round(ticks / SIXTEENTH)
+    return ((ticks - steps * SIXTEENTH) / QUARTER * 60 / bpm)[steps % 2 == 0]
+
+
+def test_by_hand_the_snare_is_behind_the_beat_by_as_much_all_through_a_piece():
+    means, within = [], []
+    for number in range(40):
+        hits, _, bpm = grooves.compose("hiphop", random.Random(number), True)
+        late = lateness(hits, bpm, SNARE)
+        means.append(late.mean())
+        within.append(late.std())
+        assert abs(lateness(hits, bpm, KICK).mean()) < 0.002
+    assert 0.016 < np.mean(means) < 0.020
+    assert 0.003 < np.std(means) < 0.005
+    assert 0.0015 < np.mean(within) < 0.0025
+
+
+def test_by_hand_every_second_step_of_hiphop_swings_and_each_piece_by_its_own_share():
+    swings = []
+    for number in range(40):
+        hits, _, _ = grooves.compose("hiphop", random.Random(number), True)
+        away = [
+            hit.tick / SIXTEENTH - round(hit.tick / SIXTEENTH)
+            for hit in hits
+            if hit.pitch == KICK and round(hit.tick / SIXTEENTH) % 2
+        ]
+        swings.append(np.mean(away) if away else np.nan)
+    assert 0.18 < np.nanmin(swings) < 0.24
+    assert 0.29 < np.nanmax(swings) < 0.35
+
+
 def test_fills_are_followed_by_a_crash_on_one_in_rock():
     crashes = [grid(hits, CRASH, bars) for hits, bars, _ in pieces("rock")]
     assert all(crash[0, 0] for crash in crashes)
@@ -196,6 +246,15 @@ def test_files_hold_the_composed_hits_on_the_drum_channel_in_4_4(tmp_path: Path)
     midi = pretty_midi.PrettyMIDI(str(path))
     assert midi.get_end_time() == pytest.approx(bars * 240 / bpm, abs=0.002)
     assert grooves.hits_of(path) == [*hits]
+
+
+def test_files_by_hand_are_the_same_pieces_with_other_times(tmp_path: Path):
+    for folder, flags in (("grid", ()), ("hand", ("--by-hand",))):
+        assert run("generate", "--out", tmp_path / folder, "--files", 12, *flags).exit_code == 0
+    grid, hand = ((tmp_path / folder / "grooves").rglob("*.mid") for folder in ("grid", "hand"))
+    for one, other in zip(sorted(grid), sorted(hand), strict=True):
+        assert places(grooves.hits_of(one)) == places(grooves.hits_of(other))
+        assert one.read_bytes() != other.read_bytes()
 
 
 def test_the_judge_names_the_style_of_pieces_and_of_pairs_of_bars():
