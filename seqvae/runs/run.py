@@ -1,6 +1,7 @@
 """A run: what it was made from, what the modality learned, and its checkpoints."""
 
 import contextlib
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Run:
         Raises ValueError when `path` is not a run folder of a format that this version reads, or holds a link.
         """
         self.path = Path(path)
-        self.place = self.path.resolve()  # while there is a current folder that it may be named from
+        self.place = Path(os.path.abspath(path))  # while there is a current folder that it may be named from
         self._checkpoint = checkpoint
         self._home = self.path if to_train else home(self.path)
         if not own(self._home, "config.json").is_file():

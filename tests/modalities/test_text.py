@@ -1,11 +1,8 @@
 """The text modality: reading and writing lines, encoding, networks, metrics."""
 
-import bz2
 import codecs
 import gzip
-import lzma
 import os
-import random
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,33 +173,6 @@ def test_a_folder_gives_the_lines_of_all_text_files_below_it(tmp_path: Path) -> 
     }  # fmt: skip
     names = ["a.txt", "c.txt.gz", "deep/b.TXT", "void.txt"]
     assert [path.relative_to(tmp_path).as_posix() for path in text.files_of(tmp_path)] == names
-
-
-def test_a_small_gzip_that_unpacks_without_end_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bomb = gzip.compress(b"the same line again and again\n" * 20_000)
-    assert 100 * len(bomb) < 600_000
-    assert len(read(corpus, bomb)[0]) == 20_000, "as small as this it may be"
-    monkeypatch.setattr(lines, "ALWAYS_UNPACKED", 1 << 16)
-    assert refusal(corpus, bomb) == (
-        f"{corpus} has {len(bomb):,} bytes and unpacks to more than 100 times as many, as no text does; if it is one, "
-        "unpack it (gunzip), and give the file that comes of it."
-    )
-    text = " ".join(random.Random(0).choices(["a", "cat", "sees", "the", "dog"], k=40_000)).encode()
-    assert len(text) > 1 << 16
-    assert read(corpus, gzip.compress(text)) == ([text.decode()], {}), "a text of that size is read"
-
-
-def test_packed_text_is_unpacked_where_it_is_gzip_and_else_named(corpus: Path) -> None:
-    assert read(corpus, gzip.compress("caf\xe9\nb\n".encode())) == (["caf\xe9", "b"], {})
-    assert refusal(corpus, gzip.compress(b"a\nb\xe9"), encoding="utf-8").startswith(f"{corpus} line 2 is not UTF-8")
-    sentence = f"{corpus} is truncated or damaged: it does not unpack; get the file again."
-    assert refusal(corpus, gzip.compress(bytes(range(1, 200)) * 9)[:-30], encoding="latin-1") == sentence
-    assert (
-        refusal(corpus, bz2.compress(b"a"))
-        == f"{corpus} is packed by bzip2, not text; give the text of it as a plain file."
-    )
-    assert refusal(corpus, lzma.compress(b"a")).startswith(f"{corpus} is packed by xz, not text")
-    assert refusal(corpus, b"%PDF-1.7").startswith(f"{corpus} is a PDF, not text")
 
 
 @pytest.mark.parametrize("paragraphs", [False, True])

@@ -245,18 +245,17 @@ def test_hits_as_combinations_are_the_labels_of_their_bits() -> None:
 
 @pytest.mark.parametrize(("kind", "components"), [("bernoulli", 1), ("nade", 3), ("combinations", 2)])
 def test_the_probabilities_of_all_steps_of_held_hits_sum_to_one(kind: str, components: int) -> None:
-    made, h, one = likelihood(3, 1, kind, components=components), states(2), steps_of_class(1)[1:]
+    made, h, one = likelihood(3, 1, kind, components=components), states(1), steps_of_class(1)[1:]
     x = torch.zeros(len(one) ** 2, 3, 2, dtype=torch.int64)
     x[:, [0, 2]] = one[torch.cartesian_prod(torch.arange(len(one)), torch.arange(len(one)))]
     held = made.holding(torch.tensor([[[9, 1], [0, 0], [120, 0]]]).expand(len(x), -1, -1))
-    for row in h:
-        log_prob = held.log_prob(row.expand(len(x), -1), x)
-        assert log_prob.logsumexp(0).item() == pytest.approx(0.0, abs=1e-10)
-        joint = made.log_prob(row.expand(len(x), -1), x)
-        of_hits = made.hits.log_prob(row.unsqueeze(0), torch.tensor([[1, 0, 1]])).item()
-        assert torch.allclose(joint - log_prob, torch.full_like(joint, of_hits), atol=1e-12)
+    log_prob = held.log_prob(h.expand(len(x), -1), x)
+    assert log_prob.logsumexp(0).item() == pytest.approx(0.0, abs=1e-10)
+    joint = made.log_prob(h.expand(len(x), -1), x)
+    of_hits = made.hits.log_prob(h, torch.tensor([[1, 0, 1]])).item()
+    assert torch.allclose(joint - log_prob, torch.full_like(joint, of_hits), atol=1e-12)
     other = torch.tensor([[[9, 1], [9, 1], [120, 0]]]).expand(len(x), -1, -1)
-    assert bool((made.holding(other).log_prob(h[:1].expand(len(x), -1), x) == -torch.inf).all())
+    assert bool((made.holding(other).log_prob(h.expand(len(x), -1), x) == -torch.inf).all())
 
 
 @pytest.mark.parametrize("components", [1, 3])

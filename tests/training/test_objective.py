@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqvae.build import build_vae, open_run
 from seqvae.core.vae import ALL_PARTS, Codes, Terms
@@ -27,7 +27,7 @@ from seqvae.training.run import resume, train
 from seqvae.training.schedules import Schedules, StepValues
 from seqvae.training.tally import Tally
 from tests.kill_and_resume import differences
-from tests.training.objectives import stopped_after
+from tests.training.objectives import Watched, stopped_after
 from tests.training.small import records, values, write_corpus
 
 
@@ -198,20 +198,31 @@ def test_only_the_parts_that_move_have_a_gradient(decodes: bool, run: Run) -> No
     assert all(torch.equal(found[name], everything[name]) for name in moved)
 
 
-def test_the_decoder_moves_when_the_loss_of_the_encoder_falls_no_longer(corpus: Path, tmp_path: Path) -> None:
-    weights, turns = [], []
-    for steps in range(6, 14):
-        settings = SETTINGS | {"train": SETTINGS["train"] | {"steps": steps, "decay_patience": 0}}
-        run = train("text", corpus, tmp_path / str(steps), settings, device="cpu", objective=OBJECTIVES["aggressive"])
-        weights.append(run.weights(steps))
-        turns.append(run.load(steps).state["objective"]["turns"])
-    assert turns[-1] > turns[0]
-    losses = [record["loss"] for record in records(run, "train")]
-    expected, state = [], AGGRESSIVE.start()
-    for loss in losses:
-        expected.append(state["decodes"])
-        state = AGGRESSIVE.next_state(state, lambda loss=loss: {"loss": loss})
-    for place, (before, after) in enumerate(pairwise(weights)):
+def test_the_decoder_moves_when_the_loss_of_the_encoder_falls_no_longer(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models: list[nn.Module] = []
+    weights: list[dict[str, Tensor]] = []  # after each step
+    prepare = Engine.prepare_model
+
+    def noted(engine: Engine, model: nn.Module) -> nn.Module:
+        models.append(model)
+        return prepare(engine, model)
+
+    def keep(step: int) -> None:
+        weights.append({name: weight.detach().clone() for name, weight in models[-1].named_parameters()})
+
+    monkeypatch.setattr(Engine, "prepare_model", noted)
+    settings = SETTINGS | {"train": SETTINGS["train"] | {"steps": 13, "decay_patience": 0}}
+    run = train(
+        "text", corpus, tmp_path / "run", settings, device="cpu", objective=lambda config: Watched(AGGRESSIVE, keep)
+    )
+    assert len(weights) == len(records(run, "train")) == 13
+    states = [AGGRESSIVE.start()]
+    for record in records(run, "train"):
+        states.append(AGGRESSIVE.next_state(states[-1], lambda loss=record["loss"]: {"loss": loss}))
+    assert run.load(13).state["objective"]["turns"] == states[-1]["turns"] > states[6]["turns"]
+    for place, (before, after) in enumerate(pairwise(weights), start=1):
         moved = {name.startswith("decoder.") for name in before if not torch.equal(before[name], after[name])}
-        assert moved == {expected[6 + place]}
-    assert True in expected[6:]
+        assert moved == {states[place]["decodes"]}
+    assert {True, False} == {state["decodes"] for state in states}

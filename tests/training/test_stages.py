@@ -115,6 +115,14 @@ def test_stages_follow_one_another_in_one_run(alone: Run) -> None:
     assert alone.best_step() == steps[3][-1], "the best weights are those of the last stage"
 
 
+THREE_STEPS = values(model=DROPOUT, steps=3, learning_rate=0.1)
+
+
+@pytest.fixture(scope="module")
+def three_steps(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train("text", corpus, tmp_path_factory.mktemp("runs") / "three", THREE_STEPS, device="cpu")
+
+
 @pytest.mark.parametrize(
     ("keep", "plan"),
     [
@@ -125,15 +133,14 @@ def test_stages_follow_one_another_in_one_run(alone: Run) -> None:
     ],
 )
 def test_a_stage_begins_with_the_parts_that_it_keeps_and_draws_the_others_by_seed_and_stage(
-    keep: list[str] | None, plan: str, corpus: Path, tmp_path: Path
+    keep: list[str] | None, plan: str, corpus: Path, three_steps: Run, tmp_path: Path
 ) -> None:
-    settings = values(model=DROPOUT, steps=3, learning_rate=0.1)
-    before = train("text", corpus, tmp_path / "before", settings, device="cpu")
     still: dict[str, Any] = {"train": {"learning_rate": 0.0, "steps": 1}} | ({} if keep is None else {"keep": keep})
     listener = Listener()
-    run = train("text", corpus, tmp_path / "run", settings | {"stages": [{}, still]}, device="cpu", reporter=listener)
+    settings = THREE_STEPS | {"stages": [{}, still]}
+    run = train("text", corpus, tmp_path / "run", settings, device="cpu", reporter=listener)
     _, config, modality = open_run(run.path)
-    drawn, kept, found = weights_of(build_vae(config, modality, 1)), before.weights(3), run.weights(4)
+    drawn, kept, found = weights_of(build_vae(config, modality, 1)), three_steps.weights(3), run.weights(4)
     for name, weight in found.items():
         source = kept if keep is None or is_of(name, keep) else drawn
         assert torch.equal(weight, source[name]), name

@@ -102,6 +102,17 @@ def test_more_items_get_defaults_of_their_own(corpus: Path, tmp_path: Path, monk
     assert run.settings["model"]["embedding"] == 6
 
 
+WITH_REMEDY = {"model": {**NETS, "batch_norm_scale": 0.9}, "objective": {"beta": 0.125, "anneal_steps": 2}}
+
+
+def test_who_asks_for_no_remedy_gets_that_of_the_defaults(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Text, "few_defaults", WITH_REMEDY)
+    usual = train("text", corpus, tmp_path / "usual", {"train": {"steps": 1}}, device="cpu").settings
+    assert (usual["model"]["batch_norm_scale"], usual["objective"]["beta"]) == (0.9, 0.125)
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -116,10 +127,7 @@ def test_more_items_get_defaults_of_their_own(corpus: Path, tmp_path: Path, monk
 def test_a_remedy_that_is_asked_for_takes_the_place_of_that_of_the_defaults(
     asked: dict[str, dict[str, Any]], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = {"model": {**NETS, "batch_norm_scale": 0.9}, "objective": {"beta": 0.125, "anneal_steps": 2}}
-    monkeypatch.setattr(Text, "few_defaults", few)
-    usual = train("text", corpus, tmp_path / "usual", {"train": {"steps": 1}}, device="cpu").settings
-    assert (usual["model"]["batch_norm_scale"], usual["objective"]["beta"]) == (0.9, 0.125)
+    monkeypatch.setattr(Text, "few_defaults", WITH_REMEDY)
     run = train("text", corpus, tmp_path / "run", {**asked, "train": {"steps": 1}}, device="cpu").settings
     assert (run["model"]["batch_norm_scale"], run["objective"]["beta"]) == (0.0, 1.0)
     assert run["objective"]["anneal_steps"] == 2

@@ -55,13 +55,11 @@ def read_back(midi: pretty_midi.PrettyMIDI, like: Clip, classes: DrumClasses, ba
     )
 
 
-@pytest.mark.parametrize("name", CLASS_MAPS)
 @pytest.mark.parametrize("steps_per_quarter", GRIDS)
 @pytest.mark.parametrize("meter", METERS, ids=lambda meter: f"{meter[0]}/{meter[1]}")
-def test_what_is_written_is_read_back_in_every_map_grid_and_metre(
-    name: str, steps_per_quarter: int, meter: tuple[int, int]
-):
-    classes = CLASS_MAPS[name]
+def test_what_is_written_is_read_back_in_every_map_grid_and_metre(steps_per_quarter: int, meter: tuple[int, int]):
+    # each grid meets each map: of which pitch a column is does not depend on the metre
+    classes = list(CLASS_MAPS.values())[(GRIDS.index(steps_per_quarter) + METERS.index(meter)) % len(CLASS_MAPS)]
     clips = [random_clip(seed, classes, steps_per_quarter, meter=meter, bpm=96.0, kit=8) for seed in (0, 1)]
     assert read_back(to_midi(clips, DrumNotation(classes)), clips[0], classes) == clips
 
