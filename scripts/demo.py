@@ -35,8 +35,8 @@ HIPHOP, SAMBA = f"{PLAYED}/hiphop/hiphop-001.mid#0", f"{PLAYED}/samba/samba-001.
 
 MELODY_RUN, MELODY_DATA = "runs/demo-melodies", "data/demo-melodies"
 TUNES, TUNE_CLIPS = f"{MELODY_DATA}/melodies", f"{MELODY_DATA}/clips"
-CHORDS = "C Am | F G"  # of samples
-LEAST_IN_KEY = 0.9  # of their notes
+CHORDS, KEY = "C Am | F G", "C major"  # of samples
+LEAST_IN_KEY = 0.8  # of their notes; of any twelve notes seven are
 
 DIGIT_RUN, DIGIT_DATA = "runs/demo-digits", "data/demo-digits"
 DIGITS = f"{DIGIT_DATA}/t10k-images-idx3-ubyte.gz"  # held out
@@ -173,7 +173,7 @@ def melodies(epochs: int | None) -> None:
     run("seqvae", "interpolate", MELODY_RUN, *ends, "--steps", "7")
     run("seqvae", "sample", MELODY_RUN, "-n", "8", "--chords", CHORDS)
     samples = (f"{MELODY_RUN}/sample/{number:03}.mid" for number in range(1, 9))
-    run(composer, "check", *samples, "--at-least", str(LEAST_IN_KEY))
+    run(composer, "check", *samples, "--key", KEY, "--at-least", str(LEAST_IN_KEY))
     figures = figures_of(MELODY_RUN)
     click.echo(
         f"\ntrained in {minutes:.1f} minutes; {figures['f1_notes']:.1%} (F1) of the notes of {figures['items']} "

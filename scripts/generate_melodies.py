@@ -282,20 +282,24 @@ def to_midi(piece: Piece) -> "PrettyMIDI":
     return midi
 
 
-def key_of(pitches: Sequence[int]) -> tuple[str, int]:
-    """The key that most of the notes fit in, the first of several, and how many do; ValueError where there are none.
+def keys_of(pitches: Sequence[int]) -> dict[str, int]:
+    """How many of the notes fit in each key of the styles; ValueError where there are none.
 
-    Keys are those of the styles. Pitches alone do not say which note of a scale is its home: C major is A minor, too.
+    Pitches alone do not say which note of a scale is its home: what fits in C major fits in A minor, too.
     """
     if not pitches:
         raise ValueError("there are no notes in it; give MIDI files with a melody.")
     counts = [sum(pitch % 12 == note for pitch in pitches) for note in range(12)]
-    keys = {
-        f"{NAMES[tonic]} {mode}": sum(counts[(tonic + note) % 12] for note in notes)
+    return {
+        f"{tonic} {mode}": sum(counts[(place + note) % 12] for note in notes)
         for mode, notes in MODES.items()
-        for tonic in range(12)
+        for place, tonic in enumerate(NAMES)
     }
-    return max(keys.items(), key=lambda key: key[1])
+
+
+def key_of(pitches: Sequence[int]) -> tuple[str, int]:
+    """The key that most of the notes fit in, the first of several, and how many do; ValueError where there are none."""
+    return max(keys_of(pitches).items(), key=lambda key: key[1])
 
 
 def name_of(pitch: int) -> str:
@@ -336,23 +340,25 @@ def generate(out: Path, files: int, seed: int) -> None:
 
 @main.command()
 @click.argument("paths", type=click.Path(exists=True, path_type=Path), nargs=-1, required=True, metavar="FILE...")
-@click.option("--at-least", type=click.FloatRange(0, 1), default=0.0, help="Least share of notes in one key a file.")
-def check(paths: tuple[Path, ...], at_least: float) -> None:
+@click.option("--key", "wanted", type=click.Choice(list(keys_of([60]))), metavar="KEY", help="Such as 'C major'.")
+@click.option("--at-least", type=click.FloatRange(0, 1), default=0.0, help="Least share of all notes in their key.")
+def check(paths: tuple[Path, ...], wanted: str | None, at_least: float) -> None:
     """Print notes, range and key of the melody of each MIDI file: its track Melody, or all but drums and Chords.
 
-    Exits with 1 where fewer notes than --at-least stand in the best key of their file, of all files together.
+    The key is --key or, without it, the one that most of the notes of the file fit in: of few notes most fit in some
+    key. Exits with 1 where fewer notes than --at-least stand in it, of all files together.
     """
     fitting = total = 0
     for file in files_of(paths):
         try:
             pitches = melody_of(read_midi(file))
-            key, fit = key_of(pitches)
+            key, fit = (wanted, keys_of(pitches)[wanted]) if wanted else key_of(pitches)
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from None
         fitting, total = fitting + fit, total + len(pitches)
         span = f"{name_of(min(pitches))} to {name_of(max(pitches))}"
         click.echo(f"{file}: {len(pitches)} notes from {span}, {fit} of them in {key}")
-    click.echo(f"{fitting / total:.1%} of {total} notes stand in the key of their file")
+    click.echo(f"{fitting / total:.1%} of {total} notes stand in {wanted or 'the key of their file'}")
     if fitting < at_least * total:
         raise SystemExit(1)
 

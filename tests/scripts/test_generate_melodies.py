@@ -222,6 +222,12 @@ def test_check_prints_the_key_of_each_file_and_fails_where_too_few_notes_fit(tmp
     assert first.startswith(f"{tmp_path / 'clips' / 'march.mid'}: {notes} notes from ")
     assert first.endswith(f", {notes} of them in C major")
     assert last == f"100.0% of {notes} notes stand in the key of their file"
+    named = run("check", tmp_path / "clips" / "march.mid", "--key", "C freygish", "--at-least", 0.9)
+    fitting = sum(note.pitch % 12 in MODES["freygish"] for note in melodies.plain("march").melody)
+    assert fitting < 0.9 * notes
+    assert named.exit_code == 1
+    assert named.stdout.splitlines()[0].endswith(f", {fitting} of them in C freygish")
+    assert named.stdout.splitlines()[1].endswith(f" of {notes} notes stand in C freygish")
     clash = pretty_midi.PrettyMIDI()
     clash.instruments.append(pretty_midi.Instrument(0, name="Anything"))
     clash.instruments[0].notes += [pretty_midi.Note(80, 60 + note, note, note + 1) for note in range(12)]
@@ -235,6 +241,7 @@ def test_check_prints_the_key_of_each_file_and_fails_where_too_few_notes_fit(tmp
 def test_bad_input_is_refused_in_one_sentence(tmp_path: Path) -> None:
     refused(run("generate", "--out", tmp_path, "--files", 3), "--files", "8")
     (tmp_path / "noise.mid").write_bytes(b"MThd no")
+    refused(run("check", tmp_path / "noise.mid", "--key", "H major"), "'H major' is not one of")
     refused(run("check", tmp_path / "noise.mid"), "noise.mid", "is not read as MIDI")
     drums = pretty_midi.PrettyMIDI()
     drums.instruments.append(pretty_midi.Instrument(0, is_drum=True))
