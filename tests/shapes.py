@@ -18,7 +18,7 @@ import numpy as np
 from torch import Tensor, nn
 
 _exactly = jaxtyping.jaxtyped
-_ARRAYS = {Tensor, nn.Parameter, np.ndarray}
+_ARRAYS, _OTHER_ARRAYS = {Tensor, nn.Parameter, np.ndarray}, (Tensor, np.ndarray)  # the others are subclasses
 _WRITTEN_IN_AXES = {bool, int, str, NoneType}
 _SEQUENCES, _CHECKED_BY_CONTENT = (tuple, list), (dict, set, frozenset)
 _BY_CLASS: set[type] = set()  # all others that were met
@@ -52,6 +52,10 @@ def kind(value: object) -> Hashable:
         return cls, value
     if cls in _BY_CLASS:
         return cls
+    if issubclass(cls, _OTHER_ARRAYS):
+        return cls, value.dtype, value.shape  # type: ignore[attr-defined]
+    if issubclass(cls, np.generic):
+        return cls, value.item()  # type: ignore[attr-defined]
     if issubclass(cls, _SEQUENCES):
         return (cls, *map(kind, value))  # type: ignore[call-overload]
     if issubclass(cls, _CHECKED_BY_CONTENT) or hasattr(cls, "__next__"):

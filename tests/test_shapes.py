@@ -1,10 +1,13 @@
 """The shape checks of the test run see every kind of call."""
 
+from pathlib import Path
+
 import jaxtyping
+import numpy as np
 import pytest
 import torch
 from beartype import beartype
-from jaxtyping import Float, Int64, TypeCheckError
+from jaxtyping import Float, Float32, Int64, TypeCheckError
 from torch import Tensor
 
 from seqvae.core.objectives import negative_elbo
@@ -33,6 +36,11 @@ def where(x: Float[Tensor, " B"], low: float) -> Float[Tensor, " B"] | Int64[Ten
 @checked
 def joined(parts: dict[str, Float[Tensor, "B Z"]]) -> Float[Tensor, "N Z"]:
     return torch.cat(list(parts.values()))
+
+
+@checked
+def halved(x: Float32[np.ndarray, "B {width}"], width: np.int64) -> Float32[np.ndarray, "B {width}"]:
+    return x / 2
 
 
 def test_the_packages_functions_are_checked() -> None:
@@ -72,6 +80,18 @@ def test_a_result_of_another_shape_is_checked_though_its_arguments_were_met_befo
     for _ in range(2):
         with pytest.raises(TypeCheckError, match="return value"):
             where(x, 2.0)
+
+
+def test_an_array_of_a_subclass_is_known_by_its_shape_and_a_numpy_number_by_its_value(tmp_path: Path) -> None:
+    for number, shape in enumerate([(2, 3), (2, 3), (3, 2)]):
+        mapped = np.memmap(tmp_path / f"{number}.bin", dtype=np.float32, mode="w+", shape=shape)
+        if shape == (2, 3):
+            assert halved(mapped, np.int64(3)).shape == (2, 3)
+            continue
+        with pytest.raises(TypeCheckError, match="x"):
+            halved(mapped, np.int64(3))
+    with pytest.raises(TypeCheckError, match="x"):
+        halved(mapped.reshape(2, 3), np.int64(2))
 
 
 def test_what_a_dictionary_holds_is_checked_each_time() -> None:

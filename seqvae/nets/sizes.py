@@ -77,6 +77,7 @@ class SequenceModel(CodeModel):
         "hidden units, per direction, of an encoder over segments, which reads what the encoder has of each by itself "
         "(MusicVAE's hierarchical encoder); 0: the encoder reads all steps in a row",
         least=0,
+        most=MOST_UNITS,
         parts=OF_ENCODER,
     )
     pooling: Literal["last", "mean", "max"] = key(
@@ -98,6 +99,7 @@ class SequenceModel(CodeModel):
         "hidden units of a conductor, which does one step a segment; its output is the code with which the decoder "
         "starts anew there (MusicVAE's hierarchical decoder); 0: the decoder does all steps in a row",
         least=0,
+        most=MOST_UNITS,
         parts=OF_DECODER,
     )
     conductor_layers: int = key(1, "layers of the conductor", least=1, parts=OF_DECODER)
@@ -109,6 +111,7 @@ class SequenceModel(CodeModel):
         0,
         "size that the decoder's hidden states are projected to before the output layer; 0: not projected",
         least=0,
+        most=MOST_UNITS,
         parts=OF_DECODER,
     )
     output_bias: bool = key(True, "bias of the output layer", parts=OF_DECODER)

@@ -14,7 +14,7 @@ ROW = 0.085  # inches
 LEAST_ROWS = 12
 MOST_ROWS = 30  # of this height; of more, each is as much lower
 NAMED = (0, 7)  # C and G
-BAND = 3  # rows above the notes for words, where there are any
+BAND = 3  # rows of this height above the notes for words, where there are any
 WORD, FAINT_WORD, LARGEST_WORD = "#22252b", "#8a8f99", 8.5  # points
 LETTER_WIDTH = 0.7  # of the size of a word, about
 NO_CHORD = "N.C."
@@ -56,7 +56,8 @@ class PitchRows:
         missing = max(2, LEAST_ROWS - (high - low + 1))
         self._low = max(0, low - missing // 2)
         self._high = min(127, self._low + high - low + missing)
-        self._band = BAND if any(roll.words for roll in rolls) else 0
+        lower = max(1.0, self._pitches / (MOST_ROWS - BAND))  # how many times the rows are lower
+        self._band = round(BAND * lower) if any(roll.words for roll in rolls) else 0
 
     @property
     def count(self) -> int:

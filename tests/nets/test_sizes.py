@@ -8,7 +8,7 @@ import pytest
 
 from seqvae.config import from_dict
 from seqvae.modalities.images.settings import ImageModel
-from seqvae.modalities.midi.settings import DrumModel
+from seqvae.modalities.midi.settings import DrumModel, GrooveModel
 from seqvae.modalities.midi.voice_settings import MelodyModel, TrioModel
 from seqvae.modalities.text.settings import TextModel
 from seqvae.nets.sequences import sequence_nets
@@ -30,11 +30,22 @@ def test_a_floor_of_the_divergence_of_a_model_without_one_is_refused(
     assert getattr(from_dict(kind, {name: 2.0}, "model"), name) == 2.0
 
 
-@pytest.mark.parametrize("name", ["latent", "embedding", "encoder_hidden", "decoder_hidden"])
-@pytest.mark.parametrize("kind", [TextModel, DrumModel, MelodyModel, TrioModel, ImageModel])
-def test_a_layer_wider_than_any_memory_is_refused_with_the_range(name: str, kind: type) -> None:
-    if not hasattr(kind, name):
-        name = "latent"
+WIDTHS = {
+    SequenceModel: (
+        "latent", "embedding", "encoder_hidden", "decoder_hidden", "segment_encoder_hidden", "conductor_hidden",
+        "output_projection",
+    ),
+    TextModel: ("latent", "embedding"),
+    MelodyModel: ("embedding", "position"),
+    TrioModel: ("embedding", "position"),
+    DrumModel: ("embedding", "position", "nade_hidden"),
+    GrooveModel: ("embedding", "nade_hidden"),
+    ImageModel: ("latent", "dense"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in WIDTHS.items() for name in names])
+def test_a_layer_wider_than_any_memory_is_refused_with_the_range(kind: type, name: str) -> None:
     with pytest.raises(ValueError, match=rf"^model\.{name}=1000000000 is not possible; give [01] to 65536$"):
         from_dict(kind, {name: 10**9}, "model")
     assert getattr(from_dict(kind, {name: 65_536}, "model"), name) == 65_536

@@ -100,6 +100,19 @@ def test_words_stand_above_the_notes_and_go_on_in_the_next_line() -> None:
     assert words_within(CHORDS, 16, 24) == [(0, "G")]
 
 
+def test_words_are_as_large_above_eighty_eight_keys_as_above_an_octave() -> None:
+    octave, keys = (Roll(32, np.array([(0, 4, 60), (8, 9, top)]), [(0, "F#m")]) for top in (66, 108))
+    keys.notes[0, 2] = 21
+    low, high = PitchRows([octave]), PitchRows([keys])
+    assert high.count - 90 == 10, "a tenth of all is for words, as of thirty rows"
+    assert low.count - 12 == BAND
+    sizes = []
+    for rows, one in ((low, octave), (high, keys)):
+        (axes,) = grids.overview_figure([grids.Panel(one, 4, 16, "001")], rows).axes
+        sizes += [text.get_fontsize() for text in axes.texts if text.get_text() == "F#m"]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.05), "in points"
+
+
 def test_rolls_without_words_have_no_room_for_them() -> None:
     plain = roll(32, (0, 4, 60))
     (axes,) = grids.grid_figure(plain, PitchRows([plain]), 4, 16).axes

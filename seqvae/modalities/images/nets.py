@@ -19,6 +19,7 @@ from seqvae.nets.pixels import (
     PixelLikelihood,
     Shape,
 )
+from seqvae.nets.sizes import MOST_UNITS
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -102,8 +103,11 @@ def _likelihood(
 def _sizes(name: str, text: str) -> list[int]:
     """The sizes of a comma-separated list. Raises ValueError when it is none."""
     words = [word.strip() for word in text.split(",")]
-    if not all(word.isascii() and word.isdigit() and int(word) for word in words):
-        raise ValueError(f"model.{name}={text} is not possible; give whole numbers from 1 with commas, such as 512,256")
+    if not all(word.isascii() and word.isdigit() and 0 < int(word) <= MOST_UNITS for word in words):
+        raise ValueError(
+            f"model.{name}={text} is not possible; give whole numbers from 1 to {MOST_UNITS} with commas, such as "
+            "512,256"
+        )
     return [int(word) for word in words]
 
 

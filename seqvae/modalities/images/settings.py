@@ -63,7 +63,7 @@ class ImageModel(CodeModel):
     net: Literal["dense", "conv"] = key("dense", "dense layers, or convolutions and deconvolutions of stride 2")
     widths: str = key("400", "dense: units of the hidden layers, such as 512,256; the decoder has them in reverse")
     channels: str = key("32,64", "conv: channels of the convolutions, each of which halves height and width")
-    dense: int = key(0, "conv: units of a dense layer before and after the code; 0: none", least=0)
+    dense: int = key(0, "conv: units of a dense layer before and after the code; 0: none", least=0, most=MOST_UNITS)
     activation: Literal["relu", "tanh", "softplus", "elu", "silu", "none"] = key(
         "relu", "what follows each hidden layer; none: nets that are linear, up to the sigmoid of the pixels"
     )

@@ -193,7 +193,7 @@ def _labels_of(bar: Sequence[str], what: str) -> tuple[int, ...]:
     for symbol in filter(None, bar):
         chord = parse(symbol)
         if chord is None:
-            capital = parse(symbol.capitalize()) is not None and symbol != symbol.capitalize()
+            capital = symbol[0].islower() and parse(symbol[0].upper() + symbol[1:]) is not None
             why = f"'{_shortened(symbol)}' is no chord symbol{', whose root is a capital letter' * capital}"
             raise ValueError(f"{what} is not possible, since {why}; {POSSIBLE}")
         labels.append(chord)

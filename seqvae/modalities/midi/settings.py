@@ -188,7 +188,9 @@ def keep_place(data: MidiData, name: str) -> None:
 class MidiModel(SequenceModel):
     """The LSTM encoder and decoder of steps that stand in bars."""
 
-    position: int = key(0, "size of the vector for a step's place in the bar and its bar; 0: none", least=0)
+    position: int = key(
+        0, "size of the vector for a step's place in the bar and its bar; 0: none", least=0, most=MOST_UNITS
+    )
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,9 @@ class DrumModel(MidiModel):
         "each class given those before it",
         parts=OF_DECODER,
     )
-    nade_hidden: int = key(128, "hidden units of model.step_likelihood=nade", least=1, parts=OF_DECODER)
+    nade_hidden: int = key(
+        128, "hidden units of model.step_likelihood=nade", least=1, most=MOST_UNITS, parts=OF_DECODER
+    )
 
 
 @dataclass(frozen=True)
@@ -258,7 +262,9 @@ class GrooveModel(MidiModel):
         "combinations, one of all sets of up to 9 classes",
         parts=OF_DECODER,
     )
-    nade_hidden: int = key(128, "hidden units of model.step_likelihood=nade", least=1, parts=OF_DECODER)
+    nade_hidden: int = key(
+        128, "hidden units of model.step_likelihood=nade", least=1, most=MOST_UNITS, parts=OF_DECODER
+    )
     components: int = key(
         1,
         "logistic distributions that velocity and time of a hit are mixtures of (model.feel=logistic)",

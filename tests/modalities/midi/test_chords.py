@@ -145,6 +145,7 @@ def test_windows_of_a_piece_are_spelled_together() -> None:
     [
         ("C H", r"data\.progression=C H is not possible, since 'H' is no chord symbol; write chords such as C, F#m, "),
         ("G am", r"since 'am' is no chord symbol, whose root is a capital letter; write"),
+        ("BB C", r"since 'BB' is no chord symbol; write"),
         ("C | | G", r"has a bar without a chord; write"),
         ("% C", r"data\.progression=% C is not possible, since % has no bar before it; write chords such as"),
         ("C | G %", r"since % stands for a whole bar, and this one has others; write"),
