@@ -188,7 +188,11 @@ def test_one_coloured_image_makes_all_rgb(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pixels", "shape", "sentence"),
     [
-        (stack(1, 6, 4)[0], (5, 4, 1), "a.png is 6 x 4 grey, and 5 x 4 grey is needed; resize it, or train with data.s"),
+        (
+            stack(1, 6, 4)[0],
+            (5, 4, 1),
+            "a.png is 6 x 4 grey, and 5 x 4 grey is needed; resize it, or train with data.s",
+        ),
         (COLOUR, (5, 4, 1), "a.png is 5 x 4 RGB, and 5 x 4 grey is needed; turn it into grey levels, or train with"),
     ],
 )
