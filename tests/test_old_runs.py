@@ -59,6 +59,13 @@ def test_an_old_run_goes_on_as_it_would_have_then(folder: Path) -> None:
         assert records(Run("words"))[-1][name] == (pytest.approx(value, rel=1e-6) if type(value) is float else value)
 
 
+def test_the_data_of_an_old_run_may_be_named_as_it_was_then(folder: Path) -> None:
+    steps = f"train.steps={MORE_STEPS}"
+    done = CliRunner().invoke(main, ["train", "text", "words.txt", "--resume", "--out", "words", "--set", steps])
+    assert done.exit_code == 0, done.output
+    assert Run("words").steps()[-1] == MORE_STEPS
+
+
 def test_a_run_of_an_old_format_that_goes_on_has_checkpoints_of_today(folder: Path) -> None:
     old = Run("words")
     assert old.settings["format"] == 1

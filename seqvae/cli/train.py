@@ -179,7 +179,7 @@ def _check_resumed(modality: str, out: Path, data: Sequence[Path], valid: Sequen
     if settings.get(IN_MEMORY):  # the content is compared, since there is no name that stays
         return
     for name, paths in (("sources", data), ("valid", valid)):
-        if paths and [str(path.resolve()) for path in paths] != settings[name]:
+        if paths and [path.resolve() for path in paths] != [Path(own).resolve() for own in settings[name]]:
             raise ValueError(
                 f"--resume continues with the run's own data, {', '.join(settings[name]) or 'a held-out share'}, not "
                 f"{', '.join(map(str, paths))}; leave the data out, or start a new run with --from {out}"
