@@ -121,6 +121,8 @@ def test_a_model_of_symbols_takes_files_without_any_where_chords_are_asked_for(
     assert not np.array_equal(codes["alone.mid", "E B"], codes["alone.mid", "Cm Gm"]), "the encoder reads these"
     assert np.array_equal(codes["0.mid", "E B"], codes["0.mid", "Cm Gm"]), "and of other files their own"
     assert "--progression" not in seqvae("inspect", "melody", "--help").stdout
+    for command, meaning in (("encode", "chords of input that"), ("sample", "chords of what is made")):
+        assert f"--chords SYMBOLS Melody: {meaning}" in " ".join(seqvae(command, "--help").stdout.split())
 
 
 def test_inspect_names_what_is_no_chord_symbol_among_those_that_are(seqvae: Callable[..., Result], place: Path) -> None:

@@ -31,6 +31,12 @@ TRIO_DEFAULTS: Mapping[str, Values] = {
 }  # fmt: skip
 
 
+OF_PROGRESSION = (
+    "chords of what is made, such as 'C G Am F', one a bar and repeated, with bar lines for several in a bar and % for "
+    "the bar before; also of input that has none of its own; empty: the input's, or those most met in training"
+)
+
+
 @dataclass(frozen=True)
 class MelodyData(MidiData):
     """How one voice of MIDI files is read and turned into steps."""
@@ -60,9 +66,11 @@ class MelodyData(MidiData):
     )
     progression: str = key(
         "",
-        "chords of what is made, such as 'C G Am F', one a bar and repeated, with bar lines for several in a bar and "
-        "% for the bar before; also of input that has none of its own; empty: the input's, or those most met in "
-        "training",
+        OF_PROGRESSION,
+        help_of={
+            "writing": OF_PROGRESSION,
+            "reading": "chords of input that has none of its own, such as 'C G Am F', one a bar and repeated",
+        },
         use=("reading", "writing"),
         metavar="SYMBOLS",
         flag="chords",
