@@ -125,7 +125,7 @@ def memory_advice() -> str:
     smaller = f", smaller items ({words.smaller})" if words and words.smaller else ""
     return (
         "out of memory; close other programs, give fewer items at a time, or train with smaller batches "
-        f"(--set train.batch_size=16){smaller} or --precision bf16"
+        f"(--set train.batch_size=16), smaller layers{smaller} or --precision bf16"
     )
 
 
