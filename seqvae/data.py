@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Literal
 
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from seqvae.corpus import Corpus, scrambled
+from seqvae.ngram import Ngram
 from seqvae.noise import GOLDEN, Noise
 from seqvae.types import Batch
 
@@ -81,7 +83,8 @@ class Batches:
     `size` counts examples, or tokens (then padded steps of a batch stay within it; a longer item stands alone).
     Lengths of a batch differ by less than `spread` steps, up to the batches at the edges: 1 gives the least padding,
     more mixes items of different structure, which the gradient of a small batch gains from.
-    Shuffling and sorting by length happen within windows of the corpus.
+    Shuffling and sorting by length happen within windows of the corpus. `order` is that of the n-gram which items can
+    be drawn from.
     """
 
     part: Part
@@ -89,6 +92,7 @@ class Batches:
     by: Literal["examples", "tokens"] = "examples"
     seed: int = 0
     spread: int = 1
+    order: int = 4
 
     def epoch(self, epoch: int) -> Iterator[np.ndarray]:
         """The batches of an epoch as arrays of corpus indices."""
@@ -146,11 +150,39 @@ class Batches:
             return collate([corpus[int(index)] for index in indices], indices)
         return _as_batch(corpus.take(indices), np.full(len(indices), corpus.equal_steps), indices)
 
-    def varied(self, indices: np.ndarray, step: int) -> Batch:
-        """The same batch as training sees it at a step: varied as the modality says, by the seed, step and keys."""
+    def varied(self, indices: np.ndarray, step: int, ngram_share: float = 0.0) -> Batch:
+        """The same batch as training sees it at a step: varied as the modality says, by the seed, step and keys.
+
+        A share of the items are replaced by ones that an n-gram of the part draws.
+        """
         batch = self.encoded(indices)
         noise = Noise(self.seed, batch.keys, step)
+        if ngram_share:
+            batch = self._redrawn(batch, ngram_share, noise)
         return self.part.corpus.modality.augment(batch, lambda: self._partners(noise), noise)
+
+    def _redrawn(self, batch: Batch, share: float, noise: Noise) -> Batch:
+        """The batch with a share of its items drawn anew, each by its own noise."""
+        drawn = noise.uniform("ngram share", 1).squeeze(1) < share
+        x = batch.x.numpy()
+        items = [row[:length] for row, length in zip(x, batch.lengths.tolist(), strict=True)]
+        numbers = noise.select(drawn).uniform("ngram", self._longest).numpy()
+        for row, item in zip(drawn.nonzero().squeeze(1).tolist(), self._ngram.draw(numbers), strict=True):
+            items[row] = item.astype(x.dtype)
+        return collate(items, batch.keys.tolist())
+
+    @cached_property
+    def _ngram(self) -> Ngram:
+        """That of the part's items."""
+        corpus = self.part.corpus
+        rows = (row for window in _windows(len(corpus)) for row in self.part.indices(window).tolist())
+        return Ngram((corpus[row] for row in rows), self.order, corpus.modality.end)
+
+    @cached_property
+    def _longest(self) -> int:
+        """The steps of the part's longest item."""
+        corpus = self.part.corpus
+        return max(int(corpus.lengths(self.part.indices(window)).max(initial=0)) for window in _windows(len(corpus)))
 
     def _partners(self, noise: Noise) -> Batch:
         """For each row some other item of the part, drawn anew at each step; now and then it is the same item."""

@@ -131,6 +131,11 @@ class Train:
     validate_steps: int = key(0, "steps between validations; 0: after each epoch", least=0)
     checkpoint_steps: int = key(500, "steps between checkpoints, besides validations", least=1)
     log_steps: int = key(50, "steps between lines of metrics.jsonl", least=1)
+    ngram_share: float = key(
+        0.0, "share of the items that are replaced by ones drawn from an n-gram of the training items; falls to 0 over "
+        "the training", least=0,
+    )  # fmt: skip
+    ngram_order: int = key(4, "steps that it counts together", least=1)
     overfit_batch: bool = key(
         False, "train on the first batch again and again, and validate on it: to see that a model can learn at all"
     )

@@ -33,6 +33,7 @@ LAYERS = (
     "datasets",
     "runs",
     "corpus",
+    "ngram",
     "data",
     "generate",
     "codes",

@@ -216,3 +216,39 @@ def test_batches_of_equal_lengths_are_those_made_item_by_item(tmp_path: Path) ->
 def test_steps_that_are_no_whole_numbers_keep_their_fractions() -> None:
     batch = collate([np.array([[0.25, -0.5]], np.float32), np.array([[1.5, 0.0], [0.0, 0.75]], np.float32)], [3, 4])
     assert batch.x.tolist() == [[[0.25, -0.5], [0.0, 0.0]], [[1.5, 0.0], [0.0, 0.75]]]
+
+
+def test_a_share_of_the_items_is_drawn_from_an_n_gram_of_the_part(tmp_path: Path) -> None:
+    lines = [*("12" * (1 + number % 3) for number in range(60)), *("34" * (1 + number % 3) for number in range(60))]
+    part = Part(prepare(Digits(), [written(tmp_path, *lines)])).alone(np.arange(60))
+    batches = Batches(part, 60, seed=4)
+    indices = np.arange(60)
+    own = batches.encoded(indices)
+    for share, least, most in ((0.0, 0, 0), (0.5, 10, 45), (1.0, 25, 60)):
+        batch = batches.varied(indices, 3, share)
+        changed = [
+            not torch.equal(x[:length], y[:other])
+            for x, y, length, other in zip(batch.x, own.x, batch.lengths, own.lengths, strict=True)
+        ]
+        assert least <= sum(changed) <= most
+        assert set(batch.x.flatten().tolist()) == {0, 1, 2}, "only the part's own items are counted"
+        for x, length in zip(batch.x.tolist(), batch.lengths.tolist(), strict=True):
+            assert x.index(0) == length - 1 <= 6, "no item is longer than the longest of the part"
+        assert torch.equal(batch.keys, own.keys)
+        assert batch.x.dtype == own.x.dtype
+        alone = batches.varied(indices[7:8], 3, share)
+        assert torch.equal(alone.x[0], batch.x[7, : alone.lengths[0]])
+    assert not torch.equal(batches.varied(indices, 3, 1.0).lengths, batches.varied(indices, 4, 1.0).lengths)
+
+
+def test_items_without_an_end_are_drawn_as_long_as_they_were(tmp_path: Path) -> None:
+    class Windows(Digits):
+        end = None  # type: ignore[assignment]
+
+    corpus = prepare(Windows(dtype=np.uint8), [written(tmp_path, *(f"{n:03}" for n in range(100, 160)))])
+    batches = Batches(Part(corpus), 60)
+    batch = batches.varied(np.arange(60), 0, 1.0)
+    assert batch.x.shape == (60, 4)
+    assert set(batch.lengths.tolist()) == {4}
+    assert batch.x.dtype == torch.uint8
+    assert not torch.equal(batch.x, batches.encoded(np.arange(60)).x)

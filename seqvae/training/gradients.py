@@ -60,7 +60,7 @@ class Gradients:
         Of each batch, an array of corpus indices, this process takes every n-th example. Parts of the weights that
         the objective does not train in this step, or that are not of `parts`, have no gradient.
         """
-        shares = list(self._shares(group, step))
+        shares = list(self._shares(group, step, values.ngram_share))
         survey = self._survey(shares, step, values) if self._objective.surveys and len(shares) > 1 else None
         names = ("loss", *self._objective.figures)
         sums = dict(zip(names, self._engine.zeros(len(names)), strict=True))
@@ -88,13 +88,13 @@ class Gradients:
         """Figures that `backward` returned, over all processes."""
         return dict(zip(figures, self._engine.total(torch.stack(list(figures.values()))).tolist(), strict=True))
 
-    def _shares(self, group: Sequence[np.ndarray], step: int) -> Iterator[Share]:
+    def _shares(self, group: Sequence[np.ndarray], step: int, ngram_share: float) -> Iterator[Share]:
         """This process's share of each batch; its weight is 0 where there are fewer examples than processes."""
         processes, before, total = self._engine.processes, 0, sum(map(len, group))
         for indices in group:
             own = indices[self._engine.process :: processes]
             stands_in = not len(own)
-            batch = self._batches.varied(indices[:1] if stands_in else own, step)
+            batch = self._batches.varied(indices[:1] if stands_in else own, step, ngram_share)
             first = before if stands_in else before + self._engine.process
             before += len(indices)
             rows = slice(first, first + 1) if stands_in else slice(first, before, processes)

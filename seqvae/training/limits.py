@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 
 from seqvae.config import Values, flag_of, is_of_models
 from seqvae.core.objectives import negative_elbo
 from seqvae.core.schedules import kl_weight, sampling_probability
 from seqvae.core.vae import PARTS, is_of, parts_without
+from seqvae.modalities.base import Modality
 from seqvae.settings import STAGES, Config, Objective, Train, idle_lengths
 from seqvae.training.stages import check_parts
 
@@ -37,6 +39,16 @@ def check_lengths(values: Values) -> None:
         raise ValueError(
             f"train.{name}={values['train'][name]} changes nothing, since every stage has its own train.{name} "
             f"({own}); leave it out, or change train.{name} in the [[stages]] tables of the recipe"
+        )
+
+
+def check_drawn(config: Config, modality: Modality) -> None:
+    """Raises ValueError for items of an n-gram where the steps of a modality are no single labels."""
+    step = modality.step_type if any(stage.train.ngram_share for stage in config.of_each_stage()) else None
+    if step is not None and (step.shape or np.dtype(step.dtype).kind not in "iu"):
+        raise ValueError(
+            f"train.ngram_share does not go with {modality.name}, whose steps are no single labels for an n-gram to "
+            "count; leave it out"
         )
 
 
@@ -70,6 +82,8 @@ def _check_stage(config: Config) -> None:
     _check_draws(config)
     _check_normalised(config)
     _check_step_decay(config.train)
+    if config.train.ngram_share > 1:
+        raise ValueError(f"train.ngram_share={config.train.ngram_share} is no share; give a number from 0 to 1")
 
 
 def _check_freeze(config: Config) -> None:

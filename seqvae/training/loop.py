@@ -118,7 +118,7 @@ class _Loop:
         self.config = config = self.stages[self.progress.stage]
         settings = config.train
         size, by = settings.batch_size, settings.batch_by
-        self.train = Batches(self.data[0], size, by, settings.seed, settings.length_spread)
+        self.train = Batches(self.data[0], size, by, settings.seed, settings.length_spread, settings.ngram_order)
         valid = Batches(self.data[1], size, by)
         self.encoder_first = EncoderFirst(config, self.progress, self.train, valid)
         self.schedules = Schedules(config, len(self.data[0]))

@@ -31,7 +31,7 @@ from seqvae.settings import (
 from seqvae.training.advice import advice_on_unknown
 from seqvae.training.corpora import IN_MEMORY, corpora_of, read_suited, report_of, trained_on
 from seqvae.training.engine import Engine
-from seqvae.training.limits import check_asked, check_lengths, check_processes, check_values
+from seqvae.training.limits import check_asked, check_drawn, check_lengths, check_processes, check_values
 from seqvae.training.log import Reporter, Silent
 from seqvae.training.loop import fit
 from seqvae.training.objective import Objective, objective_of
@@ -139,6 +139,7 @@ def _read_and_create(
         report = report_of(corpora, config.train.seed, words)
         reporter.data(report)
         encoding.check_trained_on(corpora[0].report)
+        check_drawn(config, encoding)
         unknown = (
             advice_on_unknown(corpus.report, corpus.steps, of, encoding)
             for of, corpus in zip(("training", "validation"), corpora, strict=False)

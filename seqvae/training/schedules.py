@@ -20,6 +20,7 @@ class StepValues:
     sampling_probability: float  # share of the decoder's inputs that it draws itself
     draws: Draws  # how z is drawn
     learning_rate: float
+    ngram_share: float  # share of the items that the n-gram draws
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Schedules:
             sampling_probability(progress.stage_steps, objective.sampling_schedule, objective.sampling_rate),
             Draws(self._importance_samples(progress), beta, doubly, objective.kept_samples),
             self._learning_rate(progress),
+            self.config.train.ngram_share * (1.0 - self._share(progress)),
         )
 
     def epochs(self, progress: Progress) -> float:

@@ -63,13 +63,13 @@ def _leave_out(values: dict[str, dict[str, Any]], section: str, names: Iterable[
 
 
 def suited_lengths(config: Config, asked: Values, modality: Modality, part: Part) -> Config:
-    """The configuration with epochs enough for the modality's least steps, and with validations some steps apart.
+    """The configuration with epochs enough for its steps or the modality's least, and validations some steps apart.
 
     Both unless they were asked for.
     """
     epoch = steps_of(replace(config.train, epochs=1, steps=0), part)
     if not config.stages and not set(LENGTHS) & asked.get("train", {}).keys():
-        least = min(modality.least_steps, config.train.steps or modality.least_steps)  # few items may need fewer
+        least = config.train.steps or modality.least_steps  # few items may need fewer, or more
         config = with_train(config, epochs=max(config.train.epochs, math.ceil(least / epoch)))
     if "validate_steps" in asked.get("train", {}) or config.train.validate_steps or epoch >= SHORT_EPOCH:
         return config

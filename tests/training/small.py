@@ -52,6 +52,7 @@ EVERYTHING = values(
     epochs=15, batch_size=48, batch_by="tokens", accumulate=2, learning_rate=1.0, warmup_steps=4, weight_decay=0.01,
     step_decay=0.995, clip=1.0, decay_steps=0, best_by="objective",
     decay_patience=1, decay_to_best=True, stop_patience=3, validate_steps=5, checkpoint_steps=3, log_steps=4,
+    ngram_share=0.5,
 )  # fmt: skip
 
 _DROPOUT = {"word_dropout": 0.3, "input_dropout": 0.2, "output_dropout": 0.1, "encoder_dropout": 0.1}

@@ -113,7 +113,7 @@ def test_items_are_few_where_training_fits_far_better_or_the_best_came_early(
     assert (advice is None) is (expected is None)
     if advice is not None:
         assert str(expected) in advice
-        assert "else --set model.word_dropout=0.4; --set model.output_dropout=0.3" in advice
+        assert "else --set train.ngram_share=1; --set model.word_dropout=0.4; --set model.output_dropout=0.3" in advice
         assert "Fewer epochs" not in advice
 
 

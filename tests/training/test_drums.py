@@ -63,6 +63,19 @@ def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train("drums", folder, tmp_path_factory.mktemp("runs") / "whole", values(steps=8), device="cpu")
 
 
+def test_an_n_gram_draws_windows_of_combinations(whole: Run, folder: Path, tmp_path: Path) -> None:
+    drawn = train("drums", folder, tmp_path / "drawn", values(steps=8, ngram_share=1.0), device="cpu")
+    ends = [list(run.weights(8).values()) for run in (whole, drawn)]
+    assert not all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def test_an_n_gram_of_classes_that_are_hit_or_not_is_refused(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(ValueError, match=r"^train\.ngram_share does not go with drums, whose steps are no single lab"):
+        train("drums", folder, out, values({"steps": "classes"}, steps=8, ngram_share=1.0), device="cpu")
+    assert not out.exists()
+
+
 def test_a_stopped_run_of_varied_windows_ends_in_the_same_bits(whole: Run, folder: Path, tmp_path: Path) -> None:
     train("drums", folder, tmp_path / "run", values(steps=5), device="cpu")
     stopped = resume(tmp_path / "run", {"train": {"steps": 8}}, device="cpu")

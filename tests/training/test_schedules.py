@@ -43,6 +43,14 @@ def test_the_share_of_drawn_inputs_follows_the_steps() -> None:
     assert at(Progress(step=9)).sampling_probability == 0.0
 
 
+def test_the_share_of_the_n_gram_falls_to_zero_over_the_training() -> None:
+    train = {"ngram_share": 0.8, "epochs": 4}
+    places = [Progress(), Progress(epoch=1, examples=5), Progress(epoch=4)]
+    assert [at(place, train=train).ngram_share for place in places] == pytest.approx([0.8, 0.5, 0.0])
+    assert at(Progress(step=3), train={"ngram_share": 1.0, "steps": 4}).ngram_share == pytest.approx(0.25)
+    assert at(Progress(epoch=1)).ngram_share == 0.0
+
+
 @pytest.mark.parametrize(
     ("objective", "progress", "expected"),
     [
@@ -94,6 +102,7 @@ def test_points_may_have_a_discrepancy() -> None:
             {"train": {"step_decay": 0.999, "cosine": True}},
             r"step_decay=0\.999 and train\.cosine=true exclude each oth",
         ),
+        ({"train": {"ngram_share": 1.5}}, r"train\.ngram_share=1\.5 is no share; give a number from 0 to 1"),
         ({"train": {"step_decay": 0.0}}, r"train\.step_decay=0\.0 is not possible; give a factor in \(0, 1\]"),
         ({"train": {"step_decay": 1.5}}, r"train\.step_decay=1\.5 is not possible"),
         ({"objective": {"sampling_rate": 2}}, r"a sampling rate of 2\.0 is not possible with the schedule constant"),

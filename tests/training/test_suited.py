@@ -169,6 +169,8 @@ def test_few_sentences_get_pieces_that_are_met_often_and_single_words_are_spelt(
     assert modality.suited_to(100, 3600)["data"]["vocabulary_size"] == 256 + 1 + 8 + 3600 // 12
     assert modality.suited_to(1000, 7200)["data"]["tokenizer"] == "character"
     assert modality.suited_to(90_000, 700_000)["data"]["tokenizer"] == "character"
+    assert modality.suited_to(1000, 7200)["train"]["ngram_share"] == 1.0
+    assert "ngram_share" not in modality.suited_to(90_000, 700_000)["train"]
     assert "tokenizer" not in modality.suited_to(90_000, 7_000_000).get("data", {})
     assert fitted("unigram", 270).suited_to(100, 3600)["data"]["vocabulary_size"] == 270, "no more than the usual"
     assert "data" not in fitted("word").suited_to(100, 3600)

@@ -22,6 +22,7 @@ from seqvae.modalities.text.settings import (
     FEW_ITEMS,
     LEAST_STEPS,
     SUITED_TO_FEW,
+    SUITED_TO_FEW_WORDS,
     SUITED_TO_MORE,
     SUITED_TO_WORDS,
     WORD,
@@ -273,10 +274,11 @@ class Text(Modality):
     def suited_to(self, items: int, size_bytes: int) -> Mapping[str, Values]:
         """Means that are normalised, so that the code is used, and smaller nets for fewer sentences.
 
-        Single words are spelt, and few sentences made of frequent pieces, unless their tokenizer is another one.
+        Single words are spelt, few of them beside ones that an n-gram draws, and few sentences are made of frequent
+        pieces; unless their tokenizer is another one.
         """
         if size_bytes < WORD * items and isinstance(self.tokenizer, SentencePieceTokenizer):
-            return SUITED_TO_WORDS
+            return SUITED_TO_FEW_WORDS if items <= self.few_items else SUITED_TO_WORDS
         if items > self.few_items:
             return SUITED_TO_MORE
         if not isinstance(self.tokenizer, SentencePieceTokenizer):

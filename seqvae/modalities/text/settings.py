@@ -11,14 +11,17 @@ LEAST_STEPS = 600  # a few hundred sentences would else be seen for some seconds
 FEW_ITEMS = 5000  # of which the defaults learn a language model that ignores the code
 BYTES_OF_PIECE = 12  # of few sentences, for each piece beyond single characters; with more, pieces are whole sentences
 WORD = 16  # bytes: items that are shorter on average are single words
-# Means that are normalised keep the code in use, whatever the text: benchmarks/text_defaults.py.
+# Means that are normalised keep the code in use, whatever the text, and what an n-gram draws teaches an encoder of few
+# items what it has never read: benchmarks/text_defaults.py.
 SUITED_TO_FEW: Mapping[str, Values] = {
     "model": {
         "latent": 16, "embedding": 128, "encoder_hidden": 128, "decoder_hidden": 256, "word_dropout": 0.3,
         "batch_norm_scale": 0.9,
     },
     "objective": {"anneal_steps": 150},
-    "train": {"batch_size": 64, "learning_rate": 2e-3, "cosine": True, "decay_patience": 0, "stop_patience": 6},
+    "train": {
+        "steps": 2400, "batch_size": 64, "learning_rate": 2e-3, "cosine": True, "decay_patience": 0, "ngram_share": 1.0,
+    },
 }  # fmt: skip
 SUITED_TO_WORDS: Mapping[str, Values] = {  # single words, spelt
     "data": {"tokenizer": "character"},
@@ -26,6 +29,15 @@ SUITED_TO_WORDS: Mapping[str, Values] = {  # single words, spelt
     "objective": {"anneal_steps": 300},
     "train": {"epochs": 30, "learning_rate": 2e-3, "cosine": True, "decay_patience": 0, "stop_patience": 6},
 }
+SUITED_TO_FEW_WORDS: Mapping[str, Values] = {  # beside others that an n-gram of them spells
+    "data": {"tokenizer": "character"},
+    "model": {"latent": 32, "embedding": 64, "word_dropout": 0.3, "batch_norm_scale": 0.9},
+    "objective": {"anneal_steps": 300},
+    "train": {
+        "steps": 3000, "batch_size": 128, "learning_rate": 2e-3, "cosine": True, "decay_patience": 0,
+        "ngram_share": 1.0,
+    },
+}  # fmt: skip
 SUITED_TO_MORE: Mapping[str, Values] = {
     "model": {
         "embedding": 128, "encoder_hidden": 128, "decoder_hidden": 256, "word_dropout": 0.1, "batch_norm_scale": 0.9,
@@ -41,7 +53,12 @@ AGAINST_COLLAPSE = (
     "objective.beta=0.25",
     "model.word_dropout=0.4",
 )
-AGAINST_OVERFITTING = ("model.word_dropout=0.4", "model.input_dropout=0.3", "model.output_dropout=0.3")
+AGAINST_OVERFITTING = (
+    "train.ngram_share=1",
+    "model.word_dropout=0.4",
+    "model.input_dropout=0.3",
+    "model.output_dropout=0.3",
+)
 
 
 @dataclass(frozen=True)
