@@ -20,7 +20,8 @@ SUITED_TO_FEW: Mapping[str, Values] = {
     },
     "objective": {"anneal_steps": 150},
     "train": {
-        "steps": 2400, "batch_size": 64, "learning_rate": 2e-3, "cosine": True, "decay_patience": 0, "ngram_share": 1.0,
+        "steps": 2400, "batch_size": 64, "learning_rate": 2e-3, "cosine": True, "decay_patience": 0, "stop_patience": 8,
+        "ngram_share": 1.0,
     },
 }  # fmt: skip
 SUITED_TO_WORDS: Mapping[str, Values] = {  # single words, spelt
@@ -35,7 +36,7 @@ SUITED_TO_FEW_WORDS: Mapping[str, Values] = {  # beside others that an n-gram of
     "objective": {"anneal_steps": 300},
     "train": {
         "steps": 3000, "batch_size": 128, "learning_rate": 2e-3, "cosine": True, "decay_patience": 0,
-        "ngram_share": 1.0,
+        "stop_patience": 8, "ngram_share": 1.0,
     },
 }  # fmt: skip
 SUITED_TO_MORE: Mapping[str, Values] = {
