@@ -65,10 +65,10 @@ def _leave_out(values: dict[str, dict[str, Any]], section: str, names: Iterable[
 def suited_lengths(config: Config, asked: Values, modality: Modality, part: Part) -> Config:
     """The configuration with epochs enough for its steps or the modality's least, and validations some steps apart.
 
-    Both unless they were asked for.
+    Both unless they were asked for; steps that were asked for alone are not cut short by the default's epochs.
     """
     epoch = steps_of(replace(config.train, epochs=1, steps=0), part)
-    if not config.stages and not set(LENGTHS) & asked.get("train", {}).keys():
+    if not config.stages and "epochs" not in asked.get("train", {}):
         least = config.train.steps or modality.least_steps  # few items may need fewer, or more
         config = with_train(config, epochs=max(config.train.epochs, math.ceil(least / epoch)))
     if "validate_steps" in asked.get("train", {}) or config.train.validate_steps or epoch >= SHORT_EPOCH:

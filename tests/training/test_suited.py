@@ -68,6 +68,14 @@ def test_epochs_are_no_more_than_the_steps_for_few_items_need(
     assert (run.steps()[-1], run.settings["train"]["epochs"]) == (9, 3)
 
 
+def test_steps_that_were_asked_for_are_not_cut_short_by_the_epochs_of_the_defaults(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Text, "few_defaults", {"model": NETS, "train": {"batch_size": 57}})
+    run = train("text", corpus, tmp_path / "run", {"train": {"steps": 23}}, device="cpu")
+    assert (run.steps()[-1], run.settings["train"]["epochs"]) == (23, 23), "the default is 20 epochs"
+
+
 @pytest.mark.parametrize("length", [{"epochs": 1}, {"steps": 3}])
 def test_who_says_how_long_to_train_gets_that_length_and_the_defaults_for_few(
     length: dict[str, int], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
