@@ -168,7 +168,8 @@ class Batches:
         items = [row[:length] for row, length in zip(x, batch.lengths.tolist(), strict=True)]
         numbers = noise.select(drawn).uniform("ngram", self._longest).numpy()
         for row, item in zip(drawn.nonzero().squeeze(1).tolist(), self._ngram.draw(numbers), strict=True):
-            items[row] = item.astype(x.dtype)
+            own = None if self.part.corpus.modality.end is not None else len(items[row])
+            items[row] = item[:own].astype(x.dtype)
         return collate(items, batch.keys.tolist())
 
     @cached_property

@@ -135,7 +135,7 @@ class Train:
         0.0, "share of the items that are replaced by ones drawn from an n-gram of the training items; falls to 0 over "
         "the training", least=0,
     )  # fmt: skip
-    ngram_order: int = key(4, "steps that it counts together", least=1)
+    ngram_order: int = key(4, "steps that it counts together", least=1, below=100)
     overfit_batch: bool = key(
         False, "train on the first batch again and again, and validate on it: to see that a model can learn at all"
     )
