@@ -8,7 +8,7 @@ from typing import Any, Literal
 import click
 
 from seqvae import modalities
-from seqvae.cli.errors import note_typed
+from seqvae.cli.spoken import note_option
 from seqvae.config import Use, flag_of, help_of, is_of_models, metavar_of, options, read_json, uses_of
 from seqvae.modalities.base import Modality
 
@@ -154,9 +154,9 @@ def _keep(name: str, is_asked: bool) -> Any:
         if is_asked and isinstance(value, str) and not value.strip():
             sentence = f"{parameter.opts[0]} '{value}' asks for nothing; give {parameter.metavar}, or leave it out"
             raise click.UsageError(sentence, ctx)
+        note_option(ctx, parameter, f"data.{name}", value)
         if value is not None:
             ctx.meta.setdefault(_VALUES, {})[name] = value
-            note_typed(ctx, parameter, f"data.{name}", value)
 
     return keep
 

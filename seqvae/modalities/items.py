@@ -75,7 +75,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Words:
-    """How a modality is spoken of on the command line."""
+    """How a modality is spoken of."""
 
     input: str  # what one INPUT is
     all_of: str = ""  # what it may also be where several are taken
@@ -85,7 +85,7 @@ class Words:
     elements: str = "steps"  # of an item, in which two of them differ
     example: tuple[str, str] = ("A", "B")  # two inputs
     data: str = "DATA"  # an example of what is trained on, from the demo
-    smaller: str = ""  # the option that makes items smaller, where memory runs out
+    smaller: str = ""  # the setting that makes items smaller, where memory runs out
     # settings, the one that helps most first: for codes that are not used, and for items that are few for the model
     against_collapse: tuple[str, ...] = (
         "objective.beta=0.4",
@@ -93,8 +93,8 @@ class Words:
         "model.batch_norm_scale=0.6",
     )
     against_overfitting: tuple[str, ...] = ("model.latent=8",)
-    against_unknown: str = "another vocabulary is needed"  # where it lacks much of the data
-    no_split: str = "the split '{split}' has nothing of {files}; leave --split out, or give other files"
+    against_unknown: str = ""  # a setting whose vocabulary lacks nothing
+    no_split: str = "split={split} has nothing of {files}; leave it out, or give other files"
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def test_wrong_tasks_and_classes_are_answered_in_one_sentence(
     )
     refused(
         seqvae(*train, "--task", "infill", "--added", "ried"),
-        "--added ried is no class of data.classes=gm; choose kick, snare, closed hat, open hat, low tom, mid tom, high "
+        "--added ried is no class of --classes gm; choose kick, snare, closed hat, open hat, low tom, mid tom, high "
         "tom, crash, ride. Did you mean 'ride'? See 'seqvae train groove --help'.",
     )
     assert not (trained / "wrong").exists()

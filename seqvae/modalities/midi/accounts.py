@@ -137,11 +137,11 @@ class Accounts:
             if bars >= data.bars:
                 raise ValueError(
                     f"no window of {counted(data.bars, 'bars')} of {where} has {words.window or words.notes}; pass a "
-                    "smaller --hop, or give other files"
+                    "smaller data.hop, or give other files"
                 )
             raise ValueError(
                 f"no window of {counted(data.bars, 'bars')} fits into {where}: the longest stretch of one metre has "
-                f"{counted(bars, 'bars')} of {meter_name(meter)}; pass --bars {bars}, or give longer files"
+                f"{counted(bars, 'bars')} of {meter_name(meter)}; pass data.bars={bars}, or give longer files"
             )
         self._refuse_notes(where, found, data)
 
@@ -156,11 +156,11 @@ class Accounts:
             there = few(
                 f"{meter_name(meter)} ({counted(count, 'files')})" for meter, count in self.other_meters.most_common()
             )
-            raise ValueError(f"no bars of {data.meter} in {where}; it has {there}; pass another --meter")
+            raise ValueError(f"no bars of {data.meter} in {where}; it has {there}; pass another data.meter")
         if self.misfits:
             raise ValueError(
                 f"bars of {few(map(meter_name, self.misfits))} in {where} are no whole number of steps at "
-                f"{data.steps_per_quarter} steps a quarter; pass a finer grid as --steps-per-quarter"
+                f"{data.steps_per_quarter} steps a quarter; pass a finer grid as data.steps_per_quarter"
             )
         raise ValueError(f"no bar of {where} is whole: its metre changes before one ends; give other files")
 

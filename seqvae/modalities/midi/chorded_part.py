@@ -44,7 +44,7 @@ class ChordedPart:
             return own
         symbols = (
             "chord symbols are markers, texts or lyrics of a file; training with data.chords=tracks needs none, and a "
-            "trained model takes others in their place, such as --chords 'C G'"
+            "trained model takes others in their place, such as data.progression='C G'"
         )
         return replace(own, other_channel=f"{own.other_channel}; {symbols}")
 

@@ -65,9 +65,9 @@ class Melody(MidiModality):
         item="window",
         steps="melody steps",
         example=("A.mid", "B.mid"),
-        smaller="--bars 1",
+        smaller="data.bars=1",
         against_overfitting=("data.transpose=6", "model.word_dropout=0.3", "model.latent=8"),
-        no_split="the split '{split}' has no file of {files}; leave --split out",
+        no_split="split={split} has no file of {files}; leave it out",
     )
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
     defaults: ClassVar[Mapping[str, Values]] = voice_settings.MELODY_DEFAULTS
@@ -156,7 +156,7 @@ class Melody(MidiModality):
         if asked:
             used = Progression(asked.bars[:bars])
             return f"chords: {used}, the first {bars} of {len(asked.bars)} bars, since a window has {bars}"
-        return f"chords: {self.progression}, those most met in training; ask for others with --chords 'C G'"
+        return f"chords: {self.progression}, those most met in training; ask for others with data.progression='C G'"
 
     def given(self, likes: Sequence[Phrase | None], steps: int) -> list[np.ndarray] | None:
         """(T, 2) steps whose chords are those asked for, bar after bar of all windows; or the windows' own."""

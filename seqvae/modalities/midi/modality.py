@@ -210,7 +210,8 @@ class MidiModality(Modality):
         if item.meter != other.meter:
             raise ValueError(
                 f"nothing leads from {meter_name(item.meter)} to {meter_name(other.meter)}, since what is made has one "
-                f"metre; give clips of one metre, or read the bars of one alone, with --meter {meter_name(item.meter)}"
+                "metre; give clips of one metre, or read the bars of one alone, with "
+                f"data.meter={meter_name(item.meter)}"
             )
         return item.filled(len(other))
 

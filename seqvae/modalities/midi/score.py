@@ -71,7 +71,7 @@ class Score(Generic[Item]):
         strange = [meter for meter in there if only is None and meter not in meters]
         if strange:
             known = [meter for meter in there if meter in meters]
-            alone = f", or pass --meter {meter_name(known[0])} to read those bars alone" if known else ""
+            alone = f", or pass data.meter={meter_name(known[0])} to read those bars alone" if known else ""
             raise ValueError(
                 f"{self.name} is in {meter_name(strange[0])}, and this model knows "
                 f"{few(map(meter_name, meters))} only; give a clip in one of these{alone}, or train with that metre"
@@ -159,7 +159,7 @@ def find_song(source: MidiSource[Item], word: str, meters: Collection[Meter], re
 def _or_read(there: Iterable[Meter], known: Collection[Meter]) -> str:
     """What else to do where bars of these metres are there: to read one that the model knows, or else to train."""
     readable = [meter for meter in there if meter in known]
-    return f"or pass --meter {meter_name(readable[0])}" if readable else "or train with that metre"
+    return f"or pass data.meter={meter_name(readable[0])}" if readable else "or train with that metre"
 
 
 def _check_file(path: Path) -> None:

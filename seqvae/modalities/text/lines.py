@@ -125,7 +125,7 @@ def _decoded_chunks(file: BinaryIO, source: str, encoding: str) -> Iterator[str]
         except UnicodeError:  # utf-16 and utf-32 name no place when the byte order mark is missing
             raise ValueError(
                 f"{source} is not {encoding}: it has no byte order mark; re-encode it, or pass "
-                f"--encoding {encoding}-le."
+                f"data.encoding={encoding}-le."
             ) from None
         if "\0" in text:
             _refuse_binary(source, *_place(line, column, text[: text.index("\0")]))
@@ -152,7 +152,7 @@ def _is_narrow(encoding: str) -> bool:
 def _refuse_binary(source: str, line: int, column: int) -> NoReturn:
     raise ValueError(
         f"{source} looks like a binary file (NUL byte at line {line}, column {column}); give a plain text file, "
-        "or pass --encoding utf-16 if that is what it is."
+        "or pass data.encoding=utf-16 if that is what it is."
     )
 
 
@@ -162,7 +162,7 @@ def _refuse_bytes(source: str, encoding: str, error: UnicodeDecodeError, place: 
     marked = place == (1, 1) and error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     raise ValueError(
         f"{source} line {place[0]} is not {label} (byte 0x{byte:02x} at column {place[1]}); re-encode it, "
-        f"or pass --encoding {'utf-16' if marked else 'latin-1'}."
+        f"or pass data.encoding={'utf-16' if marked else 'latin-1'}."
     ) from None
 
 

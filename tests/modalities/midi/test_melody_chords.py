@@ -166,7 +166,7 @@ def test_what_is_made_of_codes_alone_is_to_the_chords_most_met_in_training_unles
     made = melody()
     (steps,) = made.given([None], 32)
     assert steps[:, 1].tolist() == [C] * 16 + [A] * 16
-    assert made.assumed == "chords: C Am, those most met in training; ask for others with --chords 'C G'"
+    assert made.assumed == "chords: C Am, those most met in training; ask for others with data.progression='C G'"
     asked = made.using({"progression": "F | G C"})
     (steps,) = asked.given([None], 32)
     assert steps[:, 1].tolist() == [F] * 16 + [G] * 8 + [C] * 8

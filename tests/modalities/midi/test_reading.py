@@ -225,8 +225,8 @@ def test_reading_leaves_no_process_behind_and_can_start_again(tmp_path: Path) ->
         (
             {"a.mid": midi(hits([(0, 60), (9, 62)], 0), hits([(5, 40)], 15)), "b.mid": song(1, channel=0)},
             {},
-            "FOLDER has no hits on channel 10 in 2 files; channels with notes: 1 (3), 16 (1); pass --drum-channel or "
-            "--all-channels",
+            "FOLDER has no hits on channel 10 in 2 files; channels with notes: 1 (3), 16 (1); pass "
+            "data.drum_channel or data.all_channels=true",
         ),
         (
             {"a.mid": midi(b"")},
@@ -241,24 +241,24 @@ def test_reading_leaves_no_process_behind_and_can_start_again(tmp_path: Path) ->
         (
             {"a.mid": song(1), "b.mid": song(3)},
             {"bars": 4},
-            "no window of 4 bars fits into FOLDER: the longest stretch of one metre has 3 bars of 4/4; pass --bars 3, "
-            "or give longer files",
+            "no window of 4 bars fits into FOLDER: the longest stretch of one metre has 3 bars of 4/4; pass "
+            "data.bars=3, or give longer files",
         ),
         (
             {"a.mid": song(2, pitch=91)},
             {"classes": DrumClasses(("kick",), ((36,),))},
-            "the class map holds no pitch of FOLDER: it has 91 (2); pass --classes with another map",
+            "the class map holds no pitch of FOLDER: it has 91 (2); pass data.classes with another map",
         ),
         (
             {"a.mid": song(2), "b.mid": midi(meter(0, 6, 3) + hits([(0, 36)])), "c.mid": song(3)},
             {"meter": "3/4"},
-            "no bars of 3/4 in FOLDER; it has 4/4 (2 files), 6/8 (1 file); pass another --meter",
+            "no bars of 3/4 in FOLDER; it has 4/4 (2 files), 6/8 (1 file); pass another data.meter",
         ),
         (
             {"a.mid": midi(meter(0, 7, 5) + hits([(0, 36)]))},
             {},
             "bars of 7/32 in FOLDER are no whole number of steps at 4 steps a quarter; pass a finer grid as "
-            "--steps-per-quarter",
+            "data.steps_per_quarter",
         ),
         (
             {"a.mid": midi(on(0, 36) + meter(480, 3, 2))},

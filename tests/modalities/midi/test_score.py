@@ -157,8 +157,8 @@ def test_what_a_file_loses_is_counted_once_and_that_of_a_window_is_not(here: Pat
         ),
         (
             "piano.mid#0",
-            "piano.mid has no hits on channel 10 in 1 file; channels with notes: 1 (2); pass --drum-channel or "
-            "--all-channels",
+            "piano.mid has no hits on channel 10 in 1 file; channels with notes: 1 (2); pass "
+            "data.drum_channel or data.all_channels=true",
         ),
     ],
 )
@@ -250,7 +250,7 @@ def test_hits_that_the_grid_loses_are_counted_in_the_bars_that_are_read(here: Pa
         (
             "mixed.mid", "5/4",
             "mixed.mid has no bar of 5/4, the metre that is read; it has 3 bars of 3/4, 1 bar of 4/4; give another "
-            "file, or pass --meter 4/4",
+            "file, or pass data.meter=4/4",
         ),
         (
             "mixed.mid#0", "4/4",
@@ -258,8 +258,8 @@ def test_hits_that_the_grid_loses_are_counted_in_the_bars_that_are_read(here: Pa
         ),
         (
             "mixed.mid", "",
-            "mixed.mid is in 3/4, and this model knows 4/4 only; give a clip in one of these, or pass --meter 4/4 to "
-            "read those bars alone, or train with that metre",
+            "mixed.mid is in 3/4, and this model knows 4/4 only; give a clip in one of these, or pass data.meter=4/4 "
+            "to read those bars alone, or train with that metre",
         ),
     ],
 )  # fmt: skip
