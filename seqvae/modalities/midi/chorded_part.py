@@ -8,7 +8,7 @@ import numpy as np
 
 from seqvae.modalities.midi.chords import Progression
 from seqvae.modalities.midi.excerpt import Stretch
-from seqvae.modalities.midi.grid import Segment
+from seqvae.modalities.midi.grid import Segment, bar_number
 from seqvae.modalities.midi.harmony import Accompaniment, Asked, Harmony, symbols_of
 from seqvae.modalities.midi.notes import DRUM_CHANNEL, Notes
 from seqvae.modalities.midi.part import PartWords, Taken
@@ -75,7 +75,8 @@ class ChordedPart:
         """The bars of a segment with their chords, in the only way."""
         stretch, harmony = self.voice.lay(segment), taken.harmony
         assert harmony is not None
-        return [replace(stretch, whole=replace(stretch.whole, chords=harmony.of(segment)))]
+        before = bar_number(segment.notes, segment.start) - 1
+        return [replace(stretch, whole=replace(stretch.whole, chords=harmony.of(segment), bars_before=before))]
 
     def digest(self, item: Phrase) -> bytes:
         """The digest of the phrase's events and chords."""

@@ -159,13 +159,17 @@ class Melody(MidiModality):
         return f"chords: {self.progression}, those most met in training; ask for others with data.progression='C G'"
 
     def given(self, likes: Sequence[Phrase | None], steps: int) -> list[np.ndarray] | None:
-        """(T, 2) steps whose chords are those asked for, bar after bar of all windows; or the windows' own."""
+        """(T, 2) steps whose chords are the windows' own, or those asked for, by the place of each window in its file.
+
+        A window that is repeated goes on with the bar after the one before.
+        """
         if not self.holds:
             return None
         found, bars, asked = [], 0, self.data.asked_progression
         for like in likes:
             bar = steps_per_bar(self.made_meter if like is None else like.meter, self.data.steps_per_quarter)
             if like is None or asked is not None:
+                bars = bars if like is None else max(bars, like.bars_before)
                 chords = self.progression.laid(bars, steps if like is None else len(like), bar)
             else:
                 chords = _chords_of(like)

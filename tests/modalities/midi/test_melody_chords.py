@@ -3,6 +3,7 @@
 import io
 import json
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -184,6 +185,26 @@ def test_windows_of_a_piece_keep_their_chords_or_follow_those_asked_for_bar_afte
     bars = [name(int(x[place, 1])) for x in asked for place in (0, 16)]
     assert bars == ["F", "G", "Am", "F", "G", "N.C."]
     assert {x.shape for x in asked} == {(32, 2)}
+
+
+@pytest.mark.parametrize(("window", "bars"), [("#0", "C G"), ("#1", "G Am"), ("#2", "Am C"), ("#4", "G N.C.")])
+def test_a_window_of_a_file_is_made_to_the_chords_that_it_is_read_to(window: str, bars: str, tmp_path: Path) -> None:
+    """The progression begins with the file."""
+    path = tmp_path / "alone.mid"
+    path.write_bytes(midi(b"", track([(n, n + 1, 60) for n in range(4 * 17)], "Lead")))
+    asked = melody(progression="C G Am")
+    (found,) = asked.find(f"{path}{window}", Report())
+    read = asked.whole_window(found.item, Report())
+    (given,) = asked.given([found.item], 32)
+    assert [name(chord) for chord in read.chords[::16]] == bars.split()
+    assert given[:, 1].tolist() == read.chords.tolist()
+
+
+def test_windows_that_are_repeated_go_on_in_the_chords_that_are_asked_for() -> None:
+    last = replace(phrase("N.C.", 60), bars_before=3)
+    given = melody().using({"progression": "C G Am F"}).given([last, last], 32)
+    assert [name(int(x[place, 1])) for x in given for place in (0, 16)] == ["F", "C", "G", "Am"]
+    assert last.taken(16, 32).bars_before == 4
 
 
 def test_bars_repeat_where_the_melody_does_whatever_its_chords() -> None:
