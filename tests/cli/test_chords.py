@@ -68,7 +68,7 @@ def test_inspect_counts_chords_and_says_where_there_is_none(seqvae: Callable[...
     assert "chords: Am (25.0%), C (25.0%), F (25.0%), G (25.0%); no chord on 0.0% of the steps" in lines
     lines = made(seqvae("inspect", "melody", "alone.mid", "--chords", "tracks"))
     assert "chords: no chord on 100.0% of the steps" in lines
-    assert "files: 1 found; 1 read; 1 read without a chord" in lines
+    assert "files: 1 found; 1 read, of which 1 without a chord" in lines
     assert not any(line.startswith("chords") for line in made(seqvae("inspect", "melody", "five.mid")))
 
 
@@ -86,7 +86,7 @@ def test_training_says_how_many_files_have_no_chord_and_refuses_where_none_has_o
     together = ("--valid-share", 0, "--test-share", 0)
     result = seqvae("train", "melody", "five.mid", "alone.mid", "other.mid", *asked, *together)
     assert result.exit_code == 0, result.stderr
-    assert "files: 3 found; 3 read; 2 read without a chord" in map(str.strip, result.stderr.splitlines())
+    assert "files: 3 found; 3 read, of which 2 without a chord" in map(str.strip, result.stderr.splitlines())
     Path("silent.mid").write_bytes(midi(b"", track([(0, 16, 72), (16, 32, 74)], "Lead"), words((0, "N.C."))))
     refused(
         seqvae("train", "melody", "silent.mid", "--set", "data.chords=symbols", "--out", "newer"),

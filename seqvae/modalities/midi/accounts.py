@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 from seqvae.config import counted, few
 from seqvae.modalities.base import Report
+from seqvae.modalities.items import OF_WHICH
 from seqvae.modalities.midi.grid import Layout
 from seqvae.modalities.midi.losses import Losses
 from seqvae.modalities.midi.meters import Meter, meter_name
@@ -73,10 +74,10 @@ class Accounts:
                 silent = len(all_starts(ways[0], data.bars, data.hop)) - len(firsts)
                 count(f"without {self.words.window or group}, left out", silent, "windows")
         count("read", 1, "files")
-        count("read up to a damage", bool(notes.damage), "files")
+        count(f"read{OF_WHICH}up to a damage", bool(notes.damage), "files")
         lacking = [way.lacks for ways in laid for way in ways]
         if lacking and all(lacking):
-            count(f"read without {lacking[0]}", 1, "files")
+            count(f"read{OF_WHICH}without {lacking[0]}", 1, "files")
         count("found", taken.found, group)
         count("on the grid", places, group)
         count("outside of windows", len(taken.places) - in_windows, group)
@@ -88,7 +89,7 @@ class Accounts:
         for stretch in usable:
             self.longest[stretch.meter] = max(self.longest[stretch.meter], stretch.bars)
         if not long:
-            count(f"without {self._lacking(notes, taken, usable, data)}", 1, "files")
+            count(f"read{OF_WHICH}without {self._lacking(notes, taken, usable, data)}", 1, "files")
         return long
 
     def _lacking(self, notes: Notes, taken: Taken, usable: list[Bars[Item]], data: MidiData) -> str:

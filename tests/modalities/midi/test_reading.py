@@ -75,7 +75,7 @@ def test_only_the_metre_asked_for_is_read_and_all_without_one(tmp_path: Path) ->
     assert [clip.meter for clip in read(tmp_path)[0]] == [(3, 4), (3, 4), (4, 4), (4, 4)]
     clips, counts = read(tmp_path, source_of(meter="3/4"))
     assert [clip.hits.shape for clip in clips] == [(24, 9), (24, 9)]
-    assert (counts["files without bars of 3/4"], counts["hits outside of windows"]) == (1, 3)
+    assert (counts["files read, of which without bars of 3/4"], counts["hits outside of windows"]) == (1, 3)
 
 
 def test_a_file_of_two_metres_gives_the_windows_of_the_one_asked_for(tmp_path: Path) -> None:
@@ -122,13 +122,13 @@ def test_every_file_and_every_hit_is_accounted_for(tmp_path: Path) -> None:
     assert counts == {
         "files found": 9,
         "files read": 6,
-        "files read up to a damage": 1,
+        "files read, of which up to a damage": 1,
         f"files skipped: it is empty, such as {tmp_path / 'empty.mid'}": 2,
         f"files skipped: it is no MIDI file (no MThd header), such as {tmp_path / 'text.mid'}": 1,
-        "files without 2 bars": 1,
-        "files without bars of 4/4": 1,
-        "files without hits on channel 10": 1,
-        "files without hits that a class holds": 1,
+        "files read, of which without 2 bars": 1,
+        "files read, of which without bars of 4/4": 1,
+        "files read, of which without hits on channel 10": 1,
+        "files read, of which without hits that a class holds": 1,
         "windows found": 2,
         "hits found": 8 + 1 + 2 + 2 + 2,
         "hits on the grid": 3 + 2,
