@@ -92,7 +92,7 @@ def _show(modality: Modality, sources: Sequence[Path], seed: int, said: str | No
     if corpus.bytes is not None:
         rows.append(("bytes", f"{corpus.bytes:,} (line ends counted)"))
     for name, value in rows + modality.counts(corpus.report):
-        click.echo(f"{name}: {value}")
+        click.echo(f"{name}: {spoken(value)}")
     for line in corpus.report.lines():
         click.echo(spoken(line))
     if said is not None:

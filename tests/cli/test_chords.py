@@ -67,7 +67,11 @@ def test_inspect_counts_chords_and_says_where_there_is_none(seqvae: Callable[...
     # bars 1 to 5 are C G Am F C, in the four windows of two bars each: C 2, G 2, Am 2, F 2
     assert "chords: Am (25.0%), C (25.0%), F (25.0%), G (25.0%); no chord on 0.0% of the steps" in lines
     lines = made(seqvae("inspect", "melody", "alone.mid", "--chords", "tracks"))
-    assert "chords: no chord on 100.0% of the steps" in lines
+    assert (
+        "chords: none on any step, since nothing that makes a triad is played beside the melody, and training refuses "
+        "that; give other files, read chord symbols where these have some (--chords symbols), or train without chords "
+        "(--chords none)"
+    ) in lines
     assert "files: 1 found; 1 read, of which 1 without a chord" in lines
     assert not any(line.startswith("chords") for line in made(seqvae("inspect", "melody", "five.mid")))
 
@@ -80,7 +84,8 @@ def test_training_says_how_many_files_have_no_chord_and_refuses_where_none_has_o
     refused(
         seqvae("train", "melody", "alone.mid", "other.mid", *asked),
         "--chords tracks finds no chord in alone.mid, other.mid, since nothing that makes a triad is played beside the "
-        "melody; give other files, or train without chords, with --chords none. See 'seqvae train melody --help'.",
+        "melody; give other files, read chord symbols where these have some (--chords symbols), or train without "
+        "chords (--chords none). See 'seqvae train melody --help'.",
     )
     assert not Path("new").exists()
     together = ("--valid-share", 0, "--test-share", 0)
@@ -91,7 +96,7 @@ def test_training_says_how_many_files_have_no_chord_and_refuses_where_none_has_o
     refused(
         seqvae("train", "melody", "silent.mid", "--set", "data.chords=symbols", "--out", "newer"),
         "data.chords=symbols finds no chord in silent.mid, since all symbols are N.C.; give other files, or train "
-        "without chords, with data.chords=none",
+        "without chords (data.chords=none)",
     )
 
 

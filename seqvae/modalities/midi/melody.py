@@ -182,11 +182,20 @@ class Melody(MidiModality):
         """Raises ValueError where a melody is to be played to chords, and no window has any."""
         if not self.holds or any(number for symbol, number in report.unshown.items() if symbol != NO_CHORD):
             return
-        whys = {"tracks": "nothing that makes a triad is played beside the melody", "symbols": "all symbols are N.C."}
-        kind = self.data.chords
+        why, remedy = self._chordless
         raise ValueError(
-            f"data.chords={kind} finds no chord in {few(report.sources)}, since {whys[kind]}; give other files, or "
-            "train without chords, with data.chords=none"
+            f"data.chords={self.data.chords} finds no chord in {few(report.sources)}, since {why}; {remedy}"
+        )
+
+    @property
+    def _chordless(self) -> tuple[str, str]:
+        """Why data may have no chord, and what to do."""
+        if self.data.chords == "symbols":
+            return "all symbols are N.C.", "give other files, or train without chords (data.chords=none)"
+        return (
+            "nothing that makes a triad is played beside the melody",
+            "give other files, read chord symbols where these have some (data.chords=symbols), or train without chords "
+            "(data.chords=none)",
         )
 
     def encode(self, item: Phrase, report: Report) -> np.ndarray | None:
@@ -266,12 +275,15 @@ class Melody(MidiModality):
         if not self.holds or not met:
             return []
         total, silent = met.total(), met.pop(NO_CHORD, 0)
+        if not met:
+            why, remedy = self._chordless
+            return [("chords", f"none on any step, since {why}, and training refuses that; {remedy}")]
         found = met.most_common(SHOWN_CHORDS)
         spelled = names([parse(symbol) or 0 for symbol, _ in found])
         pairs = zip(spelled, (number for _, number in found), strict=True)
         shown = ", ".join(f"{symbol} ({number / total:.1%})" for symbol, number in pairs)
         more = f" and {len(met) - SHOWN_CHORDS} others" if len(met) > SHOWN_CHORDS else ""
-        return [("chords", f"{shown}{more}; no chord on {silent / total:.1%} of the steps".removeprefix("; "))]
+        return [("chords", f"{shown}{more}; no chord on {silent / total:.1%} of the steps")]
 
     def load(self, folder: Path) -> None:
         """Read metres, tempo, program and chords back. Raises ValueError when they are missing or damaged."""
