@@ -130,6 +130,37 @@ def test_a_model_of_symbols_takes_files_without_any_where_chords_are_asked_for(
         assert f"--chords SYMBOLS Melody: {meaning}" in " ".join(seqvae(command, "--help").stdout.split())
 
 
+def test_chords_asked_for_stand_in_where_what_is_played_beside_makes_no_triad(
+    seqvae: Callable[..., Result], place: Path
+) -> None:
+    lead = [(2 * n, 2 * n + 2, 60 + n) for n in range(24)]
+    drone = track([(0, 48, 48), (0, 48, 49)], "Drone", channel=1)  # a semitone
+    Path("drone.mid").write_bytes(midi(b"", track(lead, "Lead"), drone))
+    walk, of_window = (
+        ("interpolate", "run", "drone.mid", "alone.mid", "--steps", 2),
+        ("reconstruct", "run", "drone.mid#1"),
+    )
+    for path, own in (("drone.mid", "N.C."), ("alone.mid", "N.C."), ("five.mid", "C G Am F C")):
+        result = seqvae("reconstruct", "run", path, "--formats", "mid")
+        assert ends(made(result)) == [own]
+        assert (f"{path}: read without a chord" in result.stderr.splitlines()) == (own == "N.C.")
+        result = seqvae("reconstruct", "run", path, "--chords", "E B F#m", "--formats", "mid")
+        assert ends(made(result))[0].startswith("E B")
+        lent = f"{path}: read to the chords asked for, having none of its own"
+        assert (lent in result.stderr.splitlines()) == (own == "N.C.")
+    result = seqvae(*walk, "--chords", "E B F#m", "--formats", "mid")
+    assert ends(made(result)[:2]) == ["E B F#m E"] * 2
+    assert [line.partition(":")[0] for line in result.stderr.splitlines() if "asked for" in line] == [*walk[2:4]]
+    assert ends(made(seqvae(*of_window, "--chords", "E B F#m", "--formats", "mid"))) == ["B F#m"]
+    codes = {}
+    for chords in ("E B", "Cm Gm"):
+        for path in ("drone.mid", "five.mid"):
+            made(seqvae("encode", "run", path, "--chords", chords, "--out", "z.npz"))
+            codes[path, chords] = np.load("z.npz")["mean"]
+    assert not np.array_equal(codes["drone.mid", "E B"], codes["drone.mid", "Cm Gm"])
+    assert np.array_equal(codes["five.mid", "E B"], codes["five.mid", "Cm Gm"])
+
+
 def test_inspect_names_what_is_no_chord_symbol_among_those_that_are(seqvae: Callable[..., Result], place: Path) -> None:
     marks = words((0, "Verse"), (0, "C"), (16, "G7/B"), (24, "fine"), (24, "F"))
     Path("marks.mid").write_bytes(midi(b"", track([(0, 4, 72), (28, 32, 76)], "Lead"), marks))

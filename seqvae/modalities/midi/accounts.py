@@ -75,9 +75,8 @@ class Accounts:
                 count(f"without {self.words.window or group}, left out", silent, "windows")
         count("read", 1, "files")
         count(f"read{OF_WHICH}up to a damage", bool(notes.damage), "files")
-        lacking = [way.lacks for ways in laid for way in ways]
-        if lacking and all(lacking):
-            count(f"read{OF_WHICH}without {lacking[0]}", 1, "files")
+        for lacking in _lacking([way for ways in laid for way in ways]):
+            count(f"read{OF_WHICH}{lacking}", 1, "files")
         count("found", taken.found, group)
         count("on the grid", places, group)
         count("outside of windows", len(taken.places) - in_windows, group)
@@ -164,6 +163,18 @@ class Accounts:
                 f"{data.steps_per_quarter} steps a quarter; pass a finer grid as data.steps_per_quarter"
             )
         raise ValueError(f"no bar of {where} is whole: its metre changes before one ends; give other files")
+
+
+def say_lacking(report: Report, bars: Sequence[Bars[Any]]) -> None:
+    """Say of a piece that it has nothing of what its bars may have besides notes, such as chords, or was lent it."""
+    report.remarks += [f"read {lacking}" for lacking in _lacking(bars)]
+
+
+def _lacking(bars: Sequence[Bars[Any]]) -> list[str]:
+    """How bars are read that all lack something, or have what was lent to them; nothing else."""
+    if bars and all(each.lacks for each in bars):
+        return [f"without {bars[0].lacks}"]
+    return [bars[0].lent] if bars and all(each.lent for each in bars) else []
 
 
 def count_lost(report: Report, losses: Losses, words: PartWords) -> None:

@@ -16,6 +16,7 @@ from seqvae.modalities.midi.phrase import Phrase
 from seqvae.modalities.midi.voices import VoicePart
 
 LACKING = "chord symbols"  # what a file has none of, in reports
+LENT = "to the chords asked for, having none of its own"  # what it is read to
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,10 @@ class ChordedPart:
 
 @dataclass(frozen=True)
 class AskedPart(ChordedPart):
-    """The same, a progression standing for the chords of a file that has nothing of them."""
+    """The same, a progression standing for the chords of a file that has nothing of them.
+
+    Of `tracks` that is also one whose other tracks make no triad.
+    """
 
     asked: Progression
 
@@ -101,3 +105,11 @@ class AskedPart(ChordedPart):
     def otherwise(self) -> Harmony:
         """The progression, bar after bar."""
         return Asked(self.asked)
+
+    def ways(self, segment: Segment, taken: Taken) -> list[Stretch[Phrase]]:
+        """The bars of a segment with their chords, or to the progression, in the only way."""
+        harmony = taken.harmony
+        if isinstance(harmony, Accompaniment) and not harmony.makes_triads(segment, taken.places):
+            harmony = self.otherwise
+        (stretch,) = super().ways(segment, replace(taken, harmony=harmony))
+        return [replace(stretch, lent=LENT if isinstance(harmony, Asked) else "")]

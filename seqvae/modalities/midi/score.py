@@ -9,7 +9,14 @@ from typing import Generic, TypeVar
 from seqvae.config import counted, few
 from seqvae.modalities.base import Named, Report
 from seqvae.modalities.items import SeveralItems, file_and_index, no_such_index
-from seqvae.modalities.midi.accounts import Accounts, count_hidden, count_lost, count_strange, count_unheld
+from seqvae.modalities.midi.accounts import (
+    Accounts,
+    count_hidden,
+    count_lost,
+    count_strange,
+    count_unheld,
+    say_lacking,
+)
 from seqvae.modalities.midi.grid import Layout, bar_number, in_meter, layout
 from seqvae.modalities.midi.losses import Losses
 from seqvae.modalities.midi.meters import Meter, meter_name
@@ -78,7 +85,7 @@ class Score(Generic[Item]):
             )
 
     def count_losses(self, report: Report, words: PartWords, only: Meter | None) -> None:
-        """Count the bars in another metre than that which is read, the notes that are not heard, and a damage."""
+        """Count the bars in another metre than that which is read and the notes that are not heard; say what is lacking."""
         for first, stretch in zip(self.first_bars, self.stretches, strict=True):
             if only not in (None, stretch.meter) and not stretch.repeats:
                 last = first + stretch.bars - 1
@@ -98,6 +105,7 @@ class Score(Generic[Item]):
             report.count(what, number, words.notes)
         if self.damage:
             report.count(f"files read up to a damage ({self.damage})")
+        say_lacking(report, self.stretches)
 
 
 def score_of(source: MidiSource[Item], notes: Notes, name: str) -> Score[Item]:
@@ -153,6 +161,7 @@ def find_song(source: MidiSource[Item], word: str, meters: Collection[Meter], re
             f"{word} is in {meter_name(stretch.meter)}, and this model knows {few(map(meter_name, meters))} only; give "
             "another window, or train with that metre"
         )
+    say_lacking(report, [stretch])
     return Named(word, stretch.cut(first, min(bars, stretch.bars - first)), path)
 
 
