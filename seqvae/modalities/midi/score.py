@@ -85,7 +85,7 @@ class Score(Generic[Item]):
             )
 
     def count_losses(self, report: Report, words: PartWords, only: Meter | None) -> None:
-        """Count the bars in another metre than that which is read and the notes that are not heard; say what is lacking."""
+        """Count the bars of another metre than that which is read and notes that are not heard; say what is lacking."""
         for first, stretch in zip(self.first_bars, self.stretches, strict=True):
             if only not in (None, stretch.meter) and not stretch.repeats:
                 last = first + stretch.bars - 1
