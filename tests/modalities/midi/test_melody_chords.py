@@ -116,6 +116,15 @@ def test_chords_are_heard_in_sound_alone_softly_and_anew_in_each_bar() -> None:
     assert len(plain.heard.instruments) == 1
 
 
+def test_a_piece_in_which_no_chord_is_heard_is_not_written_again_for_its_sound() -> None:
+    notation = melody().notation
+    for items in ([phrase("N.C.", 72)], [phrase("C", 72).with_steps(phrase("C", 72).events)]):
+        piece = Piece(items, notation)
+        assert piece.heard is piece.midi
+    late = Piece([phrase("N.C.", 72), phrase("N.C. | N.C. C", 72)], notation)
+    assert [len(one.notes) for one in late.heard.instruments] == [2, 3]
+
+
 def test_a_wav_has_the_notes_of_the_chord_below_the_melody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQVAE_SOUNDFONT", "none")
     (written,) = melody(formats="wav", loop=True).write([[phrase("A", *[HOLD] * 4, 84)]])
