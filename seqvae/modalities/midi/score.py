@@ -106,6 +106,16 @@ class Score(Generic[Item]):
         if self.damage:
             report.count(f"files read up to a damage ({self.damage})")
         say_lacking(report, self.stretches)
+        self._count_silent_end(report, words)
+
+    def _count_silent_end(self, report: Report, words: PartWords) -> None:
+        """Count the whole bars of the file that come after the last one that is read, or has a note of the part."""
+        notes = self.placed.segments[-1].notes
+        read = self.first_bars[-1] + self.stretches[-1].bars - 1
+        first = 1 + max(read, bar_number(notes, int(notes.tick[self.taken.places[-1]]) + 1) - 1)
+        bars = bar_number(notes, notes.last + 1) - 1 - first
+        where = f"{first} to {first + bars - 1}" if bars > 1 else f"{first}"
+        report.count(f"without {words.notes} at the end, left out", max(0, bars), "bars", where)
 
 
 def score_of(source: MidiSource[Item], notes: Notes, name: str) -> Score[Item]:

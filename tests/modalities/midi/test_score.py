@@ -15,7 +15,7 @@ from seqvae.modalities.midi.grid import bar_number
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.score import Song, find_song
 from seqvae.modalities.midi.settings import DrumData
-from tests.modalities.midi.smf import hits, meter, midi, on
+from tests.modalities.midi.smf import hits, meter, midi, number, on
 from tests.modalities.midi.songs import BAR, counts_of, song, source_of, write, zipped
 
 METERS = [(4, 4), (3, 4)]
@@ -131,6 +131,25 @@ def test_what_a_file_loses_is_counted_once_and_that_of_a_window_is_not(here: Pat
     report = Report()
     find_song(source_of(), "lossy.mid#0", METERS, report)
     assert counts_of(report) == {}
+
+
+@pytest.mark.parametrize(
+    ("ending", "counted"),
+    [
+        (hits([(0, 36), (BAR + 7, 36)]) + number(4 * BAR - (BAR + 7)), {"3 to 4": 2}),
+        (hits([(0, 36), (BAR + 7, 36)]) + number(3 * BAR - (BAR + 7)), {"3": 1}),
+        (hits([(0, 36), (BAR + 7, 36)]) + number(3 * BAR - (BAR + 7) - 1), {}),  # the last of them is not whole
+        (hits([(0, 36), (2 * BAR - 1, 36)]) + number(2 * BAR + 1), {"4": 1}),  # the hit is on the first step of bar 3
+        (hits([(0, 36), (BAR + 7, 36)]) + meter(2 * BAR - (BAR + 7), 3, 2) + number(BAR * 3 // 4 * 2), {"3 to 4": 2}),
+    ],
+)
+def test_bars_without_hits_at_the_end_of_a_file_are_named(ending: bytes, counted: dict[str, int], here: Path) -> None:
+    """An end of track stands that many ticks after what comes before it."""
+    write(here, {"end.mid": midi(ending + b"\xff\x2f\0")})
+    report = Report()
+    song = find_song(source_of(), "end.mid", METERS, report).item
+    assert report.details.get(("bars", "without hits at the end, left out"), {}) == counted
+    assert sum(len(item) for item in song.items) == 16 * (2 + ("4" in counted))
 
 
 @pytest.mark.parametrize(
