@@ -161,6 +161,18 @@ def test_chords_asked_for_stand_in_where_what_is_played_beside_makes_no_triad(
     assert np.array_equal(codes["five.mid", "E B"], codes["five.mid", "Cm Gm"])
 
 
+def test_of_a_window_without_notes_nothing_but_silence_is_made_and_a_line_says_so(
+    seqvae: Callable[..., Result], place: Path
+) -> None:
+    lead = track([(0, 8, 60), (64, 72, 62)], "Lead")  # in the first and the fifth of five bars
+    Path("rests.mid").write_bytes(midi(b"", lead, track([(0, 80, pitch) for pitch in TRIADS[0]], "Piano", channel=1)))
+    sentence = "without notes, so that there are none in what is made like it; give another window"
+    for window, silent in (("#0", False), ("#1", True), ("#3", False)):
+        result = seqvae("reconstruct", "run", f"rests.mid{window}", "--formats", "mid")
+        assert ("0 notes" in made(result)[0]) >= silent
+        assert result.stderr.splitlines() == [f"rests.mid{window}: {sentence}"] * silent
+
+
 def test_inspect_names_what_is_no_chord_symbol_among_those_that_are(seqvae: Callable[..., Result], place: Path) -> None:
     marks = words((0, "Verse"), (0, "C"), (16, "G7/B"), (24, "fine"), (24, "F"))
     Path("marks.mid").write_bytes(midi(b"", track([(0, 4, 72), (28, 32, 76)], "Lead"), marks))
@@ -291,6 +303,11 @@ def test_python_has_the_same(chorded: Path, place: Path) -> None:
             "--chords C Gx is not possible, since 'Gx' is no chord symbol; write chords such as C, F#m, Bb7, Gdim, "
             "Eaug or N.C., one a bar, or bars of several between bar lines: C G | Am; % is the bar before. See 'seqvae "
             "sample --help'.",
+        ),
+        (
+            ("reconstruct", "run", "five.mid", "--chords", "tracks"),
+            "--chords tracks says where chords are read, which training has settled; write chords such as 'C G Am F', "
+            "or leave it out for those of the input, or those most met in training. See 'seqvae reconstruct --help'.",
         ),
         (
             ("sample", "run", "--chords", ""),

@@ -115,7 +115,7 @@ class Score(Generic[Item]):
         first = 1 + max(read, bar_number(notes, int(notes.tick[self.taken.places[-1]]) + 1) - 1)
         bars = bar_number(notes, notes.last + 1) - 1 - first
         where = f"{first} to {first + bars - 1}" if bars > 1 else f"{first}"
-        report.count(f"without {words.notes} at the end, left out", max(0, bars), "bars", where)
+        report.count(f"without {words.notes} at the end ({where}), left out", max(0, bars), "bars")
 
 
 def score_of(source: MidiSource[Item], notes: Notes, name: str) -> Score[Item]:
@@ -171,8 +171,12 @@ def find_song(source: MidiSource[Item], word: str, meters: Collection[Meter], re
             f"{word} is in {meter_name(stretch.meter)}, and this model knows {few(map(meter_name, meters))} only; give "
             "another window, or train with that metre"
         )
+    last = min(first + bars, stretch.bars)
     say_lacking(report, [stretch])
-    return Named(word, stretch.cut(first, min(bars, stretch.bars - first)), path)
+    if not stretch.keeps_silence and not stretch.count(first, last)[0]:
+        notes = source.part.words.notes
+        report.remarks.append(f"without {notes}, so that there are none in what is made like it; give another window")
+    return Named(word, stretch.cut(first, last - first), path)
 
 
 def _or_read(there: Iterable[Meter], known: Collection[Meter]) -> str:
