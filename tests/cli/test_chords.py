@@ -50,6 +50,7 @@ def place(chorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     song(Path("five.mid"), 5)
     song(Path("two.mid"), 2, 2)
     song(Path("alone.mid"), 2, accompanied=False)
+    Path("drums.mid").write_bytes(midi(b"", track([(0, 4, 36)], "Drums", channel=9)))
     return tmp_path
 
 
@@ -110,8 +111,7 @@ def test_a_model_of_symbols_takes_files_without_any_where_chords_are_asked_for(
     made(seqvae("train", "melody", "0.mid", "1.mid", "2.mid", "--out", "marked", *asked))
     refused(
         seqvae("reconstruct", "marked", "alone.mid"),
-        "alone.mid has no chord symbols in 1 file; tracks with notes: 1 Lead (16); pass one of these as --voice "
-        "'track N' or --voice NAME; chord symbols are markers, texts or lyrics of a file; training with "
+        "alone.mid has no chord symbols in 1 file; chord symbols are markers, texts or lyrics of a file; training with "
         "data.chords=tracks needs none, and a trained model takes others in their place, such as --chords 'C G'",
     )
     chords = ("--chords", "E B")
@@ -319,9 +319,16 @@ def test_python_has_the_same(chorded: Path, place: Path) -> None:
         ),
         (
             ("inspect", "melody", "alone.mid", "--chords", "symbols"),
-            "alone.mid has no chord symbols in 1 file; tracks with notes: 1 Lead (16); give other files; chord symbols "
-            "are markers, texts or lyrics of a file; training with --chords tracks needs none, and a trained model "
-            "takes others in their place, such as --chords 'C G'. See 'seqvae inspect melody --help'.",
+            "alone.mid has no chord symbols in 1 file; chord symbols are markers, texts or lyrics of a file; training "
+            "with --chords tracks needs none, and a trained model takes others in their place, such as --chords 'C G'. "
+            "See 'seqvae inspect melody --help'.",
+        ),
+        (
+            ("inspect", "melody", "alone.mid", "drums.mid", "--voice", "Lead", "--chords", "symbols"),
+            "alone.mid, drums.mid has no chord symbols in 1 file, no notes on a track called Lead in 1 file; tracks "
+            "with notes: drums (1); give files with a melody; chord symbols are markers, texts or lyrics of a file; "
+            "training with --chords tracks needs none, and a trained model takes others in their place, such as --chords "
+            "'C G'. See 'seqvae inspect melody --help'.",
         ),
         (
             ("train", "melody", "five.mid", "--chords", "guitar", "--out", "new"),

@@ -94,9 +94,10 @@ class Accounts:
     def _lacking(self, notes: Notes, taken: Taken, usable: list[Bars[Item]], data: MidiData) -> str:
         """What a file without windows lacks."""
         if not taken.found:
-            self.places.update(self.part.where(notes))
-            lacks = taken.lacks or f"{self.words.notes} on {self.words.channel}"
+            lacks = taken.lacks or self._no_notes
             self.lacks[lacks] += 1
+            if not (taken.lacks and self.words.lacking):
+                self.places.update(self.part.where(notes))
             return lacks
         if not len(taken.places):
             return f"{self.words.notes} {self.words.held}"
@@ -121,17 +122,10 @@ class Accounts:
             reasons = few(f"{why} ({count}, such as {self.examples[why]})" for why, count in self.skipped.items())
             raise ValueError(f"nothing of {where} can be read: {reasons}; give files of MIDI")
         if not found:
-            places = few(f"{place} ({count})" for place, count in sorted(self.places.items(), key=_in_order))
             lacks = few(f"no {lacks} in {counted(number, 'files')}" for lacks, number in self.lacks.most_common())
-            raise ValueError(
-                f"{where} has {lacks}; "
-                + (
-                    f"{words.places} with notes: {places}; "
-                    + (words.other_channel if self.places.keys() - {words.foreign} else f"give {words.wanted}")
-                    if places
-                    else f"it has no notes; give {words.wanted}"
-                )
-            )
+            lacking = words.lacking if self.lacks.keys() - {self._no_notes} else ""
+            of_notes = "" if lacking and self._no_notes not in self.lacks else self._where_notes_are
+            raise ValueError(f"{where} has {lacks}; {'; '.join(filter(None, (of_notes, lacking)))}")
         if self.longest:
             meter, bars = max(self.longest.items(), key=lambda item: item[1])
             if bars >= data.bars:
@@ -144,6 +138,21 @@ class Accounts:
                 f"{counted(bars, 'bars')} of {meter_name(meter)}; pass data.bars={bars}, or give longer files"
             )
         self._refuse_notes(where, found, data)
+
+    @property
+    def _no_notes(self) -> str:
+        """What a file lacks that has no note of the part."""
+        return f"{self.words.notes} on {self.words.channel}"
+
+    @property
+    def _where_notes_are(self) -> str:
+        """Where files have notes that have none of the part, and what to do."""
+        words = self.words
+        if not self.places:
+            return f"it has no notes; give {words.wanted}"
+        places = few(f"{place} ({count})" for place, count in sorted(self.places.items(), key=_in_order))
+        what = words.other_channel if self.places.keys() - {words.foreign} else f"give {words.wanted}"
+        return f"{words.places} with notes: {places}; {what}"
 
     def _refuse_notes(self, where: str, found: int, data: MidiData) -> NoReturn:
         """Raise the ValueError for files that have notes, and no bar of them that is read."""

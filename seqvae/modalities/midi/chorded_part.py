@@ -47,7 +47,7 @@ class ChordedPart:
             "chord symbols are markers, texts or lyrics of a file; training with data.chords=tracks needs none, and a "
             "trained model takes others in their place, such as data.progression='C G'"
         )
-        return replace(own, other_channel=f"{own.other_channel}; {symbols}")
+        return replace(own, lacking=symbols)
 
     def take(self, notes: Notes) -> Taken:
         """The notes that are heard of the voice, and what gives the chords; none of a file without symbols for them."""
