@@ -327,8 +327,8 @@ def test_python_has_the_same(chorded: Path, place: Path) -> None:
             ("inspect", "melody", "alone.mid", "drums.mid", "--voice", "Lead", "--chords", "symbols"),
             "alone.mid, drums.mid has no chord symbols in 1 file, no notes on a track called Lead in 1 file; tracks "
             "with notes: drums (1); give files with a melody; chord symbols are markers, texts or lyrics of a file; "
-            "training with --chords tracks needs none, and a trained model takes others in their place, such as --chords "
-            "'C G'. See 'seqvae inspect melody --help'.",
+            "training with --chords tracks needs none, and a trained model takes others in their place, such as "
+            "--chords 'C G'. See 'seqvae inspect melody --help'.",
         ),
         (
             ("train", "melody", "five.mid", "--chords", "guitar", "--out", "new"),
