@@ -178,8 +178,8 @@ def test_inspect_names_what_is_no_chord_symbol_among_those_that_are(seqvae: Call
     Path("marks.mid").write_bytes(midi(b"", track([(0, 4, 72), (28, 32, 76)], "Lead"), marks))
     lines = made(seqvae("inspect", "melody", "marks.mid", "--chords", "symbols"))
     assert "chords: C (50.0%), F (25.0%), G (25.0%); no chord on 0.0% of the steps" in lines
-    assert "texts: 2 that are no chord symbols, passed over" in lines
-    assert "texts that are no chord symbols, passed over: Verse (1), fine (1)" in lines
+    assert "texts: 2 passed over among chord symbols" in lines
+    assert "texts passed over among chord symbols: Verse (1), fine (1)" in lines
 
 
 def test_chords_are_for_melodies_alone(

@@ -206,7 +206,7 @@ def count_hidden(report: Report, taken: Taken, words: PartWords) -> None:
 def count_strange(report: Report, taken: Taken) -> None:
     """Count the texts among the chord symbols of a file that are none; the chord before goes on."""
     for text, number in taken.strange_texts.items():
-        report.count("that are no chord symbols, passed over", number, "texts", text)
+        report.count("passed over among chord symbols", number, "texts", text)
 
 
 def _in_order(entry: tuple[int | str, int]) -> tuple[int, str]:
