@@ -25,7 +25,7 @@ class _Option:
         of_section = rf"(?:{section}\.)?" if self.typed else rf"{section}\."
         value, flag = (r"=\w+", self._flag_for) if self.off else ("=", f"{self.typed or self.flag} ")
         text, count = re.subn(rf"(?<![\w.-]){of_section}{name}{value}", flag, text)
-        if section:
+        if section == "data":  # keys of training without a value are those of recipes and their stages, too
             text = re.sub(rf"(?<![\w.'-]){section}\.{name}(?![\w=]|\.\w)", self.flag, text)
         return text, count
 

@@ -67,8 +67,8 @@ def test_a_run_keeps_its_task(seqvae: Callable[..., Result], trained: Path, refu
     refused(
         seqvae("train", "groove", trained / "played", "--out", trained / "tap", "--task", "tap",
                "--from", trained / "humanize", *SET),
-        f"--from keeps the model and encoding of {trained / 'humanize'}, but data.task would change from "
-        "humanize to tap; leave data.task out, or train without --from",
+        f"--from keeps the model and encoding of {trained / 'humanize'}, but --task would change from "
+        "humanize to tap; leave --task out, or train without --from",
     )  # fmt: skip
     assert package.load(trained / "infill").config.data.added == "snare"
 

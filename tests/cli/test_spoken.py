@@ -12,12 +12,13 @@ from seqvae.cli.options import given_values, key_options, set_option, split_opti
 from seqvae.cli.spoken import sentence_as_typed, spoken
 from seqvae.modalities.midi.drums import Drums
 from seqvae.modalities.midi.melody import Melody
+from seqvae.settings import Train
 
 LIBRARY = Path(__file__).resolve().parents[2] / "seqvae"
 SPEAKING = sorted(path for folder in ("modalities", "magenta") for path in (LIBRARY / folder).rglob("*.py"))
 
 
-def told(text: str, *typed: str, is_error: bool = False, kind: type = Drums) -> str:
+def told(text: str, *typed: str, is_error: bool = False, kind: type[Drums] | type[Melody] = Drums) -> str:
     """What a command with the options of a modality's data, `--split` and `--anew` says of a text."""
 
     @click.command("try")
@@ -29,7 +30,7 @@ def told(text: str, *typed: str, is_error: bool = False, kind: type = Drums) -> 
         given_values(ctx, {}, overrides)
         click.echo(sentence_as_typed(text) if is_error else spoken(text))
 
-    command.params += key_options("data", kind.data_config, kind)
+    command.params += key_options("data", kind.data_config, kind) + key_options("train", Train, kind, ("epochs",))
     result = CliRunner().invoke(command, typed)
     assert result.exit_code == 0, result.output
     return result.stdout.removesuffix("\n")
@@ -43,7 +44,8 @@ def told(text: str, *typed: str, is_error: bool = False, kind: type = Drums) -> 
         ("a grid of 8: data.steps_per_quarter", "a grid of 8: --steps-per-quarter"),
         ("data.drum_channel or data.all_channels=true", "--drum-channel or --all-channels"),
         ("data.loop=False, data.loop", "--no-loop, --loop"),
-        ("model.latent=8 and train.epochs", "model.latent=8 and train.epochs"),  # no options of this command
+        ("model.latent=8 and train.seed=3", "model.latent=8 and train.seed=3"),  # no options of this command
+        ("train.epochs=3; its own train.epochs", "--epochs 3; its own train.epochs"),  # that of a stage, in its recipe
         ("Did you mean 'data.bars'?", "Did you mean 'data.bars'?"),  # of a key that was typed
         ("my_data.bars=1, data.bars.mid, old-data.bars", "my_data.bars=1, data.bars.mid, old-data.bars"),
         ("bars=1, split=test and anew=True", "bars=1, split=test and anew=True"),
