@@ -96,6 +96,15 @@ def few(names: Iterable[str]) -> str:
     return ", ".join(names[:MOST_NAMES] + ["..."] * (len(names) > MOST_NAMES))
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names as they are spoken.
+
+    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"]), listed([])
+    ('a', 'a and b', 'a, b and c', '')
+    """
+    return f"{', '.join(names[:-1])}{' and ' * (len(names) > 1)}{''.join(names[-1:])}"
+
+
 def counted(number: int, what: str) -> str:
     """A number with what is counted, whose first plural in s becomes singular for one.
 

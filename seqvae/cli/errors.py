@@ -5,12 +5,13 @@
 
 import errno
 import os
-import re
 import sys
 import traceback
 from typing import IO, Any
 
 import click
+
+from seqvae.cli.spoken import sentence_as_typed, spoken
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -18,7 +19,6 @@ MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 WORDS = "seqvae.words"  # where a context keeps those of its modality
-_TYPED, _PAGE = "seqvae.typed", "seqvae.page"  # and options that stand for configuration keys, and their command
 
 
 class Failure(click.ClickException):
@@ -61,34 +61,11 @@ def outcome_of(error: BaseException) -> BaseException:
         return Stopped(str(error) or "stopped")
     sentence = _mendable(error)
     if sentence is not None:
-        return Mendable(_as_typed(sentence))
+        return Mendable(sentence_as_typed(sentence))
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return Failure(
         f"seqvae has a defect ({what}); please report it with the command, its files and what --traceback shows"
     )
-
-
-def note_typed(ctx: click.Context, parameter: click.Parameter, key: str, value: object) -> None:
-    """Keep that an option was typed for a configuration key, so that errors speak of the option.
-
-    A key without a section, such as `anew`, is an argument of the library's functions.
-    """
-    flags = parameter.secondary_opts if value is False else parameter.opts
-    ctx.meta.setdefault(_TYPED, {})[key] = flags[0], isinstance(value, bool)
-    ctx.meta[_PAGE] = ctx.command_path
-
-
-def _as_typed(sentence: str) -> str:
-    """A sentence about `data.bpm=3` as one about `--bpm 3`, and the page that lists it, where that was typed."""
-    ctx = click.get_current_context(silent=True)
-    spoken = sentence
-    for key, (flag, stands_alone) in ctx.meta.get(_TYPED, {}).items() if ctx else ():
-        section, _, name = key.rpartition(".")
-        value, typed = (r"\w+", flag) if stands_alone else ("", f"{flag} ")
-        spoken = re.sub(rf"(?<![\w.-])(?:{section}\.)?{name}={value}", typed, spoken)
-    if ctx is None or spoken == sentence:
-        return sentence
-    return f"{spoken}{'' if spoken.endswith(('.', '?')) else '.'} See '{ctx.meta[_PAGE]} --help'."
 
 
 def _dash_advice(error: click.UsageError) -> str:
@@ -122,7 +99,7 @@ def memory_advice() -> str:
     """What to do where memory runs out; smaller items are those of the modality that the running command trains."""
     ctx = click.get_current_context(silent=True)
     words = ctx.meta.get(WORDS) if ctx else None
-    smaller = f", smaller items ({words.smaller})" if words and words.smaller else ""
+    smaller = f", smaller items ({spoken(words.smaller)})" if words and words.smaller else ""
     return (
         "out of memory; close other programs, give fewer items at a time, or train with smaller batches "
         f"(--set train.batch_size=16), smaller layers{smaller} or --precision bf16"

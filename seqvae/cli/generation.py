@@ -21,7 +21,7 @@ from seqvae.cli.options import (
     run_argument,
     seed_option,
     split_option,
-    spoken_as_typed,
+    spoken_as,
 )
 from seqvae.cli.places import check_folder_place
 from seqvae.cli.results import Made, show
@@ -84,7 +84,7 @@ def _check_prior(model: "Model", run: Path) -> None:
 @split_option
 @click.option("--feel", metavar="INPUT", help="Grooves: keep the hits of each INPUT and play them as this one is.")
 @click.option(
-    "--anew", is_flag=True, callback=spoken_as_typed("anew"),
+    "--anew", is_flag=True, callback=spoken_as("anew"),
     help="Grooves that humanize, or have a class added: keep nothing of an INPUT.",
 )  # fmt: skip
 @decoding_options("temperature", "top_k", "top_p", "beam")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from seqvae.cli.options import PATH, spoken_as_typed
+from seqvae.cli.options import PATH, spoken_as
 from seqvae.config import counted
 
 
@@ -15,24 +15,24 @@ from seqvae.config import counted
 @click.argument("checkpoint", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Run folder to write.")
 @click.option(
-    "--bars", type=click.IntRange(1, 64), default=None, callback=spoken_as_typed("data.bars"),
+    "--bars", type=click.IntRange(1, 64), default=None, callback=spoken_as("data.bars"),
     help="Bars of a window, which no checkpoint says; by default those of the published models, 2 or 16.",
 )  # fmt: skip
 @click.option(
-    "--segment-steps", type=click.IntRange(1, 4096), default=None, callback=spoken_as_typed("model.segment_steps"),
+    "--segment-steps", type=click.IntRange(1, 4096), default=None, callback=spoken_as("model.segment_steps"),
     help="Steps for each step of a conductor, which no checkpoint says; by default a bar.",
 )  # fmt: skip
 @click.option(
     "--task", type=click.Choice(["reconstruct", "humanize", "tap", "infill"]), default=None,
-    callback=spoken_as_typed("data.task"),
+    callback=spoken_as("data.task"),
     help="Of groove models: what the encoder reads, as of 'train groove --task'; published names say it themselves.",
 )  # fmt: skip
 @click.option(
-    "--added", default="", metavar="CLASS", callback=spoken_as_typed("data.added"),
+    "--added", default="", metavar="CLASS", callback=spoken_as("data.added"),
     help="Of --task infill: the class that is added.",
 )  # fmt: skip
 @click.option(
-    "--classes", type=click.Choice(["gm", "roland"]), default=None, callback=spoken_as_typed("data.classes"),
+    "--classes", type=click.Choice(["gm", "roland"]), default=None, callback=spoken_as("data.classes"),
     help="Of groove models: drum classes of files, gm by default; roland, as in training, for the Groove MIDI Dataset.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")

@@ -9,8 +9,9 @@ import click
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import PATH, data_argument, given_values, key_options, recipe_option
 from seqvae.cli.places import check_file_place, spare_files
+from seqvae.cli.spoken import spoken
 from seqvae.cli.words import held_out_line
-from seqvae.config import Values, counted, few, is_of_models, merge, uses_of
+from seqvae.config import Values, counted, few, merge, uses_of
 from seqvae.modalities.base import OF_RESULTS, Item, Modality
 from seqvae.recipes import read_recipe
 from seqvae.settings import Config, build_config
@@ -39,6 +40,9 @@ def _make(kind: type[Modality]) -> click.Command:
         values = given_values(ctx, read_recipe(recipe, kind.name) if recipe else {}, ())
         merged = merge(kind.defaults, values)
         config = build_config(kind.name, kind.data_config, kind.model_config, merged)
+        from seqvae.training.limits import check_asked
+
+        check_asked(values, kind.data_config)
         modality = kind(config.data)
         if out is not None:
             spare_files((file for source in data for file in modality.files_of(source)), [out], "--out another file")
@@ -53,8 +57,7 @@ def _make(kind: type[Modality]) -> click.Command:
     if kind.picture is not Modality.picture:
         about = f"Also draw the first {kind.words.items} on a sheet."
         command.params.append(click.Option(["--out"], type=PATH, metavar="FILE.png", help=about))
-    of_data = (name for name, uses in uses_of(kind.data_config).items() if not OF_RESULTS.issuperset(uses))
-    read = tuple(name for name in of_data if not is_of_models(kind.data_config, name))
+    read = tuple(name for name, uses in uses_of(kind.data_config).items() if not OF_RESULTS.issuperset(uses))
     command.params += key_options("data", kind.data_config, kind, read)
     return command
 
@@ -89,9 +92,9 @@ def _show(modality: Modality, sources: Sequence[Path], seed: int, said: str | No
     if corpus.bytes is not None:
         rows.append(("bytes", f"{corpus.bytes:,} (line ends counted)"))
     for name, value in rows + modality.counts(corpus.report):
-        click.echo(f"{name}: {value}")
+        click.echo(f"{name}: {spoken(value)}")
     for line in corpus.report.lines():
-        click.echo(line)
+        click.echo(spoken(line))
     if said is not None:
         click.echo(said)
     _show_splits(modality, sources, corpus, seed)

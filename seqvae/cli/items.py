@@ -9,6 +9,7 @@ import click
 
 from seqvae.cli.options import given_checkpoint
 from seqvae.cli.run_command import given_uses
+from seqvae.cli.spoken import spoken
 from seqvae.config import counted, uses_of
 
 if TYPE_CHECKING:
@@ -113,10 +114,10 @@ def _all_of(model: "Model", file: Path) -> "list[Named]":
 def show_assumed(model: "Model") -> None:
     """What is given to items that are made of codes alone, where that is not what was asked for, on stderr."""
     if model.modality.assumed:
-        click.echo(model.modality.assumed, err=True)
+        click.echo(spoken(model.modality.assumed), err=True)
 
 
 def show_report(name: str, report: "Report") -> None:
     """What reading something dropped or changed, on stderr."""
     for line in report.lines():
-        click.echo(f"{name}: {line}", err=True)
+        click.echo(f"{name}: {spoken(line)}", err=True)

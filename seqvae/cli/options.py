@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from seqvae.cli.errors import note_typed
 from seqvae.cli.run_command import click_type
-from seqvae.config import Values, is_of_models, merge, metavar_of, options, parse_overrides
+from seqvae.cli.spoken import note_option, note_set
+from seqvae.config import Values, flag_of, is_of_models, merge, metavar_of, options, parse_overrides
 
 if TYPE_CHECKING:
     from seqvae.generate import Decoding
@@ -33,6 +33,17 @@ OF_MODALITIES = "the modality's: drums 0.3, groove 0.3, images 0, melody 0.5, te
 _VALUES = "seqvae.values"  # where the options of configuration keys leave their values
 _CHECKPOINT = "seqvae.checkpoint"  # where --checkpoint leaves its value
 _DECODING = "seqvae.decoding"  # where the options of a Decoding leave theirs
+
+
+def spoken_as(key: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """The callback of an option that keeps its value, and that texts about the key speak of."""
+
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        note_option(ctx, parameter, key, value)
+        return value
+
+    return keep
+
 
 inputs_argument = click.argument("inputs", nargs=-1, metavar="INPUT...")
 file_option = click.option("--file", type=PATH, help="Also take all items of this file or folder.")
@@ -61,8 +72,9 @@ recipe_option = click.option(
     help="Start from a recipe: one that `seqvae recipes` lists, a TOML file, or a run's config.json.",
 )  # fmt: skip
 split_option = click.option(
-    "--split", type=click.Choice(["train", "valid", "test"]), help="Only this split, where files are split."
-)
+    "--split", type=click.Choice(["train", "valid", "test"]), callback=spoken_as("split"),
+    help="Only this split, where files are split.",
+)  # fmt: skip
 folder_option = click.option(
     "--out", "folder", type=PATH, metavar="FOLDER",
     help="Where files go; the default is RUN/COMMAND, for the latest result only. Text: no file.",
@@ -156,12 +168,13 @@ def key_options(section: str, cls: type, modality: Any, names: tuple[str, ...] =
     for key, (kind, default, text) in options(section, cls, modality.defaults).items():
         name = key.partition(".")[2]
         if not names or name in names:
-            made.append(_key_option(key, kind, default, text, metavar_of(cls, name), is_of_models(cls, name)))
+            meant = flag_of(cls, name) if is_of_models(cls, name) else ""
+            made.append(_key_option(key, kind, default, text, metavar_of(cls, name), meant))
     return made
 
 
-def _key_option(key: str, kind: Any, default: Any, text: str, metavar: str | None, hidden: bool) -> click.Option:
-    """The option of a key; a `hidden` one is there to be refused in words."""
+def _key_option(key: str, kind: Any, default: Any, text: str, metavar: str | None, meant: str) -> click.Option:
+    """The option of a key; a hidden one is there to be refused in words, and `meant` is that of other commands."""
     flag = "--" + key.partition(".")[2].replace("_", "-")
     shown = str(default).lower() if isinstance(default, bool | None) else "empty" if default == "" else default
     return click.Option(
@@ -170,30 +183,19 @@ def _key_option(key: str, kind: Any, default: Any, text: str, metavar: str | Non
         metavar=metavar,
         default=None,
         expose_value=False,
-        hidden=hidden,
+        hidden=bool(meant),
         help=f"{text[:1].upper()}{text[1:]}  [{key}, default: {shown}]",
-        callback=_keep(key),
+        callback=_keep(key, meant),
     )
 
 
-def _keep(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+def _keep(key: str, meant: str = "") -> Callable[[click.Context, click.Parameter, Any], None]:
     section, _, name = key.partition(".")
 
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        note_option(ctx, parameter, key, value, meant)
         if value is not None:
             ctx.meta.setdefault(_VALUES, {}).setdefault(section, {})[name] = value
-            note_typed(ctx, parameter, key, value)
-
-    return keep
-
-
-def spoken_as_typed(key: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """The callback of an option that keeps its value; errors about the key speak of the option where it is typed."""
-
-    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
-        if value:
-            note_typed(ctx, parameter, key, value)
-        return value
 
     return keep
 
@@ -203,4 +205,6 @@ def given_values(ctx: click.Context, recipe: Values, overrides: tuple[str, ...])
 
     Raises ValueError for an override that is not `section.name=value`.
     """
-    return merge(merge(recipe, ctx.meta.get(_VALUES, {})), parse_overrides(overrides))
+    by_key = parse_overrides(overrides)
+    note_set(ctx, by_key)
+    return merge(merge(recipe, ctx.meta.get(_VALUES, {})), by_key)

@@ -8,6 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from seqvae.cli.spoken import spoken
 from seqvae.cli.words import data_lines
 from seqvae.config import Values, counted
 
@@ -113,7 +114,7 @@ class Watcher:
     def data(self, report: Values) -> None:
         """Lines on what was read."""
         for line in data_lines(report):
-            self.message(line)
+            self.message(spoken(line))
 
     def started(self, total_steps: int, step: int, nats: str) -> None:
         """Training begins at `step` of about `total_steps`; a run that has come that far gets no line."""

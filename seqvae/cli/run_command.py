@@ -8,8 +8,8 @@ from typing import Any, Literal
 import click
 
 from seqvae import modalities
-from seqvae.cli.errors import note_typed
-from seqvae.config import Use, flag_of, help_of, is_of_models, metavar_of, options, read_json, uses_of
+from seqvae.cli.spoken import note_option
+from seqvae.config import Use, flag_of, help_of, is_of_models, listed, metavar_of, options, read_json, uses_of
 from seqvae.modalities.base import Modality
 
 _KINDS, _VALUES = "seqvae.kinds", "seqvae.used"  # where a context keeps the modalities, and what their options said
@@ -37,7 +37,7 @@ class RunCommand(click.Command):
             if not of or kind is None or kind.name in of:  # where it is the model's, this command has no use for it
                 raise
             raise click.UsageError(
-                f"{error.option_name} is for {_listed(of)}, and this is a model of {kind.name}; leave it out", ctx
+                f"{error.option_name} is for {listed(of)}, and this is a model of {kind.name}; leave it out", ctx
             ) from None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -154,14 +154,8 @@ def _keep(name: str, is_asked: bool) -> Any:
         if is_asked and isinstance(value, str) and not value.strip():
             sentence = f"{parameter.opts[0]} '{value}' asks for nothing; give {parameter.metavar}, or leave it out"
             raise click.UsageError(sentence, ctx)
+        note_option(ctx, parameter, f"data.{name}", value)
         if value is not None:
             ctx.meta.setdefault(_VALUES, {})[name] = value
-            note_typed(ctx, parameter, f"data.{name}", value)
 
     return keep
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names as they are spoken: `a`, `a and b`, `a, b and c`."""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

@@ -79,7 +79,7 @@ class GrooveVariables(ModelVariables):
         if self._named is None:
             raise ValueError(
                 f"{self._found.name} is a groove model (groovae), and neither its shapes nor its name say what its "
-                f"encoder reads; name its task, such as --task humanize (one of {few(_TASKS)})"
+                f"encoder reads; name its task, such as data.task=humanize (one of {few(_TASKS)})"
             )
         return _OF_NAMES.get(self._named[2] or "", ("reconstruct", ""))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from seqvae.config import Values, counted
+from seqvae.config import Values, counted, listed
 
 Split = Literal["all", "train", "valid", "test"]
 Item: TypeAlias = Any  # what one code stands for, or what a user hands in or gets back: each modality has its own
@@ -75,7 +75,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Words:
-    """How a modality is spoken of on the command line."""
+    """How a modality is spoken of."""
 
     input: str  # what one INPUT is
     all_of: str = ""  # what it may also be where several are taken
@@ -85,7 +85,7 @@ class Words:
     elements: str = "steps"  # of an item, in which two of them differ
     example: tuple[str, str] = ("A", "B")  # two inputs
     data: str = "DATA"  # an example of what is trained on, from the demo
-    smaller: str = ""  # the option that makes items smaller, where memory runs out
+    smaller: str = ""  # the setting that makes items smaller, where memory runs out
     # settings, the one that helps most first: for codes that are not used, and for items that are few for the model
     against_collapse: tuple[str, ...] = (
         "objective.beta=0.4",
@@ -93,8 +93,8 @@ class Words:
         "model.batch_norm_scale=0.6",
     )
     against_overfitting: tuple[str, ...] = ("model.latent=8",)
-    against_unknown: str = "another vocabulary is needed"  # where it lacks much of the data
-    no_split: str = "the split '{split}' has nothing of {files}; leave --split out, or give other files"
+    against_unknown: str = ""  # a setting whose vocabulary lacks nothing
+    no_split: str = "split={split} has nothing of {files}; leave it out, or give other files"
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,7 @@ Counts = dict[str, "int | dict[str, int | dict[str, int]]"]  # plain values, as 
 
 
 MOST_DETAILS = 8  # of a count that are named
+OF_WHICH = ", of which "  # in the name of a count of a part: between the count that it is a part of, and what it is
 
 
 @dataclass
@@ -168,15 +169,12 @@ class Report:
         >>> report.count("found", 9, "files"), report.count("read", 7, "files"), report.count("empty lines dropped")
         (None, None, None)
         >>> report.count("of pitches that no class holds", 3, "hits", detail="41")
+        >>> report.count(f"read{OF_WHICH}without 2 bars", 1, "files")
         >>> report.lines()  # doctest: +NORMALIZE_WHITESPACE
-        ['files: 9 found; 7 read', 'hits: 3 of pitches that no class holds', '1 empty line dropped',
-         'hits of pitches that no class holds: 41 (3)']
+        ['files: 9 found; 7 read, of which 1 without 2 bars', 'hits: 3 of pitches that no class holds',
+         '1 empty line dropped', 'hits of pitches that no class holds: 41 (3)']
         """
-        lines = [
-            f"{group}: " + "; ".join(f"{number:,} {what}" for what, number in sorted(members.items(), key=_largest))
-            for group, members in sorted(self.counts.items())
-            if group
-        ]
+        lines = [f"{group}: {_members_in_words(own)}" for group, own in sorted(self.counts.items()) if group]
         lines += [counted(number, what) for what, number in sorted(self.counts.get("", Counter()).items())]
         for (group, what), details in sorted(self.details.items()):
             largest = sorted(details.items(), key=_largest)[:MOST_DETAILS]
@@ -211,6 +209,15 @@ class Report:
                 for detail, part in details:
                     report.count(member, part, what, detail)
         return report
+
+
+def _members_in_words(members: Counter[str]) -> str:
+    """The counts of a group, the largest first, and behind each those of its parts."""
+    parts: dict[str, list[str]] = {}  # by what they are parts of
+    for name, number in sorted(members.items(), key=_largest):
+        whole, _, part = name.partition(OF_WHICH)
+        parts.setdefault(whole, []).extend([f"{number:,} {part}"] if part else [])
+    return "; ".join(f"{members[whole]:,} {whole}{OF_WHICH * bool(own)}{listed(own)}" for whole, own in parts.items())
 
 
 def _largest(entry: tuple[str, int]) -> tuple[int, str]:

@@ -141,7 +141,9 @@ def advice_on_unknown(report: Report, steps: int, of: str, modality: Modality) -
     hidden = modality.hidden(report)
     if hidden is None or not steps or hidden.symbols < MANY_UNKNOWN * steps:
         return None
+    wanted = modality.words.against_unknown
+    remedy = f"{_listed([wanted])} learns pieces that spell every word" if wanted else "another vocabulary is needed"
     return (
         f"{hidden.symbols / steps:.0%} of the {modality.words.steps} of the {of} data are unknown to the vocabulary, "
-        f"and come back as nothing but that; {modality.words.against_unknown}"
+        f"and come back as nothing but that; {remedy}"
     )

@@ -50,6 +50,7 @@ def place(chorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     song(Path("five.mid"), 5)
     song(Path("two.mid"), 2, 2)
     song(Path("alone.mid"), 2, accompanied=False)
+    Path("drums.mid").write_bytes(midi(b"", track([(0, 4, 36)], "Drums", channel=9)))
     return tmp_path
 
 
@@ -67,8 +68,12 @@ def test_inspect_counts_chords_and_says_where_there_is_none(seqvae: Callable[...
     # bars 1 to 5 are C G Am F C, in the four windows of two bars each: C 2, G 2, Am 2, F 2
     assert "chords: Am (25.0%), C (25.0%), F (25.0%), G (25.0%); no chord on 0.0% of the steps" in lines
     lines = made(seqvae("inspect", "melody", "alone.mid", "--chords", "tracks"))
-    assert "chords: no chord on 100.0% of the steps" in lines
-    assert "files: 1 found; 1 read; 1 read without a chord" in lines
+    assert (
+        "chords: none on any step, since nothing that makes a triad is played beside the melody, and training refuses "
+        "that; give other files, read chord symbols where these have some (--chords symbols), or train without chords "
+        "(--chords none)"
+    ) in lines
+    assert "files: 1 found; 1 read, of which 1 without a chord" in lines
     assert not any(line.startswith("chords") for line in made(seqvae("inspect", "melody", "five.mid")))
 
 
@@ -80,18 +85,19 @@ def test_training_says_how_many_files_have_no_chord_and_refuses_where_none_has_o
     refused(
         seqvae("train", "melody", "alone.mid", "other.mid", *asked),
         "--chords tracks finds no chord in alone.mid, other.mid, since nothing that makes a triad is played beside the "
-        "melody; give other files, or train without chords, with --chords none. See 'seqvae train melody --help'.",
+        "melody; give other files, read chord symbols where these have some (--chords symbols), or train without "
+        "chords (--chords none). See 'seqvae train melody --help'.",
     )
     assert not Path("new").exists()
     together = ("--valid-share", 0, "--test-share", 0)
     result = seqvae("train", "melody", "five.mid", "alone.mid", "other.mid", *asked, *together)
     assert result.exit_code == 0, result.stderr
-    assert "files: 3 found; 3 read; 2 read without a chord" in map(str.strip, result.stderr.splitlines())
+    assert "files: 3 found; 3 read, of which 2 without a chord" in map(str.strip, result.stderr.splitlines())
     Path("silent.mid").write_bytes(midi(b"", track([(0, 16, 72), (16, 32, 74)], "Lead"), words((0, "N.C."))))
     refused(
         seqvae("train", "melody", "silent.mid", "--set", "data.chords=symbols", "--out", "newer"),
         "data.chords=symbols finds no chord in silent.mid, since all symbols are N.C.; give other files, or train "
-        "without chords, with data.chords=none",
+        "without chords (data.chords=none)",
     )
 
 
@@ -105,8 +111,7 @@ def test_a_model_of_symbols_takes_files_without_any_where_chords_are_asked_for(
     made(seqvae("train", "melody", "0.mid", "1.mid", "2.mid", "--out", "marked", *asked))
     refused(
         seqvae("reconstruct", "marked", "alone.mid"),
-        "alone.mid has no chord symbols in 1 file; tracks with notes: 1 Lead (16); pass one of these as --voice "
-        "'track N' or --voice NAME; chord symbols are markers, texts or lyrics of a file; training with "
+        "alone.mid has no chord symbols in 1 file; chord symbols are markers, texts or lyrics of a file; training with "
         "data.chords=tracks needs none, and a trained model takes others in their place, such as --chords 'C G'",
     )
     chords = ("--chords", "E B")
@@ -125,13 +130,56 @@ def test_a_model_of_symbols_takes_files_without_any_where_chords_are_asked_for(
         assert f"--chords SYMBOLS Melody: {meaning}" in " ".join(seqvae(command, "--help").stdout.split())
 
 
+def test_chords_asked_for_stand_in_where_what_is_played_beside_makes_no_triad(
+    seqvae: Callable[..., Result], place: Path
+) -> None:
+    lead = [(2 * n, 2 * n + 2, 60 + n) for n in range(24)]
+    drone = track([(0, 48, 48), (0, 48, 49)], "Drone", channel=1)  # a semitone
+    Path("drone.mid").write_bytes(midi(b"", track(lead, "Lead"), drone))
+    walk, of_window = (
+        ("interpolate", "run", "drone.mid", "alone.mid", "--steps", 2),
+        ("reconstruct", "run", "drone.mid#1"),
+    )
+    for path, own in (("drone.mid", "N.C."), ("alone.mid", "N.C."), ("five.mid", "C G Am F C")):
+        result = seqvae("reconstruct", "run", path, "--formats", "mid")
+        assert ends(made(result)) == [own]
+        assert (f"{path}: read without a chord" in result.stderr.splitlines()) == (own == "N.C.")
+        result = seqvae("reconstruct", "run", path, "--chords", "E B F#m", "--formats", "mid")
+        assert ends(made(result))[0].startswith("E B")
+        lent = f"{path}: read to the chords asked for, having none of its own"
+        assert (lent in result.stderr.splitlines()) == (own == "N.C.")
+    result = seqvae(*walk, "--chords", "E B F#m", "--formats", "mid")
+    assert ends(made(result)[:2]) == ["E B F#m E"] * 2
+    assert [line.partition(":")[0] for line in result.stderr.splitlines() if "asked for" in line] == [*walk[2:4]]
+    assert ends(made(seqvae(*of_window, "--chords", "E B F#m", "--formats", "mid"))) == ["B F#m"]
+    codes = {}
+    for chords in ("E B", "Cm Gm"):
+        for path in ("drone.mid", "five.mid"):
+            made(seqvae("encode", "run", path, "--chords", chords, "--out", "z.npz"))
+            codes[path, chords] = np.load("z.npz")["mean"]
+    assert not np.array_equal(codes["drone.mid", "E B"], codes["drone.mid", "Cm Gm"])
+    assert np.array_equal(codes["five.mid", "E B"], codes["five.mid", "Cm Gm"])
+
+
+def test_of_a_window_without_notes_nothing_but_silence_is_made_and_a_line_says_so(
+    seqvae: Callable[..., Result], place: Path
+) -> None:
+    lead = track([(0, 8, 60), (64, 72, 62)], "Lead")  # in the first and the fifth of five bars
+    Path("rests.mid").write_bytes(midi(b"", lead, track([(0, 80, pitch) for pitch in TRIADS[0]], "Piano", channel=1)))
+    sentence = "without notes, so that there are none in what is made like it; give another window"
+    for window, silent in (("#0", False), ("#1", True), ("#3", False)):
+        result = seqvae("reconstruct", "run", f"rests.mid{window}", "--formats", "mid")
+        assert ("0 notes" in made(result)[0]) >= silent
+        assert result.stderr.splitlines() == [f"rests.mid{window}: {sentence}"] * silent
+
+
 def test_inspect_names_what_is_no_chord_symbol_among_those_that_are(seqvae: Callable[..., Result], place: Path) -> None:
     marks = words((0, "Verse"), (0, "C"), (16, "G7/B"), (24, "fine"), (24, "F"))
     Path("marks.mid").write_bytes(midi(b"", track([(0, 4, 72), (28, 32, 76)], "Lead"), marks))
     lines = made(seqvae("inspect", "melody", "marks.mid", "--chords", "symbols"))
     assert "chords: C (50.0%), F (25.0%), G (25.0%); no chord on 0.0% of the steps" in lines
-    assert "texts: 2 that are no chord symbols, passed over" in lines
-    assert "texts that are no chord symbols, passed over: Verse (1), fine (1)" in lines
+    assert "texts: 2 passed over among chord symbols" in lines
+    assert "texts passed over among chord symbols: Verse (1), fine (1)" in lines
 
 
 def test_chords_are_for_melodies_alone(
@@ -257,6 +305,11 @@ def test_python_has_the_same(chorded: Path, place: Path) -> None:
             "sample --help'.",
         ),
         (
+            ("reconstruct", "run", "five.mid", "--chords", "tracks"),
+            "--chords tracks says where chords are read, which training has settled; write chords such as 'C G Am F', "
+            "or leave it out for those of the input, or those most met in training. See 'seqvae reconstruct --help'.",
+        ),
+        (
             ("sample", "run", "--chords", ""),
             "--chords '' asks for nothing; give SYMBOLS, or leave it out. See 'seqvae sample --help'.",
         ),
@@ -266,9 +319,16 @@ def test_python_has_the_same(chorded: Path, place: Path) -> None:
         ),
         (
             ("inspect", "melody", "alone.mid", "--chords", "symbols"),
-            "alone.mid has no chord symbols in 1 file; tracks with notes: 1 Lead (16); give other files; chord symbols "
-            "are markers, texts or lyrics of a file; training with --chords tracks needs none, and a trained model "
-            "takes others in their place, such as --chords 'C G'. See 'seqvae inspect melody --help'.",
+            "alone.mid has no chord symbols in 1 file; chord symbols are markers, texts or lyrics of a file; training "
+            "with --chords tracks needs none, and a trained model takes others in their place, such as --chords 'C G'. "
+            "See 'seqvae inspect melody --help'.",
+        ),
+        (
+            ("inspect", "melody", "alone.mid", "drums.mid", "--voice", "Lead", "--chords", "symbols"),
+            "alone.mid, drums.mid has no chord symbols in 1 file, no notes on a track called Lead in 1 file; tracks "
+            "with notes: drums (1); give files with a melody; chord symbols are markers, texts or lyrics of a file; "
+            "training with --chords tracks needs none, and a trained model takes others in their place, such as "
+            "--chords 'C G'. See 'seqvae inspect melody --help'.",
         ),
         (
             ("train", "melody", "five.mid", "--chords", "guitar", "--out", "new"),

@@ -310,7 +310,8 @@ REFUSED = {
     "out. See 'seqvae reconstruct --help'.",
     "evaluate run folder --split-csv x.csv": "--split-csv says which file is of which split; choose one with --split. "
     "See 'seqvae evaluate --help'.",
-    "evaluate run folder --split test": "the split 'test' has no file of folder; leave --split out",
+    "evaluate run folder --split test": "--split test has no file of folder; leave it out. See 'seqvae "
+    "evaluate --help'.",
     "evaluate run folder --split test --split-csv x.csv": "there is no file x.csv; give a CSV file with a line for "
     "each MIDI file",
     "interpolate run two.mid": "Missing argument 'B'. See 'seqvae interpolate --help'.",
@@ -379,5 +380,6 @@ def test_options_for_drums_are_refused_by_a_text_model(
     )
     refused(
         seqvae("evaluate", run, run.parent / "sentences.txt", "--split", "test"),
-        "sentences are not split by file, so that --split means nothing here; give a file of those you mean",
+        "--split test means nothing, since sentences are not split by file; give a file of those you mean. See 'seqvae "
+        "evaluate --help'.",
     )

@@ -261,12 +261,17 @@ def test_the_name_of_a_file_is_no_sentence(seqvae: Callable[..., Result], run: P
     encode, walk = ["encode", run, "--out", "codes.npz"], ["interpolate", run, PAIR[0]]
     for name in ("sentences.txt", "pipe", "folder/"):
         sentence = (
-            f"'{name}' names a file, and a sentence is expected; for the sentences in it write --file {name}, which "
-            "reconstruct and encode take, and for these very words give - and pass them through stdin\n"
+            f"'{name}' names a file, and a sentence is expected; give one of its sentences or, for these very words, - "
+            "and pass them through stdin"
         )
         for command in (["reconstruct", run], encode, ["similar", run], walk):
             result = seqvae(*command, name)
-            assert (result.exit_code, result.stdout, result.stderr) == (2, "", sentence)
+            end = (
+                f", or --file {Path(name)} for all of its sentences"
+                if command in (["reconstruct", run], encode)
+                else ""
+            )
+            assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"{sentence}{end}\n")
     assert not (here / "codes.npz").exists()
     words = seqvae("reconstruct", run, "-", stdin="sentences.txt\n")
     (here / "sentences.txt").unlink()

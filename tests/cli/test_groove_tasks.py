@@ -67,8 +67,8 @@ def test_a_run_keeps_its_task(seqvae: Callable[..., Result], trained: Path, refu
     refused(
         seqvae("train", "groove", trained / "played", "--out", trained / "tap", "--task", "tap",
                "--from", trained / "humanize", *SET),
-        f"--from keeps the model and encoding of {trained / 'humanize'}, but data.task would change from "
-        "humanize to tap; leave data.task out, or train without --from",
+        f"--from keeps the model and encoding of {trained / 'humanize'}, but --task would change from "
+        "humanize to tap; leave --task out, or train without --from",
     )  # fmt: skip
     assert package.load(trained / "infill").config.data.added == "snare"
 
@@ -84,7 +84,7 @@ def test_wrong_tasks_and_classes_are_answered_in_one_sentence(
     )
     refused(
         seqvae(*train, "--task", "infill", "--added", "ried"),
-        "--added ried is no class of data.classes=gm; choose kick, snare, closed hat, open hat, low tom, mid tom, high "
+        "--added ried is no class of --classes gm; choose kick, snare, closed hat, open hat, low tom, mid tom, high "
         "tom, crash, ride. Did you mean 'ride'? See 'seqvae train groove --help'.",
     )
     assert not (trained / "wrong").exists()

@@ -127,14 +127,15 @@ REFUSED = {
     "train images objects.npz --out new": "'images' of objects.npz holds Python objects; store an array of numbers",
     "train images some.npz --out new --size 0,4": "--size 0,4 is not possible; give height,width such as 32,48, or "
     "one number for squares, each 1 to 1024. See 'seqvae train images --help'.",
-    "train images some.npz --out new --from run --size 7": "--from keeps the model and encoding of run, but data.size "
-    "would change from none to 7; leave data.size out, or train without --from",
+    "train images some.npz --out new --from run --size 7": "--from keeps the model and encoding of run, but --size "
+    "would change from none to 7; leave --size out, or train without --from",
     "train images some.npz --out new --set model.posterior=point --set objective.importance_samples=5": "objective."
     "importance_samples=5 does not go with model.posterior=point, since points are not drawn; set "
     "model.posterior=gaussian, or importance_samples to 1",
     "evaluate run sizes/b.png": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
-    "evaluate run some.npz --split test": "no name in some.npz shows the split 'test'; leave --split out, or give "
-    "files named such as train-images*, t10k-images*, or folders train, valid and test",
+    "evaluate run some.npz --split test": "--split test is shown by no name in some.npz; leave it out, or "
+    "give files named such as train-images*, t10k-images*, or folders train, valid and test. See 'seqvae evaluate "
+    "--help'.",
     "reconstruct run sizes/b.png": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
     "reconstruct run a.png sizes/b.png": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
     "encode run --file sizes --out z.npz": f"sizes/b.png is 9 x 8 grey, {NEEDED}",

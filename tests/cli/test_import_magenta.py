@@ -135,7 +135,7 @@ def test_what_cannot_be_imported_is_one_sentence(
     [
         (
             ("--task", "infill", "--added", "hihat"),
-            "--added hihat is no class of data.classes=gm; choose kick, snare, closed hat, open hat, low tom, mid tom, "
+            "--added hihat is no class of --classes gm; choose kick, snare, closed hat, open hat, low tom, mid tom, "
             "high tom, crash, ride. Did you mean 'closed hat' or 'open hat'?",
         ),
         (

@@ -118,7 +118,7 @@ def test_inspect_says_what_the_voice_is_made_of(seqvae: Callable[..., Result], p
         (
             ("train", "melody", "two.mid", "--voice", "Flute", "--out", "new"),
             "two.mid has no notes on a track called Flute in 1 file; tracks with notes: 1 Melody (NOTES); pass one of "
-            "these as --voice 'track N' or --voice NAME",
+            "these as --voice 'track N' or --voice NAME. See 'seqvae train melody --help'.",
         ),
         (
             ("inspect", "melody", "two.mid", "--voice", "track 0"),

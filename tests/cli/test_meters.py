@@ -52,7 +52,7 @@ def test_a_file_in_another_metre_than_that_which_is_asked_for_is_refused(
     refused(
         seqvae("reconstruct", "run", "march.mid", "--meter", "3/4", "--out", tmp_path),
         "march.mid has no bar of 3/4, the metre that is read; it has 4 bars of 4/4; give another file, or pass "
-        "--meter 4/4",
+        "--meter 4/4. See 'seqvae reconstruct --help'.",
     )
 
 

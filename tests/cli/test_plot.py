@@ -162,8 +162,8 @@ def test_bad_names_places_and_data_are_refused(
     )
     refused(
         seqvae("plot", plane, "--split", "test", "--only", "plane"),
-        f"no name in {folder} shows the split 'test'; leave --split out, or give files named such as train-images*, "
-        "t10k-images*, or folders train, valid and test",
+        f"--split test is shown by no name in {folder}; leave it out, or give files named such as train-images*, "
+        "t10k-images*, or folders train, valid and test. See 'seqvae plot --help'.",
     )
 
 

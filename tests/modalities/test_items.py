@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqvae.config import counted
-from seqvae.modalities.items import MOST_DETAILS, Report, file_and_index, names_of, no_such_index
+from seqvae.modalities.items import MOST_DETAILS, OF_WHICH, Report, file_and_index, names_of, no_such_index
 
 words = st.text("abc,: ", min_size=1, max_size=6)
 entries = st.lists(
@@ -65,6 +65,19 @@ def test_a_count_is_found_by_its_name_and_group_and_is_0_where_nothing_was_count
     report.count("read", 0)
     assert (report.of("read", "files"), report.of("read"), report.of("found", "files")) == (7, 0, 0)
     assert report.to_dict()["counts"] == {"files": {"read": 7}}
+
+
+def test_parts_of_a_count_stand_behind_it_and_not_beside_it() -> None:
+    report = Report()
+    for what, number in (("found", 12), ("read", 11), ("of the split test", 1)):
+        report.count(what, number, "files")
+    for what, number in (("without 2 bars", 3), ("up to a damage", 1), ("without a chord", 2)):
+        report.count(f"read{OF_WHICH}{what}", number, "files")
+    assert report.lines() == [
+        "files: 12 found; 11 read, of which 3 without 2 bars, 2 without a chord and 1 up to a damage; "
+        "1 of the split test"
+    ]
+    assert Report.from_dict(report.to_dict()).lines() == report.lines()
 
 
 def test_of_many_details_the_largest_are_named() -> None:

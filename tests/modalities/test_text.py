@@ -84,11 +84,11 @@ def test_reading_in_pieces_changes_nothing(chunk: int, corpus: Path, monkeypatch
     expected = ["née", " 日本 😀", "end"], {"byte order marks dropped": 1, "empty lines dropped": 1}
     assert read(corpus, content) == expected
     assert refusal(corpus, codecs.BOM_UTF8 + b"a\nb\xc3\xa9 \xe9\xe9") == (
-        f"{corpus} line 2 is not UTF-8 (byte 0xe9 at column 4); re-encode it, or pass --encoding latin-1."
+        f"{corpus} line 2 is not UTF-8 (byte 0xe9 at column 4); re-encode it, or pass data.encoding=latin-1."
     )
     assert refusal(corpus, codecs.BOM_UTF8 + b"ab\0") == (
         f"{corpus} looks like a binary file (NUL byte at line 1, column 3); give a plain text file, "
-        "or pass --encoding utf-16 if that is what it is."
+        "or pass data.encoding=utf-16 if that is what it is."
     )
 
 
@@ -109,26 +109,26 @@ def test_reading_needs_no_memory_for_the_whole_file(corpus: Path) -> None:
 def test_bytes_that_are_not_utf_8_are_named_by_line_and_column(corpus: Path) -> None:
     content = b"fine\n" * 48212 + b"sixteen letters_\xe9 and more\n"
     assert refusal(corpus, content) == (
-        f"{corpus} line 48213 is not UTF-8 (byte 0xe9 at column 17); re-encode it, or pass --encoding latin-1."
+        f"{corpus} line 48213 is not UTF-8 (byte 0xe9 at column 17); re-encode it, or pass data.encoding=latin-1."
     )
     assert refusal(corpus, b"ab\n\xe9") == (
-        f"{corpus} line 2 is not UTF-8 (byte 0xe9 at column 1); re-encode it, or pass --encoding latin-1."
+        f"{corpus} line 2 is not UTF-8 (byte 0xe9 at column 1); re-encode it, or pass data.encoding=latin-1."
     )
     assert refusal(corpus, b"ab\xe9\n", encoding="ascii") == (
-        f"{corpus} line 1 is not ascii (byte 0xe9 at column 3); re-encode it, or pass --encoding latin-1."
+        f"{corpus} line 1 is not ascii (byte 0xe9 at column 3); re-encode it, or pass data.encoding=latin-1."
     )
     assert refusal(corpus, "ab\n".encode("utf-16")).endswith("looks like a binary file (NUL byte at line 1, column 4); "
-        "give a plain text file, or pass --encoding utf-16 if that is what it is.")  # fmt: skip
-    assert refusal(corpus, "日本".encode("utf-16")).endswith("or pass --encoding utf-16.")
+        "give a plain text file, or pass data.encoding=utf-16 if that is what it is.")  # fmt: skip
+    assert refusal(corpus, "日本".encode("utf-16")).endswith("or pass data.encoding=utf-16.")
     assert refusal(corpus, "ab\n".encode("utf-16-be"), encoding="utf-16") == (
-        f"{corpus} is not utf-16: it has no byte order mark; re-encode it, or pass --encoding utf-16-le."
+        f"{corpus} is not utf-16: it has no byte order mark; re-encode it, or pass data.encoding=utf-16-le."
     )
 
 
 def test_a_binary_file_is_named_as_one(corpus: Path) -> None:
     expected = (
         f"{corpus} looks like a binary file (NUL byte at line 3, column 2); give a plain text file, "
-        "or pass --encoding utf-16 if that is what it is."
+        "or pass data.encoding=utf-16 if that is what it is."
     )
     assert refusal(corpus, b"a\nb\nc\0d\n") == expected
     assert refusal(corpus, b"\x89PNG\n\r\n\x1a\0") == expected

@@ -32,6 +32,20 @@ def test_a_small_gzip_that_unpacks_without_end_is_refused(corpus: Path, monkeypa
     assert read(corpus, gzip.compress(text)) == ([text.decode()], {}), "a text of that size is read"
 
 
+def test_a_gzip_of_zeros_is_refused_by_its_size_where_that_is_too_much_and_else_as_binary(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "ALWAYS_UNPACKED", 1 << 16)
+    bomb, binary = gzip.compress(bytes(1 << 22)), f"{corpus} looks like a binary file (NUL byte at line 1, column 1)"
+    assert refusal(corpus, bomb).startswith(f"{corpus} has {len(bomb):,} bytes and unpacks to more than 100 times as ")
+    assert refusal(corpus, gzip.compress(bytes(1 << 16))).startswith(binary)
+    noise = bytes(9) + random.Random(0).randbytes(1 << 17)
+    assert refusal(corpus, gzip.compress(noise)).startswith(binary)
+    assert refusal(corpus, gzip.compress(noise)[:-99]).startswith(f"{corpus} is truncated or damaged")
+    assert refusal(corpus, bomb[:-4] + bytes(4)).startswith(binary), "an end that says so keeps it from being unpacked"
+    assert refusal(corpus, bytes(1 << 22)).startswith(binary)
+
+
 def test_packed_text_is_unpacked_where_it_is_gzip_and_else_named(corpus: Path) -> None:
     assert read(corpus, gzip.compress("caf\xe9\nb\n".encode())) == (["caf\xe9", "b"], {})
     assert refusal(corpus, gzip.compress(b"a\nb\xe9"), encoding="utf-8").startswith(f"{corpus} line 2 is not UTF-8")

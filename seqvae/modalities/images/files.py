@@ -60,7 +60,7 @@ def load(path: Path, resizes: bool = False) -> np.ndarray:
     with _opened(path) as image:
         pixels = image.width * image.height
         if pixels > MOST_LEARNED and not resizes:
-            raise UnreadableImage(path, f"it has more than {MOST_LEARNED:,} pixels, and is not resized (--size)")
+            raise UnreadableImage(path, f"it has more than {MOST_LEARNED:,} pixels, and is not resized (data.size)")
         if pixels > MOST_AT_ONCE:
             image.draft(None, (image.width // 2, image.height // 2))  # a JPEG can be decoded to a part of its size
             if image.width * image.height > MOST_AT_ONCE:

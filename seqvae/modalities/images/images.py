@@ -56,9 +56,9 @@ class Images(Modality):
         steps="images",
         elements="brightness",
         example=("A.png", "B.png"),
-        smaller="--size 32",
+        smaller="data.size=32",
         no_split=(
-            "no name in {files} shows the split '{split}'; leave --split out, or give files named such as "
+            "split={split} is shown by no name in {files}; leave it out, or give files named such as "
             "train-images*, t10k-images*, or folders train, valid and test"
         ),
     )

@@ -51,14 +51,14 @@ def shape_of(sources: Sequence[Path], reading: Reading) -> Shape:
         if reading.size is None and shape[0] * shape[1] > files.MOST_LEARNED:
             raise ValueError(
                 f"{path} is {size_words(shape)}, and images of more than {files.MOST_LEARNED:,} pixels are not learned "
-                "as they are; pass --size, such as --size 64, to resize all"
+                "as they are; pass data.size, such as data.size=64, to resize all"
             )
         if first is None:
             first = path, shape
         elif first[1][:2] != shape[:2] and reading.size is None:
             raise ValueError(
                 f"{path} is {shape[0]} x {shape[1]} and {first[0]} {first[1][0]} x {first[1][1]} (height x width); "
-                "pass --size to resize all"
+                "pass data.size to resize all"
             )
         if reading.channels == "auto":
             channels = max(channels, shape[2])
@@ -177,7 +177,7 @@ def _of_split(sources: Sequence[Path], split: Split) -> list[Source]:
     if not chosen:
         named = ", ".join(sorted({source.split for source in found if source.split})) or "no split at all"
         raise ValueError(
-            f"the names in {', '.join(map(str, sources))} show {named}, not '{split}'; leave --split out, or give "
+            f"split={split} is shown by no name in {', '.join(map(str, sources))}, but {named}; leave it out, or give "
             "other files"
         )
     return chosen

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 from seqvae.config import counted, few
 from seqvae.modalities.base import Report
+from seqvae.modalities.items import OF_WHICH
 from seqvae.modalities.midi.grid import Layout
 from seqvae.modalities.midi.losses import Losses
 from seqvae.modalities.midi.meters import Meter, meter_name
@@ -73,10 +74,9 @@ class Accounts:
                 silent = len(all_starts(ways[0], data.bars, data.hop)) - len(firsts)
                 count(f"without {self.words.window or group}, left out", silent, "windows")
         count("read", 1, "files")
-        count("read up to a damage", bool(notes.damage), "files")
-        lacking = [way.lacks for ways in laid for way in ways]
-        if lacking and all(lacking):
-            count(f"read without {lacking[0]}", 1, "files")
+        count(f"read{OF_WHICH}up to a damage", bool(notes.damage), "files")
+        for lacking in _lacking([way for ways in laid for way in ways]):
+            count(f"read{OF_WHICH}{lacking}", 1, "files")
         count("found", taken.found, group)
         count("on the grid", places, group)
         count("outside of windows", len(taken.places) - in_windows, group)
@@ -88,15 +88,16 @@ class Accounts:
         for stretch in usable:
             self.longest[stretch.meter] = max(self.longest[stretch.meter], stretch.bars)
         if not long:
-            count(f"without {self._lacking(notes, taken, usable, data)}", 1, "files")
+            count(f"read{OF_WHICH}without {self._lacking(notes, taken, usable, data)}", 1, "files")
         return long
 
     def _lacking(self, notes: Notes, taken: Taken, usable: list[Bars[Item]], data: MidiData) -> str:
         """What a file without windows lacks."""
         if not taken.found:
-            self.places.update(self.part.where(notes))
-            lacks = taken.lacks or f"{self.words.notes} on {self.words.channel}"
+            lacks = taken.lacks or self._no_notes
             self.lacks[lacks] += 1
+            if not (taken.lacks and self.words.lacking):
+                self.places.update(self.part.where(notes))
             return lacks
         if not len(taken.places):
             return f"{self.words.notes} {self.words.held}"
@@ -121,29 +122,37 @@ class Accounts:
             reasons = few(f"{why} ({count}, such as {self.examples[why]})" for why, count in self.skipped.items())
             raise ValueError(f"nothing of {where} can be read: {reasons}; give files of MIDI")
         if not found:
-            places = few(f"{place} ({count})" for place, count in sorted(self.places.items(), key=_in_order))
             lacks = few(f"no {lacks} in {counted(number, 'files')}" for lacks, number in self.lacks.most_common())
-            raise ValueError(
-                f"{where} has {lacks}; "
-                + (
-                    f"{words.places} with notes: {places}; "
-                    + (words.other_channel if self.places.keys() - {words.foreign} else f"give {words.wanted}")
-                    if places
-                    else f"it has no notes; give {words.wanted}"
-                )
-            )
+            lacking = words.lacking if self.lacks.keys() - {self._no_notes} else ""
+            of_notes = "" if lacking and self._no_notes not in self.lacks else self._where_notes_are
+            raise ValueError(f"{where} has {lacks}; {'; '.join(filter(None, (of_notes, lacking)))}")
         if self.longest:
             meter, bars = max(self.longest.items(), key=lambda item: item[1])
             if bars >= data.bars:
                 raise ValueError(
                     f"no window of {counted(data.bars, 'bars')} of {where} has {words.window or words.notes}; pass a "
-                    "smaller --hop, or give other files"
+                    "smaller data.hop, or give other files"
                 )
             raise ValueError(
                 f"no window of {counted(data.bars, 'bars')} fits into {where}: the longest stretch of one metre has "
-                f"{counted(bars, 'bars')} of {meter_name(meter)}; pass --bars {bars}, or give longer files"
+                f"{counted(bars, 'bars')} of {meter_name(meter)}; pass data.bars={bars}, or give longer files"
             )
         self._refuse_notes(where, found, data)
+
+    @property
+    def _no_notes(self) -> str:
+        """What a file lacks that has no note of the part."""
+        return f"{self.words.notes} on {self.words.channel}"
+
+    @property
+    def _where_notes_are(self) -> str:
+        """Where files have notes that have none of the part, and what to do."""
+        words = self.words
+        if not self.places:
+            return f"it has no notes; give {words.wanted}"
+        places = few(f"{place} ({count})" for place, count in sorted(self.places.items(), key=_in_order))
+        what = words.other_channel if self.places.keys() - {words.foreign} else f"give {words.wanted}"
+        return f"{words.places} with notes: {places}; {what}"
 
     def _refuse_notes(self, where: str, found: int, data: MidiData) -> NoReturn:
         """Raise the ValueError for files that have notes, and no bar of them that is read."""
@@ -156,13 +165,25 @@ class Accounts:
             there = few(
                 f"{meter_name(meter)} ({counted(count, 'files')})" for meter, count in self.other_meters.most_common()
             )
-            raise ValueError(f"no bars of {data.meter} in {where}; it has {there}; pass another --meter")
+            raise ValueError(f"no bars of {data.meter} in {where}; it has {there}; pass another data.meter")
         if self.misfits:
             raise ValueError(
                 f"bars of {few(map(meter_name, self.misfits))} in {where} are no whole number of steps at "
-                f"{data.steps_per_quarter} steps a quarter; pass a finer grid as --steps-per-quarter"
+                f"{data.steps_per_quarter} steps a quarter; pass a finer grid as data.steps_per_quarter"
             )
         raise ValueError(f"no bar of {where} is whole: its metre changes before one ends; give other files")
+
+
+def say_lacking(report: Report, bars: Sequence[Bars[Any]]) -> None:
+    """Say of a piece that it has nothing of what its bars may have besides notes, such as chords, or was lent it."""
+    report.remarks += [f"read {lacking}" for lacking in _lacking(bars)]
+
+
+def _lacking(bars: Sequence[Bars[Any]]) -> list[str]:
+    """How bars are read that all lack something, or have what was lent to them; nothing else."""
+    if bars and all(each.lacks for each in bars):
+        return [f"without {bars[0].lacks}"]
+    return [bars[0].lent] if bars and all(each.lent for each in bars) else []
 
 
 def count_lost(report: Report, losses: Losses, words: PartWords) -> None:
@@ -185,7 +206,7 @@ def count_hidden(report: Report, taken: Taken, words: PartWords) -> None:
 def count_strange(report: Report, taken: Taken) -> None:
     """Count the texts among the chord symbols of a file that are none; the chord before goes on."""
     for text, number in taken.strange_texts.items():
-        report.count("that are no chord symbols, passed over", number, "texts", text)
+        report.count("passed over among chord symbols", number, "texts", text)
 
 
 def _in_order(entry: tuple[int | str, int]) -> tuple[int, str]:

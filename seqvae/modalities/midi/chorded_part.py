@@ -8,7 +8,7 @@ import numpy as np
 
 from seqvae.modalities.midi.chords import Progression
 from seqvae.modalities.midi.excerpt import Stretch
-from seqvae.modalities.midi.grid import Segment
+from seqvae.modalities.midi.grid import Segment, bar_number
 from seqvae.modalities.midi.harmony import Accompaniment, Asked, Harmony, symbols_of
 from seqvae.modalities.midi.notes import DRUM_CHANNEL, Notes
 from seqvae.modalities.midi.part import PartWords, Taken
@@ -16,6 +16,7 @@ from seqvae.modalities.midi.phrase import Phrase
 from seqvae.modalities.midi.voices import VoicePart
 
 LACKING = "chord symbols"  # what a file has none of, in reports
+LENT = "to the chords asked for, having none of its own"  # what it is read to
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class ChordedPart:
             return own
         symbols = (
             "chord symbols are markers, texts or lyrics of a file; training with data.chords=tracks needs none, and a "
-            "trained model takes others in their place, such as --chords 'C G'"
+            "trained model takes others in their place, such as data.progression='C G'"
         )
-        return replace(own, other_channel=f"{own.other_channel}; {symbols}")
+        return replace(own, lacking=symbols)
 
     def take(self, notes: Notes) -> Taken:
         """The notes that are heard of the voice, and what gives the chords; none of a file without symbols for them."""
@@ -75,7 +76,8 @@ class ChordedPart:
         """The bars of a segment with their chords, in the only way."""
         stretch, harmony = self.voice.lay(segment), taken.harmony
         assert harmony is not None
-        return [replace(stretch, whole=replace(stretch.whole, chords=harmony.of(segment)))]
+        before = bar_number(segment.notes, segment.start) - 1
+        return [replace(stretch, whole=replace(stretch.whole, chords=harmony.of(segment), bars_before=before))]
 
     def digest(self, item: Phrase) -> bytes:
         """The digest of the phrase's events and chords."""
@@ -92,7 +94,10 @@ class ChordedPart:
 
 @dataclass(frozen=True)
 class AskedPart(ChordedPart):
-    """The same, a progression standing for the chords of a file that has nothing of them."""
+    """The same, a progression standing for the chords of a file that has nothing of them.
+
+    Of `tracks` that is also one whose other tracks make no triad.
+    """
 
     asked: Progression
 
@@ -100,3 +105,11 @@ class AskedPart(ChordedPart):
     def otherwise(self) -> Harmony:
         """The progression, bar after bar."""
         return Asked(self.asked)
+
+    def ways(self, segment: Segment, taken: Taken) -> list[Stretch[Phrase]]:
+        """The bars of a segment with their chords, or to the progression, in the only way."""
+        harmony = taken.harmony
+        if isinstance(harmony, Accompaniment) and not harmony.makes_triads(segment, taken.places):
+            harmony = self.otherwise
+        (stretch,) = super().ways(segment, replace(taken, harmony=harmony))
+        return [replace(stretch, lent=LENT if isinstance(harmony, Asked) else "")]

@@ -46,8 +46,7 @@ class DrumNotation:
         for step, index in np.argwhere(item.hits).tolist():
             yield step, step + 1, self.classes.pitches[index][0], VELOCITY
 
-    @property
-    def heard(self) -> "DrumNotation":
+    def heard(self, items: Sequence[Clip]) -> "DrumNotation":
         """All that is written, and no more."""
         return self
 

@@ -71,8 +71,7 @@ class EnsembleNotation:
         hits = item.hits(len(self.classes))
         return Clip(hits, item.meter, item.steps_per_quarter, item.bpm, item.programs[DRUMS], item.changes)
 
-    @property
-    def heard(self) -> "EnsembleNotation":
+    def heard(self, items: Sequence[Ensemble]) -> "EnsembleNotation":
         """All that is written, and no more."""
         return self
 

@@ -120,7 +120,7 @@ class Stretch(Generic[Own]):
     tempo at the start of each bar. With `keeps_silence` windows without a note are windows like others. Where there is
     `covered` (bars,), windows are those of covered bars alone; `places` (bars,) are the places of the grid that the
     notes of each bar share, where these are not those of `whole` alone. One that `repeats` has the bars of another one,
-    heard in another way.
+    heard in another way. `lent` says what they have that their file has not, such as chords; empty for nothing.
     """
 
     whole: Own
@@ -130,6 +130,7 @@ class Stretch(Generic[Own]):
     covered: np.ndarray | None = None
     places: np.ndarray | None = None
     repeats: bool = False
+    lent: str = ""
 
     @property
     def meter(self) -> Meter:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from seqvae.modalities.midi import chords
-from seqvae.modalities.midi.grid import Segment, bar_number
+from seqvae.modalities.midi.grid import Segment, bar_number, layout
 from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.notes import Notes
 
@@ -93,6 +93,18 @@ class Accompaniment:
             sounding = np.diff(self._until(edges[first : first + SPANS + 1], grid), axis=1)
             found.append(best_triads(self._pitches, sounding))
         return np.repeat(np.concatenate(found), span).astype(np.int16)
+
+    def makes_triads(self, segment: Segment, places: np.ndarray) -> bool:
+        """Whether there is a chord anywhere in the file of a segment, whose melody has the notes at these places."""
+        if segment.steps_per_quarter not in self._known:
+            placed = layout(segment.notes, places, segment.steps_per_quarter)
+            self._known[segment.steps_per_quarter] = any(bool(self.of(own).any()) for own in placed.segments)
+        return self._known[segment.steps_per_quarter]
+
+    @cached_property
+    def _known(self) -> dict[int, bool]:
+        """By steps of a quarter whether there is a chord, since a file may have very many segments."""
+        return {}
 
     def _until(self, edges: np.ndarray, grid: int) -> np.ndarray:
         """(P, E): how long each pitch has sounded up to each edge, in units of 1 / `grid` ticks."""

@@ -31,8 +31,8 @@ class DrumPart:
             outside="of pitches that no class holds",
             places="channels",
             map="the class map",
-            other_channel="pass --drum-channel or --all-channels",
-            other_map="pass --classes with another map",
+            other_channel="pass data.drum_channel or data.all_channels=true",
+            other_map="pass data.classes with another map",
             wanted="files with drums",
         )
 

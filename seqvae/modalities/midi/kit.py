@@ -33,9 +33,9 @@ class KitModality(MidiModality):
         steps="drum steps",
         elements="hits",
         example=("A.mid", "B.mid"),
-        smaller="--bars 1",
+        smaller="data.bars=1",
         against_overfitting=("data.mix=0.5", "data.rotate=0.25", "model.latent=8"),
-        no_split="the split '{split}' has no file of {files}; leave --split out",
+        no_split="split={split} has no file of {files}; leave it out",
     )
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
     sampling_temperature: ClassVar[float] = settings.SAMPLING_TEMPERATURE

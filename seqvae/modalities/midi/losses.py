@@ -95,13 +95,13 @@ class Losses:
         >>> losses = Losses(4, 1000, lost=Counter({4: 81, 8: 32, 12: 29, 24: 8}), at_triplets=20)
         >>> losses.remarks("hits")  # doctest: +NORMALIZE_WHITESPACE
         ['lost to the grid: 8.1 % of the hits at 4 steps a quarter; 8 would lose 3.2 %, 12 2.9 %, 24 0.8 %:
-        --steps-per-quarter', 'nearer to a triplet than to a step: 2.0 % of the hits; 12 and 24 steps a quarter hold
+        data.steps_per_quarter', 'nearer to a triplet than to a step: 2.0 % of the hits; 12 and 24 steps a quarter hold
         both']
         """
         found, own = [], self.lost[self.grid]
         if own:
             better = [f"{grid} {self._share(self.lost[grid])}" for grid in GRIDS if self.lost[grid] < own]
-            others = f"{', '.join(better).replace(' ', ' would lose ', 1)}: --steps-per-quarter" if better else ""
+            others = f"{', '.join(better).replace(' ', ' would lose ', 1)}: data.steps_per_quarter" if better else ""
             found.append(
                 f"lost to the grid: {self._share(own)} of the {notes} at {self.grid} steps a quarter; "
                 + (others or "no other grid loses fewer")

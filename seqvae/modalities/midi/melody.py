@@ -65,9 +65,9 @@ class Melody(MidiModality):
         item="window",
         steps="melody steps",
         example=("A.mid", "B.mid"),
-        smaller="--bars 1",
+        smaller="data.bars=1",
         against_overfitting=("data.transpose=6", "model.word_dropout=0.3", "model.latent=8"),
-        no_split="the split '{split}' has no file of {files}; leave --split out",
+        no_split="split={split} has no file of {files}; leave it out",
     )
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
     defaults: ClassVar[Mapping[str, Values]] = voice_settings.MELODY_DEFAULTS
@@ -156,16 +156,20 @@ class Melody(MidiModality):
         if asked:
             used = Progression(asked.bars[:bars])
             return f"chords: {used}, the first {bars} of {len(asked.bars)} bars, since a window has {bars}"
-        return f"chords: {self.progression}, those most met in training; ask for others with --chords 'C G'"
+        return f"chords: {self.progression}, those most met in training; ask for others with data.progression='C G'"
 
     def given(self, likes: Sequence[Phrase | None], steps: int) -> list[np.ndarray] | None:
-        """(T, 2) steps whose chords are those asked for, bar after bar of all windows; or the windows' own."""
+        """(T, 2) steps whose chords are the windows' own, or those asked for, by the place of each window in its file.
+
+        A window that is repeated goes on with the bar after the one before.
+        """
         if not self.holds:
             return None
         found, bars, asked = [], 0, self.data.asked_progression
         for like in likes:
             bar = steps_per_bar(self.made_meter if like is None else like.meter, self.data.steps_per_quarter)
             if like is None or asked is not None:
+                bars = bars if like is None else max(bars, like.bars_before)
                 chords = self.progression.laid(bars, steps if like is None else len(like), bar)
             else:
                 chords = _chords_of(like)
@@ -178,11 +182,20 @@ class Melody(MidiModality):
         """Raises ValueError where a melody is to be played to chords, and no window has any."""
         if not self.holds or any(number for symbol, number in report.unshown.items() if symbol != NO_CHORD):
             return
-        whys = {"tracks": "nothing that makes a triad is played beside the melody", "symbols": "all symbols are N.C."}
-        kind = self.data.chords
+        why, remedy = self._chordless
         raise ValueError(
-            f"data.chords={kind} finds no chord in {few(report.sources)}, since {whys[kind]}; give other files, or "
-            "train without chords, with data.chords=none"
+            f"data.chords={self.data.chords} finds no chord in {few(report.sources)}, since {why}; {remedy}"
+        )
+
+    @property
+    def _chordless(self) -> tuple[str, str]:
+        """Why data may have no chord, and what to do."""
+        if self.data.chords == "symbols":
+            return "all symbols are N.C.", "give other files, or train without chords (data.chords=none)"
+        return (
+            "nothing that makes a triad is played beside the melody",
+            "give other files, read chord symbols where these have some (data.chords=symbols), or train without chords "
+            "(data.chords=none)",
         )
 
     def encode(self, item: Phrase, report: Report) -> np.ndarray | None:
@@ -262,12 +275,15 @@ class Melody(MidiModality):
         if not self.holds or not met:
             return []
         total, silent = met.total(), met.pop(NO_CHORD, 0)
+        if not met:
+            why, remedy = self._chordless
+            return [("chords", f"none on any step, since {why}, and training refuses that; {remedy}")]
         found = met.most_common(SHOWN_CHORDS)
         spelled = names([parse(symbol) or 0 for symbol, _ in found])
         pairs = zip(spelled, (number for _, number in found), strict=True)
         shown = ", ".join(f"{symbol} ({number / total:.1%})" for symbol, number in pairs)
         more = f" and {len(met) - SHOWN_CHORDS} others" if len(met) > SHOWN_CHORDS else ""
-        return [("chords", f"{shown}{more}; no chord on {silent / total:.1%} of the steps".removeprefix("; "))]
+        return [("chords", f"{shown}{more}; no chord on {silent / total:.1%} of the steps")]
 
     def load(self, folder: Path) -> None:
         """Read metres, tempo, program and chords back. Raises ValueError when they are missing or damaged."""

@@ -68,10 +68,9 @@ class MelodyNotation:
             for pitch in pitches(int(chords[first]), LOWEST_ROOT):
                 yield first, last, pitch, SOFT
 
-    @property
-    def heard(self) -> "MelodyNotation":
-        """The same with the chords, which are played nowhere but in sound."""
-        return replace(self, plays_chords=True)
+    def heard(self, items: Sequence[Phrase]) -> "MelodyNotation":
+        """The same with the chords, where some phrase has one; they are played nowhere but in sound."""
+        return replace(self, plays_chords=any(item.chords is not None and item.chords.any() for item in items))
 
     def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:
         """A plucked string's samples."""

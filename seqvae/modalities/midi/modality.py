@@ -210,7 +210,8 @@ class MidiModality(Modality):
         if item.meter != other.meter:
             raise ValueError(
                 f"nothing leads from {meter_name(item.meter)} to {meter_name(other.meter)}, since what is made has one "
-                f"metre; give clips of one metre, or read the bars of one alone, with --meter {meter_name(item.meter)}"
+                "metre; give clips of one metre, or read the bars of one alone, with "
+                f"data.meter={meter_name(item.meter)}"
             )
         return item.filled(len(other))
 
@@ -240,12 +241,13 @@ class MidiModality(Modality):
     def picture(
         self, pieces: Sequence[Sequence[Any]], arrangement: Arrangement = "set", names: Sequence[str] = ()
     ) -> "Figure | None":
-        """The notes of the pieces, below each other or in a square."""
+        """The notes of the pieces, below each other or in a square; those of names of their own are windows."""
         if not pieces:
             return None
         from seqvae.modalities.midi.pictures import together
 
-        return together([self._piece(items) for items in pieces], arrangement, labels=names)
+        made, what = [self._piece(items) for items in pieces], self.words.items if names else "clips"
+        return together(made, arrangement, labels=names, what=what)
 
     def _piece(self, items: Sequence[Any]) -> "Piece":
         from seqvae.modalities.midi.piece import Piece

@@ -42,7 +42,7 @@ class Bars:
         if len(lengths) > 1:
             raise ValueError(
                 f"model.{model.by_segments} works bar by bar, and the bars that were read have "
-                f"{' or '.join(map(str, sorted(lengths)))} steps; read one metre, such as --meter 4/4, or set "
+                f"{' or '.join(map(str, sorted(lengths)))} steps; read one metre, such as data.meter=4/4, or set "
                 "model.segment_steps"
             )
         return lengths.pop() if lengths else 0

@@ -36,9 +36,8 @@ class Notation(Protocol[Item]):
         """
         ...
 
-    @property
-    def heard(self) -> "Notation[Item]":
-        """The same with what is heard in sound alone, such as chords; itself where that is nothing."""
+    def heard(self, items: Sequence[Item]) -> "Notation[Item]":
+        """The same with what is heard of items in sound alone, such as chords; an equal one where that is nothing."""
         ...
 
     def sound(self, midi: "PrettyMIDI", seconds: float, loop: bool) -> np.ndarray:

@@ -29,6 +29,7 @@ class Notes:
     programs: dict[int, int] = field(default_factory=dict)  # channel: program at its first note
     names: dict[int, str] = field(default_factory=dict)  # track, from 0: its name, in one line of bounded length
     texts: list[tuple[int, str, str]] = field(default_factory=list)  # (tick, marker, text or lyric, words), by tick
+    last: int = 0  # the tick at which the last track ends; 0: nobody knows
     damage: str = ""  # why the file, or one of its tracks, was read only in part
     ends: Callable[[], np.ndarray] | None = field(default=None, repr=False, compare=False)
     programs_of_notes: Callable[[], np.ndarray] | None = field(default=None, repr=False, compare=False)

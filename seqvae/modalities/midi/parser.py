@@ -236,6 +236,7 @@ def _notes(ticks_per_quarter: int, events: _Events, packed: np.ndarray, is_on: n
         programs=_first_programs(changes, tick, channel),
         names={track: name for track, raw in events.names.items() if (name := _name(raw))},
         texts=[(at, kind, words) for at, kind, raw in sorted(events.texts, key=_tick) if (words := _name(raw))],
+        last=min(max(end for _, end in events.tracks), MOST_QUARTERS * ticks_per_quarter),
         damage=damage,
         ends=partial(_ends, packed, is_on, events.tracks, MOST_QUARTERS * ticks_per_quarter),
         programs_of_notes=partial(_programs_of_notes, changes, tick, channel),

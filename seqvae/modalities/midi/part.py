@@ -33,6 +33,7 @@ class PartWords:
     hidden: str = ""  # what notes are that others hide
     close: str = "flams"  # what two notes are that nearly begin at once
     window: str = ""  # what a window has to have; empty: notes
+    lacking: str = ""  # what to do where files lack what `Taken.lacks` says, if that is no notes
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,7 @@ class PerformanceNotation:
             start = float(starts[step, index])
             yield start, start + 1, self.classes.pitches[index][0], int(item.velocities[step, index])
 
-    @property
-    def heard(self) -> "PerformanceNotation":
+    def heard(self, items: Sequence[Performance]) -> "PerformanceNotation":
         """All that is written, and no more."""
         return self
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from seqvae.modalities.midi.chords import TONES, symbols_of
 from seqvae.modalities.midi.excerpt import Excerpt
-from seqvae.modalities.midi.meters import Meter
+from seqvae.modalities.midi.meters import Meter, steps_per_bar
 from seqvae.modalities.midi.tempo import Tempos
 
 HOLD, OFF = -2, -1  # nothing happens: what sounds sounds on, and silence lasts; what sounds ends. Else a pitch begins
@@ -20,7 +20,7 @@ class Phrase(Excerpt):
 
     Every phrase stands alone: nothing sounds before its first pitch, and what sounds at its end ends there. A pitch
     that begins while it sounds is struck again. Where the phrase has `chords` (T,) int16 they are what it is played to,
-    labels of `seqvae.modalities.midi.chords`; they are no notes of it.
+    labels of `seqvae.modalities.midi.chords`; they are no notes of it. `bars_before` of its file come before it.
     """
 
     events: np.ndarray
@@ -30,6 +30,7 @@ class Phrase(Excerpt):
     program: int = 0
     changes: Tempos = ()
     chords: np.ndarray | None = None
+    bars_before: int = 0
 
     @property
     def steps(self) -> np.ndarray:
@@ -89,7 +90,8 @@ class Phrase(Excerpt):
     def taken(self, first: int, last: int) -> "Phrase":
         """The events from one step to before another; a note that began before is not heard, as in MusicVAE."""
         chords = None if self.chords is None else self.chords[first:last]
-        return replace(self, events=without_idle_offs(self.events[first:last]), chords=chords)
+        before = self.bars_before + first // steps_per_bar(self.meter, self.steps_per_quarter)
+        return replace(self, events=without_idle_offs(self.events[first:last]), chords=chords, bars_before=before)
 
     def alone(self) -> "Phrase":
         """The same, ending what sounds before it where it begins with silence."""

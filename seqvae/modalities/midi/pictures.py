@@ -28,21 +28,28 @@ def whole_piece(piece: Piece, place: int, name: str) -> "Figure":
     return grids.grid_figure(drawn, piece.notation.rows([drawn]), *_lines(clip), title)
 
 
-def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "", labels: Sequence[str] = ()) -> "Figure":
+def together(
+    pieces: Sequence[Piece],
+    arrangement: Arrangement,
+    name: str = "",
+    labels: Sequence[str] = (),
+    what: str = "clips",
+) -> "Figure":
     """The beginnings of pieces in one picture: a `path` below each other, a `grid` in a square between its corners.
 
     Of a `set` the first hundred are drawn, each in its own metre and under its label, else under its number from 001.
+    `what` the title calls them.
     """
     from seqvae.view import grids
 
     if arrangement == "set":
-        return _overview(pieces, name, labels or [f"{number:03}" for number in range(1, len(pieces) + 1)])
+        return _overview(pieces, name, labels or [f"{number:03}" for number in range(1, len(pieces) + 1)], what)
     firsts, notation = [piece.stretches[0] for piece in pieces], pieces[0].notation
     bar, total = steps_per_bar(firsts[0].meter, firsts[0].steps_per_quarter), len(pieces[0].bars)
     shown = min(total, PALETTE_BARS if arrangement == "grid" else STRIP_BARS)
     title = f"{name}: " if name else ""
     tempo = replace(pieces[0], items=[item for piece in pieces for item in piece.items]).tempo
-    title += f"{counted(len(firsts), 'clips')}, {meter_name(firsts[0].meter)}, {tempo}"
+    title += f"{counted(len(firsts), what)}, {meter_name(firsts[0].meter)}, {tempo}"
     title += f" (bars 1 to {shown} of {total})" if shown < total else ""
     drawn = [notation.drawn(clip.taken(0, shown * bar)) for clip in firsts]
     rows = notation.rows(drawn)
@@ -53,7 +60,7 @@ def together(pieces: Sequence[Piece], arrangement: Arrangement, name: str = "", 
     return grids.palette_figure(square, rows, *_lines(firsts[0]), title)
 
 
-def _overview(pieces: Sequence[Piece], name: str, labels: Sequence[str]) -> "Figure":
+def _overview(pieces: Sequence[Piece], name: str, labels: Sequence[str], what: str) -> "Figure":
     """The beginnings of pieces side by side, under their labels."""
     from seqvae.view import grids
 
@@ -65,7 +72,7 @@ def _overview(pieces: Sequence[Piece], name: str, labels: Sequence[str]) -> "Fig
         drawn = piece.notation.drawn(clip.taken(0, PALETTE_BARS * bar))
         panels.append(grids.Panel(drawn, beat, bar, label))
     title = f"{name}: " if name else ""
-    title += f"{len(panels)} of {len(pieces):,} clips" if len(panels) < len(pieces) else counted(len(pieces), "clips")
+    title += f"{len(panels)} of {len(pieces):,} {what}" if len(panels) < len(pieces) else counted(len(pieces), what)
     title += f", bars 1 to {PALETTE_BARS} at most" if is_cut else ""
     return grids.overview_figure(panels, pieces[0].notation.rows([panel.drawn for panel in panels]), title)
 

@@ -38,7 +38,7 @@ class Piece:
     @cached_property
     def heard(self) -> "PrettyMIDI":
         """The piece as it sounds, also what is not written. Raises ValueError as `to_midi` does."""
-        heard = self.notation.heard
+        heard = self.notation.heard(self.items)
         return self.midi if heard == self.notation else to_midi(self.items, heard, self.bpm)
 
     @cached_property

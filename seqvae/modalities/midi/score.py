@@ -9,7 +9,14 @@ from typing import Generic, TypeVar
 from seqvae.config import counted, few
 from seqvae.modalities.base import Named, Report
 from seqvae.modalities.items import SeveralItems, file_and_index, no_such_index
-from seqvae.modalities.midi.accounts import Accounts, count_hidden, count_lost, count_strange, count_unheld
+from seqvae.modalities.midi.accounts import (
+    Accounts,
+    count_hidden,
+    count_lost,
+    count_strange,
+    count_unheld,
+    say_lacking,
+)
 from seqvae.modalities.midi.grid import Layout, bar_number, in_meter, layout
 from seqvae.modalities.midi.losses import Losses
 from seqvae.modalities.midi.meters import Meter, meter_name
@@ -71,14 +78,14 @@ class Score(Generic[Item]):
         strange = [meter for meter in there if only is None and meter not in meters]
         if strange:
             known = [meter for meter in there if meter in meters]
-            alone = f", or pass --meter {meter_name(known[0])} to read those bars alone" if known else ""
+            alone = f", or pass data.meter={meter_name(known[0])} to read those bars alone" if known else ""
             raise ValueError(
                 f"{self.name} is in {meter_name(strange[0])}, and this model knows "
                 f"{few(map(meter_name, meters))} only; give a clip in one of these{alone}, or train with that metre"
             )
 
     def count_losses(self, report: Report, words: PartWords, only: Meter | None) -> None:
-        """Count the bars in another metre than that which is read, the notes that are not heard, and a damage."""
+        """Count the bars of another metre than that which is read and notes that are not heard; say what is lacking."""
         for first, stretch in zip(self.first_bars, self.stretches, strict=True):
             if only not in (None, stretch.meter) and not stretch.repeats:
                 last = first + stretch.bars - 1
@@ -98,6 +105,17 @@ class Score(Generic[Item]):
             report.count(what, number, words.notes)
         if self.damage:
             report.count(f"files read up to a damage ({self.damage})")
+        say_lacking(report, self.stretches)
+        self._count_silent_end(report, words)
+
+    def _count_silent_end(self, report: Report, words: PartWords) -> None:
+        """Count the whole bars of the file that come after the last one that is read, or has a note of the part."""
+        notes = self.placed.segments[-1].notes
+        read = self.first_bars[-1] + self.stretches[-1].bars - 1
+        first = 1 + max(read, bar_number(notes, int(notes.tick[self.taken.places[-1]]) + 1) - 1)
+        bars = bar_number(notes, notes.last + 1) - 1 - first
+        where = f"{first} to {first + bars - 1}" if bars > 1 else f"{first}"
+        report.count(f"without {words.notes} at the end ({where}), left out", max(0, bars), "bars")
 
 
 def score_of(source: MidiSource[Item], notes: Notes, name: str) -> Score[Item]:
@@ -153,13 +171,18 @@ def find_song(source: MidiSource[Item], word: str, meters: Collection[Meter], re
             f"{word} is in {meter_name(stretch.meter)}, and this model knows {few(map(meter_name, meters))} only; give "
             "another window, or train with that metre"
         )
-    return Named(word, stretch.cut(first, min(bars, stretch.bars - first)), path)
+    last = min(first + bars, stretch.bars)
+    say_lacking(report, [stretch])
+    if not stretch.keeps_silence and not stretch.count(first, last)[0]:
+        notes = source.part.words.notes
+        report.remarks.append(f"without {notes}, so that there are none in what is made like it; give another window")
+    return Named(word, stretch.cut(first, last - first), path)
 
 
 def _or_read(there: Iterable[Meter], known: Collection[Meter]) -> str:
     """What else to do where bars of these metres are there: to read one that the model knows, or else to train."""
     readable = [meter for meter in there if meter in known]
-    return f"or pass --meter {meter_name(readable[0])}" if readable else "or train with that metre"
+    return f"or pass data.meter={meter_name(readable[0])}" if readable else "or train with that metre"
 
 
 def _check_file(path: Path) -> None:

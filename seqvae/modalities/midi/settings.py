@@ -237,7 +237,7 @@ class GrooveData(KitData):
         if self.task == "infill" and not self.added:
             raise ValueError(
                 "data.task=infill adds a class of drums, and nothing says which one; name it, such as "
-                "--added 'closed hat'"
+                "data.added='closed hat'"
             )
         if self.added and self.task != "infill":
             raise ValueError(

@@ -40,7 +40,7 @@ def by_table(files: Sequence[MidiFile], table: Path, column: str) -> list[str | 
     header, rows = _rows(table)
     if column not in header:
         raise ValueError(
-            f"{table} has no column '{column}'; pass --split-column with the one that holds train, valid and "
+            f"{table} has no column '{column}'; pass data.split_column with the one that holds train, valid and "
             f"test, of {', '.join(header)}.{nearest(column, header)}"
             if header
             else f"{table} is empty; give a CSV file with a line for each MIDI file"

@@ -47,9 +47,9 @@ class Trio(MidiModality):
         item="window",
         steps="trio steps",
         example=("A.mid", "B.mid"),
-        smaller="--bars 4",
+        smaller="data.bars=4",
         against_overfitting=("data.transpose=6", "model.word_dropout=0.3", "model.latent=64"),
-        no_split="the split '{split}' has no file of {files}; leave --split out",
+        no_split="split={split} has no file of {files}; leave it out",
     )
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
     defaults: ClassVar[Mapping[str, Values]] = voice_settings.TRIO_DEFAULTS

@@ -85,6 +85,11 @@ class MelodyData(MidiData):
                 f"data.progression={self.progression} is for a model that reads chords, and this one has "
                 "data.chords=none; leave it out, or train another one with data.chords=tracks"
             )
+        if self.progression.strip().casefold() in ("none", "tracks", "symbols"):
+            raise ValueError(
+                f"data.progression={self.progression} says where chords are read, which training has settled; write "
+                "chords such as 'C G Am F', or leave it out for those of the input, or those most met in training"
+            )
         _ = self.asked_progression
         if not self.voice.strip() or track_number(self.voice) == 0:
             raise ValueError(

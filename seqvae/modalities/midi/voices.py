@@ -87,8 +87,10 @@ class VoicePart:
             outside=f"of pitches not {range_}",
             places="tracks",
             map=f"the range {range_}",
-            other_channel="pass one of these as --voice 'track N' or --voice NAME" if named else "give other files",
-            other_map="pass another --lowest-pitch or --highest-pitch",
+            other_channel="pass one of these as data.voice='track N' or data.voice=NAME"
+            if named
+            else "give other files",
+            other_map="pass another data.lowest_pitch or data.highest_pitch",
             wanted="files with a melody",
             foreign=DRUMS,
             hidden=f"hidden by a {'lower' if self.voice == 'lowest' else 'higher'} one",

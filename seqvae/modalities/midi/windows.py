@@ -28,6 +28,11 @@ class Bars(Protocol[Item]):
         ...
 
     @property
+    def lent(self) -> str:
+        """What they have that their file has not, such as the chords asked for; empty for nothing."""
+        ...
+
+    @property
     def keeps_silence(self) -> bool:
         """Whether all bars can be windows, silent ones too; else nothing reads the others but a whole piece."""
         ...

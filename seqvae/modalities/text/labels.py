@@ -51,7 +51,7 @@ class Labels:
             if len(self.met) > MOST_LABELS:
                 raise ValueError(
                     f"{source} has more than {MOST_LABELS:,} different labels, such as '{label:.40}', and so many are "
-                    "hardly labels; name the column that has them, with --labels, or leave it out"
+                    "hardly labels; name the column that has them as data.labels, or leave it out"
                 )
             if text.strip():
                 yield Labelled(text, label or None)
@@ -64,7 +64,7 @@ class Labels:
         if TAB not in example:
             raise ValueError(
                 f"{source} line {line} has no label, since no tab is in it ({example!r:.40}); write a tab between text "
-                "and label, or give --labels none"
+                "and label, or give data.labels=none"
             )
         if self.place == "last-column":
             text, _, label = example.rpartition(TAB)

@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ SUFFIXES = (".txt", ".text", ".txt.gz")  # of the files that are read of a folde
 GZIP = b"\x1f\x8b"
 MOST_UNPACKED = 100  # times its size that a gzip may unpack to: of text it is some three to ten, of zeros a thousand
 ALWAYS_UNPACKED = 1 << 26  # bytes that any gzip may unpack to
+SIZE_BYTES = 4  # in which a gzip says at its end how much it unpacks to, modulo 4 GiB
 PACKED = {
     b"PK\x03\x04": "a zip (or an office document)",
     b"BZh": "packed by bzip2",
@@ -119,16 +121,16 @@ def _decoded_chunks(file: BinaryIO, source: str, encoding: str) -> Iterator[str]
             raw = held + chunk
             if b"\0" in raw and _is_narrow(encoding):
                 before = raw[: raw.index(0)].decode(encoding, errors="replace")
-                _refuse_binary(source, *_place(line, column, before))
+                _refuse_binary(file, source, *_place(line, column, before))
             before = decoder.decode(chunk[: error.start - len(held)]) if error.start > len(held) else ""
             _refuse_bytes(source, encoding, error, _place(line, column, before))
         except UnicodeError:  # utf-16 and utf-32 name no place when the byte order mark is missing
             raise ValueError(
                 f"{source} is not {encoding}: it has no byte order mark; re-encode it, or pass "
-                f"--encoding {encoding}-le."
+                f"data.encoding={encoding}-le."
             ) from None
         if "\0" in text:
-            _refuse_binary(source, *_place(line, column, text[: text.index("\0")]))
+            _refuse_binary(file, source, *_place(line, column, text[: text.index("\0")]))
         line, column = _place(line, column, text)
         if text:
             yield text
@@ -149,10 +151,12 @@ def _is_narrow(encoding: str) -> bool:
     return "\n".encode(encoding) == b"\n"
 
 
-def _refuse_binary(source: str, line: int, column: int) -> NoReturn:
+def _refuse_binary(file: BinaryIO, source: str, line: int, column: int) -> NoReturn:
+    if isinstance(file, _Bounded):
+        file.check_size()
     raise ValueError(
         f"{source} looks like a binary file (NUL byte at line {line}, column {column}); give a plain text file, "
-        "or pass --encoding utf-16 if that is what it is."
+        "or pass data.encoding=utf-16 if that is what it is."
     )
 
 
@@ -162,7 +166,7 @@ def _refuse_bytes(source: str, encoding: str, error: UnicodeDecodeError, place: 
     marked = place == (1, 1) and error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     raise ValueError(
         f"{source} line {place[0]} is not {label} (byte 0x{byte:02x} at column {place[1]}); re-encode it, "
-        f"or pass --encoding {'utf-16' if marked else 'latin-1'}."
+        f"or pass data.encoding={'utf-16' if marked else 'latin-1'}."
     ) from None
 
 
@@ -209,7 +213,7 @@ class _Bounded:
     def __init__(self, unpacked: gzip.GzipFile, source: Path) -> None:
         self._unpacked, self._source = unpacked, source
         self._size = source.stat().st_size
-        self._left = max(ALWAYS_UNPACKED, MOST_UNPACKED * self._size)
+        self._most = self._left = max(ALWAYS_UNPACKED, MOST_UNPACKED * self._size)
 
     def read(self, size: int) -> bytes:
         """The next bytes."""
@@ -221,6 +225,14 @@ class _Bounded:
                 "no text does; if it is one, unpack it (gunzip), and give the file that comes of it."
             )
         return content
+
+    def check_size(self) -> None:
+        """Raises ValueError where all of it is far too much; what a gzip says of its size in the end is checked."""
+        with open(self._source, "rb") as file:
+            file.seek(-min(SIZE_BYTES, self._size), os.SEEK_END)
+            says = int.from_bytes(file.read(), "little")  # of one that breaks off it may be anything
+        while says > self._most and self.read(CHUNK_BYTES):
+            pass
 
 
 def _refuse_packed(source: Path, start: bytes) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from seqvae.config import Values, counted, kind_of
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
 from seqvae.modalities.folders import exists
-from seqvae.modalities.items import Hidden, Items, single
+from seqvae.modalities.items import Hidden, Items, SeveralItems, single
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.labels import Labelled, Labels, as_lines
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
@@ -58,11 +58,11 @@ class Text(Modality):
         item="sentence",
         steps="tokens",
         elements="tokens",
-        smaller="--set data.max_length=64",
+        smaller="data.max_length=64",
         against_collapse=AGAINST_COLLAPSE,
         against_overfitting=AGAINST_OVERFITTING,
-        against_unknown="--set data.tokenizer=unigram learns pieces that spell every word",
-        no_split="sentences are not split by file, so that --split means nothing here; give a file of those you mean",
+        against_unknown="data.tokenizer=unigram",
+        no_split="split={split} means nothing, since sentences are not split by file; give a file of those you mean",
     )
     units: ClassVar[Mapping[str, str]] = {
         "bleu": "BLEU-4 of the reconstructions, 0 to 100",
@@ -162,9 +162,10 @@ class Text(Modality):
     def find(self, word: str, report: Report) -> list[Named]:
         """The word itself, which is a sentence. Raises ValueError for the name of a file, which hardly is one."""
         if exists(word) and ("/" in word or not Path(word).is_dir()):  # of folders a plain word may be a sentence
-            raise ValueError(
-                f"'{word}' names a file, and a sentence is expected; for the sentences in it write --file {word}, "
-                "which reconstruct and encode take, and for these very words give - and pass them through stdin"
+            raise SeveralItems(
+                f"'{word}' names a file, and a sentence is expected; give one of its sentences or, for these very "
+                "words, - and pass them through stdin",
+                Path(word),
             )
         return [Named(word, word)]
 

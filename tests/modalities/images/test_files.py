@@ -149,14 +149,14 @@ def test_a_class_that_is_called_test_is_a_class(tmp_path: Path) -> None:
     assert not any(splits_of([tmp_path]))
     assert [picture.label for picture in read(tmp_path)[0]] == ["rest", "test"]
     assert refusal(tmp_path, Reading(split="test"), (5, 4, 1)) == (
-        "the names in FOLDER show no split at all, not 'test'; leave --split out, or give other files"
+        "split=test is shown by no name in FOLDER, but no split at all; leave it out, or give other files"
     )
 
 
 def test_images_of_different_sizes_need_a_size(tmp_path: Path) -> None:
     write_image(tmp_path / "a.png", GREY)
     write_image(tmp_path / "b.png", stack(1, 6, 4)[0])
-    assert refusal(tmp_path) == "b.png is 6 x 4 and a.png 5 x 4 (height x width); pass --size to resize all"
+    assert refusal(tmp_path) == "b.png is 6 x 4 and a.png 5 x 4 (height x width); pass data.size to resize all"
     pictures, report = read(tmp_path, Reading(size=(5, 4)))
     assert np.array_equal(pictures[0].pixels, GREY[:, :, None])
     assert pictures[1].pixels.shape == (5, 4, 1)

@@ -95,7 +95,9 @@ def test_what_is_too_large_to_be_learned_as_it_is_is_refused_by_its_header(
     for name, axes in (("a.png", (4, 5)), ("b.png", (3, 7))):
         Image.fromarray(stack(1, *axes)[0]).save(tmp_path / name)
     assert shape_of([tmp_path / "a.png"], Reading()) == (4, 5, 1)
-    with pytest.raises(ValueError, match=r"b\.png is 3 x 7 grey, and images of more than 20 pixels .*; pass --size"):
+    with pytest.raises(
+        ValueError, match=r"b\.png is 3 x 7 grey, and images of more than 20 pixels .*; pass data\.size"
+    ):
         shape_of([tmp_path / "b.png"], Reading())
     with pytest.raises(ValueError, match=r"b\.png is no image .*: it has more than 20 pixels, and is not resized"):
         pictures_of(tmp_path / "b.png", Reading(), (4, 5, 1))

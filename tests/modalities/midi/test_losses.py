@@ -82,7 +82,7 @@ def test_the_report_says_which_grid_would_lose_fewer_and_what_is_played_in_tripl
     list(source_of().read([tmp_path], report))
     assert report.lines()[-2:] == [
         "lost to the grid: 20.0 % of the hits at 4 steps a quarter; 8 would lose 10.0 %, 12 10.0 %, 24 0.0 %: "
-        "--steps-per-quarter",
+        "data.steps_per_quarter",
         "nearer to a triplet than to a step: 20.0 % of the hits; 12 and 24 steps a quarter hold both",
     ]
     assert Report.from_dict(json.loads(json.dumps(report.to_dict()))) == report

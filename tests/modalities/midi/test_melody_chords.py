@@ -3,6 +3,7 @@
 import io
 import json
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -115,6 +116,15 @@ def test_chords_are_heard_in_sound_alone_softly_and_anew_in_each_bar() -> None:
     assert len(plain.heard.instruments) == 1
 
 
+def test_a_piece_in_which_no_chord_is_heard_is_not_written_again_for_its_sound() -> None:
+    notation = melody().notation
+    for items in ([phrase("N.C.", 72)], [phrase("C", 72).with_steps(phrase("C", 72).events)]):
+        piece = Piece(items, notation)
+        assert piece.heard is piece.midi
+    late = Piece([phrase("N.C.", 72), phrase("N.C. | N.C. C", 72)], notation)
+    assert [len(one.notes) for one in late.heard.instruments] == [2, 3]
+
+
 def test_a_wav_has_the_notes_of_the_chord_below_the_melody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQVAE_SOUNDFONT", "none")
     (written,) = melody(formats="wav", loop=True).write([[phrase("A", *[HOLD] * 4, 84)]])
@@ -166,7 +176,7 @@ def test_what_is_made_of_codes_alone_is_to_the_chords_most_met_in_training_unles
     made = melody()
     (steps,) = made.given([None], 32)
     assert steps[:, 1].tolist() == [C] * 16 + [A] * 16
-    assert made.assumed == "chords: C Am, those most met in training; ask for others with --chords 'C G'"
+    assert made.assumed == "chords: C Am, those most met in training; ask for others with data.progression='C G'"
     asked = made.using({"progression": "F | G C"})
     (steps,) = asked.given([None], 32)
     assert steps[:, 1].tolist() == [F] * 16 + [G] * 8 + [C] * 8
@@ -184,6 +194,26 @@ def test_windows_of_a_piece_keep_their_chords_or_follow_those_asked_for_bar_afte
     bars = [name(int(x[place, 1])) for x in asked for place in (0, 16)]
     assert bars == ["F", "G", "Am", "F", "G", "N.C."]
     assert {x.shape for x in asked} == {(32, 2)}
+
+
+@pytest.mark.parametrize(("window", "bars"), [("#0", "C G"), ("#1", "G Am"), ("#2", "Am C"), ("#4", "G N.C.")])
+def test_a_window_of_a_file_is_made_to_the_chords_that_it_is_read_to(window: str, bars: str, tmp_path: Path) -> None:
+    """The progression begins with the file."""
+    path = tmp_path / "alone.mid"
+    path.write_bytes(midi(b"", track([(n, n + 1, 60) for n in range(4 * 17)], "Lead")))
+    asked = melody(progression="C G Am")
+    (found,) = asked.find(f"{path}{window}", Report())
+    read = asked.whole_window(found.item, Report())
+    (given,) = asked.given([found.item], 32)
+    assert [name(chord) for chord in read.chords[::16]] == bars.split()
+    assert given[:, 1].tolist() == read.chords.tolist()
+
+
+def test_windows_that_are_repeated_go_on_in_the_chords_that_are_asked_for() -> None:
+    last = replace(phrase("N.C.", 60), bars_before=3)
+    given = melody().using({"progression": "C G Am F"}).given([last, last], 32)
+    assert [name(int(x[place, 1])) for x in given for place in (0, 16)] == ["F", "C", "G", "Am"]
+    assert last.taken(16, 32).bars_before == 4
 
 
 def test_bars_repeat_where_the_melody_does_whatever_its_chords() -> None:

@@ -81,6 +81,15 @@ def test_a_set_of_several_has_a_picture_of_all(monkeypatch: pytest.MonkeyPatch) 
     assert written([[clip(1)]] * 101, formats=["png"])[-1].note == "the first 100 in one"
 
 
+def test_a_sheet_of_windows_calls_them_so_as_what_is_said_beside_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    titles = []
+    monkeypatch.setattr("seqvae.view.grids.overview_figure", lambda panels, rows, title: titles.append(title))
+    drums = Drums(DrumData())
+    drums.picture([[clip(1)], [clip(2)]], names=["a.mid#0", "a.mid#1"])
+    drums.picture([[clip(1)], [clip(2)]])
+    assert titles == [f"2 {drums.words.items}", "2 clips"] == ["2 windows", "2 clips"]
+
+
 def test_the_title_of_a_walk_has_the_tempos_of_all_its_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     titles = []
     monkeypatch.setattr("seqvae.view.grids.strip_figure", lambda *given: titles.append(given[-1]))

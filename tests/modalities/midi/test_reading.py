@@ -75,7 +75,7 @@ def test_only_the_metre_asked_for_is_read_and_all_without_one(tmp_path: Path) ->
     assert [clip.meter for clip in read(tmp_path)[0]] == [(3, 4), (3, 4), (4, 4), (4, 4)]
     clips, counts = read(tmp_path, source_of(meter="3/4"))
     assert [clip.hits.shape for clip in clips] == [(24, 9), (24, 9)]
-    assert (counts["files without bars of 3/4"], counts["hits outside of windows"]) == (1, 3)
+    assert (counts["files read, of which without bars of 3/4"], counts["hits outside of windows"]) == (1, 3)
 
 
 def test_a_file_of_two_metres_gives_the_windows_of_the_one_asked_for(tmp_path: Path) -> None:
@@ -122,13 +122,13 @@ def test_every_file_and_every_hit_is_accounted_for(tmp_path: Path) -> None:
     assert counts == {
         "files found": 9,
         "files read": 6,
-        "files read up to a damage": 1,
+        "files read, of which up to a damage": 1,
         f"files skipped: it is empty, such as {tmp_path / 'empty.mid'}": 2,
         f"files skipped: it is no MIDI file (no MThd header), such as {tmp_path / 'text.mid'}": 1,
-        "files without 2 bars": 1,
-        "files without bars of 4/4": 1,
-        "files without hits on channel 10": 1,
-        "files without hits that a class holds": 1,
+        "files read, of which without 2 bars": 1,
+        "files read, of which without bars of 4/4": 1,
+        "files read, of which without hits on channel 10": 1,
+        "files read, of which without hits that a class holds": 1,
         "windows found": 2,
         "hits found": 8 + 1 + 2 + 2 + 2,
         "hits on the grid": 3 + 2,
@@ -225,8 +225,8 @@ def test_reading_leaves_no_process_behind_and_can_start_again(tmp_path: Path) ->
         (
             {"a.mid": midi(hits([(0, 60), (9, 62)], 0), hits([(5, 40)], 15)), "b.mid": song(1, channel=0)},
             {},
-            "FOLDER has no hits on channel 10 in 2 files; channels with notes: 1 (3), 16 (1); pass --drum-channel or "
-            "--all-channels",
+            "FOLDER has no hits on channel 10 in 2 files; channels with notes: 1 (3), 16 (1); pass "
+            "data.drum_channel or data.all_channels=true",
         ),
         (
             {"a.mid": midi(b"")},
@@ -241,24 +241,24 @@ def test_reading_leaves_no_process_behind_and_can_start_again(tmp_path: Path) ->
         (
             {"a.mid": song(1), "b.mid": song(3)},
             {"bars": 4},
-            "no window of 4 bars fits into FOLDER: the longest stretch of one metre has 3 bars of 4/4; pass --bars 3, "
-            "or give longer files",
+            "no window of 4 bars fits into FOLDER: the longest stretch of one metre has 3 bars of 4/4; pass "
+            "data.bars=3, or give longer files",
         ),
         (
             {"a.mid": song(2, pitch=91)},
             {"classes": DrumClasses(("kick",), ((36,),))},
-            "the class map holds no pitch of FOLDER: it has 91 (2); pass --classes with another map",
+            "the class map holds no pitch of FOLDER: it has 91 (2); pass data.classes with another map",
         ),
         (
             {"a.mid": song(2), "b.mid": midi(meter(0, 6, 3) + hits([(0, 36)])), "c.mid": song(3)},
             {"meter": "3/4"},
-            "no bars of 3/4 in FOLDER; it has 4/4 (2 files), 6/8 (1 file); pass another --meter",
+            "no bars of 3/4 in FOLDER; it has 4/4 (2 files), 6/8 (1 file); pass another data.meter",
         ),
         (
             {"a.mid": midi(meter(0, 7, 5) + hits([(0, 36)]))},
             {},
             "bars of 7/32 in FOLDER are no whole number of steps at 4 steps a quarter; pass a finer grid as "
-            "--steps-per-quarter",
+            "data.steps_per_quarter",
         ),
         (
             {"a.mid": midi(on(0, 36) + meter(480, 3, 2))},

@@ -15,7 +15,7 @@ from seqvae.modalities.midi.grid import bar_number
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.score import Song, find_song
 from seqvae.modalities.midi.settings import DrumData
-from tests.modalities.midi.smf import hits, meter, midi, on
+from tests.modalities.midi.smf import hits, meter, midi, number, on
 from tests.modalities.midi.songs import BAR, counts_of, song, source_of, write, zipped
 
 METERS = [(4, 4), (3, 4)]
@@ -134,6 +134,34 @@ def test_what_a_file_loses_is_counted_once_and_that_of_a_window_is_not(here: Pat
 
 
 @pytest.mark.parametrize(
+    ("ending", "lines"),
+    [
+        (
+            hits([(0, 36), (BAR + 7, 36)]) + number(4 * BAR - (BAR + 7)),
+            ["bars: 2 without hits at the end (3 to 4), left out"],
+        ),
+        (
+            hits([(0, 36), (BAR + 7, 36)]) + number(3 * BAR - (BAR + 7)),
+            ["bars: 1 without hits at the end (3), left out"],
+        ),
+        (hits([(0, 36), (BAR + 7, 36)]) + number(3 * BAR - (BAR + 7) - 1), []),  # the last of them is not whole
+        (hits([(0, 36), (2 * BAR - 1, 36)]) + number(2 * BAR + 1), ["bars: 1 without hits at the end (4), left out"]),
+        (
+            hits([(0, 36), (BAR + 7, 36)]) + meter(2 * BAR - (BAR + 7), 3, 2) + number(BAR * 3 // 4 * 2),
+            ["bars: 2 without hits at the end (3 to 4), left out"],
+        ),
+    ],
+)
+def test_bars_without_hits_at_the_end_of_a_file_are_named(ending: bytes, lines: list[str], here: Path) -> None:
+    """An end of track stands that many ticks after what is before it; a hit just before bar 3 is on its first step."""
+    write(here, {"end.mid": midi(ending + b"\xff\x2f\0")})
+    report = Report()
+    song = find_song(source_of(), "end.mid", METERS, report).item
+    assert report.lines() == lines
+    assert sum(len(item) for item in song.items) == 16 * (3 if "(4)" in "".join(lines) else 2)
+
+
+@pytest.mark.parametrize(
     ("word", "sentence"),
     [
         ("none.mid", "there is no file none.mid; give a MIDI file, or FILE#INDEX for a window of one"),
@@ -157,8 +185,8 @@ def test_what_a_file_loses_is_counted_once_and_that_of_a_window_is_not(here: Pat
         ),
         (
             "piano.mid#0",
-            "piano.mid has no hits on channel 10 in 1 file; channels with notes: 1 (2); pass --drum-channel or "
-            "--all-channels",
+            "piano.mid has no hits on channel 10 in 1 file; channels with notes: 1 (2); pass "
+            "data.drum_channel or data.all_channels=true",
         ),
     ],
 )
@@ -250,7 +278,7 @@ def test_hits_that_the_grid_loses_are_counted_in_the_bars_that_are_read(here: Pa
         (
             "mixed.mid", "5/4",
             "mixed.mid has no bar of 5/4, the metre that is read; it has 3 bars of 3/4, 1 bar of 4/4; give another "
-            "file, or pass --meter 4/4",
+            "file, or pass data.meter=4/4",
         ),
         (
             "mixed.mid#0", "4/4",
@@ -258,8 +286,8 @@ def test_hits_that_the_grid_loses_are_counted_in_the_bars_that_are_read(here: Pa
         ),
         (
             "mixed.mid", "",
-            "mixed.mid is in 3/4, and this model knows 4/4 only; give a clip in one of these, or pass --meter 4/4 to "
-            "read those bars alone, or train with that metre",
+            "mixed.mid is in 3/4, and this model knows 4/4 only; give a clip in one of these, or pass data.meter=4/4 "
+            "to read those bars alone, or train with that metre",
         ),
     ],
 )  # fmt: skip

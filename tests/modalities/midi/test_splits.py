@@ -84,7 +84,7 @@ def test_a_split_of_a_table_without_a_window_speaks_for_itself_alone(tmp_path: P
     source = source_of(split="valid", split_csv=str(tmp_path / "info.csv"))
     assert refusal(folder, source) == (
         f"no window of 2 bars fits into the split 'valid' of {folder}: the longest stretch of one metre has 1 bar of "
-        "4/4; pass --bars 1, or give longer files"
+        "4/4; pass data.bars=1, or give longer files"
     )
 
 
@@ -95,7 +95,7 @@ def test_a_split_of_a_table_without_a_window_speaks_for_itself_alone(tmp_path: P
         ("", "TABLE is empty; give a CSV file with a line for each MIDI file"),
         (
             "spilt,file,a,b,c,d,e\ntrain,b.mid\n",
-            "TABLE has no column 'split'; pass --split-column with the one that holds train, valid and test, of "
+            "TABLE has no column 'split'; pass data.split_column with the one that holds train, valid and test, of "
             "spilt, file, a, b, c, d, e. Did you mean 'spilt'?",
         ),
         ("split,file\ntrain,q.mid\n", "TABLE names none of the files, such as SONGS/a/b/x.midi, in any of its "),

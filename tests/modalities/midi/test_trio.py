@@ -176,7 +176,7 @@ def test_what_a_file_lacks_is_named_with_what_its_tracks_have(
         trio(bars=1, meter="4/4").accept(path)
     sentence = str(caught.value)
     assert sentence.startswith(f"{path} has no {lacks} in 1 file; tracks with notes: {there}")
-    assert sentence.endswith("; pass one of these as --melody or --bass ('track N' or NAME), or give other files")
+    assert sentence.endswith("; pass one of these as data.melody or data.bass ('track N' or NAME), or give other files")
 
 
 def test_of_many_files_it_is_said_how_many_lack_what(tmp_path: Path) -> None:

@@ -174,17 +174,17 @@ def test_pieces_may_be_taken_for_another_metre_than_they_say() -> None:
         (
             {"voice": "Flute"},
             "has no notes on a track called Flute in 1 file; tracks with notes: 1 Lead (3), 2 Piano (3), drums (2); "
-            "pass one of these as --voice 'track N' or --voice NAME",
+            "pass one of these as data.voice='track N' or data.voice=NAME",
         ),
         (
             {"voice": "track 3"},
             "has no notes on track 3 in 1 file; tracks with notes: 1 Lead (3), 2 Piano (3), drums (2); pass one of "
-            "these as --voice 'track N' or --voice NAME",
+            "these as data.voice='track N' or data.voice=NAME",
         ),
         (
             {"lowest_pitch": 100},
             "the range from 100 to 108 holds no pitch of PATH: it has 48 (1), 55 (1), 60 (1), 62 (1), 64 (1), 72 (1); "
-            "pass another --lowest-pitch or --highest-pitch",
+            "pass another data.lowest_pitch or data.highest_pitch",
         ),
     ],
 )
