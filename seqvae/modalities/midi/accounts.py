@@ -15,7 +15,7 @@ from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MOST_TRACKS, MidiError
 from seqvae.modalities.midi.part import Part, PartWords, Taken
 from seqvae.modalities.midi.settings import MidiData
-from seqvae.modalities.midi.windows import Bars, Ways, all_starts, bars_in_windows, starts, starts_of_any
+from seqvae.modalities.midi.windows import Bars, Ways, all_starts, bars_in_windows, in_any, starts
 
 Item = TypeVar("Item")
 
@@ -54,23 +54,23 @@ class Accounts:
         self.skipped[error.reason] += 1
         self.examples.setdefault(error.reason, str(error.path))
 
-    def take(
-        self, notes: Notes, taken: Taken, placed: Layout, laid: Sequence[Ways[Item]], data: MidiData
-    ) -> list[Bars[Item]]:
-        """Count a file that is read, whose bars these are, by segments; the stretches of them that have windows."""
+    def take(self, notes: Notes, taken: Taken, placed: Layout, laid: Sequence[Ways[Item]], data: MidiData) -> int:
+        """Count a file that is read, whose bars these are, by segments; how many windows it has."""
         usable = [ways[0] for ways in laid if data.only_meter in (None, ways[0].meter)]
-        long = list[Bars[Item]]()
+        windows, is_long = 0, False
         count, group, in_windows, places = self.report.count, self.words.notes, 0, 0
         for segment, ways in zip(placed.segments, laid, strict=True):
             if ways[0] in usable and ways[0].bars >= data.bars:
-                long += ways
-                firsts = starts_of_any(ways, data.bars, data.hop)
+                is_long = True
+                of_ways = [starts(way, data.bars, data.hop) for way in ways]
+                firsts, found = in_any(of_ways), sum(map(len, of_ways))
                 bars = bars_in_windows(firsts, data.bars)
                 for first, last in bars:
                     own = ways[0].count(first, last)  # of all ways together
                     in_windows, places = in_windows + own[0], places + own[1]
                 self.losses.take(segment, taken.voices, bars)
-                count("found", sum(len(starts(way, data.bars, data.hop)) for way in ways), "windows")
+                windows += found
+                count("found", found, "windows")
                 silent = len(all_starts(ways[0], data.bars, data.hop)) - len(firsts)
                 count(f"without {self.words.window or group}, left out", silent, "windows")
         count("read", 1, "files")
@@ -87,9 +87,9 @@ class Accounts:
         self.other_meters.update({ways[0].meter for ways in laid if ways[0] not in usable})
         for stretch in usable:
             self.longest[stretch.meter] = max(self.longest[stretch.meter], stretch.bars)
-        if not long:
+        if not is_long:
             count(f"read{OF_WHICH}without {self._lacking(notes, taken, usable, data)}", 1, "files")
-        return long
+        return windows
 
     def _lacking(self, notes: Notes, taken: Taken, usable: list[Bars[Item]], data: MidiData) -> str:
         """What a file without windows lacks."""

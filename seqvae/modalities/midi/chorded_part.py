@@ -85,10 +85,8 @@ class ChordedPart:
 
     def _beside(self, notes: Notes, taken: Taken) -> np.ndarray:
         """The places of the notes that are played beside the voice."""
-        beside = (notes.channel != DRUM_CHANNEL) & ~self.voice.chosen(notes)
-        if self.voice.is_extreme:
-            beside = notes.channel != DRUM_CHANNEL
-            beside[taken.places] = False
+        beside = notes.channel != DRUM_CHANNEL
+        beside[taken.places if self.voice.is_extreme else self.voice.chosen(notes)] = False
         return np.flatnonzero(beside)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from seqvae.modalities.midi.excerpt import Excerpt
 from seqvae.modalities.midi.meters import Meter
-from seqvae.modalities.midi.phrase import Phrase, without_idle_offs
+from seqvae.modalities.midi.phrase import Phrase, begun_anew, without_idle_offs
 from seqvae.modalities.midi.tempo import Tempos
 
 MELODY, BASS, DRUMS = range(3)  # the columns of its events
@@ -75,7 +75,10 @@ class Ensemble(Excerpt):
 
     def taken(self, first: int, last: int) -> "Ensemble":
         """The events from one step to before another; a note that began before is not heard, as in MusicVAE."""
-        return self.with_steps(without_idle(self.events[first:last]))
+        events = self.events[first:last].copy()
+        for part in (MELODY, BASS):
+            events[:, part] = begun_anew(events[:, part])
+        return Ensemble(events, self.meter, self.steps_per_quarter, self.bpm, self.programs, self.changes)
 
     def alone(self) -> "Ensemble":
         """The same, ending what sounds before it where a voice begins with silence."""

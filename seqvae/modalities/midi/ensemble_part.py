@@ -1,6 +1,5 @@
 """Notes of a file to melody, bass and drums that are heard together, by MusicVAE's rule."""
 
-import heapq
 import itertools
 from collections import Counter
 from collections.abc import Sequence
@@ -81,8 +80,9 @@ class EnsemblePart:
         lines, voices = np.full(len(notes), -1, np.int64), np.full(len(notes), -1, np.int64)
         taken: list[Taken] = []
         numbers: dict[int, list[int]] = {MELODY: [], BASS: []}
+        kinds = [(line, self._kinds(line, notes)) for line in lines_of(notes)]
         for part in (MELODY, BASS):
-            for line in self._lines(notes, part):
+            for line in _busiest([line for line, own in kinds if part in own], notes):
                 own = self._voice.take_of(notes, line.notes)
                 if len(own.places):
                     lines[own.places] = voices[own.places] = len(taken)
@@ -116,31 +116,32 @@ class EnsemblePart:
         """The notes of each track, with what it is taken for, and of drums."""
         found: Counter[str] = Counter()
         for line in lines_of(notes):
-            kinds = [PARTS[part] for part in (MELODY, BASS) if self._is(line, notes, part)]
+            kinds = [PARTS[part] for part in self._kinds(line, notes)]
             program = most_frequent(notes.program[line.notes])
-            found[f"{line}: {' and '.join(kinds) or 'neither melody nor bass'}, program {program}"] += int(
-                np.count_nonzero(line.notes)
-            )
+            found[f"{line}: {' and '.join(kinds) or 'neither melody nor bass'}, program {program}"] += len(line.notes)
         return found + Counter({PARTS[DRUMS]: int(np.count_nonzero(notes.channel == DRUM_CHANNEL))})
 
     def ways(self, segment: Segment, taken: Taken) -> list[Stretch[Ensemble]]:
         """The bars of a segment with each melody, bass and the drums."""
         assert taken.lines is not None
         of_note, bar = taken.lines[segment.places], segment.steps_of_bar
-        laid: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # lines: events (T,), and the bars that they cover
+        laid: dict[int, tuple[np.ndarray, np.ndarray, int]] = {}  # lines: events (T,), the bars near to it, its program
+        own_programs = _programs(segment.notes, taken.lines)
         for number in sorted({line for way in taken.ways for line in way}):
-            own = replace(segment, places=segment.places[of_note == number], step=segment.step[of_note == number])
-            laid[number] = self._laid(own, number == taken.ways[0][DRUMS])
-        key = segment.step * (int(taken.voices.max()) + 1) + taken.voices[segment.places]
-        shared = np.unique(key) // (int(taken.voices.max()) + 1) // bar
+            own = np.flatnonzero(of_note == number)
+            line = replace(segment, places=segment.places[own], step=segment.step[own])
+            events, played = self._laid(line, number == taken.ways[0][DRUMS])
+            laid[number] = events, _near(played, self.gap_bars), int(own_programs[number])
+        voices = int(taken.voices.max()) + 1
+        key = np.sort(segment.step * voices + taken.voices[segment.places])
+        shared = key[np.flatnonzero(np.diff(key, prepend=-1))] // (voices * bar)
         notes, places = (np.bincount(bars, minlength=segment.bars) for bars in (segment.step // bar, shared))
+        bpm, grid, changes = float(segment.bpm[0]), segment.steps_per_quarter, segment.tempo_changes
         ways = []
         for place, way in enumerate(taken.ways):
-            events = joined(*(laid[number][0] for number in way))
-            programs = tuple(self._program(segment, taken, number) for number in way)
-            covered = _together([laid[number][1] for number in way], self.gap_bars)
-            bpm, grid = float(segment.bpm[0]), segment.steps_per_quarter
-            whole = Ensemble(events, segment.meter, grid, bpm, programs, segment.tempo_changes)
+            events, near, programs = zip(*(laid[number] for number in way), strict=True)
+            whole = Ensemble(joined(*events), segment.meter, grid, bpm, programs, changes)
+            covered = _together(near, self.gap_bars)
             ways.append(Stretch(whole, notes, segment.bpm, False, covered, places, repeats=place > 0))
         return ways
 
@@ -156,33 +157,37 @@ class EnsemblePart:
             events = hits @ (1 << np.arange(hits.shape[1], dtype=np.int32))
             last = segment.step
         else:
-            events = self._voice.lay(segment).whole.events
+            events, _ = self._voice.events_of(segment)
             last = np.maximum(segment.step, np.floor(segment.end + 0.5).astype(np.int64) - 1)
-        edges = np.zeros(segment.bars + 1, np.int64)
-        np.add.at(edges, segment.step // bar, 1)
-        np.add.at(edges, np.minimum(last // bar + 1, segment.bars), -1)
+        begin, end = segment.step // bar, np.minimum(last // bar + 1, segment.bars)
+        edges = np.bincount(begin, minlength=segment.bars + 1) - np.bincount(end, minlength=segment.bars + 1)
         return events, edges.cumsum()[:-1] > 0
 
-    def _program(self, segment: Segment, taken: Taken, number: int) -> int:
-        """The program that most notes of a line have in the whole file."""
-        assert taken.lines is not None
-        return most_frequent(segment.notes.program[taken.lines == number])
-
-    def _lines(self, notes: Notes, part: int) -> list[Line]:
-        """The lines of a file that are melodies or basses, those that play in most bars of 4/4 first."""
-        found = (line for line in lines_of(notes) if self._is(line, notes, part))  # thousands would not fit into memory
-        bar = 4 * notes.ticks_per_quarter
-        return heapq.nsmallest(MOST_LINES, found, key=lambda line: -len(np.unique(notes.tick[line.notes] // bar)))
-
-    def _is(self, line: Line, notes: Notes, part: int) -> bool:
-        """Whether a line is a melody or a bass: by its name or number, or by its programs."""
-        wanted, other = (self.melody, self.bass) if part == MELODY else (self.bass, self.melody)
-        if wanted.strip():
-            return line.is_called(wanted)
+    def _kinds(self, line: Line, notes: Notes) -> list[int]:
+        """Whether a line is a melody, a bass or none of both: by its name or number, or by its programs."""
+        voices = {MELODY: self.melody, BASS: self.bass}
+        called = [part for part, voice in voices.items() if voice.strip() and line.is_called(voice)]
         programs = notes.program[line.notes]
-        within = PROGRAMS_OF[part]
-        is_kind = within.start <= int(programs.min()) and int(programs.max()) < within.stop
-        return is_kind and not (other.strip() and line.is_called(other))
+        first, last = int(programs.min()), int(programs.max())
+        return called or [
+            part
+            for part, voice in voices.items()
+            if not voice.strip() and first in PROGRAMS_OF[part] and last in PROGRAMS_OF[part]
+        ]
+
+
+def _busiest(lines: Sequence[Line], notes: Notes) -> list[Line]:
+    """The lines that play in most bars of 4/4, those first, and no more than MOST_LINES."""
+    bar = 4 * notes.ticks_per_quarter
+    return sorted(lines, key=lambda line: -np.count_nonzero(np.diff(notes.tick[line.notes] // bar)))[:MOST_LINES]
+
+
+def _programs(notes: Notes, lines: np.ndarray) -> np.ndarray:
+    """The program that most notes of each line have in the whole file, the lowest of several; `lines` as in Taken."""
+    of_lines = np.flatnonzero(lines >= 0)
+    counts = np.bincount(lines[of_lines] << 7 | notes.program[of_lines], minlength=(int(lines.max()) + 1) << 7)
+    programs: np.ndarray = counts.reshape(-1, 128).argmax(1)
+    return programs
 
 
 def _ways(melodies: Sequence[int], basses: Sequence[int], drums: int) -> list[tuple[int, ...]]:
@@ -196,17 +201,20 @@ def _ways(melodies: Sequence[int], basses: Sequence[int], drums: int) -> list[tu
     return [(melodies[one], basses[other], drums) for one, other in chosen]
 
 
-def _together(parts: Sequence[np.ndarray], gap: int) -> np.ndarray:
-    """(bars,) bool: the bars in which all parts play, or will or did within `gap` bars.
+def _near(part: np.ndarray, gap: int) -> np.ndarray:
+    """(bars,) bool: the bars in which a part plays, or will or did within `gap` bars."""
+    near: np.ndarray = np.convolve(part, np.ones(2 * gap + 1))[gap : gap + len(part)] > 0
+    return near
 
-    Within the first and the last `gap` + 1 bars one part is enough.
+
+def _together(near: Sequence[np.ndarray], gap: int) -> np.ndarray:
+    """(bars,) bool: the bars to which all parts are near; of the first and the last `gap` + 1 bars one is enough.
 
     >>> one, other = np.array([1, 0, 0, 1, 0, 0, 0, 0], bool), np.ones(8, bool)
-    >>> _together([one, other], 1).astype(int).tolist()
+    >>> _together([_near(one, 1), other], 1).astype(int).tolist()
     [1, 1, 1, 1, 1, 0, 1, 1]
     """
-    bars = len(parts[0])
-    near = [np.convolve(part, np.ones(2 * gap + 1))[gap : gap + bars] > 0 for part in parts]
+    bars = len(near[0])
     covered: np.ndarray = np.all(near, axis=0)
     for end in (slice(0, gap + 1), slice(max(0, bars - gap - 1), bars)):
         covered[end] = any(bool(part[end].any()) for part in near)

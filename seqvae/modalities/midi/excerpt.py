@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import accumulate
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -149,7 +148,7 @@ class Stretch(Generic[Own]):
 
     def cut(self, first: int, bars: int) -> Own:
         """The item of so many bars from one on; its tempos are those of its time."""
-        steps = len(self.whole) // self.bars
+        steps = self._steps_of_bar
         item = replace_tempos(self.whole.taken(first * steps, (first + bars) * steps), float(self.bpm[first]))
         if not self.whole.changes:
             return item
@@ -163,24 +162,34 @@ class Stretch(Generic[Own]):
         places = self._onsets if self.places is None else self.places
         return notes, int(places[first:last].sum())
 
-    def is_window(self, first: int, last: int) -> bool:
-        """Whether the bars from `first` to before `last` are a window that is read."""
-        covered, onsets = self._before
-        whole = self.covered is None or covered[last] - covered[first] == last - first
-        return whole and (self.keeps_silence or onsets[last] > onsets[first])
+    def windows(self, firsts: range, bars: int) -> Sequence[int]:
+        """Those of the first bars with which a window of so many bars begins that is read."""
+        if self.covered is None and self.keeps_silence:
+            return firsts
+        found = np.array(firsts, dtype=np.int64)
+        if self.covered is not None:
+            found = found[_within(self.covered, found, bars) == bars]
+        if not self.keeps_silence:
+            found = found[_within(self._onsets, found, bars) > 0]
+        kept: list[int] = found.tolist()
+        return kept
 
     @cached_property
-    def _before(self) -> tuple[list[int], list[int]]:
-        """How many covered bars, and notes of `whole` that begin, there are before each bar, and before the end."""
-        covered = [] if self.covered is None else self.covered.tolist()
-        onsets = [] if self.keeps_silence else self._onsets.tolist()
-        return list(accumulate(covered, initial=0)), list(accumulate(onsets, initial=0))
+    def _steps_of_bar(self) -> int:
+        return len(self.whole) // self.bars
 
     @cached_property
     def _onsets(self) -> np.ndarray:
         """(bars,) int64: how many notes of `whole` begin in each bar."""
         found: np.ndarray = self.whole.onsets.reshape(self.bars, -1).sum(1)
         return found
+
+
+def _within(numbers: np.ndarray, firsts: np.ndarray, bars: int) -> np.ndarray:
+    """The sums (W,) of the numbers of so many bars from each first one on."""
+    before = np.append(0, numbers.cumsum())
+    sums: np.ndarray = before[firsts + bars] - before[firsts]
+    return sums
 
 
 def replace_tempos(item: Own, bpm: float, changes: Tempos = ()) -> Own:

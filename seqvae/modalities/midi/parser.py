@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from seqvae.modalities.midi.notes import Notes, plain_name
-from seqvae.modalities.midi.pairing import KeyEvents, end_ticks
+from seqvae.modalities.midi.pairing import KEYS, KeyEvents, end_ticks
 
 MOST_BYTES = 2 << 20  # of a file; a million events, less than a second
 MOST_QUARTERS = 1 << 14  # from the start of a file to its last note; more than two hours at 120 bpm
@@ -29,6 +29,7 @@ BREAK = 0x100  # stands for the byte after the last, and is no byte
 # A note-on or note-off as one integer, so that sorting orders by tick, then by pitch: the tick, then 8 bits each of
 # pitch, velocity and status (bit 4: a note-on; the lowest four: the channel).
 TICK_SHIFT, PITCH_SHIFT, VELOCITY_SHIFT = 24, 16, 8
+CHANNEL_SHIFT = 56  # of a channel before a tick, which delta times of four bytes leave below 2^48
 NO_DATA_BYTE, ON = 0x80 << PITCH_SHIFT, 0x10
 
 
@@ -219,8 +220,9 @@ def _read_other(stream: Iterator[int], status: int, tick: int, events: _Events) 
 
 def _notes(ticks_per_quarter: int, events: _Events, packed: np.ndarray, is_on: np.ndarray, damage: str) -> Notes:
     """Sorted arrays of the events of all tracks. Metres and tempos that mean nothing are left out."""
-    notes = packed[is_on]
-    notes.sort()
+    on = np.flatnonzero(is_on)
+    on = on[np.argsort(packed[on], kind="stable")]  # the places of the notes among the events
+    notes = packed[on]
     tick, channel = notes >> TICK_SHIFT, notes & 15
     changes = sorted(events.programs, key=lambda event: event[0])
     meters = sorted(events.meters, key=lambda event: event[0])
@@ -238,9 +240,9 @@ def _notes(ticks_per_quarter: int, events: _Events, packed: np.ndarray, is_on: n
         texts=[(at, kind, words) for at, kind, raw in sorted(events.texts, key=_tick) if (words := _name(raw))],
         last=min(max(end for _, end in events.tracks), MOST_QUARTERS * ticks_per_quarter),
         damage=damage,
-        ends=partial(_ends, packed, is_on, events.tracks, MOST_QUARTERS * ticks_per_quarter),
+        ends=partial(_ends, packed, is_on, on, events.tracks, MOST_QUARTERS * ticks_per_quarter),
         programs_of_notes=partial(_programs_of_notes, changes, tick, channel),
-        tracks_of_notes=partial(_tracks_of_notes, packed, is_on, events.tracks),
+        tracks_of_notes=partial(_tracks_of_notes, on, events.tracks),
     )
 
 
@@ -272,31 +274,31 @@ def _first_programs(changes: list[tuple[int, int, int]], tick: np.ndarray, chann
 
 def _programs_of_notes(changes: list[tuple[int, int, int]], tick: np.ndarray, channel: np.ndarray) -> np.ndarray:
     """The program of each note, (N,) int64: the last of its channel up to its very tick, 0 before any."""
-    programs = np.zeros_like(tick)
-    for on in {change[1] for change in changes}:
-        of_channel = channel == on
-        at, values = zip(*((at, program) for at, its, program in changes if its == on), strict=True)
-        place = np.searchsorted(np.array(at), tick[of_channel], side="right")
-        programs[of_channel] = np.array((0, *values))[place]
-    return programs
+    none = [(-1, on, 0) for on in range(16)]  # before all ticks
+    at, on, program = np.array(sorted(none + changes, key=lambda change: (change[1], change[0]))).T
+    place = (on << CHANNEL_SHIFT | at + 1).searchsorted(channel << CHANNEL_SHIFT | tick + 1, side="right") - 1
+    of_notes: np.ndarray = program[place]
+    return of_notes
 
 
-def _ends(packed: np.ndarray, is_on: np.ndarray, tracks: list[tuple[int, int]], most: int) -> np.ndarray:
-    """The ticks at which the notes end, `most` at the latest, in the order of the sorted notes, (N,) int64."""
-    last = np.minimum(np.array([end for _, end in tracks], dtype=np.int64), most)
-    track = _tracks_of_events(tracks)
-    key = track << 11 | (packed & 15) << 7 | packed >> PITCH_SHIFT & 127
-    whole = packed & NO_DATA_BYTE == 0  # no key is struck or released by a byte that is no data byte
-    ends = end_ticks(KeyEvents((packed >> TICK_SHIFT)[whole], key[whole], is_on[whole], last[track[whole]]))
-    return ends[np.argsort(packed[is_on], kind="stable")]
+def _ends(
+    packed: np.ndarray, is_on: np.ndarray, on: np.ndarray, tracks: list[tuple[int, int]], most: int
+) -> np.ndarray:
+    """The ticks at which the notes end, `most` at the latest, (N,) int64; `on` are their places among the events."""
+    ends_of_tracks = np.array([min(end, most) for _, end in tracks])
+    kind = np.min_scalar_type(len(tracks) * KEYS - 1)  # numpy sorts 16 bits several times as fast as more
+    first_keys, channel = np.arange(0, len(tracks) * KEYS, KEYS, dtype=kind), packed.astype(kind) & 15
+    pitch = (packed >> PITCH_SHIFT).astype(np.uint8)  # a byte that is no data byte is a key of its own, never struck
+    key = _of_events(first_keys, tracks) | channel << 8 | pitch
+    return end_ticks(KeyEvents(packed >> TICK_SHIFT, key, is_on, ends_of_tracks))[on]
 
 
-def _tracks_of_notes(packed: np.ndarray, is_on: np.ndarray, tracks: list[tuple[int, int]]) -> np.ndarray:
-    """The track of each note, from 0, in the order of the sorted notes, (N,) int64."""
-    return _tracks_of_events(tracks)[is_on][np.argsort(packed[is_on], kind="stable")]
+def _tracks_of_notes(on: np.ndarray, tracks: list[tuple[int, int]]) -> np.ndarray:
+    """The track of each note, from 0, (N,) int64; `on` are their places among the events."""
+    return _of_events(np.arange(len(tracks)), tracks)[on]
 
 
-def _tracks_of_events(tracks: list[tuple[int, int]]) -> np.ndarray:
-    """The track of each note-on and note-off, from 0, (E,) int64."""
+def _of_events(of_tracks: np.ndarray, tracks: list[tuple[int, int]]) -> np.ndarray:
+    """What there is of each track (T,), for each note-on and note-off, (E,)."""
     ends = [0, *(count for count, _ in tracks)]
-    return np.repeat(np.arange(len(tracks)), [last - first for first, last in pairwise(ends)])
+    return np.repeat(of_tracks, [last - first for first, last in pairwise(ends)])

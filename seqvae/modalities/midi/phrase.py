@@ -91,7 +91,8 @@ class Phrase(Excerpt):
         """The events from one step to before another; a note that began before is not heard, as in MusicVAE."""
         chords = None if self.chords is None else self.chords[first:last]
         before = self.bars_before + first // steps_per_bar(self.meter, self.steps_per_quarter)
-        return replace(self, events=without_idle_offs(self.events[first:last]), chords=chords, bars_before=before)
+        events = begun_anew(self.events[first:last])
+        return Phrase(events, self.meter, self.steps_per_quarter, self.bpm, self.program, self.changes, chords, before)
 
     def alone(self) -> "Phrase":
         """The same, ending what sounds before it where it begins with silence."""
@@ -149,6 +150,18 @@ def share_of_chord_tones(phrases: Sequence[Phrase]) -> float | None:
         inside += int(TONES[own, pitches % 12].sum())
         notes += int((own > 0).sum())
     return inside / notes if notes else None
+
+
+def begun_anew(events: np.ndarray) -> np.ndarray:
+    """Events (T,) out of longer ones whose OFFs all end something: the first is HOLD where it ends what was before.
+
+    >>> begun_anew(np.array([HOLD, OFF, 60, OFF])).tolist() == [HOLD, HOLD, 60, OFF]
+    True
+    """
+    if len(events) and events[first := (events != HOLD).argmax()] == OFF:
+        events = events.copy()
+        events[first] = HOLD
+    return events
 
 
 def without_idle_offs(events: np.ndarray) -> np.ndarray:

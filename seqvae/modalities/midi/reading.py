@@ -20,7 +20,7 @@ from seqvae.modalities.midi.processes import in_processes
 from seqvae.modalities.midi.settings import MidiData
 from seqvae.modalities.midi.sources import MidiFile, contents, find
 from seqvae.modalities.midi.survey import BATCH_FILES, FILES_FOR_PROCESSES, Survey
-from seqvae.modalities.midi.windows import Bars, Ways, numbered, starts, starts_of_any
+from seqvae.modalities.midi.windows import Bars, Ways, in_any, numbered, starts
 
 Item = TypeVar("Item")
 Chosen = tuple[MidiFile, Span | None]  # a file that is read, and which of its windows are held out
@@ -115,7 +115,7 @@ class MidiSource(Generic[Item]):
         found = [starts(way, data.bars, data.hop) for way in ways]
         if span is None or self.split == "all":
             return found
-        kept = span.firsts(place, starts_of_any(ways, data.bars, data.hop), data.bars, self.split)
+        kept = span.firsts(place, in_any(found), data.bars, self.split)
         return [[first for first in own if first in kept] for own in found] if len(ways) > 1 else [kept]
 
     def _chosen(self, sources: Sequence[Path], report: Report) -> tuple[list[Chosen], str]:
@@ -166,7 +166,7 @@ class MidiSource(Generic[Item]):
         accounts, found = Accounts(self.part), list[tuple[Bars[Item], Sequence[int]]]()
         for file, content, span in _with_contents(files):
             try:
-                laid, long = self._take(_notes(content, str(file)), accounts)
+                laid, windows = self._take(_notes(content, str(file)), accounts)
             except MidiError as error:
                 accounts.skip(error)
                 continue
@@ -174,14 +174,13 @@ class MidiSource(Generic[Item]):
             for place, ways in enumerate(laid):
                 pairs = zip(ways, self._firsts(place, ways, span), strict=True)
                 found += [(way, firsts) for way, firsts in pairs if firsts]
-            left = sum(len(starts(each, self.data.bars, self.data.hop)) for each in long)
-            left -= sum(len(firsts) for _, firsts in found[before:])
+            left = windows - sum(len(firsts) for _, firsts in found[before:])
             accounts.report.count("of other parts of their files, left out", left, "windows")
         accounts.losses.flush()
         return accounts, found
 
-    def _take(self, notes: Notes, accounts: Accounts) -> tuple[list[Ways[Item]], list[Bars[Item]]]:
-        """The bars of a file by their segments, and the stretches of them that have windows of the metre read."""
+    def _take(self, notes: Notes, accounts: Accounts) -> tuple[list[Ways[Item]], int]:
+        """The bars of a file by their segments, and how many windows of the metre that is read they have."""
         notes = in_meter(notes, self.data.assumed_meter)
         taken = self.part.take(notes)
         placed = layout(notes, taken.places, self.data.steps_per_quarter)

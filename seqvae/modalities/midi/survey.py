@@ -12,7 +12,7 @@ from seqvae.modalities.midi.part import Part
 from seqvae.modalities.midi.processes import in_processes
 from seqvae.modalities.midi.settings import MidiData
 from seqvae.modalities.midi.sources import MidiFile, contents
-from seqvae.modalities.midi.windows import starts_of_any
+from seqvae.modalities.midi.windows import in_any, starts
 
 Item = TypeVar("Item")
 
@@ -69,6 +69,6 @@ class Survey(Generic[Item]):
         laid = [self.part.ways(segment, taken) for segment in placed.segments]
         read = [data.only_meter in (None, ways[0].meter) for ways in laid]
         return tuple(
-            (ways[0].meter, len(starts_of_any(ways, data.bars, data.hop)) if own else 0)
+            (ways[0].meter, len(in_any([starts(way, data.bars, data.hop) for way in ways])) if own else 0)
             for ways, own in zip(laid, read, strict=True)
         )

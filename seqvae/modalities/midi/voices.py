@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Line:
 
     number: int
     name: str
-    notes: np.ndarray  # (M,) bool of all notes of the file
+    notes: np.ndarray  # (N,) int64: their places among all notes of the file, in order
 
     def __str__(self) -> str:
         return f"{self.number} {self.name}".strip()
@@ -43,12 +43,16 @@ def track_number(voice: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def lines_of(notes: Notes) -> Iterator[Line]:
+def lines_of(notes: Notes) -> list[Line]:
     """The lines of a file that have notes, by track and then by channel; those of a file of format 0 by channel."""
-    key = notes.track << 4 | notes.channel
-    melodic = notes.channel != DRUM_CHANNEL
-    for number, each in enumerate(np.unique(key[melodic]).tolist(), 1):
-        yield Line(number, notes.names.get(each >> 4, ""), key == each)
+    places = np.flatnonzero(notes.channel != DRUM_CHANNEL)
+    key = notes.track[places] << 4 | notes.channel[places]
+    order = key.argsort(kind="stable")
+    places, key = places[order], key[order]
+    first = np.flatnonzero(np.diff(key, prepend=-1)).tolist()  # of each line
+    tracks, bounds = (key[first] >> 4).tolist(), pairwise([*first, len(key)])
+    named = enumerate(zip(tracks, bounds, strict=True), 1)
+    return [Line(number, notes.names.get(track, ""), places[slice(*own)]) for number, (track, own) in named]
 
 
 @dataclass(frozen=True)
@@ -107,25 +111,25 @@ class VoicePart:
         return self.take_of(notes, self.chosen(notes))
 
     def take_of(self, notes: Notes, chosen: np.ndarray) -> Taken:
-        """The notes that are heard of those (M,) bool, whatever track they are of."""
-        held = chosen & (notes.pitch >= self.lowest_pitch) & (notes.pitch <= self.highest_pitch)
-        places = np.flatnonzero(held)
+        """The notes that are heard of those at some places (N,), in order, whatever track they are of."""
+        pitch = notes.pitch[chosen]
+        held = (pitch >= self.lowest_pitch) & (pitch <= self.highest_pitch)
+        places = chosen[held]
         heard = self._heard(notes, places)
-        unheld = Counter(notes.pitch[chosen & ~held].tolist())
-        voices = np.zeros(len(notes), np.int64)
-        return Taken(heard, int(np.count_nonzero(chosen)), unheld, voices, len(places) - len(heard))
+        unheld = Counter(pitch[~held].tolist())
+        return Taken(heard, len(chosen), unheld, np.zeros(len(notes), np.int64), len(places) - len(heard))
 
     def of_piece(self, notes: Notes) -> "VoicePart":
         """The same, or the only track of a piece that has the name under which melodies are written."""
-        if self.is_extreme or self.chosen(notes).any():
+        if self.is_extreme or len(self.chosen(notes)):
             return self
-        lines = list(lines_of(notes))
+        lines = lines_of(notes)
         written = len(lines) == 1 and lines[0].name == TRACK_NAME
         return VoicePart(TRACK_NAME, self.lowest_pitch, self.highest_pitch) if written else self
 
     def where(self, notes: Notes) -> Counter[str]:
         """The notes of each track, and of drums."""
-        found = Counter({str(line): int(np.count_nonzero(line.notes)) for line in lines_of(notes)})
+        found = Counter({str(line): len(line.notes) for line in lines_of(notes)})
         drums = int(np.count_nonzero(notes.channel == DRUM_CHANNEL))
         return found + Counter({DRUMS: drums})
 
@@ -135,49 +139,66 @@ class VoicePart:
 
     def lay(self, segment: Segment) -> Stretch[Phrase]:
         """The voice of a segment on the grid, with the program that most of its notes have."""
-        bar, grid = segment.steps_of_bar, segment.steps_per_quarter
-        length = segment.bars * bar
-        order = np.lexsort((self._height(segment.pitch), segment.step))
+        events, heard = self.events_of(segment)
+        counts = np.bincount(segment.step // segment.steps_of_bar, minlength=segment.bars)
+        program, bpm = most_frequent(segment.program[heard]), float(segment.bpm[0])
+        whole = Phrase(events, segment.meter, segment.steps_per_quarter, bpm, program, segment.tempo_changes)
+        return Stretch(whole, counts, segment.bpm, keeps_silence=False)
+
+    def events_of(self, segment: Segment) -> tuple[np.ndarray, np.ndarray]:
+        """The events (T,) of a segment, and which of its notes they are, (K,): of those on one step one is heard."""
+        length = segment.bars * segment.steps_of_bar
+        order = np.argsort(segment.step << 7 | self._height(segment.pitch), kind="stable")
         step = segment.step[order]
-        last = order[np.append(step[1:] != step[:-1], True)[: len(step)]]  # of those on a step the one that is heard
-        start = segment.step[last]
-        end = np.maximum(start + 1, np.floor(segment.end[last] + 0.5).astype(np.int64))
+        heard = order[np.append(step[1:] != step[:-1], True)[: len(step)]]
+        start = segment.step[heard]
+        end = np.maximum(start + 1, np.floor(segment.end[heard] + 0.5).astype(np.int64))
         following = np.append(start[1:], length)[: len(start)]
         events = np.full(length, HOLD, np.int16)
         events[end[end < following]] = OFF
-        events[start] = segment.pitch[last]
-        counts = np.bincount(segment.step // bar, minlength=segment.bars)
-        program = most_frequent(segment.program[last])
-        whole = Phrase(events, segment.meter, grid, float(segment.bpm[0]), program, segment.tempo_changes)
-        return Stretch(whole, counts, segment.bpm, keeps_silence=False)
+        events[start] = segment.pitch[heard]
+        return events, heard
 
     def digest(self, item: Phrase) -> bytes:
         """The digest of the phrase's events."""
         return item.digest
 
     def _height(self, pitch: np.ndarray) -> np.ndarray:
-        """Pitches, or their negatives, so that the one that is heard is the largest."""
-        return -pitch if self.voice == "lowest" else pitch
+        """Pitches, 0 to 127, or upside down, so that the one that is heard is the largest."""
+        return 127 - pitch if self.voice == "lowest" else pitch
 
     def chosen(self, notes: Notes) -> np.ndarray:
-        """(M,) bool: the notes of the tracks that are read."""
-        if self.voice in EXTREMES:
-            return notes.channel != DRUM_CHANNEL
-        chosen = np.zeros(len(notes), bool)
-        for line in lines_of(notes):
-            if line.is_called(self.voice):
-                chosen |= line.notes
-        return chosen
+        """(N,) int64: the places, in order, of the notes of the tracks that are read."""
+        if self.is_extreme:
+            return np.flatnonzero(notes.channel != DRUM_CHANNEL)
+        own = [line.notes for line in lines_of(notes) if line.is_called(self.voice)]
+        return np.sort(np.concatenate([np.zeros(0, np.int64), *own]))
 
     def _heard(self, notes: Notes, places: np.ndarray) -> np.ndarray:
         """Those of the notes, by their places in order, that no other one hides."""
         tick, height, end = notes.tick[places], self._height(notes.pitch[places]), notes.end[places]
-        order = np.lexsort((-end, -height, tick))
-        covers, overlap = self.voice in EXTREMES, notes.ticks_per_quarter / OVERLAP
+        order = _in_order(tick, height, end)
+        places, tick, height, end = (x[order] for x in (places, tick, height, end))
+        if not self.is_extreme:
+            return places[np.flatnonzero(np.diff(tick, prepend=-1))]
+        overlap = notes.ticks_per_quarter / OVERLAP
         kept, last, top, until = list[int](), -1, 0, -1  # of the note that sounds
-        for place, at, own, over in zip(*(x[order].tolist() for x in (places, tick, height, end)), strict=True):
-            if at == last or (covers and own < top and until > at and (until >= over or until > at + overlap)):
+        for place, at, own, over in zip(*(x.tolist() for x in (places, tick, height, end)), strict=True):
+            if at == last or (own < top and until > at and (until >= over or until > at + overlap)):
                 continue
             kept.append(place)
             last, top, until = at, own, over
         return np.array(kept, dtype=np.int64)
+
+
+def _in_order(tick: np.ndarray, height: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """The places of notes (N,) by tick, the highest first, and of those of one height the longest.
+
+    Those are left out of which no voice can be made: that begin with a higher one, and end with it or before.
+    """
+    key = tick << 7 | 127 - height
+    order = key.argsort(kind="stable")
+    key, end = key[order], end[order]
+    heard = np.append(True, (key[1:] >> 7 != key[:-1] >> 7) | (end[1:] > end[:-1]))
+    own = np.flatnonzero(heard[: len(key)])
+    return order[own[np.lexsort((-end[own], key[own]))]]

@@ -42,8 +42,8 @@ class Bars(Protocol[Item]):
         """Whether these are the bars of another one, heard in another way: no whole piece takes them."""
         ...
 
-    def is_window(self, first: int, last: int) -> bool:
-        """Whether the bars from `first` to before `last` are a window that is read."""
+    def windows(self, firsts: range, bars: int) -> Sequence[int]:
+        """Those of the first bars with which a window of so many bars begins that is read."""
         ...
 
     def cut(self, first: int, bars: int) -> Item:
@@ -60,15 +60,12 @@ Ways = Sequence[Bars[Item]]  # the same bars, heard in one way or in several
 
 def starts(stretch: Bars[Item], bars: int, hop: int) -> Sequence[int]:
     """The first bar of each window of so many bars that is read, one every `hop` bars."""
-    every = all_starts(stretch, bars, hop)
-    return every if stretch.keeps_silence else [first for first in every if stretch.is_window(first, first + bars)]
+    return stretch.windows(all_starts(stretch, bars, hop), bars)
 
 
-def starts_of_any(ways: Ways[Item], bars: int, hop: int) -> Sequence[int]:
-    """The first bar of each window that is read in one or more of the ways in which the same bars are heard."""
-    if len(ways) == 1:
-        return starts(ways[0], bars, hop)
-    return sorted({first for way in ways for first in starts(way, bars, hop)})
+def in_any(ways: Sequence[Sequence[int]]) -> Sequence[int]:
+    """The first bars of windows that are read in one or more of the ways in which the same bars are heard."""
+    return ways[0] if len(ways) == 1 else sorted(set().union(*ways))
 
 
 def all_starts(stretch: Bars[Item], bars: int, hop: int) -> range:

@@ -60,6 +60,7 @@ def test_a_missing_note_off_on_one_key_leaves_the_others_alone() -> None:
 def test_notes_are_paired_within_their_track() -> None:
     assert ends(on(0, 36) + off(9, 36), on(4, 36) + off(1, 36)) == [(0, 36, 9), (4, 36, 5)]
     assert ends(on(0, 36), off(7, 36)) == [(0, 36, 0)], "a track that ends with its note"
+    assert ends(on(0, 36), on(4, 36) + off(3, 40)) == [(0, 36, 0), (4, 36, 7)], "each to the end of its own track"
 
 
 def test_a_broken_track_ends_where_it_breaks() -> None:
@@ -85,6 +86,12 @@ def test_programs_are_those_in_force_at_each_note() -> None:
     read = parse(midi(changes, on(4, 60, channel=2) + program(3, 5, channel=2) + on(0, 60, channel=2)), "a.mid")
     found = list(zip(read.tick.tolist(), read.channel.tolist(), read.program.tolist(), strict=True))
     assert found == [(4, 2, 0), (5, 9, 8), (6, 9, 16), (7, 2, 5), (8, 9, 30)]
+
+
+def test_a_change_of_program_long_after_the_last_note_is_none_of_it_and_of_no_other_channel() -> None:
+    late = b"".join(program(0x0FFFFFFF, 9, channel=1) for _ in range(400))  # beyond 2 ** 36 ticks
+    read = parse(midi(program(0, 4, channel=2) + on(0, 60, channel=1) + on(0, 61, channel=2) + late), "a.mid")
+    assert read.program.tolist() == [0, 4]
 
 
 # One plain pass over the events, key by key; the rule of the docstring and nothing else.
@@ -122,8 +129,9 @@ def test_any_events_are_paired_as_the_rule_says(steps: list[tuple[int, int, bool
             events += [(tick + 5 + key, key, False)] * open_notes
             tick += (5 + key) * (open_notes > 0)
     columns = [np.array([event[column] for event in events], dtype=np.int64) for column in range(3)]
-    packed = KeyEvents(columns[0], columns[1], columns[2].astype(bool), np.full(len(events), tick + 9))
-    assert end_ticks(packed).tolist() == ends_by_hand(events, tick + 9)
+    is_on = columns[2].astype(bool)
+    found = end_ticks(KeyEvents(columns[0], columns[1], is_on, np.array([tick + 9])))
+    assert found[is_on].tolist() == ends_by_hand(events, tick + 9)
 
 
 def rows(read: Notes) -> list[tuple[int, ...]]:

@@ -80,6 +80,15 @@ def test_a_step_is_what_melody_bass_and_drums_do() -> None:
     assert (x.dtype, x[:3].tolist()) == (np.dtype("uint16"), [[53, 0, 5], [0, 0, 0], [0, 21, 0]])
 
 
+def test_of_notes_that_began_before_nothing_is_heard_in_a_part_of_an_ensemble() -> None:
+    voices = np.array([60, HOLD, HOLD, OFF, 62]), np.array([HOLD, 40, HOLD, HOLD, OFF])
+    whole = Ensemble(joined(*voices, np.array([1, 0, 2, 0, 3])), bpm=90.0, programs=(5, 33, 8))
+    part = whole.taken(2, 5)
+    assert part.events.T.tolist() == [[HOLD, HOLD, 62], [HOLD, HOLD, HOLD], [2, 0, 3]]
+    assert (part.bpm, part.programs) == (90.0, (5, 33, 8))
+    assert whole.events[3].tolist() == [OFF, HOLD, 0], "the whole one stays as it is"
+
+
 def test_every_melody_is_read_with_every_bass_and_the_drums(tmp_path: Path) -> None:
     both = [0, 1]
     content = midi(

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pretty_midi import Instrument, Note, PrettyMIDI
 
 from seqvae.modalities.base import Report
 from seqvae.modalities.midi.midi_objects import from_midi
+from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import parse
 from seqvae.modalities.midi.phrase import HOLD, OFF
 from seqvae.modalities.midi.voice_settings import MelodyData
-from seqvae.modalities.midi.voices import lines_of
+from seqvae.modalities.midi.voices import VoicePart, lines_of
 from tests.modalities.midi.smf import hits, meter, midi, off, on
 from tests.modalities.midi.songs import counts_of, write
 from tests.modalities.midi.tunes import STEP, cut, events, song, source_of, track
@@ -66,6 +69,32 @@ def test_a_short_note_under_a_longer_one_is_not_heard() -> None:
 def test_what_a_hidden_note_would_hide_is_heard() -> None:
     tracks = song(track([(0, 8, 72), (6, 16, 60), (10, 12, 55)]))
     assert events(tracks)[8:13] == [X, _, 55, _, X], "60 is not heard, so it hides nothing"
+
+
+# One plain pass over the notes by onset, at once the highest first, of equals the longest: the rule of the docstring.
+def heard_by_hand(rows: list[tuple[int, int, int]], quarter: int, sign: int, covers: bool) -> list[int]:
+    found: list[int] = []
+    for place in sorted(range(len(rows)), key=lambda place: (rows[place][0], -sign * rows[place][1], -rows[place][2])):
+        at, pitch, end = rows[place]
+        if found:
+            begun, top, until = rows[found[-1]]
+            hidden = covers and sign * pitch < sign * top and until > at
+            if at == begun or (hidden and (until >= end or 4 * (until - at) > quarter)):
+                continue
+        found.append(place)
+    return found
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(60, 63), st.integers(0, 5)), max_size=14),
+    st.sampled_from(["highest", "lowest", "Lead"]),
+)
+def test_any_notes_are_heard_as_the_rule_says(notes: list[tuple[int, int, int]], voice: str) -> None:
+    rows = sorted([(at, pitch, at + length) for at, pitch, length in notes], key=lambda row: row[:2])
+    tick, pitch, end = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    read = Notes(8, tick, pitch, np.full_like(tick, 99), np.zeros_like(tick), names={0: "Lead"}, ends=lambda: end)
+    expected = heard_by_hand(rows, 8, -1 if voice == "lowest" else 1, voice != "Lead")
+    assert VoicePart(voice).take(read).places.tolist() == expected
 
 
 def test_a_track_is_chosen_by_its_number_or_its_name() -> None:
