@@ -15,6 +15,7 @@ TINY = {
     "train.precision": "fp32",
     "train.batch_size": 8,
     "train.log_steps": 2,
+    "train.ngram_share": 0.0,
     "model.latent": 4,
     "model.embedding": 9,
     "model.encoder_hidden": 7,

@@ -43,7 +43,7 @@ DIGITS_KEPT = 9
 
 TRAIN = {
     "epochs": 50, "steps": 12, "batch_size": 8, "learning_rate": 0.01, "warmup_steps": 2, "cosine": False,
-    "log_steps": 4, "threads": 1, "precision": "fp32",
+    "ngram_share": 0.0, "log_steps": 4, "threads": 1, "precision": "fp32",
 }  # fmt: skip
 SIZES = {"latent": 3, "embedding": 5, "encoder_hidden": 6, "decoder_hidden": 7}
 TRAININGS: dict[str, dict[str, Any]] = {

@@ -147,9 +147,9 @@ def test_taps_and_flat_hits_have_no_velocity_until_it_is_learned(tmp_path: Path)
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({}, r"neither its shapes nor its name say what its encoder reads; name its task, such as --task humanize"),
+        ({}, r"neither its shapes nor its name say what its encoder reads; name its task, such as data\.task=humanize"),
         ({"task": "drums"}, r"^task=drums is no task of grooves; choose reconstruct, humanize, tap, infill$"),
-        ({"task": "infill"}, r"nothing says which one; name it, such as --added 'closed hat'"),
+        ({"task": "infill"}, r"nothing says which one; name it, such as data\.added='closed hat'"),
         ({"task": "tap", "added": "ride"}, r"data\.added=ride is of data\.task=infill, and this is data\.task=tap"),
         ({"added": "cymbal"}, r"data\.added=cymbal is no class of data\.classes=gm; choose kick"),
         ({"task": "tap", "classes": "pitch"}, r"^classes=pitch is no map of Magenta's grooves; choose gm, roland$"),

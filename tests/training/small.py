@@ -18,7 +18,7 @@ MODEL = {"latent": 3, "embedding": 5, "encoder_hidden": 7, "decoder_hidden": 8}
 PLAIN: dict[str, dict[str, Any]] = {
     "model": {"batch_norm_scale": 0.0, "word_dropout": 0.0},
     "objective": {"anneal_steps": 0},
-    "train": {"learning_rate": 1e-3, "cosine": False, "decay_patience": 2, "precision": "fp32"},
+    "train": {"learning_rate": 1e-3, "cosine": False, "decay_patience": 2, "ngram_share": 0.0, "precision": "fp32"},
 }
 
 
