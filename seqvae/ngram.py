@@ -18,8 +18,8 @@ START = -1  # stands before the first step
 class Ngram:
     """An n-gram of sequences of labels, of contexts of up to `order` - 1 steps.
 
-    `end` is the label that ends a sequence; without one a sequence is as long as it is asked for. Memory is some 16
-    bytes for each step and length of context.
+    `end` is the label that ends a sequence; without one a sequence is as long as it is asked for. Memory is up to
+    40 bytes for each step and length of context.
     """
 
     def __init__(self, sequences: Iterable[np.ndarray], order: int, end: int | None) -> None:
@@ -32,7 +32,7 @@ class Ngram:
         places = np.flatnonzero(steps != START)
         labels = steps[places]
         self._contexts = [_Contexts(_keys(steps, length)[places - length], labels) for length in range(order)]
-        self.outcomes = np.unique(labels)
+        self._outcomes = np.unique(labels)
 
     def draw(self, uniform: np.ndarray) -> list[np.ndarray]:
         """A sequence for each row of (B, T) numbers in [0, 1), up to its first end, which it holds, or of T steps.
@@ -63,7 +63,7 @@ class Ngram:
             context = _keys(before[rows, before.shape[1] - length :], length)[:, 0]
             found[rows], left[rows] = self._contexts[length].choose(context, left[rows])
         rows = np.flatnonzero(found == START)
-        found[rows] = self.outcomes[_place(left[rows] * len(self.outcomes), len(self.outcomes))]
+        found[rows] = self._outcomes[_place(left[rows] * len(self._outcomes), len(self._outcomes))]
         return found
 
 
