@@ -41,9 +41,14 @@ class Ngram:
         """
         rows, steps = uniform.shape
         drawn = np.full((rows, self._order - 1 + steps), START)
+        ended = np.zeros(rows, bool)
         for step in range(steps):
             before = drawn[:, step : step + self._order - 1]
-            drawn[:, step + self._order - 1] = self._next(before, uniform[:, step])
+            found = self._next(before, uniform[:, step])
+            drawn[:, step + self._order - 1] = found
+            ended |= found == self._end
+            if ended.all():  # the longest of a corpus may have many times as many steps as what is drawn
+                break
         drawn = drawn[:, self._order - 1 :]
         if self._end is None:
             return list(drawn)

@@ -62,6 +62,16 @@ def test_a_row_is_a_function_of_its_own_numbers() -> None:
         assert np.array_equal(model.draw(numbers[place : place + 1])[0], together[place])
 
 
+def test_no_number_is_asked_for_after_all_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, asked = ngram(), []
+    chosen = Ngram._next
+    monkeypatch.setattr(Ngram, "_next", lambda self, *of: asked.append(of) or chosen(self, *of))
+    numbers = np.random.default_rng(1).random((20, 500))
+    drawn = model.draw(numbers)
+    assert len(asked) == max(map(len, drawn)) < 100
+    assert all(np.array_equal(x, y) for x, y in zip(drawn, model.draw(numbers[:, :100]), strict=True))
+
+
 def test_sequences_close_with_their_first_end_or_in_the_last_step() -> None:
     drawn = ngram().draw(np.random.default_rng(1).random((300, 4)))
     assert {len(x) for x in drawn} == {1, 2, 3, 4}
