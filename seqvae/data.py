@@ -153,7 +153,8 @@ class Batches:
     def varied(self, indices: np.ndarray, step: int, ngram_share: float = 0.0) -> Batch:
         """The same batch as training sees it at a step: varied as the modality says, by the seed, step and keys.
 
-        A share of the items are replaced by ones that an n-gram of the part draws.
+        A share of the items are replaced by ones that an n-gram of the part draws; where `size` counts tokens, only by
+        ones that are no longer, so that the batch stays within it.
         """
         batch = self.encoded(indices)
         noise = Noise(self.seed, batch.keys, step)
@@ -168,8 +169,11 @@ class Batches:
         items = [row[:length] for row, length in zip(x, batch.lengths.tolist(), strict=True)]
         numbers = noise.select(drawn).uniform("ngram", self._longest).numpy()
         for row, item in zip(drawn.nonzero().squeeze(1).tolist(), self._ngram.draw(numbers), strict=True):
-            own = None if self.part.corpus.modality.end is not None else len(items[row])
-            items[row] = item[:own].astype(x.dtype)
+            own = len(items[row])
+            if self.part.corpus.modality.end is None:
+                item = item[:own]
+            if self.by == "examples" or len(item) <= own:
+                items[row] = item.astype(x.dtype)
         return collate(items, batch.keys.tolist())
 
     @cached_property

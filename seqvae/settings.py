@@ -132,10 +132,10 @@ class Train:
     checkpoint_steps: int = key(500, "steps between checkpoints, besides validations", least=1)
     log_steps: int = key(50, "steps between lines of metrics.jsonl", least=1)
     ngram_share: float = key(
-        0.0, "share of the items that are replaced by ones drawn from an n-gram of the training items; falls to 0 over "
-        "the training", least=0,
+        0.0, "share of the items, 0 to 1, that are replaced by ones drawn from an n-gram of the training items; falls "
+        "to 0 over the training. Where batch_by=tokens, only by ones that are no longer", least=0,
     )  # fmt: skip
-    ngram_order: int = key(4, "steps that it counts together", least=1, below=100)
+    ngram_order: int = key(4, "steps that the n-gram counts together: one and those just before it", least=1, below=100)
     overfit_batch: bool = key(
         False, "train on the first batch again and again, and validate on it: to see that a model can learn at all"
     )

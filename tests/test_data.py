@@ -241,6 +241,20 @@ def test_a_share_of_the_items_is_drawn_from_an_n_gram_of_the_part(tmp_path: Path
     assert not torch.equal(batches.varied(indices, 3, 1.0).lengths, batches.varied(indices, 4, 1.0).lengths)
 
 
+def test_drawn_items_never_make_a_batch_of_tokens_larger(tmp_path: Path) -> None:
+    lines = ["12" * (1 + number % 12) for number in range(200)]
+    batches = Batches(Part(prepare(Digits(), [written(tmp_path, *lines)])), 100, "tokens")
+    changed = 0
+    for indices in batches.epoch(0):
+        own, batch = batches.encoded(indices), batches.varied(indices, 3, 1.0)
+        assert batch.x.numel() <= own.x.numel() <= 100
+        assert (batch.lengths <= own.lengths).all()
+        changed += int((batch.lengths < own.lengths).sum())
+    assert changed > 40
+    batches = Batches(batches.part, 10)
+    assert any(batches.varied(x, 3, 1.0).x.shape[1] > batches.encoded(x).x.shape[1] for x in batches.epoch(0))
+
+
 def test_items_without_an_end_are_drawn_as_long_as_they_were(tmp_path: Path) -> None:
     class Windows(Digits):
         end = None  # type: ignore[assignment]
