@@ -25,13 +25,19 @@ def first_batch(part: Part, config: Config) -> Part:
 
 
 def suited_to_one_batch(config: Config, asked: Values, modality: Modality) -> Config:
-    """The configuration without a KL term, unless something of the objective was asked for.
+    """The configuration without a KL term, unless something of the objective was asked for, and without an n-gram.
 
-    What is to be seen is whether everything comes back, which a KL term can hold up.
+    What is to be seen is whether everything comes back, which a KL term can hold up. Items that an n-gram draws, unless
+    they were asked for, would take the place of those of the batch.
     """
-    if not config.train.overfit_batch or asked.get("objective") or config.stages or not config.model.latent:
+    if not config.train.overfit_batch or config.stages:
         return config
-    values = merge(plain_sections(config.to_dict()), {"objective": {"beta": 0.0}})
+    without: dict[str, dict[str, float]] = {}
+    if config.model.latent and not asked.get("objective"):
+        without["objective"] = {"beta": 0.0}
+    if "ngram_share" not in asked.get("train", {}):
+        without["train"] = {"ngram_share": 0.0}
+    values = merge(plain_sections(config.to_dict()), without)
     return build_config(modality.name, modality.data_config, modality.model_config, values)
 
 

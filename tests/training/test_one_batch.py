@@ -27,11 +27,11 @@ def test_all_of_one_batch_comes_back(corpus: Path, tmp_path: Path, monkeypatch: 
     encoded = Batches.encoded
     monkeypatch.setattr(Batches, "encoded", lambda self, indices: seen.append(indices) or encoded(self, indices))
     asked = values(model=BIG, **ONE | {"epochs": 150, "validate_steps": 50})
-    del asked["objective"]
+    del asked["objective"], asked["train"]["ngram_share"]
     listener = Listener()
     run = train("text", corpus, tmp_path / "run", asked, device="cpu", reporter=listener)
     assert len(set(np.concatenate(seen).tolist())) == 6
-    assert run.settings["objective"]["beta"] == 0.0
+    assert run.settings["objective"]["beta"] == run.settings["train"]["ngram_share"] == 0.0
     assert "objective.beta=0.0" in listener.messages[0]
     assert "6 of 6 sentences come back exactly, so it learns" in listener.messages[-1]
     assert [line["step"] for line in records(run, "validation")] == [50, 100, 150]
@@ -43,6 +43,13 @@ def test_what_does_not_come_back_is_counted_and_remedies_are_named(corpus: Path,
     run = train("text", corpus, tmp_path / "run", settings, device="cpu", reporter=listener)
     assert "0 of 6 sentences come back exactly; a model that can learn them brings back all" in listener.messages[-1]
     assert run.settings["objective"]["beta"] == 0.5, "what was asked for"
+
+
+def test_an_n_gram_takes_the_place_of_one_batch_only_where_it_was_asked_for(corpus: Path, tmp_path: Path) -> None:
+    settings = values(**ONE | {"epochs": 1, "ngram_share": 0.5})
+    run = train("text", corpus, tmp_path / "run", settings, device="cpu")
+    assert run.settings["train"]["ngram_share"] == 0.5
+    assert [line["ngram_share"] for line in records(run, "train")] == [0.0]
 
 
 def test_one_batch_is_never_called_little(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
