@@ -57,6 +57,8 @@ def _figures(record: Values, active_units: int | None, unit: str) -> str:
     words = [f"{-record['elbo_nats_at_mean_length']:.2f} nats", *_kl_words(record)]
     if record["kl_nats"] is not None:
         words.append(f"beta {record['beta']:.2f}")
+    if "ngram_share" in record:
+        words.append(f"{record['ngram_share']:.0%} drawn")
     if active_units is not None:
         words.append(f"{active_units} active")
     return "  ".join([*words, f"{record['tokens_per_second']:,.0f} {unit}/s"])

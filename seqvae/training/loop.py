@@ -321,6 +321,7 @@ class _Loop:
             "elbo_nats_at_mean_length": sums["log_px"] / sums["tokens"] * length - sums["kl"] / examples,
             "kl_nats": None if self.vae.has_points else sums["kl"] / examples, "loss": sums["loss"] / steps,
             "beta": values.beta, **{name: sums[name] / steps for name in self.figures},
+            **({"ngram_share": values.ngram_share} if self.config.train.ngram_share else {}),
             "learning_rate": values.learning_rate, "gradient_norm": sums["gradient_norm"] / steps,
             "tokens_per_second": sums["tokens"] / (progress.seconds - progress.logged_seconds),
             "seconds": progress.seconds,

@@ -32,24 +32,26 @@ def seen(kind: type[Watcher], terminal: bool) -> str:
         assert watcher.is_first
         watcher.progress(TRAIN)
         watcher.validation(VALIDATION)
-        watcher.progress({**TRAIN, "step": 100})
+        watcher.progress({**TRAIN, "step": 100, "ngram_share": 0.835})
     return screen.getvalue()
 
 
-def test_lines_tell_nats_kl_beta_active_units_speed_and_the_time_left() -> None:
+def test_lines_tell_nats_kl_beta_what_is_drawn_active_units_speed_and_the_time_left() -> None:
     lines = seen(Watcher, terminal=False).splitlines()
     assert lines[0] == "learning [the] encoding"
     assert lines[2] == "step 50/200  44.12 nats  KL 3.21  beta 0.12  2,520 tokens/s  ETA 0:00:00"
     assert lines[1] == "training from step 0 to at most 200; nats are negative ELBO per item"
     assert re.sub(r", [\d.e-]+ s an epoch", "", lines[3]) == validation_line(VALIDATION)
-    assert lines[4] == "step 100/200  44.12 nats  KL 3.21  beta 0.12  5 active  2,520 tokens/s  ETA 0:00:00"
+    assert lines[4] == (
+        "step 100/200  44.12 nats  KL 3.21  beta 0.12  84% drawn  5 active  2,520 tokens/s  ETA 0:00:00"
+    )
 
 
 def test_a_bar_keeps_one_line_of_80_columns_with_the_same_figures() -> None:
     screen = seen(Bar, terminal=True)
     assert validation_line(VALIDATION).partition(": ")[2] in screen
     last = [part for part in screen.split("\n") if "tokens/s" in part][-1]
-    assert "44.12 nats  KL 3.21  beta 0.12  5 active  2,520 tokens/s" in last
+    assert "44.12 nats  KL 3.21  beta 0.12  84% drawn  5 active  2,520 tokens/s" in last
     assert "50%" in last
 
 
@@ -158,4 +160,5 @@ def test_a_line_of_a_notebook_is_written_over_and_leaves_nothing_of_a_longer_one
     over, then = lines[2].lstrip("\r").split("\r")
     assert over == first
     assert re.sub(r", [\d.e-]+ s an epoch", "", then).rstrip() == validation_line(VALIDATION)
-    assert lines[3:] == ["\rstep 100/200  44.12 nats  KL 3.21  beta 0.12  5 active  2,520 tokens/s  ETA 0:00:00", ""]
+    last = "\rstep 100/200  44.12 nats  KL 3.21  beta 0.12  84% drawn  5 active  2,520 tokens/s  ETA 0:00:00"
+    assert lines[3:] == [last, ""]
