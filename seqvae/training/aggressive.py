@@ -49,20 +49,21 @@ class EncoderFirst:
         """Whether the encoder takes steps of its own before the decoder does."""
         return self.config.objective.aggressive and not self.progress.encoder_first.get("is_over", False)
 
-    def settle(self, group: Group, move: Callable[[Group, int], float]) -> int:
+    def settle(self, group: Group, move: Callable[[Group, int], float], tokens: Callable[[], float]) -> int:
         """Move the encoder until its loss falls no longer; the number of steps that it took.
 
         `group` are the batches that the decoder's step will see, and the first of the encoder's. `move(group, noise)`
-        makes a step and gives the loss in nats per example; what is compared is the loss per token over COMPARED steps.
+        makes a step and gives the loss in nats per example, `tokens()` how many were met so far; what is compared is
+        the loss per token over COMPARED steps.
         """
-        others, before, nats, tokens = self._others(), math.inf, 0.0, 0
+        others, before, nats, met = self._others(), math.inf, 0.0, tokens()
         for taken in range(1, MOST_STEPS + 1):
             nats += move(group, self.progress.step + taken * NOISES) * sum(map(len, group))
-            tokens += sum(int(self.train.part.corpus.lengths(indices).sum()) for indices in group)
             if taken % COMPARED == 0:
-                if not nats / tokens < before:
+                now = tokens()
+                if not nats / (now - met) < before:
                     return taken
-                before, nats, tokens = nats / tokens, 0.0, 0
+                before, nats, met = nats / (now - met), 0.0, now
             group = list(islice(others, self.config.train.accumulate))
         return MOST_STEPS
 

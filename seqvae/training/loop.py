@@ -228,7 +228,7 @@ class _Loop:
         self._say()
         progress, is_on = self.progress, self.encoder_first.is_on
         if is_on:
-            taken = self.encoder_first.settle(group, self._move_encoder)
+            taken = self.encoder_first.settle(group, self._move_encoder, lambda: self.tally.totals()["tokens"])
             self.tally.add({"encoder_steps": self.engine.zeros(1)[0] + taken / self.engine.processes})
         figures, norm = self._move(group, progress.step, DECODER if is_on else ALL_PARTS)
         self.tally.add(figures)

@@ -50,17 +50,20 @@ def first(run: Run, accumulate: int = 1, step: int = 3) -> EncoderFirst:
 
 
 def test_the_encoder_moves_until_the_loss_of_ten_batches_is_no_less_than_that_of_ten_before(alone: Run) -> None:
-    phase, seen = first(alone), []
+    phase, seen, met = first(alone), [], [0.0]
     losses = iter([5.0] * 10 + [4.0] * 10 + [3.0] * 10 + [3.5] * 10 + [0.0] * 99)
     lengths = phase.train.part.corpus.lengths(np.arange(60))
 
     def move(group: list[np.ndarray], noise: int) -> float:
         seen.append((group, noise))
-        # per token the same whatever the batch, as the loss per example is not
-        return next(losses) * float(lengths[np.concatenate(group)].mean())
+        # per token the same whatever the batch, as the loss per example is not; every other item is three times as long
+        # as it is in the corpus, as one that an n-gram draws can be
+        tokens = float(lengths[np.concatenate(group)].sum()) * (3.0 if len(seen) % 2 else 1.0)
+        met[0] += tokens
+        return next(losses) * tokens / sum(map(len, group))
 
     group = [np.arange(4)]
-    assert phase.settle(group, move) == 40
+    assert phase.settle(group, move, lambda: met[0]) == 40
     assert seen[0][0] is group, "the decoder's batches come first"
     assert [noise for _, noise in seen] == [3 + NOISES * place for place in range(1, 41)]
     drawn = [tuple(batch) for others, _ in seen[1:] for batch in others]
@@ -71,7 +74,7 @@ def test_the_encoder_moves_until_the_loss_of_ten_batches_is_no_less_than_that_of
 
 def test_a_loss_that_falls_without_end_is_left_after_a_hundred_steps(alone: Run) -> None:
     losses = iter(0.8**place for place in range(200))
-    assert first(alone).settle([np.arange(8)], lambda group, noise: next(losses)) == 100
+    assert first(alone).settle([np.arange(8)], lambda group, noise: next(losses), iter(range(9999)).__next__) == 100
 
 
 def test_the_batches_of_the_encoder_are_those_of_the_step_alone(alone: Run) -> None:
@@ -82,7 +85,7 @@ def test_the_batches_of_the_encoder_are_those_of_the_step_alone(alone: Run) -> N
             seen.append(np.concatenate(group).tolist())
             return float(len(seen) > 10)
 
-        first(alone, accumulate, step).settle([np.arange(2)], move)
+        first(alone, accumulate, step).settle([np.arange(2)], move, iter(range(9999)).__next__)
         return seen
 
     assert drawn(3) == drawn(3)
