@@ -29,7 +29,11 @@ ROUND = 100  # steps at least between two looks at the held-out codes, and a pas
 MOST_ROUNDS, PATIENCE = 100, 8  # rounds; of those without progress on the held-out codes
 EXTRA = "install it with pip install 'seqvae[latent]'"
 
-Watch = Callable[[str, float], object]  # what was tried, and nats of a held-out code
+Watch = Callable[[int, int, str], object]  # done, total, what
+
+
+def no_watch(done: int, total: int, what: str) -> None:
+    """Does nothing: nobody wants to see how far it is."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,13 @@ class Fitted:
 
 
 def fit(
-    codes: DiagonalGaussian, held_out: DiagonalGaussian, kind: str = "auto", seed: int = 0, watch: Watch | None = None
+    codes: DiagonalGaussian, held_out: DiagonalGaussian, kind: str = "auto", seed: int = 0, watch: Watch = no_watch
 ) -> Fitted:
     """The prior of a kind that gives held-out codes the highest log-likelihood; `auto` is the best of all kinds.
 
     A Gaussian has the covariance of Ledoit and Wolf 2004; of mixtures the number of Gaussians is doubled as long as
     that helps; a flow is trained until it no longer gets better. The standard normal is among them, so that `auto` fits
-    nothing where nothing is gained. `watch` hears of each that was tried.
+    nothing where nothing is gained. `watch` sees how far it is.
 
     Raises ValueError for an unknown kind, for fewer than two codes, and where a package is not installed.
     """
@@ -67,8 +71,7 @@ def fit(
             nats = float(prior.log_prob(judged).double().mean())
         better = nats > max((known for _, known in found.values()), default=-math.inf)
         found[name] = (prior, nats)
-        if watch is not None:
-            watch(name, nats)
+        watch(1, 1, name)
         return better
 
     tried("standard", StandardNormal(units))
@@ -82,7 +85,7 @@ def fit(
                 break
             components *= 2
     if kind in ("auto", "flow"):
-        tried("flow", _flow(codes, judged, seed))
+        tried("flow", _flow(codes, judged, seed, watch))
     wanted = found if kind in ("auto", "standard") else [name for name in found if name != "standard"]
     if not wanted:
         raise ValueError(f"{items} codes are too few for a {kind}; give more, or take another kind")
@@ -126,7 +129,7 @@ def _mixture_of(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray)
     return Mixture(torch.from_numpy(weights).log(), torch.from_numpy(means), factors)
 
 
-def _flow(codes: DiagonalGaussian, judged: Float[Tensor, "M Z"], seed: int) -> Flow:
+def _flow(codes: DiagonalGaussian, judged: Float[Tensor, "M Z"], seed: int, watch: Watch) -> Flow:
     """A flow of the best epoch by the held-out codes, each epoch with fresh draws."""
     units = codes.mean.shape[1]
     base = _gaussian(_drawn(codes, seed, 0))
@@ -137,16 +140,17 @@ def _flow(codes: DiagonalGaussian, judged: Float[Tensor, "M Z"], seed: int) -> F
         except ImportError:
             raise ValueError(f"flows are made by zuko, which is not here; {EXTRA}") from None
         flow = flow.float()
-        _train(flow, codes, judged.float(), seed)
+        _train(flow, codes, judged.float(), seed, watch)
     return flow.double().requires_grad_(False)
 
 
-def _train(flow: Flow, codes: DiagonalGaussian, judged: Float[Tensor, "M Z"], seed: int) -> None:
+def _train(flow: Flow, codes: DiagonalGaussian, judged: Float[Tensor, "M Z"], seed: int, watch: Watch) -> None:
     """Maximise the likelihood of draws of the codes; the weights end as those of the best epoch."""
     passes = math.ceil(ROUND / math.ceil(len(codes.mean) / BATCH))
     optimizer = torch.optim.AdamW(flow.parameters(), LEARNING_RATE, weight_decay=1e-4)
     best, since, kept = -math.inf, 0, {name: weight.clone() for name, weight in flow.state_dict().items()}
     for round_ in range(MOST_ROUNDS):
+        watch(round_, MOST_ROUNDS, "flow, rounds at most")
         for epoch in range(round_ * passes, (round_ + 1) * passes):
             y = flow.standardised(_drawn(codes, seed, epoch).float())
             for rows in torch.randperm(len(y)).split(BATCH):

@@ -102,10 +102,10 @@ def test_a_flow_is_trained_on_codes_that_no_gaussian_is_like(monkeypatch: pytest
 @pytest.mark.usefixtures("brief")
 def test_auto_takes_the_best_of_all_and_says_what_each_gave() -> None:
     pytest.importorskip("zuko")
-    heard: list[tuple[str, float]] = []
-    found = priors.fit(clusters(300, 0), clusters(90, 1), watch=lambda name, nats: heard.append((name, nats)))
+    heard: list[str] = []
+    found = priors.fit(clusters(300, 0), clusters(90, 1), watch=lambda done, total, what: heard.append(what))
     assert {"standard", "gaussian", "mixture of 2", "mixture of 4", "flow"} <= found.nats.keys()
-    assert found.nats == dict(heard)
+    assert found.nats.keys() <= set(heard)
     assert found.nats[found.name] == max(found.nats.values())
     again = priors.fit(clusters(300, 0), clusters(90, 1))
     assert again.nats == found.nats

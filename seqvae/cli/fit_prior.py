@@ -28,19 +28,17 @@ def fit_prior(run: Path, data: tuple[Path, ...], kind: str, on_request: bool, se
     model stay as they are. DATA, files or folders as for training, are needed only where those of the training are
     there no longer. --kind standard takes the fitted prior away.
     """
+    from seqvae.cli.progress import ProgressBar
     from seqvae.fitting import fit_prior as fit
 
-    tried: dict[str, float] = {}
-
-    def show(name: str, nats: float) -> None:
-        tried[name] = nats
-        more = f", {nats - tried['standard']:+.2f} to N(0, I)" if name != "standard" else ""
-        click.echo(f"{name}: log-likelihood of a held-out code {nats:,.2f} nats{more}", err=True)
-
     checkpoint = given_checkpoint()
-    found = fit(run, data, kind, seed, on_request=on_request, device=device, checkpoint=checkpoint, watch=show)
+    with ProgressBar() as bar:
+        found = fit(run, data, kind, seed, on_request=on_request, device=device, checkpoint=checkpoint, watch=bar)
+    for name, nats in found.nats.items():
+        more = f", {nats - found.nats['standard']:+.2f} to N(0, I)" if name != "standard" else ""
+        click.echo(f"{name}: log-likelihood of a held-out code {nats:,.2f} nats{more}", err=True)
     if found.name == "standard":
-        click.echo(f"{run}: samples come from N(0, I)" + (", which no other is better than" if tried else ""))
+        click.echo(f"{run}: samples come from N(0, I)" + (", which no other is better than" if found.nats else ""))
         return
     numbers = counted(found.prior.latent, "units")
     click.echo(f"{run}: {found.name} over {numbers}, kept beside its weights")
