@@ -26,7 +26,7 @@ $(STAMP): constraints.txt setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "%s is Python %d.%d; seqvae needs 3.11 or later: make PYTHON=python3.11 install" % (sys.executable, *sys.version_info[:2]))'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --quiet setuptools
-	$(PIP) --quiet --no-build-isolation -e '.[dev,tensorboard]'
+	$(PIP) --quiet --no-build-isolation -e '.[dev,latent,tensorboard]'
 	@touch $@
 
 demo: install

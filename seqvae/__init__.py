@@ -6,18 +6,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqvae.api import resume, train
     from seqvae.datasets import mnist
+    from seqvae.fitting import fit_prior
     from seqvae.generate import Decoding
     from seqvae.magenta.runs import import_magenta
     from seqvae.modalities.items import Items
     from seqvae.model import Model, load
 
 __version__ = "0.1.0"
-__all__ = ["Decoding", "Items", "Model", "__version__", "import_magenta", "load", "mnist", "resume", "train"]
+__all__ = [
+    "Decoding",
+    "Items",
+    "Model",
+    "__version__",
+    "fit_prior",
+    "import_magenta",
+    "load",
+    "mnist",
+    "resume",
+    "train",
+]
 
 _PUBLIC = {
     "Decoding": "seqvae.generate",
     "Items": "seqvae.modalities.items",
     "Model": "seqvae.model",
+    "fit_prior": "seqvae.fitting",
     "import_magenta": "seqvae.magenta.runs",
     "load": "seqvae.model",
     "mnist": "seqvae.datasets",

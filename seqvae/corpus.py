@@ -23,6 +23,7 @@ from seqvae.config import read_json
 from seqvae.files import file_hash, own
 from seqvae.modalities.base import Modality, Report
 from seqvae.noise import MULTIPLIERS
+from seqvae.runs.run import Run
 from seqvae.types import StepType
 
 FORMAT = 3  # of the folder of a corpus
@@ -252,6 +253,18 @@ def prepare(modality: Modality, sources: Sequence[Path]) -> Corpus:
 def encoded(modality: Modality, key: str) -> Corpus:
     """The corpus of the cache whose folder has this name. Raises ValueError when it is not there or damaged."""
     return Corpus(own(corpora_folder(), key), modality)
+
+
+def training_data(modality: Modality, run: Run | None) -> Corpus | None:
+    """The items that a run was trained on, encoded, for baselines (`Modality.has_baselines`).
+
+    None where there are no baselines, and where the cache has them no longer.
+    """
+    if run is None or not modality.has_baselines:
+        return None
+    with contextlib.suppress(ValueError, KeyError):  # the cache was cleared; or the run was imported
+        return encoded(modality, run.report["train"]["key"])
+    return None
 
 
 def _cached(modality: Modality, sources: Sequence[Path], folder: Path) -> Corpus:

@@ -8,9 +8,12 @@ from typing import Literal, cast
 
 import numpy as np
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from seqvae import generate
-from seqvae.core.posterior import DiagonalGaussian
+from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
+from seqvae.core.priors import Prior, StandardNormal
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus
 from seqvae.data import Batches, Part
@@ -50,6 +53,10 @@ UNITS = {
     "reconstruction_bits": "bits per item",
     "kl_nats": "nats per item",
     "kl_bits": "bits per item",
+    "elbo_fitted_prior_nats": "nats per item, with the prior that was fitted in place of N(0, I)",
+    "elbo_fitted_prior_bits": "bits per item",
+    "kl_fitted_prior_nats": "nats per item, E[log q(z|x) - log p(z)], one draw of z",
+    "kl_fitted_prior_bits": "bits per item",
     "iw_nll_nats": "nats per item, -log p(x), importance weighted",
     "importance_samples": "draws of z per item",
     "perplexity": "per token, exp(iw_nll_nats x items / tokens)",
@@ -143,14 +150,16 @@ def evaluate(
     watch: Watch | None = None,
     keep: Keep | None = None,
     training: Corpus | None = None,
+    prior: Prior | None = None,
 ) -> Figures:
     """All figures of `units` for a model on a corpus; None where one does not apply.
 
     `watch` sees how far it is, and `keep` the scores of the single items, where the model has a likelihood. `training`
-    is what the model was trained on, for `Modality.baseline_metrics`.
+    is what the model was trained on, for `Modality.baseline_metrics`. With a `prior` other than N(0, I) samples are
+    drawn from it, and the bound is there with it, too.
     """
     with torch.autocast(vae.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-        return _figures(vae, modality, corpus, settings, watch or _ignored, keep or _ignored, training)
+        return _figures(vae, modality, corpus, settings, watch or _ignored, keep or _ignored, training, prior)
 
 
 def score_items(
@@ -172,8 +181,9 @@ def _ignored(*values: object) -> None:
 
 
 def _figures(
-    vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch, keep: Keep, training: Corpus | None
-) -> Figures:
+    vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch, keep: Keep,
+    training: Corpus | None, prior: Prior | None,
+) -> Figures:  # fmt: skip
     batches = Batches(Part(corpus), _tokens_per_batch(corpus), "tokens")
 
     def read(what: str, batches: Batches = batches) -> Iterator[Batch]:
@@ -195,6 +205,8 @@ def _figures(
         figures["summed_error"] = likelihood.summed_error(cast(float, figures["reconstruction_nats"]))
     if vae.latent:
         figures |= _latent_figures(vae, read, corpus.labels, settings.seed)
+        if prior is not None and prior.kind != StandardNormal.kind and not vae.has_points:
+            figures |= _fitted_prior_figures(figures, *collect_posterior(vae, read("prior")), prior, settings.seed)
         figures |= _reconstruction_figures(vae, modality, batches, settings, watch, training)
     if vae.decoder.has_steps:
         figures["tokens"] = corpus.steps
@@ -208,7 +220,7 @@ def _figures(
             for name, accuracy in zip(names, accuracies, strict=True):
                 figures |= accuracy.shares(name, modality.step_type.parts)
     if modality.sample_units and not vae.has_points:
-        figures |= _sample_figures(vae, modality, corpus, settings, watch)
+        figures |= _sample_figures(vae, modality, corpus, settings, watch, prior)
     return figures
 
 
@@ -271,7 +283,9 @@ def _has_levels(vae: VAE, batches: Iterator[Batch]) -> bool:
     return bool(discrete)
 
 
-def _sample_figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch) -> Figures:
+def _sample_figures(
+    vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch, prior: Prior | None
+) -> Figures:
     """The figures of samples, and of as many items of the corpus, chosen by the seed; what is given is these items'."""
     watch(0, 1, "samples")
     n, temperature = settings.prior_samples, settings.temperature
@@ -279,7 +293,7 @@ def _sample_figures(vae: VAE, modality: Modality, corpus: Corpus, settings: Sett
     chosen = np.random.default_rng(settings.seed).permutation(len(corpus))[:n]
     own = [corpus[int(index)] for index in chosen]
     held = [own[place % len(own)] for place in range(n)] if modality.given([None], 1) is not None else None
-    arrays = generate.sample(vae, n, Length(modality.max_steps, modality.end), drawn, settings.seed, held)
+    arrays = generate.sample(vae, n, Length(modality.max_steps, modality.end), drawn, settings.seed, held, prior)
     figures: Figures = {"samples": n, "sample_temperature": drawn.temperature}
     figures |= modality.sample_metrics([modality.decode(x) for x in arrays])
     items = [modality.decode(x) for x in own]
@@ -297,6 +311,26 @@ def _latent_figures(vae: VAE, read: Callable[[str], Iterator[Batch]], labels: np
         "code_gain_nats": code_gain(vae, read("shuffled codes"), q, keys, seed).nats if len(keys) > 1 else None,
         "active_units": active_units(q.mean),
         "neighbour_accuracy": accuracy,
+    }
+
+
+def _fitted_prior_figures(
+    figures: Figures, q: DiagonalGaussian, keys: Int[Tensor, " N"], prior: Prior, seed: int
+) -> Figures:
+    """The bound with a fitted prior: what the KL in closed form and the reconstruction are, at the draws of `elbo`.
+
+    E_q[log q(z|x) - log p(z)] = KL(q || N(0, I)) + E_q[log N(z; 0, I) - log p(z)], the last by one draw of each item.
+    """
+    z = q.rsample(Noise(seed, keys))
+    with torch.no_grad():
+        more = float((prior_log_prob(z) - prior.log_prob(z).double().cpu()).mean())
+    kl = cast(float, figures["kl_nats"]) + more
+    elbo_nats = -(cast(float, figures["reconstruction_nats"]) + kl)
+    return {
+        "elbo_fitted_prior_nats": elbo_nats,
+        "elbo_fitted_prior_bits": elbo_nats / math.log(2),
+        "kl_fitted_prior_nats": kl,
+        "kl_fitted_prior_bits": kl / math.log(2),
     }
 
 

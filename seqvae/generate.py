@@ -17,6 +17,7 @@ from torch import Tensor
 from seqvae.config import kind_of
 from seqvae.core import latent
 from seqvae.core.posterior import DiagonalGaussian
+from seqvae.core.priors import Prior, StandardNormal
 from seqvae.core.vae import VAE
 from seqvae.data import collate
 from seqvae.nets.decoder import State
@@ -205,22 +206,25 @@ def _unpad(batch: Batch) -> list[np.ndarray]:
     return [row[:length].copy() for row, length in zip(x, batch.lengths.tolist(), strict=True)]
 
 
-def prior_codes(vae: VAE, n: int, seed: int) -> Float[Tensor, "N Z"]:
-    """`n` standard normal codes; code i depends on (seed, i) alone.
+def prior_codes(vae: VAE, n: int, seed: int, prior: Prior | None = None) -> Float[Tensor, "N Z"]:
+    """`n` codes of the prior, by default N(0, I); code i depends on (seed, i) alone.
 
     Raises ValueError when n is negative.
     """
     n, seed = whole("n", n), whole("seed", seed)
     if n < 0:
         raise ValueError(f"{n} samples are not possible; give 0 or more")
-    codes = Noise(seed, torch.arange(n)).normal("prior", vae.latent)
-    return codes.to(vae.device, vae.dtype)
+    return _codes_of(vae, Noise(seed, torch.arange(n)), prior)
 
 
-def further_prior_codes(vae: VAE, key: int, n: int, seed: int) -> Float[Tensor, "N Z"]:
-    """`n` standard normal codes in place of code `key` of `prior_codes`, none of which stands there."""
-    codes = Noise(whole("seed", seed), torch.tensor([key])).repeat(n).normal("prior", vae.latent)
-    return codes.to(vae.device, vae.dtype)
+def further_prior_codes(vae: VAE, key: int, n: int, seed: int, prior: Prior | None = None) -> Float[Tensor, "N Z"]:
+    """`n` codes in place of code `key` of `prior_codes`, none of which stands there."""
+    return _codes_of(vae, Noise(whole("seed", seed), torch.tensor([key])).repeat(n), prior)
+
+
+def _codes_of(vae: VAE, noise: Noise, prior: Prior | None) -> Float[Tensor, "N Z"]:
+    drawn_from = StandardNormal(vae.latent) if prior is None else prior
+    return drawn_from.codes(noise).to(vae.device, vae.dtype)
 
 
 def batches_of(
@@ -261,10 +265,10 @@ def encode(
 
 def sample(
     vae: VAE, n: int, length: Length, decoding: Decoding = GREEDY, seed: int = 0,
-    held: Sequence[np.ndarray] | None = None,
+    held: Sequence[np.ndarray] | None = None, prior: Prior | None = None,
 ) -> list[np.ndarray]:  # fmt: skip
     """`n` sequences from the prior; sequence i depends on (seed, i), and on what is held of it, alone."""
-    return decode(vae, prior_codes(vae, n, seed), length, decoding, seed, held=held)
+    return decode(vae, prior_codes(vae, n, seed, prior), length, decoding, seed, held=held)
 
 
 def interpolate(

@@ -1,15 +1,14 @@
 """A trained model: items to latent codes and back. The Python API."""
 
-import contextlib
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from seqvae import generate
@@ -25,8 +24,9 @@ from seqvae.codes import (
 )
 from seqvae.config import Values, as_table, counted, uses_of
 from seqvae.core.latent import even_shares
+from seqvae.core.priors import Prior, StandardNormal
 from seqvae.core.vae import VAE
-from seqvae.corpus import Corpus, encoded, prepare
+from seqvae.corpus import prepare, training_data
 from seqvae.evaluate import Settings, evaluate, score_items
 from seqvae.evaluation.scores import Scores
 from seqvae.files import store
@@ -34,9 +34,10 @@ from seqvae.generate import GREEDY, Decoding, at, codes_of, number, whole
 from seqvae.memory import Data, files_of, known, readable
 from seqvae.modalities.base import Arrangement, Modality
 from seqvae.modalities.items import Figures, Item, check_arrangement
+from seqvae.priors import keep_prior, kept_prior, prior_called
 from seqvae.runs.run import BEST, Checkpoint, Run
 from seqvae.settings import Config
-from seqvae.variation import changed_share, distances_of_tries, distinct, even_walk, key_of
+from seqvae.variation import changed_share, even_walk
 from seqvae.way import Way
 
 if TYPE_CHECKING:
@@ -77,14 +78,12 @@ class Model:
     `Decoding(temperature=0.8, top_p=0.9)`, `Decoding(beam=5)`. The same `seed` gives the same result.
     """
 
-    def __init__(
-        self, config: Config, modality: Modality, vae: VAE, run: Run | None = None, presents: bool = True
-    ) -> None:
+    def __init__(self, config: Config, modality: Modality, vae: VAE, run: Run | None = None) -> None:
         self.config = config
         self.modality = modality
         self.vae = vae.requires_grad_(False)
         self.run = run
-        self._way = Way(modality, vae, presents)
+        self._way = Way(modality, vae)
 
     def __repr__(self) -> str:
         size = counted(sum(parameter.numel() for parameter in self.vae.parameters()), "parameters")
@@ -105,7 +104,29 @@ class Model:
         run, config, modality = open_run(Path(path), checkpoint=checkpoint)
         vae = build_vae(config, modality)
         load_weights(vae, run.weights(run.used_step), run.path)
-        return Model(config, modality, vae.to(pick_device(device)), run)
+        model = Model(config, modality, vae.to(pick_device(device)), run)
+        kept = kept_prior(run, vae.latent)
+        return model.with_prior(kept) if kept is not None and kept.is_used else model
+
+    def _on(self, **way: Any) -> "Model":
+        """The same weights on another way."""
+        other = copy(self)
+        other._way = replace(self._way, **way)
+        other.modality = other._way.modality
+        other.config = replace(self.config, data=other.modality.data)
+        return other
+
+    @property
+    def prior(self) -> Prior:
+        """The density that codes of samples and the aims of variations are drawn from: N(0, I), or a fitted one."""
+        return self._way.prior
+
+    def with_prior(self, prior: Prior | Literal["standard", "fitted"]) -> "Model":
+        """The same model with another prior: `standard` is N(0, I), `fitted` the one that `fit_prior` keeps in the run.
+
+        Raises ValueError for a prior of another number of units, and where none was fitted.
+        """
+        return self._on(drawn_from=prior_called(prior, self.vae.latent, self.run))
 
     def using(self, values: Values) -> "Model":
         """The same model with other values of `data` keys that may change with its use, such as {"bpm": 140.0}.
@@ -118,7 +139,7 @@ class Model:
         except ValueError as error:
             keys = "|".join(re.escape(str(key)) for key in (*uses_of(self.modality.data_config), *values))
             raise ValueError(re.sub(rf"\bdata\.({keys})\b", r"\1", str(error))) from None
-        return Model(replace(self.config, data=modality.data), modality, self.vae, self.run, self._way.presents)
+        return self._on(modality=modality)
 
     def of_split(self, split: Literal["train", "valid", "test"], sources: Sequence[Path] | Path | str) -> "Model":
         """The same model, reading one split of the sources' files. Raises ValueError where that has no file."""
@@ -126,11 +147,11 @@ class Model:
         modality = self.modality.of_split(split, sources)
         if modality is None:
             raise ValueError(self.modality.words.no_split.format(split=split, files=", ".join(map(str, sources))))
-        return Model(self.config, modality, self.vae, self.run, self._way.presents)
+        return self._on(modality=modality)
 
     def in_windows(self) -> "Model":
         """The same model, whose results are lists of windows in place of what `modality.present` makes of them."""
-        return Model(self.config, self.modality, self.vae, self.run, presents=False)
+        return self._on(presents=False)
 
     def save(self, folder: Path | str) -> None:
         """Write the model into a new folder that `load` reads. Raises ValueError when the folder is in use."""
@@ -142,6 +163,8 @@ class Model:
         run = Run.create(folder, {**settings, **self.config.to_dict()}, self.modality, report)
         step = self.run.used_step if self.run else 0
         run.save(step, Checkpoint(weights_of(self.vae), {}, {"step": step, "best_step": step}))
+        if not isinstance(self.prior, StandardNormal):
+            keep_prior(run, self.prior)
 
     # Items to codes -------------------------------------------------------------------------------------------
 
@@ -200,7 +223,7 @@ class Model:
         decoding = decoding or Decoding(temperature=self.modality.sampling_temperature)
         (length,) = self._way.lengths(self._way.length())
         generate.check_count("n", n, self._way.numbers(1, length))
-        return self._way.made(generate.sample(self.vae, n, length, at(temperature, decoding), seed))
+        return self._way.made(generate.sample(self.vae, n, length, at(temperature, decoding), seed, prior=self.prior))
 
     def reconstruct(
         self, items: Sequence[Item], decoding: Decoding = GREEDY, seed: int = 0, temperature: float | None = None,
@@ -304,29 +327,7 @@ class Model:
         """
         decoding, group = at(temperature, decoding), self.windows(item)
         n, distance = whole("n", n), number("distance", distance)
-        means = self._way.posterior([group]).mean
-        length = self._way.length([group])
-        generate.check_count("n", n, self._way.numbers(len(group), length))
-
-        lengths = self._way.lengths(length, [[like] for like in group.items])
-
-        def made(towards: Tensor, distances: Sequence[float], keys: Tensor) -> list[list[Item]]:
-            moved = (
-                generate.vary(self.vae, z, towards, distances, keys, own, decoding, seed)
-                for z, own in zip(means, lengths, strict=True)
-            )
-            return [self._way.decoded(arrays, group.items) for arrays in zip(*moved, strict=True)]
-
-        def more(place: int) -> list[list[Item]]:
-            distances = distances_of_tries(distance)
-            towards = generate.further_prior_codes(self.vae, place, len(distances), seed)
-            return made(towards, distances, torch.full((len(distances),), place))
-
-        found = made(generate.prior_codes(self.vae, n, seed), [distance] * n, torch.arange(n))
-        if distance:
-            key = partial(key_of, self.modality)
-            unchanged = key(made(means[:1], [0.0], torch.tensor([0]))[0])
-            found = distinct(found, more, key, [unchanged, tuple(x.tobytes() for x in group.arrays)])
+        found = self._way.variations(group, n, distance, decoding, seed)
         return [self._way.given_back(windows) for windows in found]
 
     def change(self, item: Item, other: Item) -> float:
@@ -376,18 +377,8 @@ class Model:
         )  # fmt: skip
         with readable(self.modality, known(sources)) as found, files_of(self.modality, found) as paths:
             corpus = prepare(self.modality, paths)
-        return evaluate(self.vae, self.modality, corpus, settings, training=self.training_data())
-
-    def training_data(self) -> Corpus | None:
-        """The items that the model was trained on, encoded, for baselines (`Modality.has_baselines`).
-
-        None where there are no baselines, and where the cache has them no longer.
-        """
-        if self.run is None or not self.modality.has_baselines:
-            return None
-        with contextlib.suppress(ValueError, KeyError):  # the cache was cleared; or the run was imported
-            return encoded(self.modality, self.run.report["train"]["key"])
-        return None
+        training = training_data(self.modality, self.run)
+        return evaluate(self.vae, self.modality, corpus, settings, training=training, prior=self.prior)
 
 
 def load(path: Path | str, device: str = "auto", checkpoint: int | str = BEST) -> Model:

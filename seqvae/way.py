@@ -3,26 +3,39 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from seqvae import generate
 from seqvae.codes import Windows, aligned, all_windows, beside_codes
 from seqvae.core.posterior import DiagonalGaussian
+from seqvae.core.priors import Prior, StandardNormal
 from seqvae.core.vae import VAE
-from seqvae.generate import Length
+from seqvae.generate import Decoding, Length
 from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Item
+from seqvae.variation import distances_of_tries, distinct, key_of
 
 
 @dataclass(frozen=True)
 class Way:
-    """The way through a VAE and back; `presents`: whether windows are put together into what the user handed in."""
+    """The way through a VAE and back; `presents`: whether windows are put together into what the user handed in.
+
+    `drawn_from` is the prior of codes that belong to no item; None is N(0, I).
+    """
 
     modality: Modality
     vae: VAE
     presents: bool = True
+    drawn_from: Prior | None = None
+
+    @property
+    def prior(self) -> Prior:
+        """The density of codes that belong to no item."""
+        return StandardNormal(self.vae.latent) if self.drawn_from is None else self.drawn_from
 
     def length(self, groups: Sequence[Windows] = ()) -> Length:
         """How long sequences may be; where none ends by itself, all are as long as the longest window."""
@@ -88,6 +101,31 @@ class Way:
             if item is not None and other is not None:
                 self.modality.as_long_as(item, other)
         return means[[place % len(means) for group in groups for place in range(len(group))]]
+
+    def variations(self, group: Windows, n: int, distance: float, decoding: Decoding, seed: int) -> list[list[Item]]:
+        """The windows of `n` variations of an item, at a distance towards codes of the prior; see `Model.vary`."""
+        means, length = self.posterior([group]).mean, self.length([group])
+        generate.check_count("n", n, self.numbers(len(group), length))
+        lengths = self.lengths(length, [[like] for like in group.items])
+
+        def made(towards: Tensor, distances: Sequence[float], keys: Tensor) -> list[list[Item]]:
+            moved = (
+                generate.vary(self.vae, z, towards, distances, keys, own, decoding, seed)
+                for z, own in zip(means, lengths, strict=True)
+            )
+            return [self.decoded(arrays, group.items) for arrays in zip(*moved, strict=True)]
+
+        def more(place: int) -> list[list[Item]]:
+            distances = distances_of_tries(distance)
+            towards = generate.further_prior_codes(self.vae, place, len(distances), seed, self.prior)
+            return made(towards, distances, torch.full((len(distances),), place))
+
+        found = made(generate.prior_codes(self.vae, n, seed, self.prior), [distance] * n, torch.arange(n))
+        if not distance:
+            return found
+        key = partial(key_of, self.modality)
+        unchanged = key(made(means[:1], [0.0], torch.tensor([0]))[0])
+        return distinct(found, more, key, [unchanged, tuple(x.tobytes() for x in group.arrays)])
 
     def piece(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> Item:
         """One item for the user, from the arrays of its windows; `like` are the windows that it stands for."""

@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "seqvae.cli.compare:compare",
     "plot": "seqvae.cli.plot:plot",
     "inspect": "seqvae.cli.inspect:inspect",
+    "fit-prior": "seqvae.cli.fit_prior:fit_prior",
     "info": "seqvae.cli.info:info",
     "recipes": "seqvae.cli.recipes:recipes",
     "import-magenta": "seqvae.cli.import_magenta:import_magenta",

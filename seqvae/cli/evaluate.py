@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from seqvae.cli.items import open_model, show_report
-from seqvae.cli.options import PATH, device_option, run_argument, seed_option, split_option
+from seqvae.cli.options import PATH, device_option, prior_option, run_argument, seed_option, split_option
 from seqvae.cli.per_item import check_form, table
 from seqvae.cli.places import check_file_place, spare_files
 from seqvae.cli.run_command import RunCommand
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True,
     help="Of matrix products; bf16 takes less time with many importance samples.",
 )  # fmt: skip
+@prior_option
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write the figures to this file.")
 @click.option(
     "--per-item", type=PATH, metavar="FILE", help="Also write the scores of each item, to FILE.csv or FILE.jsonl."
@@ -68,6 +69,7 @@ def evaluate(
     codes: Literal["mean", "drawn"],
     temperature: float | None,
     precision: Literal["fp32", "bf16"],
+    prior: Literal["standard", "fitted"] | None,
     json_file: Path | None,
     per_item: Path | None,
     language_model: Path | None,
@@ -86,7 +88,7 @@ def evaluate(
     if per_item is not None:
         check_form(per_item)
     from seqvae.cli.progress import ProgressBar
-    from seqvae.corpus import prepare
+    from seqvae.corpus import prepare, training_data
     from seqvae.evaluate import Settings
     from seqvae.evaluate import evaluate as figures_of
     from seqvae.memory import readable
@@ -94,7 +96,7 @@ def evaluate(
     settings = Settings(
         importance_samples=importance_samples, codes=codes, temperature=temperature, seed=seed, precision=precision
     )
-    model = open_model(run, device, split)
+    model = open_model(run, device, split, prior)
     model = model if split is None else model.of_split(split, data)
     _check(model, data, written, temperature)
     judge = _judge(model, language_model, reverse_samples, device)
@@ -104,14 +106,12 @@ def evaluate(
     show_report(names, corpus.report)
     kept: list[Scores] = []
     with ProgressBar() as bar:
-        figures = figures_of(model.vae, model.modality, corpus, settings, bar, kept.append, model.training_data())
+        training = training_data(model.modality, model.run)
+        figures = figures_of(model.vae, model.modality, corpus, settings, bar, kept.append, training, model.prior)
     if judge is not None:
         figures |= _judged(judge, model, corpus, settings, reverse_samples)
-    remarks = model.modality.remarks(model.config.model, figures)
-    if model.vae.has_points:
-        remarks.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
     title = f"{run} on {names}{f' (split {split})' if split else ''}"
-    _show(figures, title, model, remarks)
+    _show(figures, title, model)
     if figures["samples"] is not None:
         _show_samples(figures, model.modality, seed)
     if json_file is not None:
@@ -185,11 +185,12 @@ def _origin(model: "Model", data: Sequence[Path], split: str | None, settings: "
         "seed": settings.seed,
         "codes": settings.codes,
         "precision": settings.precision,
+        "prior": model.prior.kind,
         "version": __version__,
     }
 
 
-def _show(figures: Values, title: str, model: "Model", remarks: Sequence[str]) -> None:
+def _show(figures: "Figures", title: str, model: "Model") -> None:
     """The table. Figures that do not apply to the model are left out; the JSON has them as null."""
     from rich.table import Table
 
@@ -199,6 +200,9 @@ def _show(figures: Values, title: str, model: "Model", remarks: Sequence[str]) -
     modality = model.modality
     known = {**units(modality), **modality.units_of(model.config.model)}
     elsewhere = {*OF_SAMPLES, *modality.sample_units, *map(of_data, modality.sample_units)}
+    remarks = modality.remarks(model.config.model, figures)
+    if model.vae.has_points:
+        remarks.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
     table = Table("figure", "value", "unit", caption="\n".join(remarks) or None, caption_justify="left")
     table.columns[0].overflow = "fold"  # names are those of the JSON: never cut
     table.columns[1].justify = "right"

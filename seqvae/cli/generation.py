@@ -18,6 +18,7 @@ from seqvae.cli.options import (
     folder_option,
     given_decoding,
     inputs_argument,
+    prior_option,
     run_argument,
     seed_option,
     split_option,
@@ -46,18 +47,21 @@ mode_option = click.option(
 )
 @run_argument
 @click.option("-n", "--number", type=click.IntRange(1), default=8, show_default=True, help="How many.")
+@prior_option
 @decoding_options("temperature", "top_k", "top_p", temperature=None)
 @seed_option
 @folder_option
 @device_option
-def sample(run: Path, number: int, seed: int, folder: Path | None, device: str) -> None:
+def sample(
+    run: Path, number: int, prior: Literal["standard", "fitted"] | None, seed: int, folder: Path | None, device: str
+) -> None:
     """Make new items with a trained model.
 
     The codes are drawn from the prior; item i of a seed is the same whatever -n is.
     """
     check_draws()
     check_folder_place(folder)
-    model = open_model(run, device)
+    model = open_model(run, device, prior=prior)
     _check_prior(model, run)
     decoding = given_decoding(model.modality.sampling_temperature)
     show_assumed(model)
@@ -65,11 +69,11 @@ def sample(run: Path, number: int, seed: int, folder: Path | None, device: str) 
 
 
 def _check_prior(model: "Model", run: Path) -> None:
-    """Raises ValueError for a plain autoencoder: nobody knows how its codes are distributed."""
-    if model.vae.has_points:
+    """Raises ValueError for a plain autoencoder without a fitted prior: nobody knows how its codes are distributed."""
+    if model.vae.has_points and model.prior.kind == "standard":
         raise ValueError(
-            f"{run} is a plain autoencoder (model.posterior=point), so there is no prior to draw codes from; see its "
-            f"codes with seqvae plot {quote(str(run))}, or train without model.posterior=point"
+            f"{run} is a plain autoencoder (model.posterior=point), so there is no prior to draw codes from; fit one "
+            f"with seqvae fit-prior {quote(str(run))}, or train without model.posterior=point"
         )
 
 
@@ -233,11 +237,15 @@ def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None) -> tupl
     "--distance", type=click.FloatRange(0, 1), default=0.4, show_default=True,
     help="0: the reconstruction, 1: a sample that has nothing to do with INPUT.",
 )  # fmt: skip
+@prior_option
 @decoding_options("temperature")
 @seed_option
 @folder_option
 @device_option
-def similar(run: Path, a: str, number: int, distance: float, seed: int, folder: Path | None, device: str) -> None:
+def similar(
+    run: Path, a: str, number: int, distance: float, prior: Literal["standard", "fitted"] | None, seed: int,
+    folder: Path | None, device: str,
+) -> None:  # fmt: skip
     """Make variations of an item.
 
     Its code is moved towards codes drawn from the prior; variation i of a seed is the same whatever -n is. One that
@@ -247,7 +255,7 @@ def similar(run: Path, a: str, number: int, distance: float, seed: int, folder: 
     from seqvae.variation import key_of
 
     decoding = given_decoding()
-    model = open_model(run, device)
+    model = open_model(run, device, prior=prior)
     _check_prior(model, run)
     named = [one_item(model, a)]
     (windows,) = windows_of(model, named)

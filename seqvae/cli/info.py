@@ -36,7 +36,7 @@ def info(run: Path) -> None:
     _show_configuration(config.to_dict())
     _show_network(model)
     _show_data(folder.report)
-    _show_history(folder)
+    _show_history(folder, model.vae.latent)
 
 
 def _show_configuration(config: Values) -> None:
@@ -73,9 +73,10 @@ def _show_data(report: Values) -> None:
         click.echo(f"  {line}")
 
 
-def _show_history(folder: "Run") -> None:
+def _show_history(folder: "Run", latent: int) -> None:
     from seqvae.cli.progress import validation_line
     from seqvae.pictures import records_of
+    from seqvae.priors import kept_prior
 
     click.echo("\nhistory")
     try:
@@ -89,3 +90,5 @@ def _show_history(folder: "Run") -> None:
         click.echo("  no checkpoint yet")
         return
     click.echo(f"  checkpoints at steps {folder.listed_steps()}; step {folder.best_step():,} is used")
+    if kept := kept_prior(folder, latent):
+        click.echo(f"  prior: {kept.kind}, {'which samples come from' if kept.is_used else 'for --prior fitted'}")

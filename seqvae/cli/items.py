@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     Split = Literal["train", "valid", "test"]
 
 
-def open_model(run: Path, device: str, split: "Split | None" = None) -> "Model":
+def open_model(
+    run: Path, device: str, split: "Split | None" = None, prior: 'Literal["standard", "fitted"] | None' = None
+) -> "Model":
     """The model of a run, read and written as the options say. Raises ValueError for what it cannot do.
 
     Raises UsageError for an option that says how files are split where no split is chosen.
@@ -32,7 +34,7 @@ def open_model(run: Path, device: str, split: "Split | None" = None) -> "Model":
         if uses_of(model.modality.data_config)[name] == ("splitting",):
             flag = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"{flag} says which file is of which split; choose one with --split")
-    return model.using(given_uses())
+    return (model if prior is None else model.with_prior(prior)).using(given_uses())
 
 
 def read_items(

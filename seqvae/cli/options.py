@@ -75,6 +75,11 @@ split_option = click.option(
     "--split", type=click.Choice(["train", "valid", "test"]), callback=spoken_as("split"),
     help="Only this split, where files are split.",
 )  # fmt: skip
+prior_option = click.option(
+    "--prior", type=click.Choice(["standard", "fitted"]), callback=spoken_as("prior"),
+    show_default="fitted, where `seqvae fit-prior` fitted one to be used",
+    help="What codes are drawn from: N(0, I), or the prior that was fitted to the codes of the training data.",
+)  # fmt: skip
 folder_option = click.option(
     "--out", "folder", type=PATH, metavar="FOLDER",
     help="Where files go; the default is RUN/COMMAND, for the latest result only. Text: no file.",

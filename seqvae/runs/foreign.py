@@ -8,7 +8,8 @@ from pathlib import Path
 from seqvae.runs.verified import MANIFEST, read_manifest
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
-OF_CHECKPOINT = (WEIGHTS, OPTIMIZER, STATE, MANIFEST)
+PRIOR, PRIOR_WEIGHTS = "prior.json", "prior.safetensors"  # of the codes that these weights give
+OF_CHECKPOINT = (WEIGHTS, OPTIMIZER, STATE, PRIOR, PRIOR_WEIGHTS, MANIFEST)
 
 
 def is_checkpoint(folder: Path) -> bool:

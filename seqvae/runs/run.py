@@ -18,6 +18,8 @@ from seqvae.files import own, write_atomically
 from seqvae.modalities.base import Modality
 from seqvae.runs.foreign import (
     OPTIMIZER,
+    PRIOR,
+    PRIOR_WEIGHTS,
     STATE,
     WEIGHTS,
     is_checkpoint,
@@ -257,6 +259,31 @@ class Run:
         has_scale = self.settings["model"]["posterior"] != "point"
         began_as = self.settings.get(BEGAN_AS, self.settings["format"])
         return weights_by_name(weights, has_scale) if began_as == 1 else weights
+
+    def prior_values(self, step: int) -> dict[str, Any] | None:
+        """What is said of the prior that was fitted to the codes of a checkpoint; None where none was."""
+        folder = self._folder(step)
+        return read_json_verified(folder, PRIOR) if PRIOR in read_manifest(folder) else None
+
+    def prior_tensors(self, step: int) -> dict[str, Tensor]:
+        """The tensors of that prior."""
+        return read_tensors_verified(self._folder(step), PRIOR_WEIGHTS)
+
+    def save_prior(self, step: int, values: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Keep a prior beside the weights of a checkpoint, in the place of one that is there; without tensors none.
+
+        It can be cut off anywhere: the manifest then names no prior.
+        """
+        folder = self._folder(step)
+        others = {name: digest for name, digest in read_manifest(folder).items() if name not in (PRIOR, PRIOR_WEIGHTS)}
+        write_atomically(own(folder, MANIFEST), json_bytes(others))
+        files = {PRIOR_WEIGHTS: tensors_to_bytes(tensors), PRIOR: json_bytes(values)} if tensors else {}
+        for name in (PRIOR, PRIOR_WEIGHTS):
+            own(folder, name).unlink(missing_ok=True)
+        for name, content in files.items():
+            write_atomically(own(folder, name), content)
+        manifest = others | {name: sha256(content) for name, content in files.items()}
+        write_atomically(own(folder, MANIFEST), json_bytes(manifest))
 
     def last(self, report: Callable[[str], object] = str) -> tuple[int, Checkpoint] | None:
         """The newest checkpoint that is whole, with its step; None where there is none at all.

@@ -294,8 +294,8 @@ def test_a_plain_autoencoder_reconstructs_and_has_no_prior(
     result = seqvae("train", "images", "digits", "--out", "my run", *options(model__posterior="point"))
     assert [line.split()[1] for line in made(result)[1:]] == ["plot", "interpolate", "evaluate"]
     sentence = (
-        "my run is a plain autoencoder (model.posterior=point), so there is no prior to draw codes from; see its codes "
-        "with seqvae plot 'my run', or train without model.posterior=point"
+        "my run is a plain autoencoder (model.posterior=point), so there is no prior to draw codes from; fit one "
+        "with seqvae fit-prior 'my run', or train without model.posterior=point"
     )
     refused(seqvae("sample", "my run"), sentence)
     refused(seqvae("similar", "my run", "a.png"), sentence)

@@ -1,0 +1,45 @@
+"""`seqvae fit-prior`: a prior that fits the codes of the training data."""
+
+from pathlib import Path
+from shlex import quote
+
+import click
+
+from seqvae.cli.options import PATH, device_option, given_checkpoint, run_argument, seed_option
+from seqvae.config import counted
+
+
+@click.command(epilog="Example: seqvae fit-prior runs/demo-drums")
+@run_argument
+@click.argument("data", nargs=-1, type=PATH)
+@click.option(
+    "--kind", type=click.Choice(["auto", "gaussian", "mixture", "flow", "standard"]), default="auto", show_default=True,
+    help="What is fitted; auto: what is best for held-out codes; standard: N(0, I) again.",
+)  # fmt: skip
+@click.option("--on-request", is_flag=True, help="Keep it for --prior fitted, and go on drawing samples from N(0, I).")
+@seed_option
+@device_option
+def fit_prior(run: Path, data: tuple[Path, ...], kind: str, on_request: bool, seed: int, device: str) -> None:
+    """Fit a prior to the codes of the training data.
+
+    Codes of data do not fill N(0, I) evenly, so that samples from it can be unlike the data. A Gaussian, mixtures of
+    Gaussians and a normalising flow are fitted to codes of the training data, and the one under which codes of held-out
+    data are the most probable is kept in the run: `seqvae sample` and `similar` then draw from it. The weights of the
+    model stay as they are. DATA, files or folders as for training, are needed only where those of the training are
+    there no longer. --kind standard takes the fitted prior away.
+    """
+    from seqvae.cli.progress import ProgressBar
+    from seqvae.fitting import fit_prior as fit
+
+    checkpoint = given_checkpoint()
+    with ProgressBar() as bar:
+        found = fit(run, data, kind, seed, on_request=on_request, device=device, checkpoint=checkpoint, watch=bar)
+    for name, nats in found.nats.items():
+        more = f", {nats - found.nats['standard']:+.2f} to N(0, I)" if name != "standard" else ""
+        click.echo(f"{name}: log-likelihood of a held-out code {nats:,.2f} nats{more}", err=True)
+    if found.name == "standard":
+        click.echo(f"{run}: samples come from N(0, I)" + (", which no other is better than" if found.nats else ""))
+        return
+    numbers = counted(found.prior.latent, "units")
+    click.echo(f"{run}: {found.name} over {numbers}, kept beside its weights")
+    click.echo(f"next: seqvae sample {quote(str(run))}{' --prior fitted' if on_request else ''}")
