@@ -134,7 +134,7 @@ def meant(word: str, known: Iterable[str]) -> str:
     known = list(known)
     name = word.rpartition(".")[2]
     if plain(name) in OPTIONS:
-        return f" It is no key but an option: {OPTIONS[plain(name)]}."
+        return f" It is no key, and is said when a model is used: {OPTIONS[plain(name)]}."
     found = key_for(name, known)
     if found is None:
         return "" if is_known(name) else nearest(word, known)
@@ -273,7 +273,7 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
         if not equals or not dot:
             wanted = KEYS.get(plain(key.strip()), ("model.latent",))[0] if equals else "model.latent"
             example = f"{wanted}={value.strip()}" if wanted != "model.latent" else "model.latent=16"
-            raise ValueError(f"--set {pair}: write section.name=value, such as {example}")
+            raise ValueError(f"{pair}: write section.name=value, such as {example}")
         nested.setdefault(section, {})[name] = value.strip()
     return nested
 

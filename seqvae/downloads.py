@@ -114,8 +114,7 @@ def _download(file: Known, mirrors: Sequence[str], folder: Path, progress: Progr
         except ValueError:  # how pooch reports a wrong hash
             failures.append(f"{place} sends a damaged or another file")
     raise ValueError(
-        f"{file.name} cannot be downloaded: {' and '.join(failures)}; try again online, or give --from a folder that "
-        "holds it"
+        f"{file.name} cannot be downloaded: {' and '.join(failures)}; try again online, or put it into {folder}"
     )
 
 

@@ -273,21 +273,21 @@ def sample(
 
 def interpolate(
     vae: VAE,
-    a: Float[Tensor, " Z"],
-    b: Float[Tensor, " Z"],
+    ends: Float[Tensor, "2 Z"],
     shares: Sequence[float],
     length: Length,
     decoding: Decoding = GREEDY,
     mode: Literal["slerp", "lerp"] = "slerp",
     seed: int = 0,
+    key: int = 0,
 ) -> list[np.ndarray]:
-    """The sequences at these shares of the way from code a (0) to code b (1); see `core.latent.even_shares`.
+    """The sequences at these shares of the way from one code (0) to another (1); see `core.latent.even_shares`.
 
-    The ends are what `decode` gives for a and for b alone: where outcomes are drawn, all points meet the same noise,
-    so neighbours differ by their codes only. Raises ValueError for an unknown mode.
+    The ends are what `decode` gives for them at the place `key`: where outcomes are drawn, all points meet the same
+    noise, so neighbours differ by their codes only. Raises ValueError for an unknown mode.
     """
-    codes = latent.walk(a, b, shares, mode)
-    return _decode(vae, codes, torch.zeros(len(codes), dtype=torch.int64), length, decoding, seed)
+    codes = latent.walk(ends[0], ends[1], shares, mode)
+    return _decode(vae, codes, torch.full((len(codes),), key), length, decoding, seed)
 
 
 def palette(
@@ -298,15 +298,17 @@ def palette(
     decoding: Decoding = GREEDY,
     mode: Literal["slerp", "lerp"] = "slerp",
     seed: int = 0,
+    key: int = 0,
 ) -> list[np.ndarray]:
     """`size` x `size` sequences, row by row, between four codes: top left, top right, bottom left, bottom right.
 
-    The two outer columns are interpolated, then each row between them. All points meet the same noise.
+    The two outer columns are interpolated, then each row between them. All points meet the same noise, that of
+    `key`.
     Raises ValueError for fewer than two rows or an unknown mode.
     """
     left, right = (latent.interpolate(corners[side], corners[side + 2], size, mode) for side in (0, 1))
     rows = [latent.interpolate(a, b, size, mode) for a, b in zip(left, right, strict=True)]
-    return _decode(vae, torch.cat(rows), torch.zeros(size * size, dtype=torch.int64), length, decoding, seed)
+    return _decode(vae, torch.cat(rows), torch.full((size * size,), key), length, decoding, seed)
 
 
 def vary(

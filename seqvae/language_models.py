@@ -27,7 +27,7 @@ def load_language_model(path: Path, device: str = "auto") -> Model:
     if model.vae.latent or model.modality.name != "text":
         what = "has a latent code" if model.modality.name == "text" else f"is a model of {model.modality.name}"
         raise ValueError(
-            f"{path} {what} and is no language model of text; train one with --set model.latent=0 on the real data"
+            f"{path} {what} and is no language model of text; train one with model.latent=0 on the real data"
         )
     return model
 

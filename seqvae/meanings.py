@@ -103,13 +103,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 }
 # What is no configuration key, since it belongs to what is made with a model.
 OPTIONS: Mapping[str, str] = {
-    "beam": "seqvae reconstruct --beam",
-    "beam_size": "seqvae reconstruct --beam",
-    "num_samples": "seqvae sample -n",
-    "temp": "seqvae sample --temperature",
-    "temperature": "seqvae sample --temperature",
-    "top_k": "seqvae sample --top-k",
-    "top_p": "seqvae sample --top-p",
+    "beam": "beam of reconstruct",
+    "beam_size": "beam of reconstruct",
+    "num_samples": "n of sample",
+    "temp": "temperature of sample",
+    "temperature": "temperature of sample",
+    "top_k": "top_k of sample",
+    "top_p": "top_p of sample",
 }
 VALUES: Mapping[str, str] = {
     "ae": "point",

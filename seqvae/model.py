@@ -273,8 +273,8 @@ class Model:
 
         def made(shares: Sequence[float]) -> list[list[Item]]:
             walks = (
-                generate.interpolate(self.vae, first, last, shares, own, decoding, mode, seed)
-                for (first, last), own in zip(ends, lengths, strict=True)
+                generate.interpolate(self.vae, pair, shares, own, decoding, mode, seed, window)
+                for window, (pair, own) in enumerate(zip(ends, lengths, strict=True))
             )
             return [
                 self._way.decoded(arrays, [between(self.modality, first, last, share) for first, last in likes])
@@ -302,7 +302,10 @@ class Model:
         ends, likes, length = self._way.aligned(corners)
         generate.check_count("grid", size, self._way.numbers(len(likes), length), squared=True)
         fours = zip(ends, self._way.lengths(length, likes), strict=True)
-        squares = [generate.palette(self.vae, four, size, own, decoding, mode, seed) for four, own in fours]
+        squares = [
+            generate.palette(self.vae, four, size, own, decoding, mode, seed, window)
+            for window, (four, own) in enumerate(fours)
+        ]
         way, shares = partial(between, self.modality), even_shares(size)
 
         def like(down: float, across: float) -> list[Item]:

@@ -95,8 +95,8 @@ def test_where_no_mirror_has_the_file_each_is_told_of_and_nothing_is_left(
     with pytest.raises(ValueError) as error:
         fetch(FILES, [f"{server}{kind}/", "http://127.0.0.1:9/"], tmp_path)
     assert str(error.value) == (
-        f"a.gz cannot be downloaded: {place} {words} and 127.0.0.1:9 cannot be reached; try again online, or give "
-        "--from a folder that holds it"
+        f"a.gz cannot be downloaded: {place} {words} and 127.0.0.1:9 cannot be reached; try again online, or put "
+        f"it into {tmp_path}"
     )
     assert held(tmp_path) == {}
 
@@ -143,7 +143,7 @@ def test_the_command_names_every_mirror_when_offline(tmp_path: Path, monkeypatch
     assert isinstance(result.exception, ValueError)
     assert str(result.exception) == (
         "train-images-idx3-ubyte.gz cannot be downloaded: 127.0.0.1:9 cannot be reached and 127.0.0.1:7 cannot be "
-        "reached; try again online, or give --from a folder that holds it"
+        f"reached; try again online, or put it into {tmp_path / 'here'}"
     )
 
 

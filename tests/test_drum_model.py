@@ -102,6 +102,15 @@ def test_metres_that_follow_each_other_are_kept() -> None:
     assert made.get_end_time() == pytest.approx((32 + 24) * 0.15, abs=0.002)
 
 
+def test_windows_that_are_drawn_differ_in_a_walk_and_a_palette_as_in_a_reconstruction() -> None:
+    """Windows of equal codes, too: each meets noise of its own, and the ends are the reconstructions."""
+    song, warm = piece(groove(2, 1), groove(2, 1)), {"decoding": generate.Decoding(temperature=1.0), "seed": 3}
+    (again,) = map(hits_of, model().reconstruct([song], **warm))
+    assert not np.array_equal(again[:32], again[32:64])
+    for made in (model().interpolate(song, song, 2, **warm), model().palette([song] * 4, 2, **warm)):
+        assert all(np.array_equal(hits_of(one), again) for one in made)
+
+
 def test_the_ends_of_an_interpolation_are_the_reconstructions() -> None:
     a, b = groove(2, 1), groove(2, 2)
     walk = model().interpolate(piece(a), piece(b), steps=5)

@@ -80,5 +80,7 @@ def test_a_reverse_training_takes_no_weights(language_model: Model) -> None:
 
 def test_a_model_with_a_code_is_no_language_model(tmp_path: Path) -> None:
     run = train("text", write_corpus(tmp_path / "corpus.txt"), tmp_path / "run", values(epochs=1), device="cpu")
-    with pytest.raises(ValueError, match=r"has a latent code and is no language model of text; train one with --set"):
+    with pytest.raises(
+        ValueError, match=r"has a latent code and is no language model of text; train one with model.latent=0"
+    ):
         load_language_model(run.path, "cpu")

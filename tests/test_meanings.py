@@ -73,7 +73,7 @@ def test_a_word_whose_meaning_a_modality_lacks_is_answered_by_no_guess_from_the_
 
 def test_a_word_of_sampling_is_answered_by_the_option() -> None:
     assert refusal("text", model={"temperature": 0.5}).endswith(
-        " It is no key but an option: seqvae sample --temperature."
+        " It is no key, and is said when a model is used: temperature of sample."
     )
 
 

@@ -9,7 +9,7 @@ import click
 from seqvae.cli.lazy import ModalityGroup
 from seqvae.cli.options import PATH, data_argument, given_values, key_options, recipe_option
 from seqvae.cli.places import check_file_place, spare_files
-from seqvae.cli.spoken import spoken
+from seqvae.cli.spoken import advised, spoken
 from seqvae.cli.words import held_out_line
 from seqvae.config import Values, counted, few, merge, uses_of
 from seqvae.modalities.base import OF_RESULTS, Item, Modality
@@ -96,7 +96,7 @@ def _show(modality: Modality, sources: Sequence[Path], seed: int, said: str | No
     for line in corpus.report.lines():
         click.echo(spoken(line))
     if said is not None:
-        click.echo(said)
+        click.echo(advised(said))
     _show_splits(modality, sources, corpus, seed)
 
 

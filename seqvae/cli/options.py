@@ -210,6 +210,9 @@ def given_values(ctx: click.Context, recipe: Values, overrides: tuple[str, ...])
 
     Raises ValueError for an override that is not `section.name=value`.
     """
-    by_key = parse_overrides(overrides)
+    try:
+        by_key = parse_overrides(overrides)
+    except ValueError as error:
+        raise ValueError(f"--set {error}") from None
     note_set(ctx, by_key)
     return merge(merge(recipe, ctx.meta.get(_VALUES, {})), by_key)

@@ -8,7 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from seqvae.cli.spoken import spoken
+from seqvae.cli.spoken import advised, spoken
 from seqvae.cli.words import data_lines
 from seqvae.config import Values, counted
 
@@ -144,7 +144,7 @@ class Watcher:
         if self._said_seconds is None:
             self.message(
                 f"about {duration(whole)} at {_brief(mean)} a step; Ctrl-C stops and keeps the best so far, "
-                "and --resume goes on from there"
+                "and `seqvae.resume` goes on from there"
             )
         elif max(whole / self._said_seconds, self._said_seconds / whole) >= DRIFT:
             self.message(f"now about {duration(left)} to go, at {_brief(mean)} a step")
@@ -180,7 +180,7 @@ class Watcher:
 
     def message(self, text: str) -> None:
         """A line of plain words."""
-        self.console.print(text)
+        self.console.print(advised(text))
 
 
 class Bar(Watcher):

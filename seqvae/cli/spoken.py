@@ -8,6 +8,16 @@ from click.core import ParameterSource
 
 from seqvae.config import Values
 
+# What the library calls its functions and their arguments where it advises them; the longer names first.
+ARGUMENTS = {
+    "`seqvae.resume` of ": "--resume --out ",
+    "`seqvae.resume`": "--resume",
+    "`start_from`": "--from",
+    "`overwrite=True`": "--overwrite",
+    "`valid`": "--valid",
+    "`out`": "--out",
+}
+
 _OPTIONS, _SET, _PAGE = "seqvae.options", "seqvae.set", "seqvae.page"  # where a context keeps what is noted of them
 
 
@@ -56,9 +66,23 @@ def note_set(ctx: click.Context, values: Values) -> None:
 def spoken(text: str) -> str:
     """A text of the library, of the options of the command that runs in the place of the settings they stand for.
 
-    Outside of a command it stays as it is.
+    So is what is `advised`. Outside of a command the text stays as it is.
     """
     return _spoken(text)[0]
+
+
+def advised(text: str) -> str:
+    """A text of a training, which names settings by their keys: of options, where it advises something.
+
+    These are functions and arguments in backticks (ARGUMENTS), and `set KEY=VALUE` where the command has `--set`.
+    """
+    ctx = click.get_current_context(silent=True)
+    if ctx is None:
+        return text
+    for name, flag in ARGUMENTS.items():
+        text = text.replace(name, flag)
+    known = r"(?<![\w.-])set (?=(?:data|model|objective|train)\.\w+=|KEY=)"
+    return re.sub(known, "--set ", text) if _SET in ctx.meta else text
 
 
 def sentence_as_typed(sentence: str) -> str:
@@ -73,11 +97,12 @@ def sentence_as_typed(sentence: str) -> str:
 def _spoken(text: str) -> tuple[str, bool]:
     """What is spoken, and whether it is about an option that was typed."""
     ctx = click.get_current_context(silent=True)
-    meta = ctx.meta if ctx else {}
-    about_typed = False
+    if ctx is None:
+        return text, False
+    meta, about_typed = ctx.meta, False
     for key, option in meta.get(_OPTIONS, {}).items():
         if not option.typed and ("." not in key or key in meta.get(_SET, ())):
             continue
         text, count = option.put(text, key)
         about_typed |= bool(option.typed and count)
-    return text, about_typed
+    return advised(re.sub(r"(?<![\w.-])set (?=--)", "", text)), about_typed

@@ -197,11 +197,12 @@ class SequenceDecoder(nn.Module, Generic[StateT]):
         With a sampling probability (`hidden`) it is log p(x_t | what was read, z): to train on, not to evaluate.
         """
         real = batch.mask
-        h = self.hidden(z, batch, noise, sampling_probability)
-        if real.all():  # no copy of what is wanted whole
-            return self.likelihood.log_prob(h.flatten(0, 1), batch.x.flatten(0, 1)).unflatten(0, real.shape)
-        scored = self.likelihood.log_prob(h[real], batch.x[real])
-        return scored.new_zeros(real.shape).masked_scatter(real, scored)
+        h, x = self.hidden(z, batch, noise, sampling_probability).flatten(0, 1), batch.x.flatten(0, 1)
+        places = real.flatten().nonzero().squeeze(1)  # found once: a GPU is waited for
+        if len(places) == len(x):  # no copy of what is wanted whole
+            return self.likelihood.log_prob(h, x).unflatten(0, real.shape)
+        scored = self.likelihood.log_prob(h.index_select(0, places), x.index_select(0, places))
+        return scored.new_zeros(len(x)).index_copy(0, places, scored).unflatten(0, real.shape)
 
     def log_prob(
         self, z: Float[Tensor, "B Z"], batch: Batch, noise: Noise | None = None, sampling_probability: float = 0.0

@@ -120,7 +120,9 @@ class PlayedLikelihood(nn.Module):
             given = F.linear(self.steps(x).to(base.dtype), self.reading.to(base.dtype) * self.allowed)
             raw = (base + given).unflatten(1, (self.classes, 2, self.outputs))
         hit = x[..., 0] > 0  # few of all, and what follows is of these M alone
-        raw, (velocity, place) = raw[hit], x[hit].to(base.dtype).unsqueeze(2).unbind(1)
+        places = hit.flatten().nonzero().squeeze(1)  # found once: a GPU is waited for
+        raw, numbers = (each.flatten(0, 1).index_select(0, places) for each in (raw, x))
+        velocity, place = numbers.to(base.dtype).unsqueeze(2).unbind(1)
         location, log_scale, weight = self._components(raw[:, 0], 0)  # (M, K)
         precision = (-log_scale).exp()
         centre = ((velocity - MIDDLE) / SPAN - location) * precision
@@ -131,7 +133,7 @@ class PlayedLikelihood(nn.Module):
         precision, half = (-log_scale).exp(), 0.5 / self.most_places
         held = log_mass((place / self.most_places - location) * precision, half * precision)
         of_place = (weight + held - log_mass(-location * precision, (1 + half) * precision)).logsumexp(1)
-        return base.new_zeros(hit.shape).masked_scatter(hit, of_velocity + of_place)
+        return base.new_zeros(hit.numel()).index_copy(0, places, of_velocity + of_place).unflatten(0, hit.shape)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N C 2"]:
         """The most probable hits, then the location of each velocity and place, given those taken before it.

@@ -100,12 +100,12 @@ def held(path: Path) -> Iterator[None]:
     written to it.
     """
     if path.is_file():
-        raise ValueError(f"{path} is a file; give --out a folder")
+        raise ValueError(f"{path} is a file; give `out` a folder")
     made, handle = [folder for folder in (path, *path.parents) if not folder.exists()], None
     try:
         path.mkdir(parents=True, exist_ok=True)
         if (handle := _open_locked(_checked(path) / LOCK)) is None:
-            raise ValueError(f"another process is training in {path}; wait for it, or give another --out")
+            raise ValueError(f"another process is training in {path}; wait for it, or give another `out`")
         try:
             settle(path)
             yield
@@ -141,12 +141,12 @@ def check_free(path: Path, overwrite: bool, trains: bool = True) -> None:
     if not (path / "config.json").exists():
         if (path / WRITING_RUN).is_dir():
             return
-        raise ValueError(f"{path} holds files that are not a run; give --out a new or empty folder")
+        raise ValueError(f"{path} holds files that are not a run; give `out` a new or empty folder")
     manifest: Mapping[str, str] = {}
     with contextlib.suppress(ValueError):
         manifest = read_manifest(path)
     if not {"config.json", "data.json"} <= manifest.keys():
-        raise ValueError(f"{path} holds a config.json that is not a run's; give --out a new or empty folder")
+        raise ValueError(f"{path} holds a config.json that is not a run's; give `out` a new or empty folder")
     if not overwrite:
-        other = "continue it with --resume" if trains else "give --out another folder"
-        raise ValueError(f"{path} already holds a run; {other}, or replace it with --overwrite")
+        other = "continue it with `seqvae.resume`" if trains else "give `out` another folder"
+        raise ValueError(f"{path} already holds a run; {other}, or replace it with `overwrite=True`")

@@ -28,7 +28,7 @@ def rescue(run: Run, metrics: int, step: int, checkpoint: Checkpoint) -> str:
         (moved.path / LOCK).unlink(missing_ok=True)
         return (
             f"{run.path} was moved to {moved.path} while it trained, so training stopped at step {step:,}; the "
-            f"checkpoint is there: go on with --resume --out {moved.path}"
+            f"checkpoint is there: go on with `seqvae.resume` of {moved.path}"
         )
     lost = run.path if run.path.name not in ("", "..") else run.place  # such as ".", which has no neighbours by name
     folder = free(lost.with_name(f"{lost.name}-rescued"))
@@ -39,7 +39,7 @@ def rescue(run: Run, metrics: int, step: int, checkpoint: Checkpoint) -> str:
     Run(folder, to_train=True).save(step, alone)
     return (
         f"{lost} was deleted or changed while it trained, so training stopped at step {step:,}; the weights of "
-        f"that step, without the log, are in {folder}: use them, or go on with --resume --out {folder}"
+        f"that step, without the log, are in {folder}: use them, or go on with `seqvae.resume` of {folder}"
     )
 
 

@@ -78,7 +78,7 @@ class Run:
         self._home = self.path if to_train else home(self.path)
         if not own(self._home, "config.json").is_file():
             raise ValueError(
-                f"{path} is not a run folder ({self._what_is_there()}); give the --out folder of a training"
+                f"{path} is not a run folder ({self._what_is_there()}); give the `out` folder of a training"
             )
         if not own(self._home, MANIFEST).is_file():
             raise ValueError(f"{path} is not a whole run folder (it has no {MANIFEST}); restore it from a copy")
@@ -132,9 +132,9 @@ class Run:
 
     def _what_is_there(self) -> str:
         if (self.path / REPLACED).is_dir():
-            return "its replacement was interrupted: train it with --resume, or again with --overwrite"
+            return "its replacement was interrupted: train it with `seqvae.resume`, or again with `overwrite=True`"
         if (self.path / WRITING_RUN).is_dir() or (self.path / LOCK).exists():
-            return "its creation was interrupted: train again without --resume"
+            return "its creation was interrupted: train again without `seqvae.resume`"
         return "it is a file" if self.path.is_file() else "no config.json in it" if self.path.exists() else "not there"
 
     @staticmethod
@@ -312,11 +312,13 @@ class Run:
         """
         steps = self.steps()
         if not steps:
-            raise ValueError(f"{self.path} holds no checkpoint yet; train it first, or continue it with --resume")
+            raise ValueError(
+                f"{self.path} holds no checkpoint yet; train it first, or continue it with `seqvae.resume`"
+            )
         try:
             best = self._best_of(steps[-1])
         except ValueError as error:
-            raise ValueError(f"{error}, or train on from the checkpoint before it with --resume") from None
+            raise ValueError(f"{error}, or train on from the checkpoint before it with `seqvae.resume`") from None
         if best not in steps:
             raise ValueError(f"{self._folder(best)}, the best of this run, is missing; restore the folder from a copy")
         return best

@@ -55,7 +55,7 @@ def _has(config: Config, with_it: Config, pair: str) -> bool:
 
 
 def _listed(found: Sequence[str]) -> str:
-    return "; ".join(f"--set {pair}" for pair in found)
+    return "; ".join(f"set {pair}" for pair in found)
 
 
 def diagnosis(use: CodeUse, step: int) -> str:

@@ -73,10 +73,10 @@ def corpora_of(out: Path, data: Items | Sequence[Path] = (), valid: Items | Sequ
         if name not in run.report or corpus.folder.name != run.report[name]["key"]:
             raise ValueError(
                 f"{', '.join(corpus.report.sources)} changed since the run began; restore the files, "
-                f"or start a new run with --from {run.path}"
+                f"or start a new run with `start_from` {run.path}"
             )
     if len(corpora) != len(run.report):
-        raise ValueError(f"{run.path} has validation data of its own; give these again, too, with --valid")
+        raise ValueError(f"{run.path} has validation data of its own; give these again, too, with `valid`")
     return corpora
 
 
@@ -92,7 +92,7 @@ def _of_cache(run: Run, modality: Modality) -> list[Corpus]:
         if names:
             raise ValueError(
                 f"{run.path} was trained on data from the {few(names)}, which the cache no longer holds; give the same "
-                f"data again, as a file or through a pipe: seqvae train {modality.name} DATA --resume --out {run.path}"
+                f"data again, as a file or through a pipe, with `seqvae.resume` of {run.path}"
             ) from None
         raise ValueError(
             f"{run.path} was trained on data in memory, which the cache no longer holds; give them again, with "

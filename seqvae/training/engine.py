@@ -56,7 +56,8 @@ class Engine:
             if everywhere:
                 what = "CPU" if on_cpu else "GPU"
                 self.chosen = (
-                    f"precision bf16, which this {what} computes natively; --precision fp32 for exact single precision"
+                    f"precision bf16, which this {what} computes natively; set train.precision=fp32 for exact single "
+                    "precision"
                 )
         self.precision = precision
         self._accelerator = Accelerator(

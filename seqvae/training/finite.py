@@ -53,5 +53,5 @@ class FiniteCheck:
     def _remedies(self) -> str:
         return (
             f"the last good checkpoint is kept: lower train.learning_rate (now {self._train.learning_rate:g}) or "
-            f"train.clip (now {self._train.clip:g}), or use --precision fp32, and train again"
+            f"train.clip (now {self._train.clip:g}), or use train.precision=fp32, and train again"
         )

@@ -13,8 +13,8 @@ from seqvae.settings import Config, build_config, plain_sections
 
 EXACT = "so it learns, and what it does not learn of all data is a matter of their size, of time or of the objective"
 SHORT = (
-    "a model that can learn them brings back all: train longer (--epochs), with another train.learning_rate, larger "
-    "nets, a batch of fewer, or without dropout; if that changes nothing, look at the data"
+    "a model that can learn them brings back all: train longer (train.epochs), with another train.learning_rate, "
+    "larger nets, a batch of fewer, or without dropout; if that changes nothing, look at the data"
 )
 
 

@@ -56,7 +56,7 @@ def restore_optimizer(
         if name not in places or (value.dim() and value.shape != parameters[places[name]].shape):
             raise ValueError(
                 f"the optimizer's {key} fits no weights of the model; restore the folder from a copy, or start a new "
-                "run with --from"
+                "run with `start_from`"
             )
         state.setdefault(places[name], {})[kind] = value
     whole = [{**group, "params": list(places.values())} for group in groups]

@@ -195,7 +195,7 @@ def _check_place(out: Path, overwrite: bool, start_from: Path | str | None) -> N
     """Raises ValueError where a new run may not be written."""
     check_free(out, overwrite)
     if start_from is not None and out.exists() and out.samefile(start_from):
-        raise ValueError(f"{out} is the run that --from starts from; give --out another folder")
+        raise ValueError(f"{out} is the run that `start_from` names; give `out` another folder")
 
 
 def resume(
@@ -228,7 +228,9 @@ def resume(
         hold.enter_context(held(run.path))
         found = run.last()
         if found is not None and "optimizer_groups" not in found[1].state:
-            raise ValueError(f"{out} holds a model without training state; start a new run from it with --from {out}")
+            raise ValueError(
+                f"{out} holds a model without training state; start a new run from it with `start_from` {out}"
+            )
         run.renew()
         kind = modalities.get(run.settings["modality"])(config.data)
         pipes_of(data, valid_data)
@@ -262,8 +264,8 @@ def resumed_config(run: Run, values: Values) -> Config:
     changed = [key for key in changed_keys(plain, config.to_dict()) if key not in CHANGEABLE_ON_RESUME]
     if changed:
         raise ValueError(
-            f"--resume continues with the run's own configuration, but {few(changed)} would change; only "
-            f"{', '.join(CHANGEABLE_ON_RESUME)} may. Leave it out, or start a new run with --from {run.path}"
+            f"`seqvae.resume` continues with the run's own configuration, but {few(changed)} would change; only "
+            f"{', '.join(CHANGEABLE_ON_RESUME)} may. Leave it out, or start a new run with `start_from` {run.path}"
         )
     lengths = {name: getattr(config.train, name) for name in LENGTHS if name in values.get("train", {})}
     if STAGES in values:  # the recipe of the run once more, whose lengths are for the stages without their own
@@ -301,8 +303,8 @@ def _configure(
     if kept:
         whole = f"the {', '.join(take)}" if take else "the model"
         raise ValueError(
-            f"--from keeps {whole} and encoding of {start_from}, but {few(kept)} would change"
-            f"{_from_to(base, config.to_dict(), kept)}; leave {few(kept)} out, or train without --from"
+            f"`start_from` keeps {whole} and encoding of {start_from}, but {few(kept)} would change"
+            f"{_from_to(base, config.to_dict(), kept)}; leave {few(kept)} out, or train without `start_from`"
         )
     learned = kind(config.data)  # which divides files by the settings of its own training
     run.load_modality(learned)

@@ -88,4 +88,4 @@ def said_of(before: Config, after: Config, items: int, what: str) -> str | None:
     ]
     if not changed:
         return None
-    return f"for {counted(items, what)} the defaults are {', '.join(changed)}; --set KEY=VALUE gives others"
+    return f"for {counted(items, what)} the defaults are {', '.join(changed)}; set KEY=VALUE for others"

@@ -146,7 +146,7 @@ def test_chords_asked_for_stand_in_where_what_is_played_beside_makes_no_triad(
         assert (f"{path}: read without a chord" in result.stderr.splitlines()) == (own == "N.C.")
         result = seqvae("reconstruct", "run", path, "--chords", "E B F#m", "--formats", "mid")
         assert ends(made(result))[0].startswith("E B")
-        lent = f"{path}: read to the chords asked for, having none of its own"
+        lent = f"{path}: read to the chords asked for, having no others"
         assert (lent in result.stderr.splitlines()) == (own == "N.C.")
     result = seqvae(*walk, "--chords", "E B F#m", "--formats", "mid")
     assert ends(made(result)[:2]) == ["E B F#m E"] * 2
@@ -159,6 +159,45 @@ def test_chords_asked_for_stand_in_where_what_is_played_beside_makes_no_triad(
             codes[path, chords] = np.load("z.npz")["mean"]
     assert not np.array_equal(codes["drone.mid", "E B"], codes["drone.mid", "Cm Gm"])
     assert np.array_equal(codes["five.mid", "E B"], codes["five.mid", "Cm Gm"])
+
+
+def test_files_of_a_folder_that_have_no_chords_or_are_lent_some_are_named(
+    seqvae: Callable[..., Result], place: Path
+) -> None:
+    """By the way to them from the folder on; of many the first six."""
+    Path("mixed", "more").mkdir(parents=True)
+    for name in ("five.mid", "alone.mid"):
+        shutil.copy(name, "mixed")
+    song(Path("mixed/more/bare.mid"), 3, accompanied=False)
+    asked, names = ("--chords", "E B"), "mixed/alone.mid, mixed/more/bare.mid"
+    lent = f"2 files read to the chords asked for, having no others: {names}"
+    for command in (("reconstruct", "run", "--formats", "mid"), ("encode", "run", "--out", "z.npz")):
+        result = seqvae(*command, "--file", Path("mixed").resolve(), *asked)
+        assert result.stderr.splitlines()[0] == f"{Path('mixed').resolve()}: {lent}"
+        result = seqvae(*command, "--file", "mixed")
+        assert result.stderr.splitlines()[0] == f"mixed: 2 files read without a chord: {names}"
+    assert f"mixed: {lent}" in seqvae("evaluate", "run", "mixed", *asked, "--importance-samples", 1).stderr.splitlines()
+    counted = "files: 3 found; 3 read, of which 2 without a chord"
+    lines = made(seqvae("inspect", "melody", "mixed", "--chords", "tracks"))
+    assert {counted, f"2 files read without a chord: {names}"} <= set(lines)
+    assert not any("without a chord" in line for line in made(seqvae("inspect", "melody", "mixed")))
+    shutil.make_archive("packed", "zip", "mixed")
+    for number in range(7):
+        song(Path(f"mixed/{number}.mid"), 2, number, accompanied=False)
+    lines = made(seqvae("inspect", "melody", "mixed", "packed.zip", "--chords", "tracks"))
+    assert "11 files read without a chord: " + ", ".join(f"mixed/{n}.mid" for n in range(6)) + ", ..." in lines
+    lines = made(seqvae("inspect", "melody", "packed.zip", "--chords", "tracks"))
+    assert "2 files read without a chord: packed.zip:alone.mid, packed.zip:more/bare.mid" in lines
+
+
+def test_pieces_in_memory_that_have_no_chord_are_named_by_their_numbers(chorded: Path, place: Path) -> None:
+    pieces = [pretty_midi.PrettyMIDI(path) for path in ("five.mid", "alone.mid", "two.mid")]
+    values = {**TINY, "data.chords": "tracks", "data.valid_share": 0, "data.test_share": 0}
+    run = train(
+        "melody", pieces, "new", parse_overrides(f"{key}={value}" for key, value in values.items()), device="cpu"
+    )
+    report = json.loads((run.path / "data.json").read_text())
+    assert "1 file read without a chord: memory/00001.mid" in report["train"]["remarks"]
 
 
 def test_of_a_window_without_notes_nothing_but_silence_is_made_and_a_line_says_so(

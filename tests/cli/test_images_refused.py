@@ -130,7 +130,7 @@ REFUSED = {
     "train images some.npz --out new --from run --size 7": "--from keeps the model and encoding of run, but --size "
     "would change from none to 7; leave --size out, or train without --from",
     "train images some.npz --out new --set model.posterior=point --set objective.importance_samples=5": "objective."
-    "importance_samples=5 does not go with model.posterior=point, since points are not drawn; set "
+    "importance_samples=5 does not go with model.posterior=point, since points are not drawn; --set "
     "model.posterior=gaussian, or importance_samples to 1",
     "evaluate run sizes/b.png": f"sizes/b.png is 9 x 8 grey, {NEEDED}",
     "evaluate run some.npz --split test": "--split test is shown by no name in some.npz; leave it out, or "

@@ -158,7 +158,7 @@ def test_a_run_of_a_pipe_goes_on_from_the_cache_or_with_the_same_data(
     assert (result.exit_code, result.stderr) == (
         2,
         f"run was trained on data from the pipe {here}/a, which the cache no longer holds; give the same data again, "
-        "as a file or through a pipe: seqvae train text DATA --resume --out run\n",
+        "as a file or through a pipe, with --resume --out run\n",
     )
     other = seqvae(*again, "4", piped(here / "b", content[: content.index(b"\n") + 1]))
     assert other.exit_code == 2

@@ -79,7 +79,8 @@ def test_a_few_steps_tell_how_long_it_takes_and_how_to_stop_and_a_slower_machine
 ) -> None:
     even = [0.5 * step for step in range(1, 11)]
     assert told(even, 480, monkeypatch) == [
-        "about 4 minutes at 0.5 s a step; Ctrl-C stops and keeps the best so far, and --resume goes on from there"
+        "about 4 minutes at 0.5 s a step; Ctrl-C stops and keeps the best so far, and "
+        "`seqvae.resume` goes on from there"
     ]
     slower = [*even, *(5.0 + 2.5 * step for step in range(1, 11))]
     assert told(slower, 480, monkeypatch)[1:] == [

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -9,16 +10,21 @@ import pytest
 from click.testing import CliRunner
 
 from seqvae.cli.options import given_values, key_options, set_option, split_option, spoken_as
-from seqvae.cli.spoken import sentence_as_typed, spoken
+from seqvae.cli.spoken import advised, sentence_as_typed, spoken
 from seqvae.modalities.midi.drums import Drums
 from seqvae.modalities.midi.melody import Melody
 from seqvae.settings import Train
 
 LIBRARY = Path(__file__).resolve().parents[2] / "seqvae"
-SPEAKING = sorted(path for folder in ("modalities", "magenta") for path in (LIBRARY / folder).rglob("*.py"))
+OF_PYTHON = ("progress.py", "words.py")  # of cli/: in notebooks, too
+WHOLE = re.compile(r"`seqvae [^`]*`")  # commands that nothing in Python does
+SPEAKING = sorted(path for path in LIBRARY.rglob("*.py") if path.parent != LIBRARY / "cli" or path.name in OF_PYTHON)
 
 
-def told(text: str, *typed: str, is_error: bool = False, kind: type[Drums] | type[Melody] = Drums) -> str:
+def told(
+    text: str, *typed: str, is_error: bool = False, kind: type[Drums] | type[Melody] = Drums,
+    speak: Callable[[str], str] = spoken,
+) -> str:  # fmt: skip
     """What a command with the options of a modality's data, `--split` and `--anew` says of a text."""
 
     @click.command("try")
@@ -28,7 +34,7 @@ def told(text: str, *typed: str, is_error: bool = False, kind: type[Drums] | typ
     @click.pass_context
     def command(ctx: click.Context, overrides: tuple[str, ...], split: str | None, anew: bool) -> None:
         given_values(ctx, {}, overrides)
-        click.echo(sentence_as_typed(text) if is_error else spoken(text))
+        click.echo(sentence_as_typed(text) if is_error else speak(text))
 
     command.params += key_options("data", kind.data_config, kind) + key_options("train", Train, kind, ("epochs",))
     result = CliRunner().invoke(command, typed)
@@ -49,6 +55,11 @@ def told(text: str, *typed: str, is_error: bool = False, kind: type[Drums] | typ
         ("Did you mean 'data.bars'?", "Did you mean 'data.bars'?"),  # of a key that was typed
         ("my_data.bars=1, data.bars.mid, old-data.bars", "my_data.bars=1, data.bars.mid, old-data.bars"),
         ("bars=1, split=test and anew=True", "bars=1, split=test and anew=True"),
+        ("go on with `seqvae.resume` of a, or `seqvae.resume`", "go on with --resume --out a, or --resume"),
+        ("`start_from` a, `valid`, `out` and `overwrite=True`", "--from a, --valid, --out and --overwrite"),
+        ("out, valid, overwrite and start_from", "out, valid, overwrite and start_from"),
+        ("set model.latent=8; set data.bars=1; set KEY=VALUE", "--set model.latent=8; --bars 1; --set KEY=VALUE"),
+        ("set model.latent, such as 8; offset data.bars=1", "set model.latent, such as 8; offset --bars 1"),
     ],
 )
 def test_an_option_is_named_in_the_place_of_the_setting_it_stands_for(text: str, said: str) -> None:
@@ -86,9 +97,25 @@ def test_the_library_speaks_of_no_option(path: Path) -> None:
         and isinstance(node.body[0], ast.Expr)
         and isinstance(node.body[0].value, ast.Constant)
     }
+    of_others = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     texts = [
-        node.value
+        WHOLE.sub("", "".join(str(part.value) for part in ast.walk(node) if isinstance(part, ast.Constant)))
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+        if isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in docstrings | of_others
     ]
     assert [text for text in texts if re.search(r"(?<!\w)--[a-z]", text)] == []
+
+
+def test_what_is_advised_keeps_the_keys_of_settings() -> None:
+    text = "the defaults are data.bars=1; set KEY=VALUE for others, such as set data.bars=2, with `out`"
+    said = "the defaults are data.bars=1; --set KEY=VALUE for others, such as --set data.bars=2, with --out"
+    assert advised(text) == text
+    assert told(text, speak=advised) == said
+
+
+def test_a_command_without_set_speaks_of_none() -> None:
+    @click.command("try")
+    def command() -> None:
+        click.echo(spoken("set model.latent=8, `out`"))
+
+    assert CliRunner().invoke(command).stdout == "set model.latent=8, --out\n"

@@ -168,7 +168,7 @@ def test_the_best_weights_are_not_guessed_when_the_newest_state_is_damaged(tmp_p
         run.save(step, state_of(step, best))
     flip(tmp_path / "checkpoints" / "step-00000005" / "state.json")
     with pytest.raises(
-        ValueError, match=r"step-00000005/state\.json is damaged .* the checkpoint before it with --resume"
+        ValueError, match=r"step-00000005/state\.json is damaged .* the checkpoint before it with `seqvae.resume`"
     ):
         run.best_step()
     told: list[str] = []
@@ -232,7 +232,7 @@ def test_a_second_process_is_kept_out_and_a_dead_one_keeps_nobody_out(tmp_path: 
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(
-            ValueError, match=r"another process is training in .*run; wait for it, or give another --out"
+            ValueError, match=r"another process is training in .*run; wait for it, or give another `out`"
         ):
             held(out).__enter__()
         other.kill()

@@ -59,7 +59,7 @@ def test_no_remedy_is_one_that_the_run_has_or_would_refuse(values: dict[str, Any
 @pytest.mark.parametrize(
     ("wanted", "own", "expected"),
     [
-        ([NORMALISED, FREE], {}, f"Remedies, the one that helps most first: --set {NORMALISED}; --set {FREE}"),
+        ([NORMALISED, FREE], {}, f"Remedies, the one that helps most first: set {NORMALISED}; set {FREE}"),
         ([NORMALISED, BETA], {}, "This run has all remedies that usually help; more of them, or a smaller"),
         (
             [NORMALISED, TARGET, BETA, FREE],
@@ -113,7 +113,7 @@ def test_items_are_few_where_training_fits_far_better_or_the_best_came_early(
     assert (advice is None) is (expected is None)
     if advice is not None:
         assert str(expected) in advice
-        assert "else --set train.ngram_share=1; --set model.word_dropout=0.4; --set model.output_dropout=0.3" in advice
+        assert "else set train.ngram_share=1; set model.word_dropout=0.4; set model.output_dropout=0.3" in advice
         assert "Fewer epochs" not in advice
 
 
@@ -141,7 +141,7 @@ def test_words_that_the_vocabulary_lacks_are_named_but_not_the_corpuss_own_word_
     assert (advice is not None) is expected
     if advice is not None:
         assert advice.startswith("3% of the tokens of the validation data are unknown")
-        assert "--set data.tokenizer=unigram" in advice
+        assert "set data.tokenizer=unigram" in advice
     assert advice_on_unknown(Report(unshown=Counter()), 1000, "training", text) is None
 
 

@@ -144,7 +144,7 @@ def test_a_real_training_tells_what_its_code_carries_and_the_log_has_the_figures
     run = train("text", corpus, tmp_path / "run", plain, device="cpu", reporter=listener)
     (advice,) = told(listener)[1]
     assert "has collapsed: it says 0.0" in advice
-    assert "--set model.batch_norm_scale=0.9; --set objective.target_kl_nats=8" in advice
+    assert "set model.batch_norm_scale=0.9; set objective.target_kl_nats=8" in advice
     looked = ["code_gain_nats" in record for record in records(run, "validation")]
     assert looked == [False, True, False, True], "six items are looked at for every 90 that are trained on, 54 an epoch"
     for model in ({"latent": 0}, {"posterior": "point"}):

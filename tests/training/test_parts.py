@@ -87,7 +87,9 @@ def test_the_parts_that_are_taken_keep_their_sizes(
     take: tuple[str, ...], key: str, value: float, kept: str, source: Run, corpus: Path, tmp_path: Path
 ) -> None:
     settings = values({key: value}, steps=1)
-    with pytest.raises(ValueError, match=f"^--from keeps the {kept} and encoding of .*, but model.{key} would change"):
+    with pytest.raises(
+        ValueError, match=f"^`start_from` keeps the {kept} and encoding of .*, but model.{key} would change"
+    ):
         train("text", corpus, tmp_path / "run", settings, device="cpu", start_from=source.path, take=take)
     assert not (tmp_path / "run").exists()
 

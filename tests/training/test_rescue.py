@@ -32,7 +32,7 @@ def test_a_run_that_is_moved_while_it_trains_is_found_and_goes_on(corpus: Path, 
     moved.parent.mkdir()
     with pytest.raises(
         ValueError,
-        match=rf"run was moved to {moved} while it trained, so training stopped at step 3; .* --out {moved}",
+        match=rf"run was moved to {moved} while it trained, so training stopped at step 3; .*resume` of {moved}",
     ):
         train("text", [corpus], out, BRIEF, device="cpu", reporter=Mover(3, lambda: out.rename(moved)))
     assert not out.exists()

@@ -71,7 +71,7 @@ def test_death_while_a_file_is_written_loses_nothing(
     if (out / "config.json").exists():
         run = resume(out, device="cpu")
     else:
-        with pytest.raises(ValueError, match=r"train again without --resume|not there"):
+        with pytest.raises(ValueError, match=r"train again without `seqvae.resume`|not there"):
             resume(out, device="cpu")
         run = train("text", [corpus], out, BRIEF, device="cpu")
     assert differences(brief.path, run.path) == []

@@ -47,7 +47,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 def test_a_folder_in_use_is_refused_with_the_two_ways_on(corpus: Path, source: Run) -> None:
     before = contents(source.path)
-    with pytest.raises(ValueError, match=r"already holds a run; .*--resume.*--overwrite"):
+    with pytest.raises(ValueError, match=r"already holds a run; .*`seqvae.resume`.*`overwrite=True`"):
         train("text", [corpus], source.path, values(), device="cpu")
     assert contents(source.path) == before
 
@@ -159,7 +159,7 @@ def test_death_between_two_runs_leaves_the_old_one(
         assert (model.run.settings, model.run.steps()) == (source.settings, source.steps())
     else:
         with pytest.raises(
-            ValueError, match=r"is not a run folder \(its replacement was interrupted: train it with --re"
+            ValueError, match=r"is not a run folder \(its replacement was interrupted: train it with `seqvae.re"
         ):
             Model.load(out, "cpu")
     assert tree(out) == before, "reading changes nothing"
@@ -199,7 +199,7 @@ def test_a_run_that_another_process_trains_is_left_alone_but_can_be_read(
 
 def test_a_model_without_training_state_is_not_resumed(corpus: Path, source: Run, tmp_path: Path) -> None:
     Model.load(source.path, "cpu").save(tmp_path / "saved")
-    with pytest.raises(ValueError, match=r"a model without training state; start a new run from it with --from"):
+    with pytest.raises(ValueError, match=r"a model without training state; start a new run from it with `start_from`"):
         resume(tmp_path / "saved", device="cpu")
     run = train(
         "text", [corpus], tmp_path / "new", {"train": {"epochs": 1}}, device="cpu", start_from=tmp_path / "saved"
@@ -240,7 +240,7 @@ def test_a_folder_that_is_not_a_run_is_never_replaced(files: list[str], corpus: 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "run").write_text("x")
-    with pytest.raises(ValueError, match="is a file; give --out a folder"):
+    with pytest.raises(ValueError, match="is a file; give `out` a folder"):
         train("text", [corpus], tmp_path / "run", values(), device="cpu", overwrite=True)
     assert (tmp_path / "run").read_text() == "x"
 
@@ -249,7 +249,7 @@ def test_a_run_whose_creation_was_cut_off_does_not_block_a_new_one(corpus: Path,
     out = tmp_path / "run"
     (out / ".writing-run" / "modality").mkdir(parents=True)
     (out / "data.json").write_text("{}")
-    with pytest.raises(ValueError, match="its creation was interrupted: train again without --resume"):
+    with pytest.raises(ValueError, match=r"its creation was interrupted: train again without `seqvae.resume`"):
         resume(out, device="cpu")
     assert train("text", [corpus], out, values(epochs=1), device="cpu").steps() == [0, 4]
 
@@ -295,7 +295,9 @@ def test_fine_tuning_refuses_another_model_or_encoding_but_not_other_dropout(
     corpus: Path, source: Run, tmp_path: Path
 ) -> None:
     for section, key, value in (("model", "latent", 4), ("data", "max_length", 9), ("model", "bidirectional", False)):
-        with pytest.raises(ValueError, match=rf"--from keeps the model and encoding .*{section}\.{key} would change"):
+        with pytest.raises(
+            ValueError, match=rf"`start_from` keeps the model and encoding .*{section}\.{key} would change"
+        ):
             train("text", [corpus], tmp_path / "new", {section: {key: value}}, device="cpu", start_from=source.path)
     settings = {"model": {"word_dropout": 0.25}, "train": {"epochs": 1, "threads": 1}}
     run = train("text", [corpus], tmp_path / "new", settings, device="cpu", start_from=source.path)
@@ -304,7 +306,7 @@ def test_fine_tuning_refuses_another_model_or_encoding_but_not_other_dropout(
 
 def test_a_run_cannot_replace_the_run_that_it_starts_from(corpus: Path, source: Run) -> None:
     before = contents(source.path)
-    with pytest.raises(ValueError, match="is the run that --from starts from"):
+    with pytest.raises(ValueError, match="is the run that `start_from` names; give `out` another folder"):
         train("text", [corpus], source.path, {}, device="cpu", overwrite=True, start_from=source.path)
     assert contents(source.path) == before
 

@@ -43,8 +43,8 @@ def test_few_items_get_the_defaults_for_few_under_what_is_asked_for(corpus: Path
     assert run.steps()[-1] == 12
     assert listener.messages[0] == (
         "for 54 sentences the defaults are model.embedding=5, model.encoder_hidden=7, model.decoder_hidden=8, "
-        "model.word_dropout=0.25, objective.beta=0.125, train.epochs=3, train.learning_rate=0.02; --set KEY=VALUE "
-        "gives others"
+        "model.word_dropout=0.25, objective.beta=0.125, train.epochs=3, train.learning_rate=0.02; set KEY=VALUE "
+        "for others"
     )
     assert load(run.path).vae.latent == 3
 

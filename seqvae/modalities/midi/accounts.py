@@ -33,6 +33,7 @@ class Accounts:
     other_meters: Counter[Meter] = field(default_factory=Counter)  # files
     misfits: Counter[Meter] = field(default_factory=Counter)  # files
     longest: Counter[Meter] = field(default_factory=Counter)  # bars
+    lacking: dict[str, list[str]] = field(default_factory=dict)  # how files are read without what others have: names
     losses: Losses = field(default_factory=Losses)
 
     @property
@@ -47,6 +48,8 @@ class Accounts:
             getattr(self, name).update(getattr(other, name))
         self.examples = other.examples | self.examples
         self.longest |= other.longest
+        for lacking, names in other.lacking.items():
+            self.lacking.setdefault(lacking, []).extend(names)
         self.losses.add(other.losses)
 
     def skip(self, error: MidiError) -> None:
@@ -54,7 +57,9 @@ class Accounts:
         self.skipped[error.reason] += 1
         self.examples.setdefault(error.reason, str(error.path))
 
-    def take(self, notes: Notes, taken: Taken, placed: Layout, laid: Sequence[Ways[Item]], data: MidiData) -> int:
+    def take(
+        self, name: str, notes: Notes, taken: Taken, placed: Layout, laid: Sequence[Ways[Item]], data: MidiData
+    ) -> int:
         """Count a file that is read, whose bars these are, by segments; how many windows it has."""
         usable = [ways[0] for ways in laid if data.only_meter in (None, ways[0].meter)]
         windows, is_long = 0, False
@@ -77,6 +82,7 @@ class Accounts:
         count(f"read{OF_WHICH}up to a damage", bool(notes.damage), "files")
         for lacking in _lacking([way for ways in laid for way in ways]):
             count(f"read{OF_WHICH}{lacking}", 1, "files")
+            self.lacking.setdefault(lacking, []).append(name)
         count("found", taken.found, group)
         count("on the grid", places, group)
         count("outside of windows", len(taken.places) - in_windows, group)
@@ -109,6 +115,11 @@ class Accounts:
         """Count the notes that the grid loses in a report, by what they are, and say what other grids would lose."""
         count_lost(report, self.losses, self.words)
         report.remarks += self.losses.remarks(self.words.notes)
+
+    def report_lacking(self, report: Report) -> None:
+        """Name in a report the files that are read without what others have, such as chords, or were lent it."""
+        for lacking, names in self.lacking.items():
+            report.remarks.append(f"{counted(len(names), 'files')} read {lacking}: {few(names)}")
 
     def report_skipped(self, report: Report) -> None:
         """Count the files that were not read, and why, in a report."""

@@ -16,7 +16,7 @@ from seqvae.modalities.midi.phrase import Phrase
 from seqvae.modalities.midi.voices import VoicePart
 
 LACKING = "chord symbols"  # what a file has none of, in reports
-LENT = "to the chords asked for, having none of its own"  # what it is read to
+LENT = "to the chords asked for, having no others"  # what it is read to
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class MidiSource(Generic[Item]):
         files, where = self._chosen(sources, Report())
         for file, content, span in _with_contents(files):
             try:
-                laid = self._take(_notes(content, str(file)), accounts)[0]
+                laid = self._take(file, content, accounts)[0]
             except MidiError as error:
                 accounts.skip(error)
                 continue
@@ -89,6 +89,7 @@ class MidiSource(Generic[Item]):
                 else:
                     others += 1
         report.count("of metres that the model does not know, left out", others, "windows")
+        accounts.report_lacking(report)
         accounts.report_skipped(report)
         if not count and not others:
             accounts.refuse(where, self.data)
@@ -159,6 +160,7 @@ class MidiSource(Generic[Item]):
             accounts.refuse(where, data)
         report.add(accounts.report)
         accounts.report_losses(report)
+        accounts.report_lacking(report)
         accounts.report_skipped(report)
 
     def _read_batch(self, files: Sequence[Chosen]) -> tuple[Accounts, list[tuple[Bars[Item], Sequence[int]]]]:
@@ -166,7 +168,7 @@ class MidiSource(Generic[Item]):
         accounts, found = Accounts(self.part), list[tuple[Bars[Item], Sequence[int]]]()
         for file, content, span in _with_contents(files):
             try:
-                laid, windows = self._take(_notes(content, str(file)), accounts)
+                laid, windows = self._take(file, content, accounts)
             except MidiError as error:
                 accounts.skip(error)
                 continue
@@ -179,13 +181,16 @@ class MidiSource(Generic[Item]):
         accounts.losses.flush()
         return accounts, found
 
-    def _take(self, notes: Notes, accounts: Accounts) -> tuple[list[Ways[Item]], int]:
-        """The bars of a file by their segments, and how many windows of the metre that is read they have."""
-        notes = in_meter(notes, self.data.assumed_meter)
+    def _take(self, file: MidiFile, content: bytes | MidiError, accounts: Accounts) -> tuple[list[Ways[Item]], int]:
+        """The bars of a file by their segments, and how many windows of the metre that is read they have.
+
+        Raises MidiError when it is no MIDI file that can be read.
+        """
+        notes = in_meter(_notes(content, str(file)), self.data.assumed_meter)
         taken = self.part.take(notes)
         placed = layout(notes, taken.places, self.data.steps_per_quarter)
         laid = [self.part.ways(segment, taken) for segment in placed.segments]
-        return laid, accounts.take(notes, taken, placed, laid, self.data)
+        return laid, accounts.take(file.name, notes, taken, placed, laid, self.data)
 
 
 def _with_contents(files: Sequence[Chosen]) -> Iterator[tuple[MidiFile, bytes | MidiError, Span | None]]:

@@ -126,7 +126,7 @@ def score_of(source: MidiSource[Item], notes: Notes, name: str) -> Score[Item]:
     placed = layout(notes, taken.places, source.data.steps_per_quarter)
     if not placed.segments:
         accounts = Accounts(part)
-        accounts.take(notes, taken, placed, [], source.data)
+        accounts.take(name, notes, taken, placed, [], source.data)
         accounts.refuse(name, source.data)
     laid = [(bar_number(notes, segment.start), way) for segment in placed.segments for way in part.ways(segment, taken)]
     return Score(name, [way for _, way in laid], [first for first, _ in laid], taken, placed, notes.damage)

@@ -21,9 +21,17 @@ class MidiFile:
 
     path: Path
     member: str = ""
+    source: Path | None = None  # the folder that it was found in
 
     def __str__(self) -> str:
         return f"{self.path}:{self.member}" if self.member else str(self.path)
+
+    @property
+    def name(self) -> str:
+        """What lists of files call it: the way to it from its folder or zip on, so that copies of these are alike."""
+        if self.member:
+            return f"{self.path.name}:{self.member}"
+        return os.path.relpath(self.path, self.source.parent) if self.source else self.path.name
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -50,7 +58,7 @@ def _find_in(source: Path) -> list[MidiFile]:
         )
     if source.is_dir():
         names = sorted(names_below(source))
-        files = [MidiFile(source / name) for name in names if _is_midi(name)]
+        files = [MidiFile(source / name, source=source) for name in names if _is_midi(name)]
     elif not source.is_file():
         raise ValueError(f"{source} is no regular file; give a folder, a zip or a file of MIDI")
     elif source.suffix.lower() == ".zip":
