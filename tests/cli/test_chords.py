@@ -190,16 +190,6 @@ def test_files_of_a_folder_that_have_no_chords_or_are_lent_some_are_named(
     assert "2 files read without a chord: packed.zip:alone.mid, packed.zip:more/bare.mid" in lines
 
 
-def test_pieces_in_memory_that_have_no_chord_are_named_by_their_numbers(chorded: Path, place: Path) -> None:
-    pieces = [pretty_midi.PrettyMIDI(path) for path in ("five.mid", "alone.mid", "two.mid")]
-    values = {**TINY, "data.chords": "tracks", "data.valid_share": 0, "data.test_share": 0}
-    run = train(
-        "melody", pieces, "new", parse_overrides(f"{key}={value}" for key, value in values.items()), device="cpu"
-    )
-    report = json.loads((run.path / "data.json").read_text())
-    assert "1 file read without a chord: memory/00001.mid" in report["train"]["remarks"]
-
-
 def test_of_a_window_without_notes_nothing_but_silence_is_made_and_a_line_says_so(
     seqvae: Callable[..., Result], place: Path
 ) -> None:

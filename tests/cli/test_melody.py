@@ -11,10 +11,12 @@ import pytest
 from click.testing import Result
 
 import seqvae as package
+from seqvae.config import parse_overrides
 from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.phrase import OFF, Phrase
 from seqvae.modalities.midi.writing import to_midi, write_midi
-from tests.cli.midi_runs import STEPS, made, options, trained, workplace
+from tests.cli.midi_runs import STEPS, TINY, made, options, trained, workplace
+from tests.cli.test_chords import song
 from tests.modalities.midi.smf import hits, midi
 from tests.modalities.midi.tunes import track
 
@@ -160,3 +162,14 @@ def test_objects_go_in_and_come_out(place: Path) -> None:
     assert again.get_tempo_changes()[1] == pytest.approx([90.0], abs=1e-3)
     assert model.encode([song, "two.mid"]).mean.shape == (4, 4)
     assert len(model.interpolate(song, model.sample(1)[0], steps=3)) == 3
+
+
+def test_pieces_in_memory_that_have_no_chord_are_named_by_their_numbers(place: Path) -> None:
+    song(Path("alone.mid"), 2, accompanied=False)
+    song(Path("chorded.mid"), 5)
+    pieces = [pretty_midi.PrettyMIDI(path) for path in ("chorded.mid", "alone.mid")]
+    values = {**TINY, "data.chords": "tracks", "data.valid_share": 0, "data.test_share": 0}
+    asked = parse_overrides(f"{key}={value}" for key, value in values.items())
+    run = package.train("melody", pieces, "new", asked, device="cpu")
+    report = json.loads((run.path / "data.json").read_text())
+    assert "1 file read without a chord: memory/00001.mid" in report["train"]["remarks"]
