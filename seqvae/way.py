@@ -19,6 +19,8 @@ from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Item
 from seqvae.variation import distances_of_tries, distinct, key_of
 
+WINDOWS_APART = 2**32  # keys of the noise of a window's variations from those of the next, which are fewer
+
 
 @dataclass(frozen=True)
 class Way:
@@ -110,8 +112,8 @@ class Way:
 
         def made(towards: Tensor, distances: Sequence[float], keys: Tensor) -> list[list[Item]]:
             moved = (
-                generate.vary(self.vae, z, towards, distances, keys, own, decoding, seed)
-                for z, own in zip(means, lengths, strict=True)
+                generate.vary(self.vae, z, towards, distances, keys + window * WINDOWS_APART, own, decoding, seed)
+                for window, (z, own) in enumerate(zip(means, lengths, strict=True))
             )
             return [self.decoded(arrays, group.items) for arrays in zip(*moved, strict=True)]
 

@@ -109,6 +109,8 @@ def test_windows_that_are_drawn_differ_in_a_walk_and_a_palette_as_in_a_reconstru
     assert not np.array_equal(again[:32], again[32:64])
     for made in (model().interpolate(song, song, 2, **warm), model().palette([song] * 4, 2, **warm)):
         assert all(np.array_equal(hits_of(one), again) for one in made)
+    for one in map(hits_of, model().vary(song, 3, distance=0.1, **warm)):
+        assert not np.array_equal(one[:32], one[32:64])
 
 
 def test_the_ends_of_an_interpolation_are_the_reconstructions() -> None:
