@@ -47,9 +47,11 @@ def fit_prior(
     ('mixture of 4', {'standard': -45.1, 'gaussian': -44.0, ...})
     >>> seqvae.load("runs/mine").sample(4)  # doctest: +SKIP
 
-    Raises ValueError for a model without a code, an unknown kind, and where there are no data.
+    Raises ValueError for a model without a code, an unknown kind, where a package is not installed, where there are no
+    data, and while another process trains or fits there.
     """
     path = Path(run)
+    priors.check_kind(kind)  # before what takes long
     Run(path)  # before its folder is held
     with held(path):
         model = load(path, device, checkpoint)
@@ -63,7 +65,7 @@ def fit_prior(
             training, held_out = parts(corpora, model.config.train.seed)
             codes = _codes(model.vae, training, MOST_CODES, watch)
             judged = _codes(model.vae, held_out, MOST_HELD_OUT, watch)
-            fitted = priors.fit(codes, judged, kind, seed, watch)
+            fitted = priors.fit(codes, judged, kind, seed, watch, not model.vae.has_points)
         keep_prior(model.run, fitted.prior, not on_request, fitted.nats)
     return fitted
 
@@ -79,7 +81,10 @@ def _corpora(run: Run, modality: Modality, sources: Data) -> Sequence[Corpus]:
             return corpora
     if "train" not in run.report:
         raise ValueError(f"{run.path} was not trained here; give data whose codes the prior is to be fitted to")
-    return corpora_of(run.path)
+    try:
+        return corpora_of(run.path)
+    except ValueError as error:
+        raise ValueError(f"{error}, or give data whose codes the prior is to be fitted to") from None
 
 
 def _codes(vae: VAE, part: Part, most: int, watch: Watch) -> DiagonalGaussian:

@@ -4,7 +4,9 @@ What is fitted are draws from the posteriors, a fresh one of each item in each e
 posterior and not the means; what decides are draws of the held-out items.
 """
 
+import importlib
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seqvae.config import counted
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.priors import Flow, Mixture, Prior, StandardNormal, of_tensors, sizes_of, tensors_of
 from seqvae.noise import Noise
@@ -22,12 +25,16 @@ from seqvae.runs.run import Run
 KINDS = ("auto", "gaussian", "mixture", "flow", "standard")
 MOST_COMPONENTS = 32
 LEAST_CODES_OF_COMPONENT = 20  # on average; with fewer a covariance says nothing
-REGULARISATION = 1e-3  # of a covariance, in shares of the mean variance
+REGULARISATION = 1e-3  # of a mixture's covariances, in shares of the mean variance
+LEAST_VARIANCE = 1e-9  # of a Gaussian in any direction, the same way: of two codes the covariance has but one
 TRANSFORMS, HIDDEN_PER_UNIT, MOST_HIDDEN = 6, 4, 512
 BATCH, LEARNING_RATE, CLIP = 256, 1e-3, 5.0
 ROUND = 100  # steps at least between two looks at the held-out codes, and a pass over all codes
 MOST_ROUNDS, PATIENCE = 100, 8  # rounds; of those without progress on the held-out codes
 EXTRA = "install it with pip install 'seqvae[latent]'"
+_NEEDED = {"gaussian": {"sklearn.covariance": "scikit-learn"}, "mixture": {"sklearn.mixture": "scikit-learn"}}
+_NEEDED["flow"] = {**_NEEDED["gaussian"], "zuko.flows": "zuko"}  # it begins from a Gaussian
+_NEEDED["auto"] = {**_NEEDED["mixture"], **_NEEDED["flow"]}
 
 Watch = Callable[[int, int, str], object]  # done, total, what
 
@@ -45,22 +52,35 @@ class Fitted:
     name: str
 
 
+def check_kind(kind: str) -> None:
+    """Raises ValueError for an unknown kind of prior, and where a package that fits it is not installed."""
+    if kind not in KINDS:
+        raise ValueError(f"no kind of prior '{kind}'; there are {', '.join(KINDS)}")
+    for module, package in _NEEDED.get(kind, {}).items():
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            one = "priors are" if kind == "auto" else f"a {kind} is"
+            raise ValueError(f"{one} fitted with {package}, which is not here; {EXTRA}") from None
+
+
 def fit(
-    codes: DiagonalGaussian, held_out: DiagonalGaussian, kind: str = "auto", seed: int = 0, watch: Watch = no_watch
-) -> Fitted:
+    codes: DiagonalGaussian, held_out: DiagonalGaussian, kind: str = "auto", seed: int = 0, watch: Watch = no_watch,
+    may_be_standard: bool = True,
+) -> Fitted:  # fmt: skip
     """The prior of a kind that gives held-out codes the highest log-likelihood; `auto` is the best of all kinds.
 
     A Gaussian has the covariance of Ledoit and Wolf 2004; of mixtures the number of Gaussians is doubled as long as
     that helps; a flow is trained until it no longer gets better. The standard normal is among them, so that `auto` fits
-    nothing where nothing is gained. `watch` sees how far it is.
+    nothing where nothing is gained, unless it may not be `standard`. `watch` sees how far it is.
 
-    Raises ValueError for an unknown kind, for fewer than two codes, and where a package is not installed.
+    Raises ValueError as `check_kind`, for fewer than two codes, and for codes that are all the same.
     """
-    if kind not in KINDS:
-        raise ValueError(f"no kind of prior '{kind}'; there are {', '.join(KINDS)}")
+    check_kind(kind)
     items, units = codes.mean.shape
     if items < 2 or len(held_out.mean) < 1 or not units:
-        raise ValueError(f"{items} codes of {units} units are too few to fit a prior to; give at least two items")
+        few = f"{counted(items, 'codes')} of {counted(units, 'units')}"
+        raise ValueError(f"a prior cannot be fitted to {few}; give at least two items")
     codes, held_out = _exact(codes), _exact(held_out)
     judged = held_out.rsample(Noise(seed, torch.arange(len(held_out.mean))))
     found: dict[str, tuple[Prior, float]] = {}
@@ -76,6 +96,10 @@ def fit(
 
     tried("standard", StandardNormal(units))
     z = _drawn(codes, seed, 0)
+    if (z == z[0]).all():
+        raise ValueError(
+            f"all {items} codes are the same, so there is no prior to fit to them; give other data, or train longer"
+        )
     if kind in ("auto", "gaussian"):
         tried("gaussian", _gaussian(z))
     if kind in ("auto", "mixture"):
@@ -86,7 +110,8 @@ def fit(
             components *= 2
     if kind in ("auto", "flow"):
         tried("flow", _flow(codes, judged, seed, watch))
-    wanted = found if kind in ("auto", "standard") else [name for name in found if name != "standard"]
+    is_wanted = kind == "standard" or (kind == "auto" and may_be_standard)
+    wanted = found if is_wanted else [name for name in found if name != "standard"]
     if not wanted:
         raise ValueError(f"{items} codes are too few for a {kind}; give more, or take another kind")
     name = max(wanted, key=lambda name: found[name][1])
@@ -105,22 +130,22 @@ def _drawn(q: DiagonalGaussian, seed: int, epoch: int) -> Float[Tensor, "N Z"]:
 
 def _gaussian(z: Float[Tensor, "N Z"]) -> Mixture:
     """One Gaussian, whose covariance is drawn towards a multiple of I as far as Ledoit and Wolf 2004 hold it wise."""
-    try:
-        from sklearn.covariance import ledoit_wolf
-    except ImportError:
-        raise ValueError(f"a Gaussian is fitted by scikit-learn, which is not here; {EXTRA}") from None
+    from sklearn.covariance import ledoit_wolf
+
     covariance, _ = ledoit_wolf(z.numpy())
+    covariance = covariance + LEAST_VARIANCE * covariance.diagonal().mean() * np.eye(len(covariance))
     return _mixture_of(np.ones(1), z.mean(0, keepdim=True).numpy(), covariance[None])
 
 
 def _mixture(z: Float[Tensor, "N Z"], components: int, seed: int) -> Mixture:
     """So many Gaussians of any covariance, by expectation and maximisation."""
-    try:
-        from sklearn.mixture import GaussianMixture
-    except ImportError:
-        raise ValueError(f"mixtures are fitted by scikit-learn, which is not here; {EXTRA}") from None
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
     found = GaussianMixture(components, reg_covar=REGULARISATION * float(z.var(0).mean()), random_state=seed % 2**32)
-    found.fit(z.numpy())
+    with warnings.catch_warnings():  # held-out codes say what it is worth
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found.fit(z.numpy())
     return _mixture_of(found.weights_, found.means_, found.covariances_)
 
 
@@ -135,11 +160,7 @@ def _flow(codes: DiagonalGaussian, judged: Float[Tensor, "M Z"], seed: int, watc
     base = _gaussian(_drawn(codes, seed, 0))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        try:
-            flow = Flow(base.means[0], base.factors[0], TRANSFORMS, min(MOST_HIDDEN, HIDDEN_PER_UNIT * units))
-        except ImportError:
-            raise ValueError(f"flows are made by zuko, which is not here; {EXTRA}") from None
-        flow = flow.float()
+        flow = Flow(base.means[0], base.factors[0], TRANSFORMS, min(MOST_HIDDEN, HIDDEN_PER_UNIT * units)).float()
         _train(flow, codes, judged.float(), seed, watch)
     return flow.double().requires_grad_(False)
 
@@ -190,7 +211,13 @@ class Kept:
     def prior(self) -> Prior:
         """The density itself."""
         step = self._run.used_step
-        values, tensors = self._run.prior_values(step) or {}, self._run.prior_tensors(step)
+        values = self._run.prior_values(step)
+        if values is None:
+            raise ValueError(
+                f"the prior of {self._run.path} was taken away since the model was loaded; load it again, or take "
+                "prior=standard"
+            )
+        tensors = self._run.prior_tensors(step)
         try:
             return of_tensors(tensors, values["sizes"])
         except ImportError:

@@ -9,6 +9,7 @@ import torch
 from torch.distributions import MultivariateNormal, Normal
 
 import seqvae
+from seqvae import priors
 from seqvae.core.priors import Mixture, StandardNormal
 from seqvae.corpus import prepare
 from seqvae.data import Batches, Part
@@ -148,9 +149,13 @@ def test_the_bound_with_it_stands_beside_the_bound(run: Path) -> None:
 
 
 def test_a_plain_autoencoder_can_be_sampled_from_with_it(tmp_path: Path) -> None:
-    corpus = write_corpus(tmp_path / "corpus.txt", 90)
+    corpus, fit = write_corpus(tmp_path / "corpus.txt", 90), priors.fit
+    fits: list[Any] = []
     seqvae.train("text", corpus, tmp_path / "run", values(model={"posterior": "point"}, epochs=1))
-    seqvae.fit_prior(tmp_path / "run", kind="gaussian")
+    with pytest.MonkeyPatch.context() as patch:  # the best of all is not taken where samples cannot come from it
+        patch.setattr("seqvae.fitting.priors.fit", lambda *given: fits.append(given) or fit(*given))
+        seqvae.fit_prior(tmp_path / "run", kind="gaussian")
+    assert fits[0][5] is False
     model = seqvae.load(tmp_path / "run")
     assert model.sample(3, seed=0) == model.decode(codes_of(model, 3), temperature=1.0, seed=0)
     assert model.evaluate(corpus, importance_samples=1)["elbo_fitted_prior_nats"] is None
@@ -160,6 +165,27 @@ def test_other_data_can_be_fitted_to(run: Path, tmp_path: Path) -> None:
     own = seqvae.fit_prior(run, kind="gaussian")
     other = seqvae.fit_prior(run, write_corpus(tmp_path / "other.txt", 50, seed=5), kind="gaussian")
     assert not torch.allclose(own.prior.means[0], other.prior.means[0])  # type: ignore[attr-defined]
+
+
+def test_where_the_data_are_gone_others_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQVAE_CACHE", str(tmp_path / "cache"))
+    corpus = write_corpus(tmp_path / "corpus.txt", 60)
+    seqvae.train("text", corpus, tmp_path / "run", values(epochs=1))
+    shutil.rmtree(tmp_path / "cache")
+    corpus = corpus.rename(tmp_path / "moved.txt")
+    with pytest.raises(ValueError, match=r"no file or folder .*corpus.txt; .*, or give data whose codes the prior"):
+        seqvae.fit_prior(tmp_path / "run", kind="gaussian")
+    assert seqvae.fit_prior(tmp_path / "run", corpus, kind="gaussian").name == "gaussian"
+
+
+def test_a_model_whose_prior_is_taken_away_says_so(run: Path) -> None:
+    seqvae.fit_prior(run, kind="gaussian")
+    model = seqvae.load(run)
+    seqvae.fit_prior(run, kind="standard")
+    with pytest.raises(
+        ValueError, match=r"the prior of .*run was taken away since the model was loaded; load it again"
+    ):
+        model.sample(1)
 
 
 def test_a_damaged_prior_is_named_when_it_is_used(run: Path) -> None:
@@ -177,6 +203,8 @@ def test_what_has_no_codes_or_is_held_is_refused(run: Path, tmp_path: Path) -> N
     seqvae.train("text", corpus, tmp_path / "lm", values(model={"latent": 0}, epochs=1))
     with pytest.raises(ValueError, match=r"lm is a language model .* no code whose prior could be fitted"):
         seqvae.fit_prior(tmp_path / "lm")
+    with pytest.raises(ValueError, match="no kind of prior 'normal'"):  # before the codes of all data
+        seqvae.fit_prior(tmp_path / "nowhere", kind="normal")
     with pytest.raises(ValueError, match="nowhere is not a run folder"):
         seqvae.fit_prior(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()

@@ -1,6 +1,7 @@
 """Which prior is fitted: the one under which held-out codes are the most probable, whatever shape the codes have."""
 
 import math
+import sys
 
 import pytest
 import torch
@@ -126,7 +127,7 @@ def test_a_fit_leaves_the_global_generator_alone() -> None:
     [
         (50, "normal", "no kind of prior 'normal'; there are auto, gaussian, mixture, flow, standard"),
         (30, "mixture", "30 codes are too few for a mixture; give more, or take another kind"),
-        (1, "auto", "1 codes of 3 units are too few to fit a prior to; give at least two items"),
+        (1, "auto", "a prior cannot be fitted to 1 code of 3 units; give at least two items"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(items: int, kind: str, message: str) -> None:
@@ -134,8 +135,51 @@ def test_what_cannot_be_fitted_is_refused(items: int, kind: str, message: str) -
         priors.fit(correlated(items, 0), correlated(20, 1), kind)
 
 
-@pytest.mark.parametrize(("kind", "package"), [("gaussian", "sklearn.covariance"), ("mixture", "sklearn.mixture")])
-def test_without_scikit_learn_it_is_named(kind: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, package, None)
-    with pytest.raises(ValueError, match=r"scikit-learn, which is not here; install it with pip install 'seqvae\[lat"):
-        priors.fit(correlated(90, 0), correlated(20, 1), kind)
+@pytest.mark.parametrize("kind", ["auto", "gaussian", "mixture", "flow"])
+def test_codes_that_are_all_the_same_are_refused(kind: str) -> None:
+    same = DiagonalGaussian(torch.full((60, 3), 0.1), torch.full((60, 3), -math.inf))
+    if kind in ("auto", "flow"):
+        pytest.importorskip("zuko")
+    with pytest.raises(ValueError, match="all 60 codes are the same, so there is no prior to fit to them; give other"):
+        priors.fit(same, same, kind)
+
+
+def test_to_two_codes_a_gaussian_can_be_fitted() -> None:
+    found = priors.fit(correlated(2, 0), correlated(1, 1), "gaussian")
+    assert math.isfinite(found.nats["gaussian"])
+    assert bool(found.prior.codes(Noise(0, torch.arange(3))).isfinite().all())
+
+
+def test_a_mixture_of_more_gaussians_than_there_are_codes_is_one_of_the_tries() -> None:
+    """Scikit-learn warns of it, which is an error in tests."""
+    few = DiagonalGaussian(normal(3, 0).repeat(30, 1), torch.full((90, 3), -math.inf))
+    assert "mixture of 4" in priors.fit(few, few, "mixture").nats
+
+
+@pytest.mark.usefixtures("brief")
+def test_what_has_no_prior_of_its_own_gets_one_that_is_not_standard() -> None:
+    pytest.importorskip("zuko")
+    wide = codes(normal(40, 0) * 0.01 + 1.0), codes(normal(4000, 1))
+    assert priors.fit(*wide).name == "standard"
+    found = priors.fit(*wide, may_be_standard=False)
+    assert found.name != "standard"
+    assert found.prior.kind in found.name
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "package"),
+    [
+        ("gaussian", "sklearn.covariance", "a gaussian is fitted with scikit-learn"),
+        ("mixture", "sklearn.mixture", "a mixture is fitted with scikit-learn"),
+        ("flow", "zuko.flows", "a flow is fitted with zuko"),
+        ("auto", "zuko.flows", "priors are fitted with zuko"),
+    ],
+)
+def test_a_package_that_is_not_there_is_named_first(
+    kind: str, module: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    heard: list[str] = []
+    with pytest.raises(ValueError, match=rf"{package}, which is not here; install it with pip install 'seqvae\[latent"):
+        priors.fit(correlated(90, 0), correlated(20, 1), kind, watch=lambda done, total, what: heard.append(what))
+    assert not heard

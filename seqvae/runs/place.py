@@ -105,7 +105,9 @@ def held(path: Path) -> Iterator[None]:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if (handle := _open_locked(_checked(path) / LOCK)) is None:
-            raise ValueError(f"another process is training in {path}; wait for it, or give another `out`")
+            raise ValueError(
+                f"another process is training in {path} or fits its prior; wait for it, or take another folder"
+            )
         try:
             settle(path)
             yield

@@ -64,7 +64,7 @@ class Checkpoint:
 
 
 class Run:
-    """A run folder that exists. Nothing is changed in it but by `create`, `save` and `renew`."""
+    """A run folder that exists. Nothing is changed in it but by `create`, `save`, `save_prior` and `renew`."""
 
     def __init__(self, path: Path, to_train: bool = False, checkpoint: int | str = BEST) -> None:
         """`to_train`: for the process that holds the folder, which trains the new one of a run that is being replaced.

@@ -232,7 +232,7 @@ def test_a_second_process_is_kept_out_and_a_dead_one_keeps_nobody_out(tmp_path: 
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(
-            ValueError, match=r"another process is training in .*run; wait for it, or give another `out`"
+            ValueError, match=r"another process is training in .*run or fits its prior; wait for it, or take"
         ):
             held(out).__enter__()
         other.kill()
