@@ -219,7 +219,8 @@ def _figures(
             names = ("step_accuracy_free_running", "step_accuracy_drawn")
             for name, accuracy in zip(names, accuracies, strict=True):
                 figures |= accuracy.shares(name, modality.step_type.parts)
-    if modality.sample_units and not vae.has_points:
+    has_prior = not vae.has_points or (prior is not None and prior.kind != StandardNormal.kind)
+    if modality.sample_units and has_prior:
         figures |= _sample_figures(vae, modality, corpus, settings, watch, prior)
     return figures
 

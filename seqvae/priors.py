@@ -160,8 +160,9 @@ def _flow(codes: DiagonalGaussian, judged: Float[Tensor, "M Z"], seed: int, watc
     base = _gaussian(_drawn(codes, seed, 0))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        flow = Flow(base.means[0], base.factors[0], TRANSFORMS, min(MOST_HIDDEN, HIDDEN_PER_UNIT * units)).float()
-        _train(flow, codes, judged.float(), seed, watch)
+        flow = Flow(base.means[0], base.factors[0], TRANSFORMS, min(MOST_HIDDEN, HIDDEN_PER_UNIT * units))
+        flow.flow.float()  # the mean and the covariance of codes far from 0 need more digits
+        _train(flow, codes, judged, seed, watch)
     return flow.double().requires_grad_(False)
 
 
@@ -169,11 +170,12 @@ def _train(flow: Flow, codes: DiagonalGaussian, judged: Float[Tensor, "M Z"], se
     """Maximise the likelihood of draws of the codes; the weights end as those of the best epoch."""
     passes = math.ceil(ROUND / math.ceil(len(codes.mean) / BATCH))
     optimizer = torch.optim.AdamW(flow.parameters(), LEARNING_RATE, weight_decay=1e-4)
+    judged = flow.standardised(judged).float()
     best, since, kept = -math.inf, 0, {name: weight.clone() for name, weight in flow.state_dict().items()}
     for round_ in range(MOST_ROUNDS):
         watch(round_, MOST_ROUNDS, "flow, rounds at most")
         for epoch in range(round_ * passes, (round_ + 1) * passes):
-            y = flow.standardised(_drawn(codes, seed, epoch).float())
+            y = flow.standardised(_drawn(codes, seed, epoch)).float()
             for rows in torch.randperm(len(y)).split(BATCH):
                 loss = -flow.log_prob_of(y[rows]).mean()
                 optimizer.zero_grad()
@@ -181,7 +183,7 @@ def _train(flow: Flow, codes: DiagonalGaussian, judged: Float[Tensor, "M Z"], se
                 torch.nn.utils.clip_grad_norm_(flow.parameters(), CLIP)
                 optimizer.step()
         with torch.no_grad():
-            nats = float(flow.log_prob(judged).double().mean())
+            nats = float(flow.log_prob_of(judged).double().mean())
         since += 1
         if nats > best:
             best, since, kept = nats, 0, {name: weight.clone() for name, weight in flow.state_dict().items()}

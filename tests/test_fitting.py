@@ -158,7 +158,9 @@ def test_a_plain_autoencoder_can_be_sampled_from_with_it(tmp_path: Path) -> None
     assert fits[0][5] is False
     model = seqvae.load(tmp_path / "run")
     assert model.sample(3, seed=0) == model.decode(codes_of(model, 3), temperature=1.0, seed=0)
-    assert model.evaluate(corpus, importance_samples=1)["elbo_fitted_prior_nats"] is None
+    figures = model.evaluate(corpus, importance_samples=1, prior_samples=3)
+    assert (figures["samples"], figures["elbo_fitted_prior_nats"]) == (3, None)
+    assert model.with_prior("standard").evaluate(corpus, importance_samples=1)["samples"] is None
 
 
 def test_other_data_can_be_fitted_to(run: Path, tmp_path: Path) -> None:

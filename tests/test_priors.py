@@ -113,6 +113,16 @@ def test_auto_takes_the_best_of_all_and_says_what_each_gave() -> None:
 
 
 @pytest.mark.usefixtures("brief")
+def test_a_flow_of_codes_far_from_zero_is_as_good_as_of_codes_around_it() -> None:
+    pytest.importorskip("zuko")
+    near, far = (
+        priors.fit(*(codes(1e-3 * normal(n, n) + centre, 1e-6) for n in (200, 90)), "flow").nats["flow"]
+        for centre in (0.0, 1e4)
+    )
+    assert far == pytest.approx(near, abs=0.01)
+
+
+@pytest.mark.usefixtures("brief")
 def test_a_fit_leaves_the_global_generator_alone() -> None:
     pytest.importorskip("zuko")
     torch.manual_seed(3)

@@ -202,7 +202,7 @@ def _show(figures: "Figures", title: str, model: "Model") -> None:
     elsewhere = {*OF_SAMPLES, *modality.sample_units, *map(of_data, modality.sample_units)}
     remarks = modality.remarks(model.config.model, figures)
     if model.vae.has_points:
-        remarks.append("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
+        remarks.append("A plain autoencoder (model.posterior=point) has neither KL nor likelihood.")
     table = Table("figure", "value", "unit", caption="\n".join(remarks) or None, caption_justify="left")
     table.columns[0].overflow = "fold"  # names are those of the JSON: never cut
     table.columns[1].justify = "right"

@@ -300,7 +300,7 @@ def test_a_plain_autoencoder_reconstructs_and_has_no_prior(
     refused(seqvae("sample", "my run"), sentence)
     refused(seqvae("similar", "my run", "a.png"), sentence)
     table, figures = evaluated(seqvae, "my run")
-    assert table.endswith("A plain autoencoder (model.posterior=point) has no prior: neither KL nor likelihood.")
+    assert table.endswith("A plain autoencoder (model.posterior=point) has neither KL nor likelihood.")
     assert all(figures[name] is None for name in ("elbo_nats", "kl_nats", "iw_nll_nats", "mutual_information_nats"))
     assert 0 < figures["mean_squared_error"] < 1
     made(seqvae("interpolate", "my run", "a.png", "b.png", "--steps", 3))
