@@ -4,7 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqvae.adding import add_attributes
     from seqvae.api import resume, train
+    from seqvae.attribute_fitting import fit_attribute
     from seqvae.datasets import mnist
     from seqvae.fitting import fit_prior
     from seqvae.generate import Decoding
@@ -18,6 +20,8 @@ __all__ = [
     "Items",
     "Model",
     "__version__",
+    "add_attributes",
+    "fit_attribute",
     "fit_prior",
     "import_magenta",
     "load",
@@ -30,6 +34,8 @@ _PUBLIC = {
     "Decoding": "seqvae.generate",
     "Items": "seqvae.modalities.items",
     "Model": "seqvae.model",
+    "add_attributes": "seqvae.adding",
+    "fit_attribute": "seqvae.attribute_fitting",
     "fit_prior": "seqvae.fitting",
     "import_magenta": "seqvae.magenta.runs",
     "load": "seqvae.model",

@@ -3,7 +3,7 @@
 import contextlib
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import accumulate, groupby, pairwise
 
@@ -26,7 +26,8 @@ class Windows:
     """An item as a model reads it: its windows, their arrays, what of it the model cannot hold, and names of windows.
 
     `Model.windows` makes it; every method that takes an item takes it too, and does not read the item again. Of codes
-    in the place of an item there are neither windows nor arrays: None stands for each window.
+    in the place of an item there are neither windows nor arrays: None stands for each window. `shift` (Z,) is added to
+    the code of each window, by `moved`.
     """
 
     items: Sequence[Item]
@@ -34,6 +35,11 @@ class Windows:
     report: Report
     names: Sequence[str]
     codes: DiagonalGaussian | None = None
+    shift: Tensor | None = None
+
+    def moved(self, shift: Tensor) -> "Windows":
+        """The same item, whose codes are elsewhere by so much: what is made of it is made of these."""
+        return replace(self, shift=shift if self.shift is None else self.shift + shift)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -187,15 +193,19 @@ def windows_of_codes(codes: Codes, units: int, name: str) -> Windows:
 
 
 def beside_codes(encoded: DiagonalGaussian, groups: Sequence[Windows]) -> DiagonalGaussian:
-    """The posterior of all groups, from that of the arrays of those that are no codes yet."""
-    if all(group.codes is None for group in groups):
+    """The posterior of all groups, from that of the arrays of those that are no codes yet; moved where they are."""
+    if all(group.codes is None and group.shift is None for group in groups):
         return encoded
     sizes = [len(group.arrays) for group in groups]
     parts = [
         own if group.codes is None else (group.codes.mean.to(own[0]), group.codes.log_scale.to(own[0]))
         for group, *own in zip(groups, encoded.mean.split(sizes), encoded.log_scale.split(sizes), strict=True)
     ]
-    return DiagonalGaussian(torch.cat([mean for mean, _ in parts]), torch.cat([scale for _, scale in parts]))
+    means = [
+        mean if group.shift is None else mean + group.shift.to(mean)
+        for group, (mean, _) in zip(groups, parts, strict=True)
+    ]
+    return DiagonalGaussian(torch.cat(means), torch.cat([scale for _, scale in parts]))
 
 
 def encoded_windows(modality: Modality, items: Sequence[Item], names: Sequence[str], name: str) -> Windows:

@@ -61,7 +61,7 @@ def fit_prior(
         if kind == "standard":
             fitted = Fitted(model.with_prior("standard").prior, {}, kind)
         else:
-            corpora = _corpora(model.run, model.modality, sources)
+            corpora = corpora_for(model.run, model.modality, sources)
             training, held_out = parts(corpora, model.config.train.seed)
             codes = _codes(model.vae, training, MOST_CODES, watch)
             judged = _codes(model.vae, held_out, MOST_HELD_OUT, watch)
@@ -70,7 +70,7 @@ def fit_prior(
     return fitted
 
 
-def _corpora(run: Run, modality: Modality, sources: Data) -> Sequence[Corpus]:
+def corpora_for(run: Run, modality: Modality, sources: Data) -> Sequence[Corpus]:
     """The data that are named, else those of the run as they were encoded, else from their files."""
     found = known(sources)
     if found:
@@ -80,11 +80,11 @@ def _corpora(run: Run, modality: Modality, sources: Data) -> Sequence[Corpus]:
         if corpora := [encoded(modality, part["key"]) for part in run.report.values()]:
             return corpora
     if "train" not in run.report:
-        raise ValueError(f"{run.path} was not trained here; give data whose codes the prior is to be fitted to")
+        raise ValueError(f"{run.path} was not trained here; give data to whose codes it is to be fitted")
     try:
         return corpora_of(run.path)
     except ValueError as error:
-        raise ValueError(f"{error}, or give data whose codes the prior is to be fitted to") from None
+        raise ValueError(f"{error}, or give data to whose codes it is to be fitted") from None
 
 
 def _codes(vae: VAE, part: Part, most: int, watch: Watch) -> DiagonalGaussian:

@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from seqvae import generate
+from seqvae.attributes import Attribute, keep_attributes, kept_attributes
 from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
 from seqvae.codes import (
     Codes,
@@ -121,6 +122,11 @@ class Model:
         """The density that codes of samples and the aims of variations are drawn from: N(0, I), or a fitted one."""
         return self._way.prior
 
+    @property
+    def attributes(self) -> dict[str, Attribute]:
+        """The attribute vectors that the run keeps for these weights, by name; see `seqvae.fit_attribute`."""
+        return kept_attributes(self.run, self.vae.latent)
+
     def with_prior(self, prior: Prior | Literal["standard", "fitted"]) -> "Model":
         """The same model with another prior: `standard` is N(0, I), `fitted` the one that `fit_prior` keeps in the run.
 
@@ -165,6 +171,7 @@ class Model:
         run.save(step, Checkpoint(weights_of(self.vae), {}, {"step": step, "best_step": step}))
         if not isinstance(self.prior, StandardNormal):
             keep_prior(run, self.prior)
+        keep_attributes(run, self.attributes)
 
     # Items to codes -------------------------------------------------------------------------------------------
 

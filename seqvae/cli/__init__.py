@@ -21,6 +21,7 @@ COMMANDS = {
     "plot": "seqvae.cli.plot:plot",
     "inspect": "seqvae.cli.inspect:inspect",
     "fit-prior": "seqvae.cli.fit_prior:fit_prior",
+    "attribute": "seqvae.cli.attribute:attribute",
     "info": "seqvae.cli.info:info",
     "recipes": "seqvae.cli.recipes:recipes",
     "import-magenta": "seqvae.cli.import_magenta:import_magenta",

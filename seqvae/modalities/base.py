@@ -31,6 +31,7 @@ from seqvae.modalities.items import (
     no_such_index,
 )
 from seqvae.modalities.keeping import Keeping
+from seqvae.modalities.measuring import Measuring
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 OF_RESULTS = {"making", "writing"}  # uses of keys that neither items nor their arrays depend on
 
 
-class Modality(Keeping, abc.ABC):
+class Modality(Keeping, Measuring, abc.ABC):
     """Files to items (`read`), items to arrays (`encode`), and back (`decode`, `write`).
 
     What is abstract must be said; all else has a body that fits most. A modality is a value: its data configuration

@@ -56,7 +56,7 @@ def test_every_command_has_a_help_page_that_starts_with_one_whole_sentence(seqva
 
 PAGES = [
     *COMMANDS, *(f"{name} {modality}" for name in ("train", "inspect") for modality in REGISTRY), "data mnist",
-    "cache path", "cache clear",
+    "cache path", "cache clear", *(f"attribute {name}" for name in ("fit", "list", "apply", "remove")),
 ]  # fmt: skip
 
 

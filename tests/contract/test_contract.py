@@ -1,6 +1,7 @@
 """What every modality owes, over the registry. A new modality adds its cases to CASES and changes nothing else."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -16,6 +17,7 @@ from seqvae.config import from_dict
 from seqvae.core.importance import Draws
 from seqvae.core.vae import VAE, Decoder, Encoder
 from seqvae.modalities.base import Modality, Report
+from seqvae.modalities.measuring import Family
 from seqvae.nets.likelihoods import Choice
 from seqvae.nets.sampling import generate
 from seqvae.noise import Noise
@@ -329,3 +331,18 @@ def test_a_modality_that_was_not_saved_is_refused_by_name(case: Case, tmp_path: 
 def test_items_equal_to_themselves_are_exact_reconstructions(case: Case) -> None:
     metrics = build(case.name).modality.metrics(case.items, case.items)
     assert metrics.get("exact_match") == 1.0 or metrics["mean_squared_error"] == 0.0
+
+
+@cases
+def test_what_is_measured_of_items_is_a_number_or_none(case: Case) -> None:
+    modality = build(case.name).modality
+    for name, known in modality.measures.items():
+        measure = modality.measure(f"{name}={known.example}" if isinstance(known, Family) else name)
+        assert measure.about
+        found = [measure.of(item) for item in case.items]
+        assert found == [measure.of(modality.decode(x)) for x in build(case.name).arrays]
+        numbers = [value for value in found if value is not None]
+        assert all(isinstance(value, float) and math.isfinite(value) for value in numbers)
+        assert not measure.is_yes_or_no or set(numbers) <= {0.0, 1.0}
+    with pytest.raises(ValueError, match=f"is measured of {modality.words.items}"):
+        modality.measure("nothing of this name")

@@ -12,6 +12,7 @@ import numpy as np
 from seqvae.config import Values, counted, read_json
 from seqvae.files import write_atomically
 from seqvae.modalities.base import Arrangement, Figures, File, Item, Modality, Named, Report, Words, Written
+from seqvae.modalities.images.measures import MEASURES
 from seqvae.modalities.images.picture import Picture, Shape
 from seqvae.modalities.images.pixels import as_pixels, images_in, is_array
 from seqvae.modalities.images.reading import (
@@ -25,6 +26,7 @@ from seqvae.modalities.images.reading import (
 )
 from seqvae.modalities.images.settings import DEFAULTS, FEW_ITEMS, LEAST_STEPS, SUITED_TO_FEW, ImageData, ImageModel
 from seqvae.modalities.items import Items, file_and_index, names_of, no_such_index, single
+from seqvae.modalities.measuring import Measures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,6 +77,7 @@ class Images(Modality):
     first_shown: ClassVar[int] = 100
     has_pixels: ClassVar[bool] = True
     splits_are_named: ClassVar[bool] = True
+    measures: ClassVar[Measures] = MEASURES
     data: ImageData
 
     def __init__(self, data: ImageData) -> None:

@@ -8,8 +8,10 @@ import numpy as np
 
 from seqvae.config import Values
 from seqvae.modalities.base import Figures, Report
+from seqvae.modalities.measuring import Measures
 from seqvae.modalities.midi import feel, rhythm, settings
 from seqvae.modalities.midi.kit import KitModality
+from seqvae.modalities.midi.measures import OF_PERFORMANCES
 from seqvae.modalities.midi.performance import MOST_PLACES, PLACES, Performance
 from seqvae.modalities.midi.performance_notation import PerformanceNotation
 from seqvae.modalities.midi.performance_part import PerformancePart
@@ -48,6 +50,11 @@ class Groove(KitModality):
         from seqvae.types import StepType
 
         return StepType("int8", (len(self.classes), 2), compared=_hits)
+
+    @property
+    def measures(self) -> Measures:
+        """What is measured of hits, and of how they are played."""
+        return {**super().measures, **OF_PERFORMANCES}
 
     @property
     def holds(self) -> bool:

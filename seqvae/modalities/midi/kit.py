@@ -9,8 +9,10 @@ import numpy as np
 
 from seqvae.config import Keys, Values, few
 from seqvae.modalities.base import Figures, Words
+from seqvae.modalities.measuring import Measures
 from seqvae.modalities.midi import classes, settings
 from seqvae.modalities.midi.classes import DrumClasses
+from seqvae.modalities.midi.measures import of_kit
 from seqvae.modalities.midi.modality import MidiModality
 from seqvae.modalities.midi.settings import KitData
 
@@ -65,6 +67,11 @@ class KitModality(MidiModality):
 
     def _f1_names(self) -> list[str]:
         return [f"f1_{name.replace(' ', '_')}" for name in self.classes.names]
+
+    @property
+    def measures(self) -> Measures:
+        """What is measured of hits."""
+        return of_kit(self.classes.names)
 
     def using(self, values: Values) -> Self:
         """The same modality with other values of keys that may change; a channel takes the place of all channels.

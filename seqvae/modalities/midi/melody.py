@@ -9,9 +9,11 @@ import numpy as np
 
 from seqvae.config import Values, few
 from seqvae.modalities.base import Report, Words
+from seqvae.modalities.measuring import Measures
 from seqvae.modalities.midi import rhythm, settings, voice_settings
 from seqvae.modalities.midi.chorded_part import AskedPart, ChordedPart
 from seqvae.modalities.midi.chords import CHORDS, NO_CHORD, Progression, name, names, parse, progression_of
+from seqvae.modalities.midi.measures import OF_MELODIES
 from seqvae.modalities.midi.melody_notation import MelodyNotation
 from seqvae.modalities.midi.meters import steps_per_bar
 from seqvae.modalities.midi.modality import MidiModality
@@ -72,6 +74,7 @@ class Melody(MidiModality):
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
     defaults: ClassVar[Mapping[str, Values]] = voice_settings.MELODY_DEFAULTS
     sampling_temperature: ClassVar[float] = voice_settings.SAMPLING_TEMPERATURE
+    measures: ClassVar[Measures] = OF_MELODIES
     data: MelodyData
 
     @property

@@ -31,7 +31,7 @@ def rhythm_figures(items: Sequence[Excerpt], notes: str) -> dict[str, float | No
     0.5
     """
     sounding = [item for item in items if item.onsets.any()]
-    equal = [same for same in map(_equal_to_the_bar_before, sounding) if len(same)]
+    equal = [same for same in map(equal_to_the_bar_before, sounding) if len(same)]
     count = sum(int(item.onsets.sum()) for item in sounding)
     return {
         "sample_bar_repetition": _share(sum(int(same.sum()) for same in equal), sum(map(len, equal))),
@@ -42,7 +42,7 @@ def rhythm_figures(items: Sequence[Excerpt], notes: str) -> dict[str, float | No
     }
 
 
-def _equal_to_the_bar_before(item: Excerpt) -> np.ndarray:
+def equal_to_the_bar_before(item: Excerpt) -> np.ndarray:
     """(T - bar,) bool: whether a step is as the step one bar earlier."""
     bar, steps = steps_per_bar(item.meter, item.steps_per_quarter), item.steps.reshape(len(item), -1)
     same: np.ndarray = (steps[bar:] == steps[:-bar]).all(1)

@@ -9,11 +9,13 @@ import numpy as np
 
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Report, Words
+from seqvae.modalities.measuring import Measures
 from seqvae.modalities.midi import classes, rhythm, settings, voice_settings
 from seqvae.modalities.midi.classes import MOST_COMBINED, DrumClasses
 from seqvae.modalities.midi.ensemble import BASS, DRUMS, MELODY, PARTS, Ensemble, joined, without_idle
 from seqvae.modalities.midi.ensemble_notation import EnsembleNotation
 from seqvae.modalities.midi.ensemble_part import EnsemblePart
+from seqvae.modalities.midi.measures import OF_ENSEMBLES
 from seqvae.modalities.midi.modality import MidiModality
 from seqvae.modalities.midi.phrase import PITCHES_FROM, events_of, f1_of_notes, labels_of
 from seqvae.modalities.midi.voice_settings import TrioData, TrioModel
@@ -55,6 +57,7 @@ class Trio(MidiModality):
     defaults: ClassVar[Mapping[str, Values]] = voice_settings.TRIO_DEFAULTS
     sample_units: ClassVar[Mapping[str, str]] = rhythm.units("notes")
     sampling_temperature: ClassVar[float] = voice_settings.SAMPLING_TEMPERATURE
+    measures: ClassVar[Measures] = OF_ENSEMBLES
     data: TrioData
 
     def __init__(self, data: TrioData) -> None:

@@ -12,8 +12,10 @@ from seqvae.config import Values, counted, kind_of
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
 from seqvae.modalities.folders import exists
 from seqvae.modalities.items import Hidden, Items, SeveralItems, single
+from seqvae.modalities.measuring import Measures
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.labels import Labelled, Labels, as_lines
+from seqvae.modalities.text.measures import MEASURES
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
 from seqvae.modalities.text.settings import (
     AGAINST_COLLAPSE,
@@ -83,6 +85,7 @@ class Text(Modality):
     few_items: ClassVar[int] = FEW_ITEMS
     few_defaults: ClassVar[Mapping[str, Values]] = SUITED_TO_FEW
     end: ClassVar[int] = END
+    measures: ClassVar[Measures] = MEASURES
     data: TextData
 
     def __init__(self, data: TextData) -> None:

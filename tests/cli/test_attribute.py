@@ -1,0 +1,183 @@
+"""`seqvae attribute fit`, `list`, `apply` and `remove`."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+import seqvae as package
+from tests.cli.midi_runs import made, options, trained, workplace
+from tests.cli.test_drums import bars, save
+
+Call = Callable[..., Result]
+Refused = Callable[[Result, str], None]
+pytest.importorskip("sklearn")
+
+
+@pytest.fixture(scope="module")
+def fitted(run: Path, seqvae: Call, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the run with two attributes."""
+    folder = Path(shutil.copytree(run, tmp_path_factory.mktemp("fitted") / "run"))
+    for name in ("word=sees", "word=cook"):
+        result = seqvae("attribute", "fit", folder, name)
+        assert result.exit_code == 0, result.stderr
+        first, following = result.stdout.splitlines()
+        assert re.fullmatch(
+            rf"{folder}: {name}, fitted to 24 sentences, held-out accuracy [\d.]+%, strength [\d.]+ flips \d+%", first
+        )
+        assert following == f"next: seqvae attribute apply {folder} 'a sentence' --add {name}"
+    return folder
+
+
+@pytest.fixture
+def own(fitted: Path, tmp_path: Path) -> Path:
+    """A copy of that run."""
+    return Path(shutil.copytree(fitted, tmp_path / "own"))
+
+
+SENTENCE = "the cook sees the pie ."
+
+
+def test_the_list_is_a_table_and_says_what_can_be_measured(fitted: Path, seqvae: Call) -> None:
+    result = seqvae("attribute", "list", fitted)
+    head, *rows = result.stdout.splitlines()
+    assert re.split("  +", head)[:4] == ["name", "fitted to", "along", "items"]
+    assert [re.split("  +", row)[:4] for row in rows] == [
+        [name, name, "means", "24"] for name in ("word=sees", "word=cook")
+    ]
+    assert result.stderr.splitlines() == [
+        "can be measured: length: words",
+        "can be measured: word=WORD: whether a word is in it",
+        "can be measured: pattern=REGEX: whether a regular expression is found in it",
+        f"next: seqvae attribute fit {fitted} NAME",
+    ]
+
+
+def test_a_run_without_any_says_so_and_where_there_are_some(run: Path, own: Path, seqvae: Call) -> None:
+    assert seqvae("attribute", "list", run).stdout.startswith(f"{run}: no attribute yet of the checkpoint of step ")
+    model = package.load(own)
+    assert model.run is not None
+    other = next(step for step in model.run.steps() if step != model.run.used_step)
+    shown = seqvae("attribute", "list", own, "--checkpoint", other).stdout.strip()
+    assert shown.endswith(f"; that of step {model.run.used_step} has some (--checkpoint {model.run.used_step})")
+
+
+def test_what_is_added_is_what_python_adds(fitted: Path, seqvae: Call) -> None:
+    model = package.load(fitted)
+    for words, strengths, orthogonal in (
+        (["--add", "word=sees"], {"word=sees": None}, False),
+        (["--add", "word=sees=-2.5", "--add", "word=cook"], {"word=sees": -2.5, "word=cook": None}, False),
+        (["--add", "word=sees=4", "--orthogonal"], {"word=sees": 4}, True),
+    ):
+        (expected,) = package.add_attributes(model, SENTENCE, strengths, orthogonal)
+        assert seqvae("attribute", "apply", fitted, SENTENCE, *words).stdout == f"{expected}\n"
+
+
+def test_a_sweep_has_a_result_for_each_strength_of_what_has_none(fitted: Path, seqvae: Call) -> None:
+    result = seqvae(
+        "attribute", "apply", fitted, SENTENCE, "--add", "word=sees", "--add", "word=cook=1", "--sweep", "-4:4:3"
+    )
+    model = package.load(fitted)
+    expected = [
+        package.add_attributes(model, SENTENCE, {"word=sees": strength, "word=cook": 1})[0] for strength in (-4, 0, 4)
+    ]
+    assert result.stdout.splitlines() == expected
+    assert result.stderr.splitlines()[-1] == "word=sees: strengths -4, 0, 4"
+
+
+def test_two_sets_are_files(own: Path, seqvae: Call) -> None:
+    for name, does in (("with.txt", "sees"), ("without.txt", "eats")):
+        lines = [f"the {who} {does} the {what} ." for who in ("cook", "dog") for what in ("pie", "seal", "song")]
+        (own.parent / name).write_text("".join(f"{line}\n" for line in lines))
+    result = seqvae("attribute", "fit", own, "seeing", own.parent / "with.txt", "--against", own.parent / "without.txt")
+    assert result.stdout.startswith(f"{own}: seeing, fitted to 12 sentences, held-out accuracy ")
+    assert "seeing     two sets   means  12" in seqvae("attribute", "list", own).stdout
+
+
+def test_one_is_removed(own: Path, seqvae: Call, refused: Refused) -> None:
+    assert seqvae("attribute", "remove", own, "word=sees").stdout == f"{own}: word=sees removed\n"
+    refused(
+        seqvae("attribute", "remove", own, "word=sees"),
+        "no attribute 'word=sees'; there are word=cook. Did you mean 'word=cook'?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "nothing is added; give --add NAME, which `seqvae attribute list RUN` lists"),
+        (["--add", "word=seas"], "no attribute 'word=seas'; there are word=sees, word=cook. Did you mean 'word=sees'?"),
+        (["--add", "word=sees=nan"], "--add word=sees=nan: 'nan' is no strength; give a number, such as word=sees=1.5"),
+        (
+            ["--add", "word=cook=much"],
+            "--add word=cook=much: 'much' is no strength; give a number, such as word=cook=1.5",
+        ),
+        (["--add", "word=sees", "--add", "word=sees=1"], "--add word=sees stands there twice; give one strength"),
+        (
+            ["--add", "word=sees", "--sweep", "1:2"],
+            "--sweep 1:2 is not possible; give FROM:TO:STEPS, such as -2:2:5",
+        ),
+        (
+            ["--add", "word=sees", "--sweep", "0:2:1"],
+            "--sweep 0:2:1 is not possible; give FROM:TO:STEPS, such as -2:2:5",
+        ),
+        (
+            ["--add", "word=sees", "--sweep", "0:2:99999"],
+            "--sweep 0:2:99999 has 99,999 steps; give at most 1,000",
+        ),
+        (
+            ["--add", "word=sees=1", "--sweep", "0:2:3"],
+            "--sweep gives strengths, and each --add has one; leave one of them out",
+        ),
+        (["another .", "--add", "word=sees", "--sweep", "0:2:3"], "--sweep takes one INPUT, and there are 2; give one"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_added_is_refused(
+    words: list[str], sentence: str, fitted: Path, seqvae: Call, refused: Refused
+) -> None:
+    about_usage = "" if sentence.startswith(("no attribute", "--add")) else ". See 'seqvae attribute apply --help'."
+    refused(seqvae("attribute", "apply", fitted, SENTENCE, *words), f"{sentence}{about_usage}")
+
+
+def test_what_cannot_be_fitted_is_refused(own: Path, seqvae: Call, refused: Refused) -> None:
+    refused(
+        seqvae("attribute", "fit", own, "lenght"),
+        "nothing called 'lenght' is measured of sentences of text; there are length, word=WORD, pattern=REGEX. Did you "
+        "mean 'length'?",
+    )
+    refused(
+        seqvae("attribute", "fit", own, "word=sees", "--split", "test"),
+        "--split chooses among the files of DATA; give DATA, or leave --split out. See 'seqvae attribute fit --help'.",
+    )
+    (own.parent / "one.txt").write_text("the cook sees the pie .\n")
+    assert (
+        seqvae("attribute", "fit", own, "x", own.parent / "one.txt", "--against", own.parent / "one.txt").exit_code == 2
+    )
+
+
+def _write(path: Path, number: int) -> Path:
+    return save(path, bars(2, number))
+
+
+@pytest.fixture(scope="module")
+def drums(seqvae: Call, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(seqvae, tmp_path_factory.mktemp("attribute"), "drums", "grooves", _write, options())
+
+
+def test_drums_are_written_as_files_with_what_is_measured(
+    drums: Path, tmp_path: Path, seqvae: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = workplace(tmp_path, drums / "run", monkeypatch)
+    clip = drums / "grooves" / "0.mid"
+    made(seqvae("attribute", "fit", "run", "density", drums / "grooves"))
+    lines = made(seqvae("attribute", "apply", "run", clip, "--add", "density", "--out", "one"))
+    assert re.search(r"density measured [\d.]+$", lines[0])
+    assert list((folder / "one").glob("*.mid"))
+    lines = made(
+        seqvae("attribute", "apply", "run", f"{clip}#0", "--add", "density", "--sweep", "-1:1:3", "--out", "path")
+    )
+    assert re.search(r"density -1: density measured [\d.]+$", lines[0])
+    assert len(list((folder / "path").glob("*.mid"))) == 4  # and all of them in a row
