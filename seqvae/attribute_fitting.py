@@ -22,7 +22,7 @@ from seqvae.model import Model, load
 from seqvae.priors import Watch, no_watch
 from seqvae.runs.place import held
 
-MOST_ITEMS = 2**14  # whose codes are looked at, at equal distances
+MOST_ITEMS = 2**13  # whose codes are looked at, at equal distances
 MOST_TRIED = 200  # held-out items whose flips are counted
 LABEL = "label="
 ROWS = 1024  # encoded at once

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from seqvae.config import key
 from seqvae.evaluation.reconstruction import exact_match
 from seqvae.modalities.base import Arrangement, File, Modality, Report, Words, Written
+from seqvae.modalities.measuring import Measure, Measures
 from seqvae.nets.likelihoods import Choice
 from seqvae.nets.sequences import sequence_nets
 from seqvae.nets.sizes import SequenceModel
@@ -90,6 +91,7 @@ class Taps(Modality):
     )
     units: ClassVar[Mapping[str, str]] = {"hits_right": "share of steps"}
     least_steps: ClassVar[int] = 3
+    measures: ClassVar[Measures] = {"taps": Measure("taps", lambda item: float(sum(o is not None for o in item)))}
     has_pixels: ClassVar[bool] = True
 
     def read(self, sources: Sequence[Path], report: Report) -> Iterator[Item]:

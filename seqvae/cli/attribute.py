@@ -225,13 +225,13 @@ def _strengths(asked: Sequence[str], attributes: "Mapping[str, Attribute]") -> d
     for text in asked:
         name, mark, number = text.rpartition("=")
         if text in attributes or not mark or (name not in attributes and not _is_number(number)):
-            name, number = named(attributes, text).name, ""
+            name, mark, number = named(attributes, text).name, "", ""
         named(attributes, name)
-        if number and not _is_number(number):
+        if mark and not _is_number(number):
             raise ValueError(f"--add {text}: '{number}' is no strength; give a number, such as {name}=1.5")
         if name in found:
             raise ValueError(f"--add {name} stands there twice; give one strength")
-        found[name] = float(number) if number else None
+        found[name] = float(number) if mark else None
     return found
 
 

@@ -9,7 +9,7 @@ import click
 
 from seqvae.cli.options import folder_of_run_argument
 from seqvae.cli.words import data_lines
-from seqvae.config import Values, counted
+from seqvae.config import Values, counted, few
 from seqvae.settings import SECTIONS, STAGES
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def _show_data(report: Values) -> None:
 
 
 def _show_history(folder: "Run", latent: int) -> None:
+    from seqvae.attributes import kept_attributes
     from seqvae.cli.progress import validation_line
     from seqvae.pictures import records_of
     from seqvae.priors import kept_prior
@@ -90,5 +91,7 @@ def _show_history(folder: "Run", latent: int) -> None:
         click.echo("  no checkpoint yet")
         return
     click.echo(f"  checkpoints at steps {folder.listed_steps()}; step {folder.best_step():,} is used")
+    if names := kept_attributes(folder, latent):
+        click.echo(f"  attributes: {few(names)}")
     if kept := kept_prior(folder, latent):
         click.echo(f"  prior: {kept.kind}, {'which samples come from' if kept.is_used else 'for --prior fitted'}")

@@ -56,6 +56,11 @@ def test_the_list_is_a_table_and_says_what_can_be_measured(fitted: Path, seqvae:
     ]
 
 
+def test_the_run_says_which_it_has(fitted: Path, run: Path, seqvae: Call) -> None:
+    assert "  attributes: word=sees, word=cook\n" in seqvae("info", fitted).stdout
+    assert "attributes" not in seqvae("info", run).stdout
+
+
 def test_a_run_without_any_says_so_and_where_there_are_some(run: Path, own: Path, seqvae: Call) -> None:
     assert seqvae("attribute", "list", run).stdout.startswith(f"{run}: no attribute yet of the checkpoint of step ")
     model = package.load(own)
@@ -110,6 +115,7 @@ def test_one_is_removed(own: Path, seqvae: Call, refused: Refused) -> None:
     [
         ([], "nothing is added; give --add NAME, which `seqvae attribute list RUN` lists"),
         (["--add", "word=seas"], "no attribute 'word=seas'; there are word=sees, word=cook. Did you mean 'word=sees'?"),
+        (["--add", "word=sees="], "--add word=sees=: '' is no strength; give a number, such as word=sees=1.5"),
         (["--add", "word=sees=nan"], "--add word=sees=nan: 'nan' is no strength; give a number, such as word=sees=1.5"),
         (
             ["--add", "word=cook=much"],
