@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqvae.api import resume, train
     from seqvae.datasets import mnist
+    from seqvae.finding import Index, index
     from seqvae.fitting import fit_prior
     from seqvae.generate import Decoding
     from seqvae.magenta.runs import import_magenta
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Decoding",
+    "Index",
     "Items",
     "Model",
     "__version__",
     "fit_prior",
     "import_magenta",
+    "index",
     "load",
     "mnist",
     "resume",
@@ -28,10 +31,12 @@ __all__ = [
 
 _PUBLIC = {
     "Decoding": "seqvae.generate",
+    "Index": "seqvae.finding",
     "Items": "seqvae.modalities.items",
     "Model": "seqvae.model",
     "fit_prior": "seqvae.fitting",
     "import_magenta": "seqvae.magenta.runs",
+    "index": "seqvae.finding",
     "load": "seqvae.model",
     "mnist": "seqvae.datasets",
     "resume": "seqvae.api",
