@@ -245,10 +245,16 @@ def _write(found_in: "Index", found: "Sequence[Found]", folder: Path | None, rea
     """Write items that were found as files, where that is asked for."""
     if folder is None:
         return
+    from seqvae.modalities.items import Named
+
     model, pieces = found_in.model, found_in.items(found)
     if model.modality.printed(pieces) is not None:  # these are told already
+        names = [file.name for result in model.modality.write(pieces) for file in result.files]
+        spare_files(read, [folder / name for name in names], "--out another folder")
         for path in model.write(pieces, folder):
             click.echo(f"written to {path}", err=True)
         return
+    sources = [Path(one.name.rpartition("#")[0] or one.name) for one in found]
+    spared = [Named(str(path), None, path) for path in (*sources, *read)]
     notes = [f"{note.format(one.value)}, {_line(one.name)}" for one in found]
-    show(model, Made(pieces, notes=notes), folder)
+    show(model, Made(pieces, inputs=spared, notes=notes), folder)

@@ -156,6 +156,13 @@ def test_windows_of_drums_are_found_by_their_names_and_written_as_midi(
     assert lines[2].startswith("found/001.mid")
     assert lines[2].endswith(f"distance 0.000, {window}")
     assert said(seqvae("near", "run", "found/001.mid#0", "-n", 1)) == lines[:1]
+    before = Path("found/001.mid").read_bytes()
+    spared = seqvae("near", "run", "found/001.mid#0", "-n", 1, "--out", "found")
+    assert spared.exit_code == 2
+    assert spared.stderr.splitlines() == [
+        "found/001.mid is an input and would be overwritten; give --out another folder"
+    ]
+    assert Path("found/001.mid").read_bytes() == before
     whole = said(seqvae("near", "run", folder / "grooves" / "3.mid", "-n", 1))
     assert [line for line in whole if "#" in line and line[:3] != "  1"][1] == window
 
