@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from seqvae.api import resume, train
     from seqvae.attribute_fitting import fit_attribute
     from seqvae.datasets import mnist
+    from seqvae.finding import Index, index
     from seqvae.fitting import fit_prior
     from seqvae.generate import Decoding
     from seqvae.magenta.runs import import_magenta
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Decoding",
+    "Index",
     "Items",
     "Model",
     "__version__",
@@ -24,6 +26,7 @@ __all__ = [
     "fit_attribute",
     "fit_prior",
     "import_magenta",
+    "index",
     "load",
     "mnist",
     "resume",
@@ -32,12 +35,14 @@ __all__ = [
 
 _PUBLIC = {
     "Decoding": "seqvae.generate",
+    "Index": "seqvae.finding",
     "Items": "seqvae.modalities.items",
     "Model": "seqvae.model",
     "add_attributes": "seqvae.adding",
     "fit_attribute": "seqvae.attribute_fitting",
     "fit_prior": "seqvae.fitting",
     "import_magenta": "seqvae.magenta.runs",
+    "index": "seqvae.finding",
     "load": "seqvae.model",
     "mnist": "seqvae.datasets",
     "resume": "seqvae.api",

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -22,18 +23,19 @@ def own(folder: Path, name: str) -> Path:
     return path
 
 
-def write_atomically(path: Path, content: bytes) -> Path:
+def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> Path:
     """Write a file so that it holds either its old content or the new, whatever happens; its path.
 
-    Where `path` is a symbolic link, the file that it names is written. Raises ValueError as `check_regular` does, and
-    OSError with `path` as its file.
+    The content may come in pieces, of which one at a time is in memory. Where `path` is a symbolic link, the file that
+    it names is written. Raises ValueError as `check_regular` does, and OSError with `path` as its file.
     """
     check_regular(path)
     target = path.resolve()
     writing = target.with_name(f".writing-{target.name}")
     try:
         with open(writing, "wb") as file:
-            file.write(content)
+            for piece in [content] if isinstance(content, bytes) else content:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(writing, target)

@@ -228,9 +228,10 @@ def _codes_of(vae: VAE, noise: Noise, prior: Prior | None) -> Float[Tensor, "N Z
 
 
 def batches_of(
-    vae: VAE, arrays: Sequence[np.ndarray], batch_size: int = 256, settle: Callable[[Batch], Batch] | None = None
-) -> Iterator[Batch]:
-    """The arrays in batches of about one length on the model's device; the places of the arrays are their keys.
+    vae: VAE, arrays: Sequence[np.ndarray], batch_size: int = 256, settle: Callable[[Batch], Batch] | None = None,
+    first_key: int = 0,
+) -> Iterator[Batch]:  # fmt: skip
+    """The arrays in batches of about one length on the model's device; their keys are their places, from `first_key`.
 
     Raises ValueError when `batch_size` is below 1.
     """
@@ -239,7 +240,7 @@ def batches_of(
     order = sorted(range(len(arrays)), key=lambda place: len(arrays[place]))
     for first in range(0, len(order), batch_size):
         places = order[first : first + batch_size]
-        batch = collate([arrays[place] for place in places], places)
+        batch = collate([arrays[place] for place in places], [first_key + place for place in places])
         yield (batch if settle is None else settle(batch)).to(vae.device)
 
 

@@ -24,6 +24,7 @@ from seqvae.nets.diagram import Layer, layers_of
 from seqvae.nets.images import ImageEncoder
 from seqvae.nets.pixels import levels
 from seqvae.noise import Noise
+from seqvae.projections import NAMES, Projection, by_neighbours
 from seqvae.runs.run import Run
 
 if TYPE_CHECKING:
@@ -100,12 +101,18 @@ def plane(
     labels: Sequence[Any] | np.ndarray | None = None,
     label_names: Sequence[str] = (),
     trained_on: int = 0,
+    projection: Projection = "pca",
+    shade: tuple[np.ndarray, str] | None = None,
+    seed: int = 0,
 ) -> "Figure":
     """The codes of items as points, coloured by label; more than two units by their two longest principal axes.
 
     `items` are what `Model.encode` takes, or codes (N, Z) that it gave. `labels` are one for each,
-    or places in `label_names`, where there are any, -1 for none. The note says how many items the model was
-    `trained_on`. Raises ValueError for a model of fewer than two units.
+    or places in `label_names`, where there are any, -1 for none; in their place `shade` has a number for each item, and
+    what it is. The note says how many items the model was `trained_on`. `projection`: `tsne` and `umap` keep
+    neighbours together, in place of principal axes or the two units themselves; they begin from the seed.
+
+    Raises ValueError for a model of fewer than two units, and as `projections.by_neighbours`.
     """
     from seqvae.view import charts
 
@@ -119,20 +126,25 @@ def plane(
             f"a model of {codes.shape[1]} latent units has no plane; train one with model.latent=2 or more"
         )
     count, points = _counted(model, codes, trained_on), model.vae.has_points
-    if codes.shape[1] == 2:
-        prior = not points and prior_fits(codes)
-        note = count if points else f"{count}: means of q(z|x); "
-        if not points:
-            note += (
-                "circles at 1, 2 and 3 standard deviations of the prior" if prior else "the prior does not hold them"
-            )
-        return charts.plane(codes.numpy(), places, label_names, prior=prior, title="The latent plane", note=note)
-    mean, axes, scales = latent.principal_axes(codes)
-    shares = _shares(scales)
-    names = (f"first axis, {shares[0]} of the variance", f"second axis, {shares[1]}")
-    along = ((codes - mean) @ axes[:2].T).numpy()
-    note = f"{count}, {codes.shape[1]} units, seen along the two directions in which they vary most"
-    return charts.plane(along, places, label_names, names, title="The latent space by its principal axes", note=note)
+    names, prior = ("z1", "z2"), False
+    if projection != "pca":
+        along, way = by_neighbours(codes.numpy(), projection, seed), NAMES[projection]
+        title, names = f"The latent space by {way}", (f"{way} 1", f"{way} 2")
+        note = f"{count}, {codes.shape[1]} units: neighbours stay together, distances between groups mean nothing"
+    elif codes.shape[1] == 2:
+        along, title, prior = codes.numpy(), "The latent plane", not points and prior_fits(codes)
+        held = "circles at 1, 2 and 3 standard deviations of the prior" if prior else "the prior does not hold them"
+        note = count if points else f"{count}: means of q(z|x); {held}"
+    else:
+        mean, axes, scales = latent.principal_axes(codes)
+        along, title, shares = (
+            ((codes - mean) @ axes[:2].T).numpy(),
+            "The latent space by its principal axes",
+            _shares(scales),
+        )
+        names = (f"first axis, {shares[0]} of the variance", f"second axis, {shares[1]}")
+        note = f"{count}, {codes.shape[1]} units, seen along the two directions in which they vary most"
+    return charts.plane(along, places, label_names, names, prior, title, note, shade)
 
 
 def manifold(

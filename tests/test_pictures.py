@@ -162,6 +162,22 @@ def test_the_plane_of_more_units_shows_the_coordinates_along_the_two_longest_axe
     assert figure.axes[0].get_xlabel() == f"first axis, {share} % of the variance"
 
 
+def test_a_projection_by_neighbours_takes_the_place_of_the_axes(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = model(5).encode(some_images(12)).mean
+    asked: list[tuple[str, int]] = []
+
+    def first_two(values: np.ndarray, projection: str, seed: int) -> np.ndarray:
+        asked.append((projection, seed))
+        return values[:, 2:4]
+
+    monkeypatch.setattr(pictures, "by_neighbours", first_two)
+    figure = pictures.plane(model(5), codes, projection="umap", seed=3)
+    expected = codes[:, 2:4].numpy()
+    np.testing.assert_allclose(points(figure), expected[np.lexsort(expected.T)], rtol=1e-9)
+    assert asked == [("umap", 3)]
+    assert (figure.axes[0].get_xlabel(), texts(figure)[0]) == ("UMAP 1", "The latent space by UMAP")
+
+
 def test_traversals_set_one_unit_and_keep_the_others_of_the_item() -> None:
     item = some_images(1)[0]
     figure = pictures.traversals(model(3), item)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from seqvae.cli.items import open_model
+from seqvae.cli.maps import check_map, drawn_map, has_map, map_options, opened
 from seqvae.cli.options import PATH, data_argument, device_option, run_argument, seed_option, split_option
 from seqvae.cli.places import check_folder_place, check_own, own_folder, spare_files
 from seqvae.cli.run_command import RunCommand, given_uses
@@ -32,6 +33,7 @@ PICTURES = {
     "losses": "negative ELBO, reconstruction and KL over the epochs",
     "network": "layers, shapes and parameters",
     "plane": "codes in two dimensions, by label where there are any",
+    "map": "the indexed corpus in two dimensions",
     "manifold": "30 x 30 images across a plane of the latent space",
     "samples": "images from the prior",
     "reconstructions": "originals above their reconstructions",
@@ -40,7 +42,9 @@ PICTURES = {
     "axes": "one principal axis of the codes in each row",
     "interpolations": "from one image to another in each row",
 }
-WITHOUT_DATA = frozenset({"losses", "network", "manifold", "samples"})  # pictures that can be drawn when these are gone
+WITHOUT_DATA = frozenset(
+    {"losses", "network", "manifold", "samples", "map"}
+)  # pictures that can be drawn when these are gone
 
 
 def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -57,6 +61,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @data_argument
 @split_option
 @click.option("--only", callback=_names, metavar="NAME,...", help=f"Some of these: {', '.join(PICTURES)}.")
+@map_options
 @click.option("--out", type=PATH, metavar="FOLDER", help="Where the files go; the default is RUN/plot.")
 @seed_option
 @device_option
@@ -73,7 +78,8 @@ def plot(
 
     DATA are files or folders as for training; the default is what the run was validated on, for plane, manifold and
     axes with the training items where these are fewer than 300. Of images there are the
-    manifold, samples, reconstructions, traversals and interpolations, too. The seed draws items and samples.
+    manifold, samples, reconstructions, traversals and interpolations, too. Where there is an index (seqvae index) there
+    is its map. The seed draws items and samples.
     """
     check_folder_place(out)
     if not data and split is None and given_uses():
@@ -82,8 +88,11 @@ def plot(
     model = open_model(run, device, split)
     possible = _possible(model)
     for name in only:
+        if name == "map" and name not in possible and model.vae.latent != 1:
+            opened(model)  # which says why there is none
         if name not in possible:
             raise click.UsageError(f"there is no picture '{name}' of this model; there are {', '.join(possible)}")
+    check_map("map" in (only or possible))
     from seqvae.files import write_atomically
     from seqvae.nets.diagram import text_of
     from seqvae.pictures import layers
@@ -137,6 +146,7 @@ def _possible(model: "Model") -> list[str]:
         "losses": model.run is not None and model.run.metrics_path.exists(),
         "network": True,
         "plane": latent >= 2,
+        "map": has_map(model),
         "manifold": images and latent >= 2,
         "samples": images and not points,
         "reconstructions": images,
@@ -198,6 +208,7 @@ def _makers(model: "Model", items: Callable[[], _Items], seed: int) -> dict[str,
         "losses": losses,
         "network": lambda: pictures.network(model),
         "plane": plane,
+        "map": lambda: drawn_map(model, seed),
         "manifold": manifold,
         "samples": lambda: pictures.samples(model, seed=seed),
         "reconstructions": lambda: pictures.reconstructions(model, items().some),

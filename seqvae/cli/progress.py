@@ -273,11 +273,12 @@ class ProgressBar:
         self._bar.stop()
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """`done` of `total` items of the piece of work called `what`."""
+        """`done` of `total` items of the piece of work called `what`; a total of 0 is not known yet."""
         if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=total)
-        self._bar.update(self._tasks[what], completed=done, total=total)
+            self._tasks[what] = self._bar.add_task(what, total=total or None)
+        shown = what if total else f"{what}: {done:,}"
+        self._bar.update(self._tasks[what], completed=done, total=total or None, description=shown)
         now = time.perf_counter()
         if not self._console.is_terminal and now - self._said_at >= SECONDS_BETWEEN_LINES:
             self._said_at = now
-            self._console.print(f"{what}: {done:,} of {total:,}")
+            self._console.print(f"{what}: {done:,} of {total:,}" if total else shown)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
@@ -22,6 +23,7 @@ LONGEST_LABEL = 24  # letters
 LEAST_NAMED = 10  # points that have their label among them: it would hide fewer
 MOST_NEIGHBOURS = 2000  # points among which the places of the labels are found
 PLANE = 6.6  # inches, its longer side
+SCALE, SHADES = 2.6, "viridis"  # the height of a scale of numbers in inches, and its colours
 ROW = 0.27
 LONGEST_BAR = 2.3
 PARTS = {"x": OTHER, "encoder": BLUE, "to_mean": MUSTARD, "to_scale": MUSTARD, "z": MUSTARD, "decoder": TEAL}
@@ -84,8 +86,11 @@ def losses(
 def plane(
     codes: np.ndarray, labels: np.ndarray | None = None, label_names: Sequence[str] = (),
     axis_names: tuple[str, str] = ("z1", "z2"), prior: bool = False, title: str = "", note: str = "",
+    shade: tuple[np.ndarray, str] | None = None,
 ) -> Figure:  # fmt: skip
     """The codes (N, 2) of items as points, coloured by label (N,), an index of `label_names` or -1 for none.
+
+    Or by a number for each, `shade`, whose scale with its name stands beside them.
 
     Each label of ten points or more stands among them, too, so that nobody has to keep ten colours apart.
     Beyond ten labels the most frequent ones have a colour, and the others are grey; where these would be most of the
@@ -104,7 +109,7 @@ def plane(
     groups = [] if labels is None else _groups(labels, label_names)
     if labels is not None and not groups:
         note = f"{note}; {len(np.unique(labels[labels >= 0])):,} labels, too many for colours".removeprefix("; ")
-    key = 0.35 + 0.08 * max((len(name) for name, _, _ in groups), default=-4)
+    key = 0.35 + 0.08 * max((len(name) for name, _, _ in groups), default=-4) if shade is None else 1.15
     sheet = Sheet(0.55 + across + key, down + 0.42, title, note)
     axes = sheet.axes(0.55, 0, across, down)
     frame(axes, ("left", "bottom"))
@@ -115,7 +120,10 @@ def plane(
     axes.set_ylabel(axis_names[1], fontsize=11, color=INK)
     for radius in (1, 2, 3) if prior else ():
         axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=FAINT, linewidth=1, zorder=1))
-    _draw_points(axes, codes, groups)
+    colours = np.full(len(codes), COLOURS[0], dtype=object)
+    if shade is not None:
+        colours = _shaded(sheet.axes(0.75 + across, 0.05, 0.16, min(down, SCALE)), *shade)
+    _draw_points(axes, codes, groups, colours)
     return sheet.figure
 
 
@@ -247,9 +255,26 @@ def _groups(labels: np.ndarray, names: Sequence[str]) -> list[tuple[str, str, np
     return groups
 
 
-def _draw_points(axes: Axes, codes: np.ndarray, groups: Sequence[tuple[str, str, np.ndarray]]) -> None:
-    """All points in one mixed order, so that no label covers another, and the names at the middles."""
-    colours = np.full(len(codes), COLOURS[0], dtype=object)
+def _shaded(axes: Axes, values: np.ndarray, name: str) -> np.ndarray:
+    """(N, 4) the colours of numbers, and their scale; the outermost hundredths have the colours of its ends."""
+    low, high = np.quantile(values, [0.01, 0.99])
+    high = max(high, low + 1e-9 * max(1.0, abs(low)))
+    axes.imshow(np.linspace(1, 0, 256)[:, None], cmap=SHADES, aspect="auto", extent=(0, 1, low, high))
+    axes.yaxis.tick_right()
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10)))
+    axes.yaxis.set_label_position("right")
+    axes.set_ylabel(name, fontsize=9.5, color=SOFT, parse_math=False)
+    colours: np.ndarray = colormaps[SHADES]((values - low) / (high - low))
+    return colours
+
+
+def _draw_points(
+    axes: Axes, codes: np.ndarray, groups: Sequence[tuple[str, str, np.ndarray]], colours: np.ndarray
+) -> None:
+    """All points in one mixed order, so that no label covers another, and the names at the middles.
+
+    `colours` are those of points that are in no group.
+    """
     for _, colour, rows in groups:
         colours[rows] = colour
     order = np.random.default_rng(0).permutation(len(codes))

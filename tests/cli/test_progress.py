@@ -155,6 +155,17 @@ def test_long_work_tells_a_line_now_and_then_where_there_is_no_terminal(
     assert capsys.readouterr().err.splitlines() == ["likelihood: 2,000 of 9,000", "likelihood: 4,000 of 9,000"]
 
 
+def test_work_whose_end_is_not_known_says_how_much_is_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 31.0, 62.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    with progress.ProgressBar() as steps:
+        for done in (4096, 8192):
+            steps(done, 0, "codes")
+    assert capsys.readouterr().err.splitlines() == ["codes: 4,096", "codes: 8,192"]
+
+
 def test_a_line_of_a_notebook_is_written_over_and_leaves_nothing_of_a_longer_one() -> None:
     lines = seen(Line, terminal=False).split("\n")
     first = "step 50/200  44.12 nats  KL 3.21  beta 0.12  2,520 tokens/s  ETA 0:00:00"

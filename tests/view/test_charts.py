@@ -208,6 +208,24 @@ def test_without_labels_there_is_one_colour_and_no_legend() -> None:
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("first", "second")
 
 
+def test_numbers_shade_the_points_beside_their_scale() -> None:
+    codes = np.random.default_rng(0).standard_normal((400, 2))
+    values = np.linspace(2.0, 5.0, 400)
+    values[-1] = 1000.0  # which takes the colour of the end, and leaves the others theirs
+    figure = charts.plane(codes, shade=(values, "nats per step"))
+    plane, scale = figure.axes
+    found, colours = points(plane)
+    shades = {tuple(code): colour for code, colour in zip(found.round(9).tolist(), colours, strict=True)}
+    in_order = [shades[tuple(code)] for code in codes.round(9).tolist()]
+    assert (in_order[0], in_order[-1]) == ("#440154", "#fde725")  # of viridis
+    assert len(set(in_order)) > 200
+    low, high = scale.get_ylim()
+    assert (low, high) == (pytest.approx(2.03, abs=0.01), pytest.approx(4.97, abs=0.01))
+    assert scale.get_ylabel() == "nats per step"
+    assert plane.get_legend() is None
+    assert png(charts.plane(codes, shade=(np.full(400, 3.0), "all alike")))[:4] == b"\x89PNG"
+
+
 def test_the_plane_has_one_scale_for_both_axes_and_circles_of_the_prior() -> None:
     codes = np.random.default_rng(0).normal(size=(200, 2)) * [3.0, 1.0]
     figure = charts.plane(codes, prior=True)
