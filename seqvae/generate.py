@@ -274,20 +274,19 @@ def sample(
 
 def interpolate(
     vae: VAE,
-    ends: Float[Tensor, "2 Z"],
-    shares: Sequence[float],
+    path: latent.Path,
+    places: Sequence[float],
     length: Length,
     decoding: Decoding = GREEDY,
-    mode: Literal["slerp", "lerp"] = "slerp",
     seed: int = 0,
     key: int = 0,
 ) -> list[np.ndarray]:
-    """The sequences at these shares of the way from one code (0) to another (1); see `core.latent.even_shares`.
+    """The sequences at these places of a path between codes; see `core.latent.even_places`.
 
-    The ends are what `decode` gives for them at the place `key`: where outcomes are drawn, all points meet the same
-    noise, so neighbours differ by their codes only. Raises ValueError for an unknown mode.
+    Waypoints are what `decode` gives for them at the place `key`: where outcomes are drawn, all points meet the same
+    noise, so neighbours differ by their codes only.
     """
-    codes = latent.walk(ends[0], ends[1], shares, mode)
+    codes = path.at(places)
     return _decode(vae, codes, torch.full((len(codes),), key), length, decoding, seed)
 
 
@@ -312,6 +311,22 @@ def palette(
     return _decode(vae, torch.cat(rows), torch.full((size * size,), key), length, decoding, seed)
 
 
+def moved(
+    z: Float[Tensor, " Z"], towards: Float[Tensor, "N Z"], distances: Sequence[float]
+) -> Float[Tensor, "N Z"]:  # fmt: skip
+    """Codes on the great arcs from one towards others, at distances in shares of their lengths: 0 the one, 1 the other.
+
+    Raises ValueError for a distance outside [0, 1].
+    """
+    for distance in distances:
+        if not 0.0 <= distance <= 1.0:
+            raise ValueError(f"distance={distance} is not possible; give 0 (no change) to 1 (any other)")
+    codes = towards.clone()
+    for row, (other, distance) in enumerate(zip(towards, distances, strict=True)):
+        codes[row] = latent.slerp(z, other, distance)
+    return codes
+
+
 def vary(
     vae: VAE,
     z: Float[Tensor, " Z"],
@@ -322,15 +337,8 @@ def vary(
     decoding: Decoding = GREEDY,
     seed: int = 0,
 ) -> list[np.ndarray]:
-    """Sequences near a code: on the great arc towards each of these codes, at a distance in shares of its length.
+    """Sequences near a code, from codes that are `moved`; where outcomes are drawn, row i meets the noise of its key.
 
-    0 is the code itself, 1 the other one; where outcomes are drawn, row i meets the noise of its key.
     Raises ValueError for a distance outside [0, 1].
     """
-    for distance in distances:
-        if not 0.0 <= distance <= 1.0:
-            raise ValueError(f"distance={distance} is not possible; give 0 (no change) to 1 (any other)")
-    codes = towards.clone()
-    for row, (other, distance) in enumerate(zip(towards, distances, strict=True)):
-        codes[row] = latent.slerp(z, other, distance)
-    return _decode(vae, codes, keys, length, decoding, seed)
+    return _decode(vae, moved(z, towards, distances), keys, length, decoding, seed)

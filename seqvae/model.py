@@ -4,32 +4,30 @@ import re
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from torch import Tensor
 
-from seqvae import generate
+from seqvae import generate, walks
 from seqvae.attributes import Attribute, keep_attributes, kept_attributes
 from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
 from seqvae.codes import (
     Codes,
     Windows,
     all_windows,
-    between,
     codes_of_items,
     pieces_of,
     windows_of,
 )
 from seqvae.config import Values, as_table, counted, uses_of
-from seqvae.core.latent import even_shares
 from seqvae.core.priors import Prior, StandardNormal
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare, training_data
 from seqvae.evaluate import Settings, evaluate, score_items
 from seqvae.evaluation.scores import Scores
+from seqvae.family import Relative, family, given_back, variations
 from seqvae.files import store
 from seqvae.generate import GREEDY, Decoding, at, codes_of, number, whole
 from seqvae.memory import Data, files_of, known, readable
@@ -38,13 +36,12 @@ from seqvae.modalities.items import Figures, Item, check_arrangement
 from seqvae.priors import keep_prior, kept_prior, prior_called
 from seqvae.runs.run import BEST, Checkpoint, Run
 from seqvae.settings import Config
-from seqvae.variation import changed_share, even_walk
+from seqvae.variation import changed_share
+from seqvae.walks import Mode
 from seqvae.way import Way
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Mode = Literal["slerp", "lerp"]
 
 
 class Model:
@@ -257,38 +254,30 @@ class Model:
         return [self._way.piece([next(arrays) for _ in group.items], group.items) for group in groups]
 
     def interpolate(
-        self, a: Item, b: Item, steps: int = 8, mode: Mode = "slerp", decoding: Decoding = GREEDY, seed: int = 0,
-        even: bool = False, temperature: float | None = None,
+        self, a: Item, b: Item | None = None, steps: int = 8, mode: Mode = "slerp", decoding: Decoding = GREEDY,
+        seed: int = 0, even: bool = False, temperature: float | None = None,
     ) -> list[Item]:  # fmt: skip
         """`steps` items between a and b, both ends counted; the ends are their plain reconstructions.
 
-        a and b are items, or `Codes` of one item each. `mode`: along a great arc (slerp), which keeps the length that
-        codes of the prior have, or straight (lerp).
+        A list in place of a and b is a smooth path through all of its items, each of which is met. One that ends with
+        the item that it begins with is closed: without its last result it can be played round and round.
+
+        >>> model.interpolate([a, b, c], steps=9)  # doctest: +SKIP
+        >>> model.interpolate([a, b, c, a], steps=13)[:-1]  # doctest: +SKIP
+
+        Items may be `Codes` of one item each. `mode`: along great arcs (slerp), which keep the length that codes of
+        the prior have, or straight (lerp); through more than two, splines (`core.latent.Path`).
 
         >>> codes = model.encode(["the first sentence", "the second sentence"])  # doctest: +SKIP
         >>> model.interpolate(codes[0], codes[1], steps=7)  # doctest: +SKIP
 
-        Of two that are cut into windows the shorter one is repeated. A tempo goes from a's to b's as well; what else a
-        code lacks, such as a metre, is a's.
-        `even`: the points are not spread evenly over the way between the codes, but by how much changes (`change`).
+        Of items that are cut into windows the shorter ones are repeated. A tempo goes from a's to b's as well; what
+        else a code lacks, such as a metre, is the first one's.
+        `even`: the points are not spread evenly over the way between the codes, but so that each step changes as much
+        (`change`).
         """
-        decoding, steps = at(temperature, decoding), whole("steps", steps)
-        ends, likes, length = self._way.aligned([a, b])
-        generate.check_count("steps", steps, self._way.numbers(len(likes), length))
-
-        lengths = self._way.lengths(length, likes)
-
-        def made(shares: Sequence[float]) -> list[list[Item]]:
-            walks = (
-                generate.interpolate(self.vae, pair, shares, own, decoding, mode, seed, window)
-                for window, (pair, own) in enumerate(zip(ends, lengths, strict=True))
-            )
-            return [
-                self._way.decoded(arrays, [between(self.modality, first, last, share) for first, last in likes])
-                for share, arrays in zip(shares, zip(*walks, strict=True), strict=True)
-            ]
-
-        walk = even_walk(made, partial(changed_share, self.modality), steps) if even else made(even_shares(steps))
+        items = self.modality.several(a) if b is None else [a, b]
+        walk = walks.interpolate(self._way, items, whole("steps", steps), mode, at(temperature, decoding), seed, even)
         return [self._way.given_back(windows) for windows in walk]
 
     def palette(
@@ -303,23 +292,8 @@ class Model:
         Raises ValueError when there are not four corners.
         """
         corners, size = self.modality.several(corners), whole("size", size)
-        if len(corners) != 4:
-            raise ValueError(f"{len(corners)} corners are not possible; give four")
-        decoding = at(temperature, decoding)
-        ends, likes, length = self._way.aligned(corners)
-        generate.check_count("grid", size, self._way.numbers(len(likes), length), squared=True)
-        fours = zip(ends, self._way.lengths(length, likes), strict=True)
-        squares = [
-            generate.palette(self.vae, four, size, own, decoding, mode, seed, window)
-            for window, (four, own) in enumerate(fours)
-        ]
-        way, shares = partial(between, self.modality), even_shares(size)
-
-        def like(down: float, across: float) -> list[Item]:
-            return [way(way(a, c, down), way(b, d, down), across) for a, b, c, d in likes]
-
-        found = [like(down, across) for down in shares for across in shares]
-        return list(map(self._way.piece, zip(*squares, strict=True), found))
+        square = walks.palette(self._way, corners, size, mode, at(temperature, decoding), seed)
+        return [self._way.given_back(windows) for windows in square]
 
     def vary(
         self, item: Item, n: int = 4, distance: float = 0.4, decoding: Decoding = GREEDY, seed: int = 0,
@@ -337,8 +311,34 @@ class Model:
         """
         decoding, group = at(temperature, decoding), self.windows(item)
         n, distance = whole("n", n), number("distance", distance)
-        found = self._way.variations(group, n, distance, decoding, seed)
-        return [self._way.given_back(windows) for windows in found]
+        return [self._way.given_back(own) for own in variations(self._way, group, n, distance, decoding, seed)]
+
+    def family(
+        self, item: Item, n: int = 3, generations: int = 2, distance: float = 0.4, decoding: Decoding = GREEDY,
+        seed: int = 0, temperature: float | None = None,
+    ) -> list[Relative]:  # fmt: skip
+        """An item (A), `n` variations of it (A.1, A.2, ...), `n` of each of these (A.1.1, ...), and so on.
+
+        The first generation is that of `vary`. The code of a variation, not the item that it became, is what its own
+        variations start from, each towards codes of the prior of its own. Parents stand before their children.
+
+        >>> [(one.name, one.item, one.change) for one in model.family("a sentence of mine")]  # doctest: +SKIP
+
+        Raises ValueError for a distance outside [0, 1].
+        """
+        decoding, group, distance = at(temperature, decoding), self.windows(item), number("distance", distance)
+        return given_back(self._way, family(self._way, group, n, generations, distance, decoding, seed))
+
+    def analogy(
+        self, a: Item, b: Item, c: Item, strength: float = 1.0, decoding: Decoding = GREEDY, seed: int = 0,
+        temperature: float | None = None,
+    ) -> Item:  # fmt: skip
+        """What is to c as b is to a: decoded from c + strength * (b - a), window by window.
+
+        A strength of 0 is the reconstruction of c, a negative one goes the other way. Items that are cut into windows
+        are repeated up to the longest of them; what a code lacks, such as a tempo, is that of c.
+        """
+        return self._way.given_back(walks.analogy(self._way, a, b, c, strength, at(temperature, decoding), seed))
 
     def change(self, item: Item, other: Item) -> float:
         """How much of an item is other in another item, as a share: 0 for equal ones, at most 1.

@@ -1,9 +1,8 @@
 """What all ways from items to codes and back have in common: windows encoded, arrays decoded, pieces given back."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -20,6 +19,14 @@ from seqvae.modalities.items import Item
 from seqvae.variation import distances_of_tries, distinct, key_of
 
 WINDOWS_APART = 2**32  # keys of the noise of a window's variations from those of the next, which are fewer
+
+
+@dataclass(frozen=True, eq=False)
+class Variation:
+    """The windows of a variation, and their codes (W, Z)."""
+
+    windows: list[Item]
+    codes: Tensor
 
 
 @dataclass(frozen=True)
@@ -104,20 +111,28 @@ class Way:
                 self.modality.as_long_as(item, other)
         return means[[place % len(means) for group in groups for place in range(len(group))]]
 
-    def variations(self, group: Windows, n: int, distance: float, decoding: Decoding, seed: int) -> list[list[Item]]:
-        """The windows of `n` variations of an item, at a distance towards codes of the prior; see `Model.vary`."""
-        means, length = self.posterior([group]).mean, self.length([group])
-        generate.check_count("n", n, self.numbers(len(group), length))
+    def varied(
+        self, group: Windows, means: Tensor, n: int, distance: float, decoding: Decoding, seed: int,
+        known: Sequence[Hashable] = (),
+    ) -> list[Variation]:  # fmt: skip
+        """`n` variations of the codes of an item's windows, at a distance towards codes of the prior.
+
+        No two are equal, and none equals what the codes themselves give or a known one (`key_of`), as far as twenty
+        more tries each can tell; see `Model.vary`.
+        """
+        length = self.length([group])
         lengths = self.lengths(length, [[like] for like in group.items])
 
-        def made(towards: Tensor, distances: Sequence[float], keys: Tensor) -> list[list[Item]]:
+        def made(towards: Tensor, distances: Sequence[float], keys: Tensor) -> list[Variation]:
             moved = (
                 generate.vary(self.vae, z, towards, distances, keys + window * WINDOWS_APART, own, decoding, seed)
                 for window, (z, own) in enumerate(zip(means, lengths, strict=True))
             )
-            return [self.decoded(arrays, group.items) for arrays in zip(*moved, strict=True)]
+            codes = torch.stack([generate.moved(z, towards, distances) for z in means], 1)
+            windows = [self.decoded(arrays, group.items) for arrays in zip(*moved, strict=True)]
+            return [Variation(own, z) for own, z in zip(windows, codes, strict=True)]
 
-        def more(place: int) -> list[list[Item]]:
+        def more(place: int) -> list[Variation]:
             distances = distances_of_tries(distance)
             towards = generate.further_prior_codes(self.vae, place, len(distances), seed, self.prior)
             return made(towards, distances, torch.full((len(distances),), place))
@@ -125,9 +140,12 @@ class Way:
         found = made(generate.prior_codes(self.vae, n, seed, self.prior), [distance] * n, torch.arange(n))
         if not distance:
             return found
-        key = partial(key_of, self.modality)
+
+        def key(variation: Variation) -> Hashable:
+            return key_of(self.modality, variation.windows)
+
         unchanged = key(made(means[:1], [0.0], torch.tensor([0]))[0])
-        return distinct(found, more, key, [unchanged, tuple(x.tobytes() for x in group.arrays)])
+        return distinct(found, more, key, [unchanged, tuple(x.tobytes() for x in group.arrays), *known])
 
     def piece(self, arrays: Sequence[np.ndarray], like: Sequence[Item]) -> Item:
         """One item for the user, from the arrays of its windows; `like` are the windows that it stands for."""

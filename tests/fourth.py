@@ -123,14 +123,15 @@ class Taps(Modality):
         return tuple(float(offset) if hit else None for hit, offset in x)
 
     def write(
-        self, pieces: Sequence[Sequence[Item]], arrangement: Arrangement = "set", originals: Sequence[Any] = ()
-    ) -> list[Written]:
+        self, pieces: Sequence[Sequence[Item]], arrangement: Arrangement = "set", originals: Sequence[Any] = (),
+        names: Sequence[str] = (),
+    ) -> list[Written]:  # fmt: skip
         def line(item: Item) -> bytes:
             return " ".join(self.data.silence if o is None else f"{o:.3f}" for o in item).encode() + b"\n"
 
         return [
-            Written([File(f"{place:03}.{self.data.ending}", partial(line, item))], f"{len(item)} steps")
-            for place, (item,) in enumerate(pieces)
+            Written([File(f"{name}.{self.data.ending}", partial(line, item))], f"{len(item)} steps")
+            for name, (item,) in zip(names or [f"{place:03}" for place in range(len(pieces))], pieces, strict=True)
         ]
 
     def pixels(self, item: Item) -> np.ndarray:

@@ -78,9 +78,9 @@ def test_a_checkpoint_that_is_not_there_is_refused_with_those_that_are(checkpoin
 
 def test_every_command_that_uses_a_model_takes_the_option(run: Run, corpus: Path, tmp_path: Path) -> None:
     latents = tmp_path / "latents.npz"
-    sentence = corpus.read_text().splitlines()[0]
+    sentence, other = corpus.read_text().splitlines()[:2]
     lines = {
-        "sample": ["-n", "2"], "reconstruct": [sentence], "interpolate": [sentence, sentence],
+        "sample": ["-n", "2"], "reconstruct": [sentence], "interpolate": [sentence, other],
         "similar": [sentence], "encode": [sentence, "--out", latents], "decode": [latents],
         "evaluate": [corpus, "--importance-samples", "2", "--json", tmp_path / "figures.json"],
         "plot": ["--only", "network", "--out", tmp_path / "plot"],

@@ -123,6 +123,29 @@ def test_the_ends_of_an_interpolation_are_the_reconstructions() -> None:
     assert np.array_equal(hits_of(walk[2]), middle)
 
 
+def test_a_path_through_three_has_the_tempo_and_the_kit_of_each_where_it_comes_by() -> None:
+    songs = [
+        piece(replace(groove(2, seed, bpm=bpm), kit=kit)) for seed, bpm, kit in ((1, 60, 1), (2, 240, 25), (3, 90, 9))
+    ]
+    walk = model().interpolate(songs, steps=5)
+    assert [round(one.get_tempo_changes()[1][0]) for one in walk] == [60, 120, 240, 147, 90]
+    assert [one.instruments[0].program for one in walk] == [one.instruments[0].program for one in (
+        songs[0], songs[1], songs[1], songs[2], songs[2]
+    )]  # fmt: skip
+    for place, song in ((0, songs[0]), (2, songs[1]), (4, songs[2])):
+        assert np.array_equal(hits_of(walk[place]), hits_of(model().reconstruct([song])[0]))
+    with pytest.raises(ValueError, match="a walk between 1 items is not possible; give two or more"):
+        model().interpolate(songs[:1])
+
+
+def test_an_analogy_goes_window_by_window_and_has_the_tempo_of_what_it_is_made_of() -> None:
+    a, b, song = groove(2, 1), groove(2, 2), [groove(2, seed, bpm=77.0) for seed in (3, 1)]
+    made = model().analogy(piece(a), piece(b), piece(*song), strength=0.5)
+    moved = [decoded(codes(own) + 0.5 * (codes(b) - codes(a)), 32) for own in song]
+    assert np.array_equal(hits_of(made), np.concatenate(moved))
+    assert tempos_of(made)[0] == (0, 77.0)
+
+
 def test_of_two_songs_the_shorter_one_is_repeated() -> None:
     a, b, c = groove(2, 1), groove(2, 2), groove(2, 3)
     walk = model().interpolate(piece(a), piece(b, c), steps=3)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seqvae.config import from_dict
-from seqvae.core.latent import even_shares
+from seqvae.core.latent import Path, even_places
 from seqvae.core.vae import VAE
 from seqvae.data import collate
 from seqvae.generate import Decoding, Length, decode, encode, interpolate, prior_codes, sample
@@ -153,7 +153,8 @@ def test_a_reconstruction_is_the_decoded_posterior_mean(manner: dict[str, Any]) 
 def test_an_interpolation_begins_and_ends_with_the_plain_reconstructions(manner: dict[str, Any], mode: str) -> None:
     vae, x = small_vae(), arrays(4)[1:3]
     a, b = encode(vae, x).mean
-    way = lists(interpolate(vae, torch.stack([a, b]), even_shares(5), *decoding(**manner, batch_size=2), mode, seed=2))
+    path = Path(torch.stack([a, b]), mode)
+    way = lists(interpolate(vae, path, even_places(5), *decoding(**manner, batch_size=2), seed=2))
     assert len(way) == 5
     assert [way[0]] == lists(reconstruct(vae, x[:1], *decoding(**manner), seed=2))
     assert [way[-1]] == lists(reconstruct(vae, x[1:], *decoding(**manner), seed=2))
@@ -162,7 +163,7 @@ def test_an_interpolation_begins_and_ends_with_the_plain_reconstructions(manner:
 
 def test_an_interpolation_between_equal_codes_stays_even_when_outcomes_are_drawn() -> None:
     a = torch.randn(3).double()
-    way = lists(interpolate(small_vae(), torch.stack([a, a]), even_shares(4), *decoding(**DRAWN), seed=2))
+    way = lists(interpolate(small_vae(), Path(torch.stack([a, a])), even_places(4), *decoding(**DRAWN), seed=2))
     assert way == [way[0]] * 4
 
 
@@ -171,7 +172,7 @@ def test_a_model_without_latent_units_decodes_encodes_and_interpolates() -> None
     assert encode(vae, x).mean.shape == (4, 0)
     greedy = lists(reconstruct(vae, x, *decoding()))
     assert greedy == [greedy[0]] * 4
-    assert lists(interpolate(vae, torch.zeros(2, 0), even_shares(3), *decoding())) == greedy[:3]
+    assert lists(interpolate(vae, Path(torch.zeros(2, 0)), even_places(3), *decoding())) == greedy[:3]
     assert lists(decode(vae, torch.zeros(2, 0), *decoding(**BEAM)))[0][-1] == END
 
 

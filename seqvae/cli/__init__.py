@@ -14,6 +14,7 @@ COMMANDS = {
     "reconstruct": "seqvae.cli.generation:reconstruct",
     "interpolate": "seqvae.cli.generation:interpolate",
     "similar": "seqvae.cli.generation:similar",
+    "analogy": "seqvae.cli.analogy:analogy",
     "encode": "seqvae.cli.codes:encode",
     "decode": "seqvae.cli.codes:decode",
     "index": "seqvae.cli.finding:index",

@@ -26,14 +26,16 @@ from seqvae.cli.options import (
 )
 from seqvae.cli.places import check_folder_place
 from seqvae.cli.results import Made, show
-from seqvae.cli.run_command import RunCommand
-from seqvae.config import counted
+from seqvae.cli.run_command import RunCommand, given_uses
+from seqvae.config import counted, uses_of
 
 if TYPE_CHECKING:
     from seqvae.codes import Windows
+    from seqvae.family import Relative
     from seqvae.modalities.base import Named
     from seqvae.model import Model
 
+NEARLY_EVEN = 0.15  # of the mean, from which a step may be without its reason being given
 mode_option = click.option(
     "--mode", type=click.Choice(["slerp", "lerp"]), show_default="slerp; plain autoencoders: lerp",
     help="Along a great arc, or straight.",
@@ -136,7 +138,12 @@ def reconstruct(
 @run_argument
 @click.argument("a", required=False)
 @click.argument("b", required=False)
-@click.option("--steps", type=click.IntRange(2), default=8, show_default=True, help="Points, both ends counted.")
+@click.argument("others", nargs=-1, metavar="[C...]")
+@click.option(
+    "--steps", type=click.IntRange(2), show_default="8, or as many as there are items",
+    help="Points, all items counted.",
+)  # fmt: skip
+@click.option("--closed", is_flag=True, help="Go on from the last item to A, so that the walk can be played round.")
 @click.option("--corners", nargs=4, metavar="A B C D", help="In place of A and B: a square between four items.")
 @click.option("--grid", type=click.IntRange(2), default=5, show_default=True, help="Rows and columns of the square.")
 @click.option("--even", is_flag=True, help="Spread the points by what changes in the results, not by codes.")
@@ -149,7 +156,9 @@ def interpolate(
     run: Path,
     a: str | None,
     b: str | None,
-    steps: int,
+    others: tuple[str, ...],
+    steps: int | None,
+    closed: bool,
     corners: tuple[str, ...] | None,
     grid: int,
     even: bool,
@@ -158,29 +167,58 @@ def interpolate(
     folder: Path | None,
     device: str,
 ) -> None:
-    """Walk from item A to item B in latent space.
+    """Walk from item A to item B in latent space, and on to others.
 
-    The first and the last result are the reconstructions of A and of B. MIDI of a single result has the instruments of
-    the nearer of both, that of all in a row those of the first. --corners makes a square of results, row by
-    row: A is top left, B top right, C bottom left, D bottom right. Each of them is an INPUT that is a single item.
+    The first and the last result are the reconstructions of A and of B. Further items make a smooth path, which comes
+    by the reconstruction of each; with --closed it ends where the next result would be A again, and WAVs are of exactly
+    their bars. MIDI of a single result has the instruments of the nearer item, that of all in a row those of the first.
+    --corners makes a square of results, row by row: A is top left, B top right, C bottom left, D bottom right. Each of
+    them is an INPUT that is a single item.
     """
-    ends = _ends(a, b, corners)
+    words = _waypoints(a, b, others, corners)
     check_folder_place(folder)
     decoding = given_decoding()
     model = open_model(run, device)
     # A great arc keeps the length that codes of a normal prior have; codes that are points have no such length.
     mode = mode or ("lerp" if model.vae.has_points else "slerp")
-    named = [one_item(model, word) for word in ends]
+    named = [one_item(model, word) for word in words]
     windows = windows_of(model, named)
-    _show_repeated(named, windows)
+    show_repeated(named, windows)
     if corners:
         show(model, Made(model.palette(windows, grid, mode, decoding, seed), "grid", named), folder)
-    else:
-        made = model.interpolate(windows[0], windows[1], steps, mode, decoding, seed, even)
-        show(model, Made(made, "path", named), folder)
-        if even:
-            changes = [model.change(one, following) for one, following in itertools.pairwise(made)]
-            click.echo(f"changed from step to step: {_shares(changes)} {_of_all(model)}", err=True)
+        return
+    check_apart(named, windows, closed)
+    count = max(8, len(words)) if steps is None else steps
+    if closed:
+        windows, count = [*windows, windows[0]], count + 1
+        if "loop" in uses_of(model.modality.data_config) and "loop" not in given_uses():
+            model = model.using({"loop": True})
+    made = model.interpolate(windows, None, count, mode, decoding, seed, even)
+    show(model, Made(made[:-1] if closed else made, "path", named), folder)
+    if even:
+        click.echo(_said_of_steps(model, [model.change(*pair) for pair in itertools.pairwise(made)]), err=True)
+
+
+def _said_of_steps(model: "Model", changes: "Sequence[float]") -> str:
+    """How much steps change, how far they are from their mean, and why they are not nearer."""
+    from seqvae.evenness import deviation
+
+    apart = deviation(changes)
+    text = f"steps change {100 * min(changes):.1f} to {100 * max(changes):.1f} % {_of_all(model)}"
+    text += f", at most {100 * apart:.0f} % from their mean"
+    bound = ", which is what the leaps of results and the items on this walk allow; other --steps may fit better"
+    return text + (bound if apart > NEARLY_EVEN else "")
+
+
+def check_apart(named: "Sequence[Named]", windows: "Sequence[Windows]", closed: bool = False) -> None:
+    """Raises UsageError for items that follow one another and are equal: a walk between them would stand still."""
+    pairs = itertools.pairwise([*zip(named, windows, strict=True), *([(named[0], windows[0])] if closed else [])])
+    for (one, a), (other, b) in pairs:
+        if list(a.items) == list(b.items):
+            raise click.UsageError(
+                f"'{one.name}' and '{other.name}', which follow one another, are the same, and nothing lies between "
+                "them; give items that differ"
+            )
 
 
 def _shares(shares: "Sequence[float]") -> str:
@@ -191,7 +229,7 @@ def _of_all(model: "Model") -> str:
     return f"of the {model.modality.words.elements}"
 
 
-def _show_repeated(named: "Sequence[Named]", windows: "Sequence[Windows]") -> None:
+def show_repeated(named: "Sequence[Named]", windows: "Sequence[Windows]") -> None:
     """Which of the items are repeated, since another one has more windows, on stderr."""
     longest = max(map(len, windows))
     for item, own in zip(named, windows, strict=True):
@@ -199,7 +237,9 @@ def _show_repeated(named: "Sequence[Named]", windows: "Sequence[Windows]") -> No
             click.echo(f"{item.name}: {counted(len(own), 'windows')}, repeated up to {longest:,}", err=True)
 
 
-def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None) -> tuple[str, ...]:
+def _waypoints(
+    a: str | None, b: str | None, others: tuple[str, ...], corners: tuple[str, ...] | None
+) -> tuple[str, ...]:
     """The items to walk between. Raises UsageError where they, or the options that go with them, do not fit."""
     ctx = click.get_current_context()
 
@@ -211,13 +251,22 @@ def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None) -> tupl
             raise click.UsageError("--grid is the size of the square between --corners A B C D; for A, B give --steps")
         if a is None or b is None:
             raise click.UsageError(f"Missing argument '{'A' if a is None else 'B'}'.", ctx)
-        return a, b
+        items, steps = (a, b, *others), ctx.params["steps"]
+        if given("closed") and len(items) < 3:
+            raise click.UsageError(
+                "--closed needs three items or more, since from A to B and on to A the way back is the way there; for "
+                "that, give A B A"
+            )
+        if steps is not None and steps < len(items):
+            raise click.UsageError(f"--steps {steps} is less than the {len(items)} items of the walk; give as many")
+        return items
     if any(corner.startswith("--") for corner in corners):
         raise click.UsageError("--corners takes four items, A B C D, and an option stands among them; give four")
     if a is not None:
         raise click.UsageError(f"--corners takes four items, and '{a}' is one more; leave it out")
-    if given("even"):
-        raise click.UsageError("--even is for a walk from A to B and does not go with --corners; leave it out")
+    for name in ("even", "closed"):
+        if given(name):
+            raise click.UsageError(f"--{name} is for a walk from A to B and does not go with --corners; leave it out")
     if given("steps"):
         raise click.UsageError("--steps does not go with --corners; give --grid")
     if given_decoding().beam != 1:
@@ -237,19 +286,24 @@ def _ends(a: str | None, b: str | None, corners: tuple[str, ...] | None) -> tupl
     "--distance", type=click.FloatRange(0, 1), default=0.4, show_default=True,
     help="0: the reconstruction, 1: a sample that has nothing to do with INPUT.",
 )  # fmt: skip
+@click.option(
+    "--generations", type=click.IntRange(1), default=1, show_default=True,
+    help="2: variations of the variations as well, named A.1.2 and so on as in a family tree; 3: and of these.",
+)  # fmt: skip
 @prior_option
 @decoding_options("temperature")
 @seed_option
 @folder_option
 @device_option
 def similar(
-    run: Path, a: str, number: int, distance: float, prior: Literal["standard", "fitted"] | None, seed: int,
-    folder: Path | None, device: str,
+    run: Path, a: str, number: int, distance: float, generations: int, prior: Literal["standard", "fitted"] | None,
+    seed: int, folder: Path | None, device: str,
 ) -> None:  # fmt: skip
     """Make variations of an item.
 
     Its code is moved towards codes drawn from the prior; variation i of a seed is the same whatever -n is. One that
-    equals another, or changes nothing, is drawn again, at last from larger distances.
+    equals another, or changes nothing, is drawn again, at last from larger distances. With --generations each variation
+    has -n variations of its own: A is INPUT, A.1 its first variation, A.1.2 the second one of that.
     """
     check_folder_place(folder)
     from seqvae.variation import key_of
@@ -259,6 +313,9 @@ def similar(
     _check_prior(model, run)
     named = [one_item(model, a)]
     (windows,) = windows_of(model, named)
+    if generations > 1:
+        _show_family(model, model.family(windows, number, generations, distance, decoding, seed), named, folder)
+        return
     made = model.vary(windows, number, distance, decoding, seed)
     changes = [model.change(windows, one) for one in made]
     notes = [f"{_shares([change])} {_of_all(model)} changed" for change in changes]
@@ -269,6 +326,22 @@ def similar(
         _said_of_variations(different, number, f"; changed: {_shares(changes)} {_of_all(model)}" if is_text else ""),
         err=True,
     )
+
+
+def _show_family(
+    model: "Model", relatives: "Sequence[Relative]", named: "Sequence[Named]", folder: Path | None
+) -> None:
+    """All of a family, under their names."""
+    from seqvae.variation import key_of
+
+    made, names = [one.item for one in relatives], [one.name for one in relatives]
+    changes = [one.change for one in relatives[1:]]
+    notes = ["INPUT", *(f"{_shares([change])} {_of_all(model)} of its parent changed" for change in changes)]
+    is_text = model.modality.printed(made) is not None
+    show(model, Made(made, "set", named, notes=() if is_text else notes, names=names), folder)
+    different = len({key_of(model.modality, one) for one in made[1:]})
+    spread = f"; each changes {100 * min(changes):.0f} to {100 * max(changes):.0f} % {_of_all(model)} of its parent"
+    click.echo(_said_of_variations(different, len(made) - 1, spread if is_text else ""), err=True)
 
 
 def _said_of_variations(different: int, number: int, changes: str) -> str:

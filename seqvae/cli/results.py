@@ -24,7 +24,7 @@ class Made:
     """Pieces, each a list of windows, and the inputs that they were made of.
 
     `originals`: what the model read of each input, where each piece is made of the input in its place. `notes`: what
-    is said of each piece beside its file.
+    is said of each piece beside its file. `names`: of pieces of a family, whose files bear them in place of numbers.
     """
 
     pieces: "Sequence[Sequence[Item]]"
@@ -32,6 +32,7 @@ class Made:
     inputs: "Sequence[Named]" = ()
     originals: "Sequence[Windows]" = ()
     notes: Sequence[str] = ()
+    names: Sequence[str] = ()
 
 
 def show(model: "Model", made: Made, folder: Path | None) -> None:
@@ -41,11 +42,11 @@ def show(model: "Model", made: Made, folder: Path | None) -> None:
     """
     text = model.modality.printed(made.pieces)
     if text is not None:
-        click.echo(text, nl=False)
+        click.echo(_tree(model, made) if made.names else text, nl=False)
         if folder is None:
             return
     originals = [windows.items for windows in made.originals]
-    written = model.modality.write(made.pieces, made.arrangement, originals)
+    written = model.modality.write(made.pieces, made.arrangement, originals, made.names)
     place = folder or own_folder(model)
     inputs = [item.path for item in made.inputs if item.path is not None]
     names = [file.name for result in written for file in result.files]
@@ -55,6 +56,15 @@ def show(model: "Model", made: Made, folder: Path | None) -> None:
     _store(written, place, made, to_stderr=text is not None)
     if folder is None:
         _clear(place, names, inputs)
+
+
+def _tree(model: "Model", made: Made) -> str:
+    """A line for each piece of a family that is text, behind its name, the deeper the further down it descends."""
+    lines = []
+    for name, piece in zip(made.names, made.pieces, strict=True):
+        text = " ".join(str(model.modality.printed([piece])).split("\n")).rstrip()
+        lines.append(f"{'  ' * name.count('.')}{name}  {text}\n")
+    return "".join(lines)
 
 
 def _store(written: "Sequence[Written]", folder: Path, made: Made, to_stderr: bool) -> None:

@@ -229,11 +229,12 @@ class Modality(Keeping, Measuring, abc.ABC):
         pieces: Sequence[Sequence[Item]],
         arrangement: Arrangement = "set",
         originals: Sequence[Sequence[Item]] = (),
+        names: Sequence[str] = (),
     ) -> Sequence[Written]:
         """The files of pieces, each made of items that follow one another, and of all of them as a whole.
 
-        `originals`: what each piece is a reconstruction of. Nothing is written: names come at once, contents when they
-        are asked for.
+        `originals`: what each piece is a reconstruction of. `names`: of files, in place of their numbers. Nothing is
+        written: names come at once, contents when they are asked for.
         """
 
     def printed(self, pieces: Sequence[Sequence[Item]]) -> str | None:

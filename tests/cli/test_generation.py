@@ -1,6 +1,7 @@
 """`seqvae sample`, `reconstruct`, `interpolate`, `encode`, `decode`: stdout holds the sentences and nothing else."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,13 +94,77 @@ def test_variations_of_a_sentence_say_on_stderr_how_far_they_are(seqvae: Callabl
     assert result.stderr == f"3 variations, all different; changed: {shown} of the tokens\n"
 
 
+def test_an_analogy_is_decoded_from_the_codes_and_strength_zero_is_the_reconstruction(
+    seqvae: Callable[..., Result], run: Path
+) -> None:
+    a, b, c = *PAIR, "the cook eats the seal ."
+    model = load(run)
+    codes = model.encode([a, b, c])
+    for options, strength in (([], 1.0), (["--strength", 0], 0.0), (["--strength", "-2.5"], -2.5)):
+        result = seqvae("analogy", run, a, b, c, *options)
+        (expected,) = model.decode(codes[2] + strength * (codes[1] - codes[0]))
+        assert result.stdout == f"{expected}\n"
+        assert result.stderr == f"{model.change(c, expected):.2f} of the tokens of C changed\n"
+        assert model.analogy(a, b, c, strength) == expected
+
+
+def test_a_family_is_a_tree_whose_first_generation_are_the_plain_variations(
+    seqvae: Callable[..., Result], run: Path, here: Path
+) -> None:
+    options = ["-n", 2, "--temperature", 1, "--seed", 1]
+    result = seqvae("similar", run, PAIR[0], *options, "--generations", 2, "--out", "made")
+    assert result.exit_code == 0, result.stderr
+    names = [line.split("  ")[-2] for line in result.stdout.splitlines()]
+    assert names == ["A", "A.1", "A.1.1", "A.1.2", "A.2", "A.2.1", "A.2.2"]
+    assert [line.index("A") for line in result.stdout.splitlines()] == [0, 2, 4, 4, 2, 4, 4]
+    texts = [line.split("  ")[-1] for line in result.stdout.splitlines()]
+    assert texts[0] == PAIR[0]
+    assert (here / "made" / "sentences.txt").read_text().splitlines() == texts
+    assert [texts[1], texts[4]] == seqvae("similar", run, PAIR[0], *options).stdout.splitlines()
+    assert len(set(texts)) == 7
+    assert re.search(
+        r"6 variations, all different; each changes \d+ to \d+ % of the tokens of its parent\n", result.stderr
+    )
+    longer = seqvae("similar", run, PAIR[0], "-n", 3, *options[2:], "--generations", 2).stdout.splitlines()
+    assert longer[:2] == result.stdout.splitlines()[:2]
+
+
+def test_the_children_of_a_variation_start_from_its_code_and_not_from_its_words(run: Path) -> None:
+    """At a small distance they are what its code gives, which its words, encoded again, need not."""
+    model = load(run)
+    found = model.family(PAIR[0], n=2, generations=3, distance=0.0)
+    assert [one.name for one in found][:4] == ["A", "A.1", "A.1.1", "A.1.1.1"]
+    assert len({one.item for one in found[1:]}) == 1
+    assert [one.generation for one in found][:4] == [0, 1, 2, 3]
+    assert all(one.change == 0.0 for one in found if one.generation > 1)
+    with pytest.raises(ValueError, match="n=0, generations=2 is no family; give 1 or more of both"):
+        model.family(PAIR[0], n=0)
+    with pytest.raises(ValueError, match=r"^descendants=\S+ is more than memory is used for at once"):
+        model.family(PAIR[0], n=1000, generations=10**9)
+
+
 def test_an_even_walk_has_the_reconstructions_as_its_ends(seqvae: Callable[..., Result], run: Path) -> None:
     result = seqvae("interpolate", run, *PAIR, "--steps", 4, "--even")
     path = result.stdout.splitlines()
     assert [path[0], path[-1]] == lines(seqvae("reconstruct", run, *PAIR))
     assert len(path) == 4
-    assert result.stderr.startswith("changed from step to step: ")
-    assert result.stderr.endswith(" of the tokens\n")
+    assert re.match(r"steps change [\d.]+ to [\d.]+ % of the tokens, at most \d+ % from their mean", result.stderr)
+
+
+def test_a_walk_through_several_comes_by_each_and_a_closed_one_ends_before_the_first(
+    seqvae: Callable[..., Result], run: Path
+) -> None:
+    items = (*PAIR, "the cook eats the seal .")
+    again = lines(seqvae("reconstruct", run, *items))
+    path = lines(seqvae("interpolate", run, *items, "--steps", 5))
+    assert [path[0], path[-1], len(path)] == [again[0], again[2], 5]
+    assert again[1] in path[1:4]
+    assert lines(seqvae("interpolate", run, *items, "--steps", 3)) == again
+    assert lines(seqvae("interpolate", run, *items, "--steps", 3, "--closed")) == again
+    closed = lines(seqvae("interpolate", run, *items, "--closed"))
+    model = load(run)
+    assert closed == model.interpolate([*items, items[0]], steps=9)[:-1]
+    assert len(lines(seqvae("interpolate", run, *[*PAIR] * 6))) == 12, "one for each item where no --steps is given"
 
 
 def test_codes_survive_the_file_and_decode_to_the_reconstructions(
@@ -178,6 +243,44 @@ def test_a_file_that_holds_no_codes_is_refused(
             "Invalid value for '--steps': 1 is not in the range x>=2. See 'seqvae interpolate --help'.",
         ),
         (["interpolate", "a"], "Missing argument 'B'. See 'seqvae interpolate --help'."),
+        (["analogy", "a", "b"], "Missing argument 'C'. See 'seqvae analogy --help'."),
+        (
+            ["analogy", "a", "a", "b"],
+            "'a' and 'a', which follow one another, are the same, and nothing lies between them; give items that "
+            "differ. See 'seqvae analogy --help'.",
+        ),
+        (
+            ["analogy", "a", "b", "c", "--strength", "inf"],
+            "strength=inf is not possible; give a finite number, such as 1",
+        ),
+        (
+            ["similar", "a", "--generations", "0"],
+            "Invalid value for '--generations': 0 is not in the range x>=1. See 'seqvae similar --help'.",
+        ),
+        (
+            ["interpolate", "a", "b", "b", "c"],
+            "'b' and 'b', which follow one another, are the same, and nothing lies between them; give items that "
+            "differ. See 'seqvae interpolate --help'.",
+        ),
+        (
+            ["interpolate", "a", "b", "a", "--closed"],
+            "'a' and 'a', which follow one another, are the same, and nothing lies between them; give items that "
+            "differ. See 'seqvae interpolate --help'.",
+        ),
+        (
+            ["interpolate", "a", "b", "--closed"],
+            "--closed needs three items or more, since from A to B and on to A the way back is the way there; for "
+            "that, give A B A. See 'seqvae interpolate --help'.",
+        ),
+        (
+            ["interpolate", "a", "b", "c", "--steps", "2"],
+            "--steps 2 is less than the 3 items of the walk; give as many. See 'seqvae interpolate --help'.",
+        ),
+        (
+            ["interpolate", "--corners", "a", "b", "c", "d", "--closed"],
+            "--closed is for a walk from A to B and does not go with --corners; leave it out. See 'seqvae interpolate "
+            "--help'.",
+        ),
         (
             ["reconstruct"],
             "no input; give INPUT (a sentence; - reads sentences from the standard input), or --file FILE for all "

@@ -12,16 +12,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqvae import modalities
+from seqvae import generate as generate_module
+from seqvae import modalities, walks
+from seqvae.codes import all_windows
 from seqvae.config import from_dict
 from seqvae.core.importance import Draws
 from seqvae.core.vae import VAE, Decoder, Encoder
+from seqvae.generate import Decoding
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.measuring import Family
 from seqvae.nets.likelihoods import Choice
 from seqvae.nets.sampling import generate
 from seqvae.noise import Noise
 from seqvae.types import Batch
+from seqvae.variation import key_of
+from seqvae.way import Way
 from tests.contract.built import Built, build, cases, latent_cases
 from tests.contract.cases import CASES, Case
 
@@ -301,6 +306,36 @@ def test_a_sample_is_the_same_alone_and_in_any_batch(case: Case) -> None:
     for i, row in enumerate(rows.tolist()):
         length = int(whole.lengths[row])
         assert torch.equal(some.x[i, :length], whole.x[row, :length])
+
+
+@latent_cases
+@pytest.mark.parametrize("even", [False, True], ids=["by codes", "by changes"])
+def test_a_walk_comes_by_the_reconstruction_of_each_of_its_items(case: Case, even: bool) -> None:
+    """Exactly, on a closed path; where a code lacks a part, such as hits or chords, that of the first item is kept."""
+    built = build(case.name)
+    way = Way(built.modality, built.vae)
+    items = [item for item in case.items if leads(built.modality, case.items[0], item)][:3]
+    groups = all_windows(built.modality, [[item] for item in items], built.vae.latent)
+    (held,) = way.lengths(way.length(groups[:1]), [items])
+    arrays = generate_module.decode(built.vae, way.posterior(groups).mean, held)
+    expected = [key_of(built.modality, way.decoded([x], [item])) for x, item in zip(arrays, items, strict=True)]
+    closed = [*groups, groups[0]]
+    steps = len(closed) + (1 if even else 0)
+    walk = walks.interpolate(way, closed, steps, "slerp", Decoding(), even=even)
+    found = [key_of(built.modality, windows) for windows in walk]
+    kept = built.modality.given(items[:1], held.max_steps) is not None
+    wanted = expected[:1] if kept else expected
+    assert [found[0], found[-1], len(found)] == [wanted[0], wanted[0], steps]
+    assert {*wanted} <= {*found}
+
+
+def leads(modality: Modality, item: object, other: object) -> bool:
+    """Whether there is a way from one item to another, which there is not between metres."""
+    try:
+        modality.as_long_as(item, other)
+    except ValueError:
+        return False
+    return True
 
 
 @cases

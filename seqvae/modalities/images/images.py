@@ -183,12 +183,13 @@ class Images(Modality):
         pieces: Sequence[Sequence[Picture]],
         arrangement: Arrangement = "set",
         originals: Sequence[Sequence[Picture]] = (),
+        names: Sequence[str] = (),
     ) -> list[Written]:
         """A PNG file for each image, and one of all of them, beside each other or below their originals."""
         from seqvae.modalities.images.output import files_of_images
 
         made, before = ([picture.pixels for (picture,) in some] for some in (pieces, originals))
-        return files_of_images(made, arrangement, before)
+        return files_of_images(made, arrangement, before, names)
 
     def picture(
         self, pieces: Sequence[Sequence[Picture]], arrangement: Arrangement = "set", names: Sequence[str] = ()

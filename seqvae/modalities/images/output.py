@@ -19,20 +19,27 @@ MOST_IN_A_ROW = 16  # steps of an interpolation; more go on below
 
 
 def files_of_images(
-    images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray] = ()
-) -> list[Written]:
+    images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray] = (),
+    names: Sequence[str] = (),
+) -> list[Written]:  # fmt: skip
     """A PNG file of each image (H, W, C), pixel for pixel, so that models read it again, then a sheet of all.
 
     In the sheet each pixel is enlarged to a square of whole dots, and `originals` stand above their reconstructions.
+    `names`, of files in place of their numbers, then stand below the images.
     """
     digits = max(3, len(str(len(images) - 1)))
-    written = [Written([File(f"{place:0{digits}}.png", partial(_png, image))]) for place, image in enumerate(images)]
+    numbers = names or [f"{place:0{digits}}" for place in range(len(images))]
+    written = [
+        Written([File(f"{name}.png", partial(_png, image))]) for name, image in zip(numbers, images, strict=True)
+    ]
     if not images:
         return written
     cut = arrangement == "set" and len(images) > MOST_ON_SHEET
     note = "originals above their reconstructions" if originals else "all in one" if len(images) > 1 else "enlarged"
     note += f", the first {MOST_ON_SHEET:,}" if cut else ""
-    whole = File(PAIRS if originals else SHEETS[arrangement], partial(_png_of_sheet, images, arrangement, originals))
+    whole = File(
+        PAIRS if originals else SHEETS[arrangement], partial(_png_of_sheet, images, arrangement, originals, names)
+    )
     return [*written, Written([whole], note)]
 
 
@@ -67,7 +74,9 @@ def _png(pixels: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-def _png_of_sheet(images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray]) -> bytes:
+def _png_of_sheet(
+    images: Sequence[np.ndarray], arrangement: Arrangement, originals: Sequence[np.ndarray], names: Sequence[str]
+) -> bytes:
     from seqvae.view.sheet import png
 
-    return png(sheet(images, arrangement, originals))
+    return png(sheet(images, arrangement, originals, names))

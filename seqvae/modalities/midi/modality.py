@@ -229,14 +229,15 @@ class MidiModality(Modality):
         return self._piece(items).midi
 
     def write(
-        self, pieces: Sequence[Sequence[Any]], arrangement: Arrangement = "set", originals: Sequence[Sequence[Any]] = ()
-    ) -> Sequence[Written]:
+        self, pieces: Sequence[Sequence[Any]], arrangement: Arrangement = "set",
+        originals: Sequence[Sequence[Any]] = (), names: Sequence[str] = (),
+    ) -> Sequence[Written]:  # fmt: skip
         """The MIDI, WAV and PNG files of each piece, and of an interpolation or palette also as a whole."""
         from seqvae.modalities.midi.output import files_of_pieces
 
         made = [self._piece(items) for items in pieces]
         read = [replace(piece, items=items, bpm=None) for piece, items in zip(made, originals, strict=False)]
-        return files_of_pieces(made, arrangement, self.data.written_formats, read, self.data.loop)
+        return files_of_pieces(made, arrangement, self.data.written_formats, read, self.data.loop, names)
 
     def picture(
         self, pieces: Sequence[Sequence[Any]], arrangement: Arrangement = "set", names: Sequence[str] = ()

@@ -25,8 +25,11 @@ def files_of_pieces(
     formats: Sequence[str],
     originals: Sequence[Piece] = (),
     loop: bool = False,
+    names: Sequence[str] = (),
 ) -> list[Written]:
     """001.mid, 001.wav, 001.png and so on, as far as the formats say, with what each piece is in words.
+
+    `names`, where there are any, stand in place of the numbers.
 
     `originals`, where there are any, are what each piece is a reconstruction of: the words say what became of tempos
     that change. With `loop` a WAV lasts for exactly the bars of its piece; else until all has faded.
@@ -47,14 +50,14 @@ def files_of_pieces(
     for piece in pieces:
         check_items(piece.items, piece.notation)
     for number, piece in enumerate(pieces, start=1):
-        name = f"{number:03}"
+        name = names[number - 1] if names else f"{number:03}"
         pictures = [partial(whole_piece, piece, place, name) for place in range(len(piece.stretches))]
         made = _written(name, piece, pictures, formats, sound)
         fate = _fate_of_tempos(piece, originals[number - 1]) if originals else ""
         written.append(replace(made, note=made.note + fate))
     if arrangement == "set":
         if len(pieces) > 1 and "png" in formats:
-            sheet = File(f"{OVERVIEW}.png", partial(_png, partial(together, pieces, arrangement, OVERVIEW)))
+            sheet = File(f"{OVERVIEW}.png", partial(_png, partial(together, pieces, arrangement, OVERVIEW, names)))
             cut = len(pieces) > MOST_ON_SHEET
             written.append(Written([sheet], f"the first {MOST_ON_SHEET} in one" if cut else "all in one"))
         return written

@@ -195,8 +195,9 @@ class Text(Modality):
         return [named.name]
 
     def write(
-        self, pieces: Sequence[Sequence[str]], arrangement: Arrangement = "set", originals: Sequence[Sequence[str]] = ()
-    ) -> list[Written]:
+        self, pieces: Sequence[Sequence[str]], arrangement: Arrangement = "set",
+        originals: Sequence[Sequence[str]] = (), names: Sequence[str] = (),
+    ) -> list[Written]:  # fmt: skip
         """sentences.txt, UTF-8, in the form that `read` takes."""
         content = self.printed(pieces).encode("utf-8", errors="replace")
         return [Written([File("sentences.txt", lambda: content)])]
