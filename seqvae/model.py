@@ -23,6 +23,7 @@ from seqvae.codes import (
     windows_of,
 )
 from seqvae.config import Values, as_table, counted, uses_of
+from seqvae.constraints import keep_constraints, kept_constraints
 from seqvae.core.latent import even_shares
 from seqvae.core.priors import Prior, StandardNormal
 from seqvae.core.vae import VAE
@@ -165,6 +166,7 @@ class Model:
         run.save(step, Checkpoint(weights_of(self.vae), {}, {"step": step, "best_step": step}))
         if not isinstance(self.prior, StandardNormal):
             keep_prior(run, self.prior)
+        keep_constraints(run, kept_constraints(self.run))
 
     # Items to codes -------------------------------------------------------------------------------------------
 

@@ -21,6 +21,8 @@ COMMANDS = {
     "plot": "seqvae.cli.plot:plot",
     "inspect": "seqvae.cli.inspect:inspect",
     "fit-prior": "seqvae.cli.fit_prior:fit_prior",
+    "constrain": "seqvae.cli.constrain:constrain",
+    "personalise": "seqvae.cli.personalise:personalise",
     "info": "seqvae.cli.info:info",
     "recipes": "seqvae.cli.recipes:recipes",
     "import-magenta": "seqvae.cli.import_magenta:import_magenta",

@@ -75,6 +75,7 @@ def _show_data(report: Values) -> None:
 
 def _show_history(folder: "Run", latent: int) -> None:
     from seqvae.cli.progress import validation_line
+    from seqvae.constraints import kept_constraints
     from seqvae.pictures import records_of
     from seqvae.priors import kept_prior
 
@@ -92,3 +93,6 @@ def _show_history(folder: "Run", latent: int) -> None:
     click.echo(f"  checkpoints at steps {folder.listed_steps()}; step {folder.best_step():,} is used")
     if kept := kept_prior(folder, latent):
         click.echo(f"  prior: {kept.kind}, {'which samples come from' if kept.is_used else 'for --prior fitted'}")
+    if critics := kept_constraints(folder):
+        ((name, value),) = critics.example.items()
+        click.echo(f"  critics: {', '.join(critics.names)}, for --where {name}={value}")

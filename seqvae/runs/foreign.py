@@ -9,7 +9,8 @@ from seqvae.runs.verified import MANIFEST, read_manifest
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 PRIOR, PRIOR_WEIGHTS = "prior.json", "prior.safetensors"  # of the codes that these weights give
-OF_CHECKPOINT = (WEIGHTS, OPTIMIZER, STATE, PRIOR, PRIOR_WEIGHTS, MANIFEST)
+CRITICS, CRITIC_WEIGHTS = "critics.json", "critics.safetensors"  # the same
+OF_CHECKPOINT = (WEIGHTS, OPTIMIZER, STATE, PRIOR, PRIOR_WEIGHTS, CRITICS, CRITIC_WEIGHTS, MANIFEST)
 
 
 def is_checkpoint(folder: Path) -> bool:

@@ -17,6 +17,8 @@ from seqvae.config import counted, read_json
 from seqvae.files import own, write_atomically
 from seqvae.modalities.base import Modality
 from seqvae.runs.foreign import (
+    CRITIC_WEIGHTS,
+    CRITICS,
     OPTIMIZER,
     PRIOR,
     PRIOR_WEIGHTS,
@@ -64,7 +66,7 @@ class Checkpoint:
 
 
 class Run:
-    """A run folder that exists. Nothing is changed in it but by `create`, `save`, `save_prior` and `renew`."""
+    """A run folder that exists. Nothing is changed in it but by `create`, `renew` and what begins with `save`."""
 
     def __init__(self, path: Path, to_train: bool = False, checkpoint: int | str = BEST) -> None:
         """`to_train`: for the process that holds the folder, which trains the new one of a run that is being replaced.
@@ -262,23 +264,45 @@ class Run:
 
     def prior_values(self, step: int) -> dict[str, Any] | None:
         """What is said of the prior that was fitted to the codes of a checkpoint; None where none was."""
-        folder = self._folder(step)
-        return read_json_verified(folder, PRIOR) if PRIOR in read_manifest(folder) else None
+        return self._beside(step, PRIOR)
 
     def prior_tensors(self, step: int) -> dict[str, Tensor]:
         """The tensors of that prior."""
         return read_tensors_verified(self._folder(step), PRIOR_WEIGHTS)
 
     def save_prior(self, step: int, values: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
-        """Keep a prior beside the weights of a checkpoint, in the place of one that is there; without tensors none.
+        """Keep a prior beside the weights of a checkpoint, in the place of one that is there; without tensors none."""
+        self._keep_beside(step, (PRIOR, PRIOR_WEIGHTS), values, tensors)
 
-        It can be cut off anywhere: the manifest then names no prior.
+    def critic_values(self, step: int) -> dict[str, Any] | None:
+        """What is said of the critics of the codes of a checkpoint; None where there are none."""
+        return self._beside(step, CRITICS)
+
+    def critic_tensors(self, step: int) -> dict[str, Tensor]:
+        """The tensors of those critics."""
+        return read_tensors_verified(self._folder(step), CRITIC_WEIGHTS)
+
+    def save_critics(self, step: int, values: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Keep critics beside the weights of a checkpoint, in the place of others; without tensors none."""
+        self._keep_beside(step, (CRITICS, CRITIC_WEIGHTS), values, tensors)
+
+    def _beside(self, step: int, name: str) -> dict[str, Any] | None:
+        folder = self._folder(step)
+        return read_json_verified(folder, name) if name in read_manifest(folder) else None
+
+    def _keep_beside(
+        self, step: int, names: tuple[str, str], values: Mapping[str, Any], tensors: dict[str, Tensor]
+    ) -> None:
+        """Two files of these names beside the weights of a checkpoint, values and tensors; without tensors neither.
+
+        It can be cut off anywhere: the manifest then names neither.
         """
         folder = self._folder(step)
-        others = {name: digest for name, digest in read_manifest(folder).items() if name not in (PRIOR, PRIOR_WEIGHTS)}
+        others = {name: digest for name, digest in read_manifest(folder).items() if name not in names}
         write_atomically(own(folder, MANIFEST), json_bytes(others))
-        files = {PRIOR_WEIGHTS: tensors_to_bytes(tensors), PRIOR: json_bytes(values)} if tensors else {}
-        for name in (PRIOR, PRIOR_WEIGHTS):
+        contents = [json_bytes(values), tensors_to_bytes(tensors)]
+        files = dict(reversed(list(zip(names, contents, strict=True)))) if tensors else {}
+        for name in names:
             own(folder, name).unlink(missing_ok=True)
         for name, content in files.items():
             write_atomically(own(folder, name), content)
