@@ -111,11 +111,11 @@ def fit_constraints(
         corpora = corpora_for(model.run, model.modality, sources)
         values = {name: _values(corpora, model.modality) for name in names}
         split = parts(corpora, model.config.train.seed)
-        examples = [
+        training, held_out = (
             _examples(model.vae, part, most, values, watch)
             for part, most in zip(split, (MOST_CODES, MOST_HELD_OUT), strict=True)
-        ]
-        found = train_critics(*examples, values, seed, watch)
+        )
+        found = train_critics(training, held_out, values, seed, watch)
         keep_constraints(model.run, found)
     return found
 
