@@ -7,9 +7,10 @@ if TYPE_CHECKING:
     from seqvae.adding import add_attributes
     from seqvae.api import resume, train
     from seqvae.attribute_fitting import fit_attribute
+    from seqvae.choosing import at_sliders, where
     from seqvae.datasets import mnist
     from seqvae.finding import Index, index
-    from seqvae.fitting import fit_prior
+    from seqvae.fitting import fit_constraints, fit_prior, personalise
     from seqvae.generate import Decoding
     from seqvae.magenta.runs import import_magenta
     from seqvae.modalities.items import Items
@@ -24,13 +25,17 @@ __all__ = [
     "__version__",
     "add_attributes",
     "fit_attribute",
+    "at_sliders",
+    "fit_constraints",
     "fit_prior",
     "import_magenta",
     "index",
     "load",
     "mnist",
+    "personalise",
     "resume",
     "train",
+    "where",
 ]
 
 _PUBLIC = {
@@ -40,13 +45,17 @@ _PUBLIC = {
     "Model": "seqvae.model",
     "add_attributes": "seqvae.adding",
     "fit_attribute": "seqvae.attribute_fitting",
+    "at_sliders": "seqvae.choosing",
+    "fit_constraints": "seqvae.fitting",
     "fit_prior": "seqvae.fitting",
     "import_magenta": "seqvae.magenta.runs",
     "index": "seqvae.finding",
     "load": "seqvae.model",
     "mnist": "seqvae.datasets",
+    "personalise": "seqvae.fitting",
     "resume": "seqvae.api",
     "train": "seqvae.api",
+    "where": "seqvae.choosing",
 }
 
 

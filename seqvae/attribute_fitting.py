@@ -102,7 +102,7 @@ def _others(model: Model, name: str) -> dict[str, Attribute]:
 def _fitted(model: Model, name: str, examples: _Examples, along: Along, seed: int, watch: Watch) -> Attribute:
     """The direction of the examples that have a value, and the strength that flips it."""
     rows = np.flatnonzero(~np.isnan(examples.values))
-    groups, values = [examples.groups[row] for row in rows], examples.values[rows]
+    groups, values = [examples.groups[row] for row in rows.tolist()], examples.values[rows]
     codes = _codes(model, groups, watch)
     try:
         found = attributes.fit(codes.mean, values, examples.is_number, along, seed)
@@ -151,12 +151,17 @@ def _examples(model: Model, name: str, sources: Data, of: str | Sequence[Any] | 
         return _of_sets(model, sources, against)
     what = of or name
     if what.startswith(LABEL):
-        return _of_label(model, corpora_for(model.run, model.modality, sources), what.removeprefix(LABEL))
+        return _of_label(model, _corpora(model, sources), what.removeprefix(LABEL))
     measure = model.modality.measure(what)
-    groups = [group for corpus in corpora_for(model.run, model.modality, sources) for group in _windows(model, corpus)]
+    groups = [group for corpus in _corpora(model, sources) for group in _windows(model, corpus)]
     values = [measure.of(group.items[0]) for group in groups]
     numbers = np.array([np.nan if value is None else value for value in values], float)
     return _Examples(groups, numbers, not measure.is_yes_or_no, what, measure)
+
+
+def _corpora(model: Model, sources: Data) -> Sequence[Corpus]:
+    assert model.run is not None
+    return corpora_for(model.run, model.modality, sources)
 
 
 def _is_none(data: Data) -> bool:
@@ -173,8 +178,7 @@ def _windows(model: Model, corpus: Corpus, rows: np.ndarray | None = None) -> li
 
 def _of_sets(model: Model, sources: Data, against: Data) -> _Examples:
     sets = [
-        [group for corpus in corpora_for(model.run, model.modality, data) for group in _windows(model, corpus)]
-        for data in (sources, against)
+        [group for corpus in _corpora(model, data) for group in _windows(model, corpus)] for data in (sources, against)
     ]
     values = np.repeat([1.0, 0.0], [len(one) for one in sets])
     return _Examples([*sets[0], *sets[1]], values, False, "two sets")

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqvae.config import counted, few, nearest
+from seqvae.runs.foreign import ATTRIBUTES
 from seqvae.runs.run import Run
 
 Along = Literal["means", "separator"]
@@ -247,7 +248,7 @@ def keep_attributes(run: Run, attributes: Mapping[str, Attribute]) -> None:
     }
     plain = [field.name for field in fields(Attribute) if field.name not in _TENSORS]
     values = [{name: getattr(one, name) for name in plain} for one in attributes.values()]
-    run.save_attributes(run.used_step, {"attributes": values}, tensors)
+    run.save_beside(run.used_step, ATTRIBUTES, {"attributes": values}, tensors)
 
 
 def kept_attributes(run: Run | None, latent: int) -> dict[str, Attribute]:
@@ -255,13 +256,13 @@ def kept_attributes(run: Run | None, latent: int) -> dict[str, Attribute]:
 
     Raises ValueError for damaged ones.
     """
-    values = run.attribute_values(run.used_step) if run is not None and run.steps() else None
+    values = run.beside(run.used_step, ATTRIBUTES) if run is not None and run.steps() else None
     if run is None or values is None:
         return {}
-    tensors = run.attribute_tensors(run.used_step)
+    tensors = run.tensors_beside(run.used_step, ATTRIBUTES)
     try:
         found = [
-            Attribute(**plain, **{part: tensors[f"{part}.{place}"] for part in _TENSORS})
+            Attribute(**{**plain, **{part: tensors[f"{part}.{place}"] for part in _TENSORS}})
             for place, plain in enumerate(cast(Sequence[Mapping[str, Any]], values["attributes"]))
         ]
         if any(one.vector.shape != (latent,) or one.normal.shape != (latent,) for one in found):

@@ -22,6 +22,7 @@ from seqvae.codes import (
     windows_of,
 )
 from seqvae.config import Values, as_table, counted, uses_of
+from seqvae.constraints import keep_constraints, kept_constraints
 from seqvae.core.priors import Prior, StandardNormal
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare, training_data
@@ -169,6 +170,7 @@ class Model:
         if not isinstance(self.prior, StandardNormal):
             keep_prior(run, self.prior)
         keep_attributes(run, self.attributes)
+        keep_constraints(run, kept_constraints(self.run))
 
     # Items to codes -------------------------------------------------------------------------------------------
 

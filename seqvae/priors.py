@@ -20,6 +20,7 @@ from seqvae.config import counted
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.priors import Flow, Mixture, Prior, StandardNormal, of_tensors, sizes_of, tensors_of
 from seqvae.noise import Noise
+from seqvae.runs.foreign import PRIOR
 from seqvae.runs.run import Run
 
 KINDS = ("auto", "gaussian", "mixture", "flow", "standard")
@@ -213,13 +214,13 @@ class Kept:
     def prior(self) -> Prior:
         """The density itself."""
         step = self._run.used_step
-        values = self._run.prior_values(step)
+        values = self._run.beside(step, PRIOR)
         if values is None:
             raise ValueError(
                 f"the prior of {self._run.path} was taken away since the model was loaded; load it again, or take "
                 "prior=standard"
             )
-        tensors = self._run.prior_tensors(step)
+        tensors = self._run.tensors_beside(step, PRIOR)
         try:
             return of_tensors(tensors, values["sizes"])
         except ImportError:
@@ -243,7 +244,7 @@ def keep_prior(run: Run, prior: Prior, is_used: bool = True, nats: Mapping[str, 
     prior = prior.prior if isinstance(prior, Kept) else prior
     is_standard = isinstance(prior, StandardNormal)
     values = {"kind": prior.kind, "used": is_used, "held_out_nats": dict(nats or {}), "sizes": sizes_of(prior)}
-    run.save_prior(run.used_step, values, {} if is_standard else tensors_of(prior))
+    run.save_beside(run.used_step, PRIOR, values, {} if is_standard else tensors_of(prior))
 
 
 def kept_prior(run: Run, latent: int) -> Kept | None:
@@ -251,7 +252,7 @@ def kept_prior(run: Run, latent: int) -> Kept | None:
 
     Raises ValueError for a damaged one.
     """
-    values = run.prior_values(run.used_step) if run.steps() else None
+    values = run.beside(run.used_step, PRIOR) if run.steps() else None
     if values is None:
         return None
     kind, is_used = values.get("kind"), values.get("used")

@@ -330,7 +330,9 @@ def test_damaged_ones_are_refused(run: Path, what: str) -> None:
             _ = seqvae.load(run).attributes
         return
     if what == "values":
-        model.run.save_attributes(model.run.used_step, {"attributes": [{"name": "length"}]}, {"vector.0": found.vector})
+        model.run.save_beside(
+            model.run.used_step, "attributes", {"attributes": [{"name": "length"}]}, {"vector.0": found.vector}
+        )
     else:
         attributes.keep_attributes(model.run, {"length": replace(found, vector=torch.ones(7))})
     with pytest.raises(ValueError, match=r"^the attributes in .* were not written by this version of seqvae"):

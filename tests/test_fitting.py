@@ -175,7 +175,9 @@ def test_where_the_data_are_gone_others_are_asked_for(tmp_path: Path, monkeypatc
     seqvae.train("text", corpus, tmp_path / "run", values(epochs=1))
     shutil.rmtree(tmp_path / "cache")
     corpus = corpus.rename(tmp_path / "moved.txt")
-    with pytest.raises(ValueError, match=r"no file or folder .*corpus.txt; .*, or give data to whose codes it"):
+    with pytest.raises(
+        ValueError, match=r"no file or folder .*corpus.txt; .*, or give data to whose codes it is to be"
+    ):
         seqvae.fit_prior(tmp_path / "run", kind="gaussian")
     assert seqvae.fit_prior(tmp_path / "run", corpus, kind="gaussian").name == "gaussian"
 

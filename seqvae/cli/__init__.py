@@ -27,6 +27,8 @@ COMMANDS = {
     "inspect": "seqvae.cli.inspect:inspect",
     "fit-prior": "seqvae.cli.fit_prior:fit_prior",
     "attribute": "seqvae.cli.attribute:attribute",
+    "constrain": "seqvae.cli.constrain:constrain",
+    "personalise": "seqvae.cli.personalise:personalise",
     "info": "seqvae.cli.info:info",
     "recipes": "seqvae.cli.recipes:recipes",
     "import-magenta": "seqvae.cli.import_magenta:import_magenta",

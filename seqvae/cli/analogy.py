@@ -45,7 +45,7 @@ def analogy(
     windows = windows_of(model, named)
     check_apart(named[:2], windows[:2])
     show_repeated(named, windows)
-    made = model.analogy(*windows, strength, decoding, seed)
+    made = model.analogy(windows[0], windows[1], windows[2], strength, decoding, seed)
     note = f"{model.change(windows[2], made):.2f} of the {model.modality.words.elements} of C changed"
     show(model, Made([made], "set", named, notes=[note]), folder)
     if model.modality.printed([made]) is not None:

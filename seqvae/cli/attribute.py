@@ -95,13 +95,14 @@ def list_(run: Path) -> None:
     from seqvae.attributes import kept_attributes
     from seqvae.build import open_run
     from seqvae.modalities.measuring import listed_measures
+    from seqvae.runs.foreign import ATTRIBUTES
 
     folder, config, modality = open_run(run, checkpoint=given_checkpoint())
     kept = kept_attributes(folder, config.model.latent)
     if kept:
         click.echo(_table(kept))
     else:
-        elsewhere = [step for step in folder.steps() if folder.attribute_values(step) is not None]
+        elsewhere = [step for step in folder.steps() if folder.beside(step, ATTRIBUTES) is not None]
         more = f"; that of step {elsewhere[-1]} has some (--checkpoint {elsewhere[-1]})" if elsewhere else ""
         click.echo(f"{run}: no attribute yet of the checkpoint of step {folder.used_step:,}{more}")
     names = listed_measures(modality.measures)

@@ -21,8 +21,10 @@ from seqvae.cli.options import (
     prior_option,
     run_argument,
     seed_option,
+    sliders_option,
     split_option,
     spoken_as,
+    where_option,
 )
 from seqvae.cli.places import check_folder_place
 from seqvae.cli.results import Made, show
@@ -49,22 +51,32 @@ mode_option = click.option(
 )
 @run_argument
 @click.option("-n", "--number", type=click.IntRange(1), default=8, show_default=True, help="How many.")
+@where_option
+@sliders_option
 @prior_option
 @decoding_options("temperature", "top_k", "top_p", temperature=None)
 @seed_option
 @folder_option
 @device_option
 def sample(
-    run: Path, number: int, prior: Literal["standard", "fitted"] | None, seed: int, folder: Path | None, device: str
-) -> None:
+    run: Path, number: int, where: dict[str, str] | None, sliders: list[float] | None,
+    prior: Literal["standard", "fitted"] | None, seed: int, folder: Path | None, device: str,
+) -> None:  # fmt: skip
     """Make new items with a trained model.
 
-    The codes are drawn from the prior; item i of a seed is the same whatever -n is.
+    The codes are drawn from the prior; item i of a seed is the same whatever -n is. With --where each is moved to the
+    nearest code that has what is asked for; with --sliders all are at one place of a personal model.
     """
     check_draws()
     check_folder_place(folder)
+    from seqvae import choosing
+
     model = open_model(run, device, prior=prior)
     _check_prior(model, run)
+    if sliders is not None:
+        model = choosing.at_sliders(model, sliders)
+    if where is not None:
+        model = choosing.where(model, where)
     decoding = given_decoding(model.modality.sampling_temperature)
     show_assumed(model)
     show(model, Made(model.sample(number, decoding, seed)), folder)

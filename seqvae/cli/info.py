@@ -76,6 +76,7 @@ def _show_data(report: Values) -> None:
 def _show_history(folder: "Run", latent: int) -> None:
     from seqvae.attributes import kept_attributes
     from seqvae.cli.progress import validation_line
+    from seqvae.constraints import kept_constraints
     from seqvae.pictures import records_of
     from seqvae.priors import kept_prior
 
@@ -95,3 +96,6 @@ def _show_history(folder: "Run", latent: int) -> None:
         click.echo(f"  attributes: {few(names)}")
     if kept := kept_prior(folder, latent):
         click.echo(f"  prior: {kept.kind}, {'which samples come from' if kept.is_used else 'for --prior fitted'}")
+    if critics := kept_constraints(folder):
+        ((name, value),) = critics.example.items()
+        click.echo(f"  critics: {', '.join(critics.names)}, for --where {name}={value}")

@@ -80,10 +80,38 @@ prior_option = click.option(
     show_default="fitted, where `seqvae fit-prior` fitted one to be used",
     help="What codes are drawn from: N(0, I), or the prior that was fitted to the codes of the training data.",
 )  # fmt: skip
+where_option = click.option(
+    "--where", multiple=True, metavar="ATTRIBUTE=VALUE", callback=lambda ctx, parameter, value: _pairs(value),
+    help="Only what has this, such as label=3, after `seqvae constrain`; of several attributes may be repeated.",
+)  # fmt: skip
+sliders_option = click.option(
+    "--sliders", metavar="X,X,...", callback=lambda ctx, parameter, value: value and _places(value),
+    help="Where samples of a personal model stand, in standard deviations; those left out are drawn.",
+)  # fmt: skip
 folder_option = click.option(
     "--out", "folder", type=PATH, metavar="FOLDER",
     help="Where files go; the default is RUN/COMMAND, for the latest result only. Text: no file.",
 )  # fmt: skip
+
+
+def _pairs(given: tuple[str, ...]) -> dict[str, str] | None:
+    """The values of attributes by name; None where none is given. Raises UsageError for what is no such pair."""
+    pairs: dict[str, str] = {}
+    for word in given:
+        name, mark, value = word.rpartition("=")
+        if not mark or not name or not value:
+            raise click.UsageError(f"--where '{word}' is no attribute with its value; give one such as label=3")
+        if pairs.setdefault(name, value) != value:
+            raise click.UsageError(f"--where asks for {name} {pairs[name]} and {value}, and an item has one; give one")
+    return pairs or None
+
+
+def _places(text: str) -> list[float]:
+    """The places of sliders. Raises UsageError for what are no numbers."""
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        raise click.UsageError(f"--sliders {text} are no numbers; give some with commas, such as 1.5,-1") from None
 
 
 def run_argument(function: Function) -> Function:

@@ -8,9 +8,10 @@ from pathlib import Path
 from seqvae.runs.verified import MANIFEST, read_manifest
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
-PRIOR, PRIOR_WEIGHTS = "prior.json", "prior.safetensors"  # of the codes that these weights give
-ATTRIBUTES, ATTRIBUTE_VECTORS = "attributes.json", "attributes.safetensors"  # the same
-OF_CHECKPOINT = (WEIGHTS, OPTIMIZER, STATE, PRIOR, PRIOR_WEIGHTS, ATTRIBUTES, ATTRIBUTE_VECTORS, MANIFEST)
+# What is fitted to the codes that these weights give, each a .json and a .safetensors beside them.
+PRIOR, ATTRIBUTES, CRITICS = "prior", "attributes", "critics"
+BESIDE = tuple(f"{kind}.{ending}" for kind in (PRIOR, ATTRIBUTES, CRITICS) for ending in ("json", "safetensors"))
+OF_CHECKPOINT = (WEIGHTS, OPTIMIZER, STATE, *BESIDE, MANIFEST)
 
 
 def is_checkpoint(folder: Path) -> bool:

@@ -17,11 +17,7 @@ from seqvae.config import counted, read_json
 from seqvae.files import own, write_atomically
 from seqvae.modalities.base import Modality
 from seqvae.runs.foreign import (
-    ATTRIBUTE_VECTORS,
-    ATTRIBUTES,
     OPTIMIZER,
-    PRIOR,
-    PRIOR_WEIGHTS,
     STATE,
     WEIGHTS,
     is_checkpoint,
@@ -262,46 +258,27 @@ class Run:
         began_as = self.settings.get(BEGAN_AS, self.settings["format"])
         return weights_by_name(weights, has_scale) if began_as == 1 else weights
 
-    def prior_values(self, step: int) -> dict[str, Any] | None:
-        """What is said of the prior that was fitted to the codes of a checkpoint; None where none was."""
-        return self._beside(step, PRIOR)
+    def beside(self, step: int, kind: str) -> dict[str, Any] | None:
+        """What is said of something that was fitted to the codes of a checkpoint; None where nothing of the kind was.
 
-    def prior_tensors(self, step: int) -> dict[str, Tensor]:
-        """The tensors of that prior."""
-        return read_tensors_verified(self._folder(step), PRIOR_WEIGHTS)
-
-    def save_prior(self, step: int, values: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
-        """Keep a prior beside the weights of a checkpoint, in the place of one that is there; without tensors none."""
-        self._keep_beside(step, (PRIOR, PRIOR_WEIGHTS), values, tensors)
-
-    def attribute_values(self, step: int) -> dict[str, Any] | None:
-        """What is said of the attributes that were fitted to the codes of a checkpoint; None where none were."""
-        return self._beside(step, ATTRIBUTES)
-
-    def attribute_tensors(self, step: int) -> dict[str, Tensor]:
-        """The tensors of those attributes."""
-        return read_tensors_verified(self._folder(step), ATTRIBUTE_VECTORS)
-
-    def save_attributes(self, step: int, values: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
-        """Keep attributes beside the weights of a checkpoint, in the place of all that are there."""
-        self._keep_beside(step, (ATTRIBUTES, ATTRIBUTE_VECTORS), values, tensors)
-
-    def _beside(self, step: int, name: str) -> dict[str, Any] | None:
-        folder = self._folder(step)
+        The kinds are PRIOR, ATTRIBUTES and CRITICS.
+        """
+        folder, name = self._folder(step), f"{kind}.json"
         return read_json_verified(folder, name) if name in read_manifest(folder) else None
 
-    def _keep_beside(
-        self, step: int, names: tuple[str, str], values: Mapping[str, Any], tensors: dict[str, Tensor]
-    ) -> None:
-        """Two files of these names beside the weights of a checkpoint, values and tensors; without tensors neither.
+    def tensors_beside(self, step: int, kind: str) -> dict[str, Tensor]:
+        """The tensors of what was fitted."""
+        return read_tensors_verified(self._folder(step), f"{kind}.safetensors")
 
-        It can be cut off anywhere: the manifest then names neither.
+    def save_beside(self, step: int, kind: str, values: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Keep something of a kind beside the weights of a checkpoint, in the place of what is there.
+
+        Without tensors nothing is kept. It can be cut off anywhere: the manifest then names nothing of the kind.
         """
-        folder = self._folder(step)
+        folder, names = self._folder(step), (f"{kind}.json", f"{kind}.safetensors")
         others = {name: digest for name, digest in read_manifest(folder).items() if name not in names}
         write_atomically(own(folder, MANIFEST), json_bytes(others))
-        contents = [json_bytes(values), tensors_to_bytes(tensors)]
-        files = dict(reversed(list(zip(names, contents, strict=True)))) if tensors else {}
+        files = dict(zip(names, (json_bytes(values), tensors_to_bytes(tensors)), strict=True)) if tensors else {}
         for name in names:
             own(folder, name).unlink(missing_ok=True)
         for name, content in files.items():

@@ -1,0 +1,49 @@
+"""What samples are to be like: models whose prior is moved to what is asked for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqvae.constraints import constrained
+from seqvae.core.priors import Mixture
+from seqvae.core.sliders import AtSliders
+from seqvae.generate import number
+from seqvae.model import Model
+from seqvae.priors import Kept
+
+
+def where(model: Model, wanted: Mapping[str, Any]) -> Model:
+    """The same model, whose draws of the prior are moved to codes that have these values of attributes.
+
+    Critics, which `seqvae.fit_constraints` keeps in the run, say which these are. Samples, and the aims of
+    `Model.vary`, then have what is asked for; the weights are shared, and `model` stays as it is.
+
+    >>> seqvae.where(model, {"label": "3"}).sample(8)  # doctest: +SKIP
+
+    Raises ValueError where there are no critics, and for an attribute or a value that they do not know.
+    """
+    return model.with_prior(constrained(model.prior, model.run, wanted))
+
+
+def at_sliders(model: Model, places: Sequence[float]) -> Model:
+    """The same model, whose samples stand at these places of its sliders, in standard deviations; 0 is the middle.
+
+    The sliders of a personal model (`seqvae.personalise`), or of any whose prior is a Gaussian, are the directions in
+    which its codes differ most, the first one most of all. Where fewer are given than there are, the others are drawn.
+    Sample i of a seed is the same but for what the sliders change.
+
+    >>> seqvae.at_sliders(seqvae.load("runs/mine"), [1.5, -1]).sample(4)  # doctest: +SKIP
+
+    Raises ValueError where the prior is no Gaussian, for more sliders than units, and for one that is no number.
+    """
+    return model.with_prior(AtSliders(gaussian_of(model), tuple(number("slider", place) for place in places)))
+
+
+def gaussian_of(model: Model) -> Mixture:
+    """The prior of a model, where it is a Gaussian. Raises ValueError where it is none."""
+    prior = model.prior.prior if isinstance(model.prior, Kept) else model.prior
+    if not isinstance(prior, Mixture) or prior.kind != "gaussian":
+        raise ValueError(
+            f"the prior of this model is {prior.kind}, which has no sliders; make a model of your own with "
+            "seqvae personalise (seqvae.personalise), or fit a gaussian"
+        )
+    return prior

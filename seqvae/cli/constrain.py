@@ -1,0 +1,40 @@
+"""`seqvae constrain`: critics of codes, for samples that have what is asked for."""
+
+from pathlib import Path
+from shlex import join
+
+import click
+
+from seqvae.cli.options import PATH, device_option, given_checkpoint, run_argument, seed_option
+from seqvae.config import few
+
+
+@click.command(epilog="Example: seqvae constrain runs/demo-digits")
+@run_argument
+@click.argument("data", nargs=-1, type=PATH)
+@click.option(
+    "--by", multiple=True, metavar="ATTRIBUTE", default=["label"], show_default="label",
+    help="What samples can be asked for; may be repeated.",
+)  # fmt: skip
+@seed_option
+@device_option
+def constrain(run: Path, data: tuple[Path, ...], by: tuple[str, ...], seed: int, device: str) -> None:
+    """Make samples of a chosen label possible, without training again.
+
+    Small critics are trained on codes: one tells codes of the data from draws of N(0, I), another one reads the label
+    of a code. `seqvae sample RUN --where label=3` then moves draws of the prior to the nearest codes that both accept.
+    They are kept in the run, whose weights stay as they are. Where a prior was fitted, too (seqvae fit-prior), draws
+    begin nearer to the data, and samples are better. DATA, files or folders as for training, are needed only where
+    those of the training are there no longer.
+    """
+    from seqvae.cli.progress import ProgressBar
+    from seqvae.fitting import fit_constraints
+
+    with ProgressBar() as bar:
+        found = fit_constraints(run, data, by, seed, device=device, checkpoint=given_checkpoint(), watch=bar)
+    click.echo(f"of held-out codes and draws of N(0, I) {found.real:.1%} are told from each other", err=True)
+    for name, share in found.right.items():
+        click.echo(f"{name}: right of {share:.1%} of held-out codes; one of {few(found.names[name])}", err=True)
+    click.echo(f"{run}: critics of {few(found.names)}, kept beside its weights")
+    ((name, value),) = found.example.items()
+    click.echo(f"next: {join(['seqvae', 'sample', str(run), '--where', f'{name}={value}'])}")

@@ -1,0 +1,82 @@
+"""`seqvae constrain`, and samples that have what is asked for."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from seqvae import constraints
+
+Call = Callable[..., Result]
+Refused = Callable[..., None]
+SENTENCES = ("the cook sees the pie .\tcook", "the dog eats the seal .\tdog", "the cook eats the song .\tcook")
+
+
+@pytest.fixture(scope="module")
+def trained(seqvae: Call, tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("constrain")
+    (folder / "labelled.txt").write_text("".join(f"{line}\n" for line in SENTENCES * 15), encoding="utf-8")
+    out = folder / "run"
+    result = seqvae("train", "text", folder / "labelled.txt", "--labels", "last-column", "--out", out, *tiny)
+    assert result.exit_code == 0, result.stderr
+    return out
+
+
+@pytest.fixture
+def own(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a run of labelled sentences, whose critics are trained briefly."""
+    monkeypatch.setattr(constraints, "STEPS", 10)
+    return Path(shutil.copytree(trained, tmp_path / "own"))
+
+
+def test_critics_are_made_once_and_samples_can_be_asked_for_a_label(own: Path, seqvae: Call) -> None:
+    plain = seqvae("sample", own).stdout
+    made = seqvae("constrain", own)
+    assert made.exit_code == 0, made.stderr
+    assert made.stderr.splitlines()[0].startswith("of held-out codes and draws of N(0, I) ")
+    assert made.stderr.splitlines()[1].startswith("label: right of ")
+    assert made.stderr.splitlines()[1].endswith("% of held-out codes; one of cook, dog")
+    assert made.stdout.splitlines() == [
+        f"{own}: critics of label, kept beside its weights", f"next: seqvae sample {own} --where label=cook"
+    ]  # fmt: skip
+    assert "  critics: label, for --where label=cook\n" in seqvae("info", own).stdout
+    cooks = seqvae("sample", own, "--where", "label=cook", "-n", 8)
+    assert cooks.exit_code == 0, cooks.stderr
+    assert len(cooks.stdout.splitlines()) == len(plain.splitlines()) == 8
+    assert seqvae("sample", own, "--where", "label=cook", "-n", 3).stdout.splitlines() == cooks.stdout.splitlines()[:3]
+    assert seqvae("sample", own).stdout == plain
+
+
+def test_what_is_no_attribute_with_its_value_is_refused(own: Path, seqvae: Call, refused: Refused) -> None:
+    refused(
+        seqvae("sample", own, "--where", "label=cook"),
+        f"{own} has no critics of its codes; make them (seqvae constrain, seqvae.fit_constraints), or ask for nothing",
+    )
+    seqvae("constrain", own)
+    for word in ("cook", "=cook", "label="):
+        outcome = seqvae("sample", own, "--where", word)
+        assert outcome.exit_code == 2
+        assert f"--where '{word}' is no attribute with its value; give one such as label=3" in outcome.stderr
+    twice = seqvae("sample", own, "--where", "label=cook", "--where", "label=dog")
+    assert twice.exit_code == 2
+    assert "--where asks for label cook and dog, and an item has one; give one" in twice.stderr
+    unknown = seqvae("sample", own, "--where", "label=cok")
+    refused(unknown, "no label 'cok'; there are cook, dog. Did you mean 'cook'?")
+    refused(
+        seqvae("sample", own, "--where", "lable=cook"), "no critic of 'lable'; there is label. Did you mean 'label'?"
+    )
+
+
+def test_runs_and_data_without_what_is_needed_are_refused(own: Path, run: Path, seqvae: Call, refused: Refused) -> None:
+    missing = own.parent / "missing"
+    refused(
+        seqvae("constrain", missing),
+        f"{missing} is not a run folder (not there); give the --out folder of a training",
+    )
+    refused(seqvae("constrain", run), "these sentences have no labels for critics to read; give data that have")
+    refused(
+        seqvae("constrain", own, "--by", "labels"),
+        "no attribute 'labels' to constrain; there is label. Did you mean 'label'?",
+    )
