@@ -1,4 +1,4 @@
-# make install | demo | test | check | docs | bench | clean; each sets up what it needs. PYTHON=python3.12 make ... picks the interpreter.
+# make install | demo | test | check | docs | bench | models | clean; each sets up what it needs. PYTHON=python3.12 make ... picks the interpreter.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check docs bench clean
+.PHONY: help install demo test check docs bench models clean
 
 help:
 	@echo "make install   build $(VENV) from constraints.txt"
@@ -17,6 +17,7 @@ help:
 	@echo "make check     lint, format, types, fast tests"
 	@echo "make docs      run the tutorials in docs/ and put in place what they print and draw"
 	@echo "make bench     every script in benchmarks/; those that need files say which"
+	@echo "make models    train the models that come along, from the published data in the folder DATA"
 	@echo "make clean     remove caches and build output; runs/ and $(VENV) stay"
 
 install: $(STAMP)
@@ -46,6 +47,9 @@ docs: install
 
 bench: install
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || test $$? -eq 2; done
+
+models: install
+	$(BIN)/python scripts/make_models.py $(or $(DATA),data)
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(STAMP)

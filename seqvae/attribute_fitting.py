@@ -74,6 +74,7 @@ def fit_attribute(
     model = run if isinstance(run, Model) else load(run)
     if model.run is None:
         raise ValueError("this model has no run folder to keep an attribute in; save it, then load it")
+    model.run.check_own()
     if not model.vae.latent:
         raise ValueError(
             f"{model.run.path} is a language model (model.latent=0): it has no code to add an attribute to"
@@ -90,6 +91,7 @@ def remove_attribute(run: Path | str | Model, name: str) -> None:
     model = run if isinstance(run, Model) else load(run)
     if model.run is None:
         raise ValueError("this model has no run folder that keeps attributes; load one")
+    model.run.check_own()
     with held(model.run.path):
         attributes.named(model.attributes, name)
         keep_attributes(model.run, _others(model, name))

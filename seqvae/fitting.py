@@ -54,11 +54,11 @@ def fit_prior(
     >>> seqvae.load("runs/mine").sample(4)  # doctest: +SKIP
 
     Raises ValueError for a model without a code, an unknown kind, where a package is not installed, where there are no
-    data, and while another process trains or fits there.
+    data, while another process trains or fits there, and for a model that comes with the package.
     """
     path = Path(run)
     priors.check_kind(kind)  # before what takes long
-    Run(path)  # before its folder is held
+    Run(path).check_own()  # before its folder is held
     with held(path):
         model = load(path, device, checkpoint)
         assert model.run is not None
@@ -102,7 +102,7 @@ def fit_constraints(
     """
     path, names = Path(run), [by] if isinstance(by, str) else list(dict.fromkeys(by))
     _check_attributes(names)
-    Run(path)  # before its folder is held
+    Run(path).check_own()  # before its folder is held
     with held(path):
         model = load(path, device, checkpoint)
         assert model.run is not None

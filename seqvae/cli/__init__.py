@@ -31,6 +31,7 @@ COMMANDS = {
     "personalise": "seqvae.cli.personalise:personalise",
     "info": "seqvae.cli.info:info",
     "recipes": "seqvae.cli.recipes:recipes",
+    "models": "seqvae.cli.models:models",
     "import-magenta": "seqvae.cli.import_magenta:import_magenta",
     "data": "seqvae.cli.data:data",
     "cache": "seqvae.cli.cache:cache",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seqvae.files import own
+from seqvae.models import known_models
 from seqvae.runs.foreign import is_checkpoint, move_into, remove_own
 from seqvae.runs.verified import MANIFEST, read_manifest, sync_folder
 
@@ -18,6 +19,7 @@ else:
     import fcntl
 WRITING_RUN = ".writing-run"  # its presence without config.json means a run whose creation was cut off
 LOCK, REPLACED = ".training", ".replaced-run"
+_OF_RUN = (LOCK, REPLACED, WRITING_RUN)
 # config.json last: a folder with one is whole; the manifest first: it names what is the run's of "modality"
 OF_CREATION = (MANIFEST, "modality", "data.json", "config.json")
 OF_TRAINING = ("metrics.jsonl", "checkpoints", "tensorboard")
@@ -60,8 +62,12 @@ def home(path: Path) -> Path:
     """Where the run of a folder is for somebody who reads it and changes nothing.
 
     That is the old run as long as the one that replaces it has no checkpoint, whether it is still training or was cut
-    off. Raises ValueError where a link stands in the place of a run.
+    off; and the model of the package that has this name where no run stands there, though its results may. Raises
+    ValueError where a link stands in the place of a run.
     """
+    shipped = known_models().get(str(path))
+    if shipped and not path.is_file() and not any((path / name).exists() for name in (*_OF_RUN, *OF_CREATION)):
+        return shipped
     replaced = own(path, REPLACED)
     is_whole = (replaced / "config.json").exists() and (replaced / "checkpoints").exists()
     return replaced if is_whole and not _took_over(path) else path
@@ -74,7 +80,7 @@ def _took_over(path: Path) -> bool:
 
 def _checked(path: Path) -> Path:
     """The folder of a run. Raises ValueError where a link stands in the place of one of its files or folders."""
-    for name in (LOCK, REPLACED, WRITING_RUN, *OF_CREATION, *OF_TRAINING):
+    for name in (*_OF_RUN, *OF_CREATION, *OF_TRAINING):
         own(path, name)
     return path
 

@@ -16,6 +16,7 @@ from seqvae import __version__
 from seqvae.config import counted, read_json
 from seqvae.files import own, write_atomically
 from seqvae.modalities.base import Modality
+from seqvae.models import known_models
 from seqvae.runs.foreign import (
     OPTIMIZER,
     STATE,
@@ -112,6 +113,19 @@ class Run:
         write_atomically(own(self._home, MANIFEST), json_bytes(manifest))
         write_atomically(own(self._home, "config.json"), content)
         self.settings = read_json_verified(self._home, "config.json")
+
+    @property
+    def is_of_package(self) -> bool:
+        """Whether it is one of the models that come with the package, which its name stands for."""
+        return self._home == known_models().get(str(self.path))
+
+    def check_own(self) -> None:
+        """Raises ValueError where nothing may be written beside the weights."""
+        if self.is_of_package:
+            raise ValueError(
+                f"{self.path} comes with seqvae, and nothing is kept in it; copy it (seqvae models {self.path} --out "
+                "FOLDER, seqvae.models.copy_model), and name the copy"
+            )
 
     def __repr__(self) -> str:
         return f"<Run {self.path}: {self.settings['modality']}, {counted(len(self.steps()), 'checkpoints')}>"

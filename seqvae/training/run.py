@@ -168,7 +168,8 @@ class Origin:
 
     def settings(self) -> Values:
         """What the new run remembers of it."""
-        path, step = str(self.run.path.resolve()), self.run.used_step
+        path = str(self.run.path if self.run.is_of_package else self.run.path.resolve())
+        step = self.run.used_step
         return {"from": path, "from_step": step, **({"take": list(self.take)} if self.take else {})}
 
 
@@ -194,7 +195,7 @@ def _origin_of(run: Run) -> Origin | None:
 def _check_place(out: Path, overwrite: bool, start_from: Path | str | None) -> None:
     """Raises ValueError where a new run may not be written."""
     check_free(out, overwrite)
-    if start_from is not None and out.exists() and out.samefile(start_from):
+    if start_from is not None and out.exists() and Path(start_from).exists() and out.samefile(start_from):
         raise ValueError(f"{out} is the run that `start_from` names; give `out` another folder")
 
 

@@ -1,0 +1,171 @@
+"""The models that come with the package, from nothing: `python scripts/make_models.py FOLDER [NAME...]`, `make models`.
+
+FOLDER holds the published data: gmd/ (the Groove MIDI Dataset), mnist/ (its four files), wordnet/ (examples.txt,
+glosses.txt and LICENSE). Each model is trained by its recipe into runs/models/NAME, where an interrupted training goes
+on, and written to seqvae/models/NAME: its best weights in 16 bits, the prior that was fitted to its codes, and a card
+with its figures, each beside that of the weights in 32 bits.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+import seqvae
+from seqvae.build import weights_of
+from seqvae.core.priors import StandardNormal
+from seqvae.evaluate import units
+from seqvae.modalities import get
+from seqvae.models import CARD
+from seqvae.priors import keep_prior
+from seqvae.runs.run import Checkpoint, Run
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS, PLACE = ROOT / "runs" / "models", ROOT / "seqvae" / "models"
+MOST_BYTES = 10_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model comes about, and what its card says.
+
+    `data`: what it is trained on, in the folder of data; `notice`: a file there with the licence, which goes along.
+    `figures`: those of `seqvae evaluate` that the card has.
+    """
+
+    title: str
+    modality: str
+    recipe: str
+    data: Sequence[str]
+    train: Sequence[str] = ()
+    prior: str = "standard"
+    held_out: Sequence[str]
+    evaluate: Sequence[str] = ()
+    figures: Sequence[str]
+    licence: str
+    notice: str = ""
+
+
+MODELS = {
+    "digits": Recipe(
+        title="digits of MNIST on a latent plane, two units, 28 x 28 pixels",
+        modality="images", recipe="mnist-plane", data=["mnist"],
+        held_out=["mnist", "--split", "test"], evaluate=["--importance-samples", "100"],
+        figures=["elbo_nats", "kl_nats", "iw_nll_nats"],
+        licence="MNIST, of LeCun, Cortes and Burges; Creative Commons Attribution-ShareAlike 3.0",
+    ),
+    "grooves": Recipe(
+        title="two bars of drums of the Groove MIDI Dataset, nine classes on sixteenths, 4/4",
+        modality="drums", recipe="gmd", data=["gmd"], train=["--split-csv", "gmd/info.csv"], prior="mixture",
+        held_out=["gmd", "--split", "test", "--split-csv", "gmd/info.csv"], evaluate=["--codes", "drawn"],
+        figures=["elbo_bits", "kl_bits", "step_accuracy_teacher_forced", "step_accuracy_greedy"],
+        licence="Groove MIDI Dataset 1.0.0, of Gillick, Roberts, Engel, Eck and Bamman (2019), Google LLC; Creative "
+        "Commons Attribution 4.0",
+    ),
+}  # fmt: skip
+
+
+def seqvae_command(folder: Path, *arguments: str) -> None:
+    """Run `seqvae` in the folder of data, echoed. Exits with its code when it fails."""
+    click.secho(f"\n$ seqvae {shlex.join(arguments)}", bold=True)
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-m", "seqvae", *arguments], cwd=folder, env={**os.environ, "PYTHONPATH": path}, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.returncode)
+
+
+def trained(name: str, recipe: Recipe, folder: Path) -> Path:
+    """The run of a model, trained to its end and with its prior."""
+    run = RUNS / name
+    if (run / "config.json").exists():
+        seqvae_command(folder, "train", recipe.modality, "--resume", "--out", str(run))
+    else:
+        seqvae_command(folder, *training(recipe, str(run)))
+    if recipe.prior != "standard":
+        seqvae_command(folder, "fit-prior", str(run), "--kind", recipe.prior)
+    return run
+
+
+def training(recipe: Recipe, out: str) -> list[str]:
+    """The command that trains it."""
+    return ["train", recipe.modality, *recipe.data, *recipe.train, "--recipe", recipe.recipe, "--out", out]
+
+
+def ship(run: Path, place: Path) -> None:
+    """Write the weights that are used in 16 bits, and the prior, as a run that names no folder of this machine."""
+    model = seqvae.load(run, "cpu")
+    assert model.run is not None
+    settings: dict[str, Any] = {name: value for name, value in model.run.settings.items() if name != "format"}
+    settings |= {**model.config.to_dict(), "sources": [], "valid": []}
+    if settings["data"].get("split_csv"):
+        settings["data"]["split_csv"] = Path(settings["data"]["split_csv"]).name
+    report = {part: {**said, "sources": []} for part, said in model.run.report.items()}
+    shutil.rmtree(place, ignore_errors=True)
+    shipped = Run.create(place, settings, model.modality, report)
+    step = model.run.used_step
+    weights = {name: weight.half() for name, weight in weights_of(model.vae).items()}
+    shipped.save(step, Checkpoint(weights, {}, {"step": step, "best_step": step}))
+    if not isinstance(model.prior, StandardNormal):
+        keep_prior(shipped, model.prior)
+
+
+def figures(run: Path, recipe: Recipe, folder: Path) -> dict[str, float]:
+    """What evaluation of held-out data says of a run."""
+    scored = RUNS / f"{run.parent.name}-{run.name}.json"
+    seqvae_command(folder, "evaluate", str(run), *recipe.held_out, *recipe.evaluate, "--json", str(scored))
+    said = json.loads(scored.read_text(encoding="utf-8"))
+    found = {name: said[name] for name in (*recipe.figures, *said) if name in recipe.figures or "fitted_prior" in name}
+    return {name: value for name, value in found.items() if isinstance(value, float)}
+
+
+def card(name: str, recipe: Recipe, exact: dict[str, float], rounded: dict[str, float]) -> str:
+    """The card of a model, as Markdown."""
+    prior = f"    seqvae fit-prior runs/{name} --kind {recipe.prior}\n" if recipe.prior != "standard" else ""
+    of_units = units(get(recipe.modality)(get(recipe.modality).data_config()))
+    rows = "".join(
+        f"| {figure} | {of_units.get(figure, '')} | {value:.4g} | {exact[figure]:.4g} |\n"
+        for figure, value in rounded.items()
+    )
+    return (
+        f"# {name}: {recipe.title}\n\n"
+        f"Data: {recipe.licence}. The weights are under the terms of the data.\n\n"
+        f"Trained from nothing, seed 0:\n\n"
+        f"    seqvae {shlex.join(training(recipe, f'runs/{name}'))}\n{prior}"
+        f"    seqvae evaluate runs/{name} {shlex.join([*recipe.held_out, *recipe.evaluate])}\n\n"
+        "Held-out data, as it comes along (weights of 16 bits), and as it was trained (32 bits):\n\n"
+        f"| figure | unit | 16 bits | 32 bits |\n| --- | --- | --- | --- |\n{rows}"
+    )
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("names", nargs=-1, type=click.Choice(list(MODELS)))
+def main(folder: Path, names: Sequence[str]) -> None:
+    """Train the models that come with the package, all or those NAMES, on the data in FOLDER."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    for name in names or MODELS:
+        recipe, place = MODELS[name], PLACE / name
+        run = trained(name, recipe, folder)
+        ship(run, place)
+        exact, rounded = figures(run, recipe, folder), figures(place, recipe, folder)
+        (place / CARD).write_text(card(name, recipe, exact, rounded), encoding="utf-8")
+        if recipe.notice:
+            shutil.copy(folder / recipe.notice, place / "LICENSE")
+        size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        click.echo(f"{place}: {size / 1e6:.1f} MB")
+        if size > MOST_BYTES:
+            raise SystemExit(f"{name} is larger than {MOST_BYTES / 1e6:.0f} MB; give its recipe fewer weights")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""`seqvae models`, and commands that take the name of one of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from seqvae.models import card_of, known_models, title_of
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_models_are_listed_shown_and_copied(here: Path, seqvae: Call, refused: Callable[..., None]) -> None:
+    lines = seqvae("models").stdout.splitlines()
+    assert [line.split(maxsplit=1) for line in lines] == [[name, title_of(name)] for name in known_models()]
+    assert seqvae("models", "digits").stdout == card_of("digits")
+    copied = seqvae("models", "digits", "--out", "mine")
+    assert copied.stdout.splitlines() == ["mine: a copy of digits", "next: seqvae sample mine"]
+    refused(seqvae("models", "digits", "--out", "mine"), "mine is in use; give --out a new or empty folder")
+    known = ", ".join(known_models())
+    refused(
+        seqvae("models", "dogits"), f"no model 'dogits' comes with seqvae; there are {known}. Did you mean 'digits'?"
+    )
+    refused(
+        seqvae("models", "--out", "other"),
+        "--out copies one model; name it, such as: seqvae models digits --out runs/mine",
+    )
+
+
+def test_a_name_stands_where_a_run_does_and_results_go_into_a_folder_of_that_name(here: Path, seqvae: Call) -> None:
+    for _ in range(2):  # the results of the first call do not hide the model from the second
+        made = seqvae("sample", "digits", "-n", 2)
+        assert made.exit_code == 0, made.stderr
+        assert {path.name for path in (here / "digits" / "sample").glob("*.png")}
+    assert seqvae("info", "digits").exit_code == 0
+
+
+def test_a_model_of_the_package_is_not_changed(here: Path, seqvae: Call, refused: Callable[..., None]) -> None:
+    refused(
+        seqvae("fit-prior", "digits"),
+        "digits comes with seqvae, and nothing is kept in it; copy it (seqvae models digits --out FOLDER, "
+        "seqvae.models.copy_model), and name the copy",
+    )
+    assert not list(here.iterdir())
