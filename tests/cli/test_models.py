@@ -31,7 +31,7 @@ def test_models_are_listed_shown_and_copied(here: Path, seqvae: Call, refused: C
     )
     refused(
         seqvae("models", "--out", "other"),
-        "--out copies one model; name it, such as: seqvae models digits --out runs/mine",
+        "--out copies one model; name it, such as: seqvae models digits --out runs/mine. See 'seqvae models --help'.",
     )
 
 
