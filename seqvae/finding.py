@@ -64,8 +64,8 @@ class Cluster:
 class Index:
     """The codes of a corpus, one a window, with names, labels and lower bounds. `seqvae.index` makes and opens it.
 
-    >>> index = seqvae.index("runs/mine", "my_midi_folder")  # kept in the run; doctest: +SKIP
-    >>> index = seqvae.index("runs/mine")  # opens it again  # doctest: +SKIP
+    >>> index = seqvae.index("runs/mine", "my_midi_folder")  # doctest: +SKIP
+    >>> index = seqvae.index("runs/mine")  # doctest: +SKIP
     >>> [(found.name, found.value) for found in index.near("a.mid#3", n=2)]  # doctest: +SKIP
     [('my_midi_folder/b.mid#7', 0.81), ('my_midi_folder/c.mid#0', 1.02)]
     """
@@ -200,8 +200,9 @@ class Index:
         if colour not in get_args(Colour):
             raise ValueError(f"no colour {colour!r}; there are {', '.join(get_args(Colour))}")
         if colour == "label" and not self.file.facts["label_names"]:
-            some = "seqvae index --label-by, seqvae.index(..., label_by=...)"
-            raise ValueError(f"{self.file.path} has no labels; take another colour, or give it some ({some})")
+            raise ValueError(
+                f"{self.file.path} has no labels; take another colour, or index it again by labels of names"
+            )
         if colour == "length" and len(np.unique(self.file.steps)) == 1:
             length = f"{self.file.steps[0]:,} {self.model.modality.words.steps}"
             raise ValueError(f"all items of {self.file.path} have {length}; take another colour")

@@ -179,7 +179,7 @@ def interpolate(
     folder: Path | None,
     device: str,
 ) -> None:
-    """Walk from item A to item B in latent space, and on to others.
+    """Walk from item A to item B in latent space.
 
     The first and the last result are the reconstructions of A and of B. Further items make a smooth path, which comes
     by the reconstruction of each; with --closed it ends where the next result would be A again, and WAVs are of exactly

@@ -46,7 +46,7 @@ def test_a_name_stands_where_a_run_does_and_results_go_into_a_folder_of_that_nam
 def test_a_model_of_the_package_is_not_changed(here: Path, seqvae: Call, refused: Callable[..., None]) -> None:
     refused(
         seqvae("fit-prior", "digits"),
-        "digits comes with seqvae, and nothing is kept in it; copy it (seqvae models digits --out FOLDER, "
+        "digits comes with seqvae, and nothing is kept in it; copy it (seqvae models, "
         "seqvae.models.copy_model), and name the copy",
     )
     assert not list(here.iterdir())
