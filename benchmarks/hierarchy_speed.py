@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 from twins import (
     PlainCategorical,
+    PlainCodeAtOutput,
     PlainDecoder,
     PlainLSTM,
     PlainOneHot,
+    PlainPosition,
     Twin,
     own_vae,
     print_turns,
@@ -35,7 +37,10 @@ class PlainHierarchy(nn.Module):
     def __init__(self, core: PlainLSTM, model: MelodyModel) -> None:
         super().__init__()
         self.core, self.hidden = core, model.conductor_hidden
-        self.conductor = nn.LSTM(1, model.conductor_hidden, model.conductor_layers, batch_first=True)
+        reads_code = model.conductor_reads == "code"
+        self.position = positions(model) if reads_code else None
+        inputs = 1 + (model.latent + model.position if reads_code else 0)
+        self.conductor = nn.LSTM(inputs, model.conductor_hidden, model.conductor_layers, batch_first=True)
         self.to_state = nn.Linear(model.latent, 2 * model.conductor_layers * model.conductor_hidden)
 
     def read(self, x: Tensor) -> Tensor:
@@ -44,9 +49,25 @@ class PlainHierarchy(nn.Module):
 
     def forward(self, z: Tensor, read: Tensor) -> Tensor:
         """The outputs of all steps."""
-        codes, _ = self.conductor(z.new_ones(len(z), BARS, 1), start_of(self.to_state, z, self.hidden))
+        inputs = [z.new_ones(len(z), BARS, 1)]
+        if self.conductor.input_size > 1:
+            inputs.append(z.unsqueeze(1).expand(-1, BARS, -1))
+        if self.position is not None:
+            inputs.append(by_bar(self.position).mean(1).expand(len(z), -1, -1))
+        codes, _ = self.conductor(torch.cat(inputs, 2), start_of(self.to_state, z, self.hidden))
         bars = read.unflatten(1, (BARS, STEPS_PER_BAR)).flatten(0, 1)
-        return self.core(codes.flatten(0, 1), bars).unflatten(0, (len(z), BARS)).flatten(1, 2)
+        places = None if self.core.position is None else by_bar(self.core.position).repeat(len(z), 1, 1)
+        return self.core(codes.flatten(0, 1), bars, places).unflatten(0, (len(z), BARS)).flatten(1, 2)
+
+
+def positions(model: MelodyModel) -> PlainPosition | None:
+    """What says where a step stands, where the model reads that."""
+    return PlainPosition(STEPS_PER_BAR, BARS, model.position) if model.position else None
+
+
+def by_bar(position: PlainPosition) -> Tensor:
+    """(bars, steps of a bar, P)."""
+    return position(BARS * STEPS_PER_BAR).unflatten(0, (BARS, STEPS_PER_BAR))
 
 
 def plain(model: MelodyModel) -> Twin:
@@ -56,11 +77,15 @@ def plain(model: MelodyModel) -> Twin:
         width = model.embedding
         return (nn.Embedding(OUTCOMES, width), width) if width else (PlainOneHot(OUTCOMES), OUTCOMES)
 
-    likelihood = PlainCategorical(model.decoder_hidden, OUTCOMES)
-    if not model.conductor_hidden:
-        return Twin(*embed(), model, PlainDecoder(PlainLSTM(*embed(), model), likelihood))
-    core = PlainLSTM(*embed(), model, latent=model.conductor_hidden)
-    return Twin(*embed(), model, PlainDecoder(PlainHierarchy(core, model), likelihood))
+    if model.conductor_hidden:
+        core = PlainLSTM(*embed(), model, positions(model), model.conductor_hidden)
+        recurrence: nn.Module = PlainHierarchy(core, model)
+    else:
+        recurrence = PlainLSTM(*embed(), model, positions(model))
+    if model.code_skips == "output":
+        recurrence = PlainCodeAtOutput(recurrence)
+    decoder = PlainDecoder(recurrence, PlainCategorical(model.output_features, OUTCOMES))
+    return Twin(*embed(), model, decoder, positions(model))
 
 
 def main() -> None:

@@ -75,12 +75,29 @@ class PlainLSTM(nn.Module):
         """What each step reads of the one before it: x a step late."""
         return torch.cat([self.first.expand(len(x), 1, -1), self.embed(x[:, :-1])], 1)
 
-    def forward(self, z: Tensor, read: Tensor) -> Tensor:
-        """The outputs of all steps, which read this and the code."""
+    def forward(self, z: Tensor, read: Tensor, places: Tensor | None = None) -> Tensor:
+        """The outputs of all steps, which read this, the code, and where they stand: `places`, or from the first on."""
         inputs = [read, z.unsqueeze(1).expand(-1, read.shape[1], -1)]
         if self.position is not None:
-            inputs.append(self.position(read.shape[1]).expand(len(read), -1, -1))
+            inputs.append(self.position(read.shape[1]).expand(len(read), -1, -1) if places is None else places)
         return self.lstm(torch.cat(inputs, 2), self.start(z))[0]
+
+
+class PlainCodeAtOutput(nn.Module):
+    """A recurrence whose outputs have the code beside them."""
+
+    def __init__(self, recurrence: nn.Module) -> None:
+        super().__init__()
+        self.recurrence = recurrence
+
+    def read(self, x: Tensor) -> Tensor:
+        """What each step reads of the one before it."""
+        return self.recurrence.read(x)
+
+    def forward(self, z: Tensor, read: Tensor) -> Tensor:
+        """The outputs of all steps, and the code."""
+        h = self.recurrence(z, read)
+        return torch.cat([h, z.unsqueeze(1).expand(-1, h.shape[1], -1)], 2)
 
 
 class PlainDecoder(nn.Module):

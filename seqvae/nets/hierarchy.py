@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from seqvae.nets.decoder import State
 from seqvae.nets.lstm import LSTMEncoder, initial_layer, initial_states
 from seqvae.nets.sizes import SequenceModel
+from seqvae.nets.steps import Position
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -90,36 +91,49 @@ class Core(Protocol[StateT]):
 
 @dataclass(frozen=True)
 class HierarchyState(Generic[StateT]):
-    """The hidden and cell states of the conductor's layers, the core's state in the segment, and the steps done."""
+    """The hidden and cell states of the conductor's layers, the core's state in the segment, and the steps done.
+
+    `z` is the code where the conductor reads it.
+    """
 
     h: Float[Tensor, "L B H"]
     c: Float[Tensor, "L B H"]
     core: StateT
     t: int = 0
+    z: Float[Tensor, "B Z"] | None = None
 
     def select(self, rows: Int[Tensor, " N"] | Bool[Tensor, " B"]) -> "HierarchyState[StateT]":
         """The state of some of the rows, by index or mask."""
-        return replace(self, h=self.h[:, rows], c=self.c[:, rows], core=self.core.select(rows))
+        z = None if self.z is None else self.z[rows]
+        return replace(self, h=self.h[:, rows], c=self.c[:, rows], core=self.core.select(rows), z=z)
 
 
 class Hierarchy(nn.Module, Generic[StateT]):
     """The `Recurrence` of a conductor over a core (Roberts et al. 2018, section 3.2).
 
     The conductor is an LSTM that does one step for each `segment` steps of the sequence. z sets its initial state, as
-    `model.initial_state` and `model.code_initial_scale` say, and is read nowhere else: its output is the code of the
-    core, which begins anew with it in each segment, and forgets all of the segment before but its last step, which it
-    reads. So what segments have in common can go through z alone. The core's positions and dropout are those of the
-    whole sequence. The conductor reads a constant 1 (MusicVAE's: 0), whose weight is one more bias. A new one has open
-    forget gates (Jozefowicz et al. 2015), since it reads nothing that could tell it again what it forgets of z.
+    `model.initial_state` and `model.code_initial_scale` say: its output is the code of the core, which begins anew with
+    it in each segment, and forgets all of the segment before but its last step, which it reads. So what segments have
+    in common can go through z alone. The core's positions and dropout are those of the whole sequence.
+
+    The conductor reads a constant 1 (MusicVAE's: 0), whose weight is one more bias. With `model.conductor_reads` of the
+    code it reads z as well, and the mean of the `position` vectors of a segment's steps, so that a late segment is as
+    near to z as the first. A new one has open forget gates (Jozefowicz et al. 2015): a constant alone never says again
+    what is forgotten of z.
     """
 
-    def __init__(self, core: Core[StateT], model: SequenceModel, segment: int) -> None:
+    def __init__(
+        self, core: Core[StateT], model: SequenceModel, segment: int, position: Position | None = None
+    ) -> None:
         super().__init__()
         self.core = core
         self.segment = segment
         self.latent, self.initial_state = model.latent, model.initial_state
         layers, hidden = model.conductor_layers, model.conductor_hidden
-        self.conductor = nn.LSTM(1, hidden, layers, batch_first=True)
+        self.reads_code = model.conductor_reads == "code"
+        self.position = position if self.reads_code else None
+        inputs = 1 + (model.latent if self.reads_code else 0) + (self.position.width if self.position else 0)
+        self.conductor = nn.LSTM(inputs, hidden, layers, batch_first=True)
         with torch.no_grad():
             for layer in range(layers):
                 cast(Tensor, getattr(self.conductor, f"bias_ih_l{layer}"))[hidden : 2 * hidden] += FORGET_BIAS
@@ -127,15 +141,15 @@ class Hierarchy(nn.Module, Generic[StateT]):
 
     def start(self, z: Float[Tensor, "B Z"], *, given: Int[Tensor, "B T"] | None = None) -> HierarchyState[StateT]:
         """The state before the first step; the core reads what is given."""
-        code, h, c = self._conduct(*self._initial(z), 1)
-        return HierarchyState(h, c, self.core.start(code.squeeze(1), given=given))
+        code, h, c = self._conduct(z, *self._initial(z), 1)
+        return HierarchyState(h, c, self.core.start(code.squeeze(1), given=given), z=z if self.reads_code else None)
 
     def step(
         self, state: HierarchyState[StateT], x_prev: Shaped[Tensor, "B ..."] | None
     ) -> tuple[Float[Tensor, "B H"], HierarchyState[StateT]]:
         """The core's output of one step, and the next state."""
         if state.t and state.t % self.segment == 0:
-            code, h, c = self._conduct(state.h, state.c, 1)
+            code, h, c = self._conduct(state.z, state.h, state.c, 1, state.t // self.segment)
             state = replace(state, h=h, c=c, core=self.core.start(code.squeeze(1), state.core))
         output, core = self.core.step(state.core, x_prev)
         return output, replace(state, core=core, t=state.t + 1)
@@ -147,7 +161,7 @@ class Hierarchy(nn.Module, Generic[StateT]):
         """The core's outputs of R + 1 steps, those of all segments at once; noise switches its dropout on."""
         inputs = in_segments(self.core.inputs(read, noise, given), self.segment)
         segments = inputs.shape[1]
-        codes, _, _ = self._conduct(*self._initial(z), segments)
+        codes, _, _ = self._conduct(z, *self._initial(z), segments)
         outputs = self.core.outputs(codes.flatten(0, 1), inputs.flatten(0, 1), noise)
         return outputs.unflatten(0, (len(z), segments)).flatten(1, 2)[:, : read.shape[1] + 1]
 
@@ -156,10 +170,17 @@ class Hierarchy(nn.Module, Generic[StateT]):
         return initial_states(self.to_state, z, self.conductor.hidden_size, self.initial_state)
 
     def _conduct(
-        self, h: Float[Tensor, "L B H"], c: Float[Tensor, "L B H"], segments: int
-    ) -> tuple[Float[Tensor, "B S H"], Float[Tensor, "L B H"], Float[Tensor, "L B H"]]:
-        """The codes of the next segments, and the conductor's states after them."""
-        dtype = cast(Tensor, self.conductor.weight_ih_l0).dtype
-        constant = torch.ones(h.shape[1], segments, 1, dtype=dtype, device=h.device)
-        codes, (h, c) = self.conductor(constant, (h.to(dtype), c.to(dtype)))
+        self, z: Float[Tensor, "B Z"] | None, h: Float[Tensor, "L B H"], c: Float[Tensor, "L B H"], segments: int,
+        done: int = 0,
+    ) -> tuple[Float[Tensor, "B S H"], Float[Tensor, "L B H"], Float[Tensor, "L B H"]]:  # fmt: skip
+        """The codes of the next segments after those that are done, and the conductor's states after them."""
+        weight = cast(Tensor, self.conductor.weight_ih_l0)
+        inputs = [torch.ones(h.shape[1], segments, 1, dtype=weight.dtype, device=h.device)]
+        if z is not None and self.reads_code:
+            inputs.append(z.to(weight.dtype).unsqueeze(1).expand(-1, segments, -1))
+        if self.position is not None:
+            places = self.position((done + segments) * self.segment)
+            places = places.unflatten(0, (done + segments, self.segment))[done:].mean(1)
+            inputs.append(places.to(weight.dtype).expand(h.shape[1], -1, -1))
+        codes, (h, c) = self.conductor(torch.cat(inputs, 2), (h.to(weight.dtype), c.to(weight.dtype)))
         return codes, h, c

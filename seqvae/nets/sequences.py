@@ -76,8 +76,8 @@ def sequence_nets(
             _tie(embed, scores)
         parts.append(LSTMRecurrence(embed, embedding, sizes, position(), given))
     if callable(read_back):
-        return encoder, _conducted(parts[0], scores, model, segment)
-    return encoder, _conducted(PartsRecurrence(parts), scores, model, segment)
+        return encoder, _conducted(parts[0], scores, model, segment, position)
+    return encoder, _conducted(PartsRecurrence(parts), scores, model, segment, position)
 
 
 class _Core(Core[StateT], Protocol[StateT]):
@@ -92,17 +92,19 @@ class _Core(Core[StateT], Protocol[StateT]):
 
 
 def _conducted(
-    core: _Core[StateT], likelihood: Likelihood, model: SequenceModel, segment: int
+    core: _Core[StateT], likelihood: Likelihood, model: SequenceModel, segment: int,
+    position: Callable[[], Position | None],
 ) -> (
     SequenceDecoder[StateT]
     | SequenceDecoder[CodedState[StateT]]
     | SequenceDecoder[HierarchyState[StateT]]
     | SequenceDecoder[CodedState[HierarchyState[StateT]]]
-):
+):  # fmt: skip
     """The decoder of a recurrence, under a conductor where the model has one."""
     if not model.conductor_hidden:
         return _decoder(core, likelihood, model)
-    return _decoder(Hierarchy(core, model, _length(model, segment)), likelihood, model)
+    places = position() if model.conductor_reads == "code" else None
+    return _decoder(Hierarchy(core, model, _length(model, segment), places), likelihood, model)
 
 
 def _encoder(steps: LSTMEncoder, model: SequenceModel, segment: int) -> LSTMEncoder | SegmentEncoder:

@@ -103,6 +103,12 @@ class SequenceModel(CodeModel):
         parts=OF_DECODER,
     )
     conductor_layers: int = key(1, "layers of the conductor", least=1, parts=OF_DECODER)
+    conductor_reads: Literal["constant", "code"] = key(
+        "constant",
+        "what the conductor reads at each of its steps: a constant, its initial state alone being from the code "
+        "(MusicVAE), or the code and the segment's position",
+        parts=OF_DECODER,
+    )
     segment_steps: int = key(
         0, "steps of a segment, of the conductor and of the encoder over segments; 0: a bar of MIDI", least=0,
         parts=lambda model: (*OF_ENCODER, *OF_DECODER) if model.segment_encoder_hidden else OF_DECODER,
@@ -160,6 +166,11 @@ class SequenceModel(CodeModel):
             raise ValueError(
                 f"model.{self.by_segments} is not possible with model.latent=0, which has no code to make of "
                 "segments or to hand on to them; leave one of them out"
+            )
+        if self.conductor_reads == "code" and not self.conductor_hidden:
+            raise ValueError(
+                "model.conductor_reads=code is of a conductor, and there is none; set model.conductor_hidden, such as "
+                "128, or leave model.conductor_reads out"
             )
         if self.segment_steps and not self.by_segments:
             raise ValueError(

@@ -306,7 +306,15 @@ CASES = (
         "melody",
         tunes(),
         {"meter": "4/4"},
-        {**SIZES, **DEEP, "position": 5, "segment_encoder_hidden": 6, "conductor_hidden": 7, "initial_range": 0.5},
+        {
+            **SIZES,
+            **DEEP,
+            "position": 5,
+            "segment_encoder_hidden": 6,
+            "conductor_hidden": 7,
+            "conductor_reads": "code",
+            "initial_range": 0.5,
+        },
     ),
     Case(
         "melodies in the bars of a conductor, MusicVAE's inputs",

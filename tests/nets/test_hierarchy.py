@@ -86,6 +86,17 @@ def run(lstms: list[nn.LSTM], x: Tensor, code: Tensor | None, states: list[tuple
     return x
 
 
+def conductor_input(hierarchy: Hierarchy, code: Tensor, begin: int, steps: int) -> Tensor:
+    """What the conductor reads of a segment of so many steps."""
+    inputs = [torch.ones(1, dtype=code.dtype)]
+    if hierarchy.reads_code:
+        inputs.append(code)
+    if hierarchy.position is not None:
+        places, bars = hierarchy.position.places, hierarchy.position.bars
+        inputs.append(sum(places[t % 3] + bars[t // 3 % 2] for t in range(begin, begin + steps)) / steps)
+    return torch.cat(inputs)
+
+
 def in_a_loop(net: Decoder, z: Tensor, x: Tensor, kind: str) -> Tensor:
     """(B, T, H): the hidden states example by example, segment by segment and step by step."""
     hierarchy, core = net.recurrence, net.recurrence.core
@@ -93,7 +104,7 @@ def in_a_loop(net: Decoder, z: Tensor, x: Tensor, kind: str) -> Tensor:
     for code, symbols in zip(z, x, strict=True):
         conductor, outputs = initial(hierarchy.to_state, code, CONDUCTOR, kind), []
         for begin in range(0, STEPS, SEGMENT):
-            theme = run([hierarchy.conductor], torch.ones(1, dtype=z.dtype), None, conductor)
+            theme = run([hierarchy.conductor], conductor_input(hierarchy, code, begin, SEGMENT), None, conductor)
             states = initial(core.to_state, theme, HIDDEN, kind)
             for t in range(begin, min(begin + SEGMENT, STEPS)):
                 parts = [core.embed.weight[symbols[t - 1]] if t else core.first, theme]
@@ -109,6 +120,8 @@ WIRINGS = [
     {"conductor_layers": 2, "decoder_layers": 2, "initial_state": "dense"},
     {"position": 2, "initial_state": "dense"},
     {"position": 2, "conductor_layers": 3, "decoder_layers": 3, "code_skips": "layers"},
+    {"conductor_layers": 2, "conductor_reads": "code"},
+    {"position": 2, "conductor_reads": "code", "initial_state": "dense"},
 ]
 wirings = pytest.mark.parametrize("wiring", WIRINGS, ids=lambda wiring: ", ".join(wiring) or "plain")
 
@@ -133,7 +146,8 @@ def test_one_segment_is_a_flat_decoder_whose_code_is_the_conductors_output(wirin
     flat, states = net.recurrence.core, []
     for code in z:
         own = initial(net.recurrence.to_state, code, CONDUCTOR, str(wiring.get("initial_state", "cell")))
-        states.append(run([net.recurrence.conductor], torch.ones(1, dtype=z.dtype), None, own))
+        read = conductor_input(net.recurrence, code, 0, STEPS + 3)
+        states.append(run([net.recurrence.conductor], read, None, own))
     assert isinstance(flat, LSTMRecurrence)
     assert torch.allclose(net.hidden(z, data), flat.hidden(torch.stack(states), data.x[:, :-1]), atol=1e-12)
 
@@ -153,7 +167,8 @@ def test_steps_taken_one_by_one_are_the_teacher_forced_ones_on_sampled_steps(wir
 
 @pytest.mark.parametrize("done", [1, 3, 4, 7])
 def test_selected_rows_go_on_as_they_would_have(done: int) -> None:
-    net, data, rows = decoder(position=2, decoder_layers=2, code_skips="layers"), batch(), torch.tensor([1, 0, 1])
+    sizes = {"decoder_layers": 2, "code_skips": "layers", "conductor_reads": "code"}
+    net, data, rows = decoder(position=2, **sizes), batch(), torch.tensor([1, 0, 1])
     state = net.start(codes())
     for t in range(done):
         _, state = net.step(state, data.x[:, t - 1] if t else None)

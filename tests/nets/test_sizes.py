@@ -74,6 +74,7 @@ def test_a_code_that_is_read_where_there_is_none_or_no_layer_is_refused(values: 
 @pytest.mark.parametrize(
     ("kind", "values", "words"),
     [
+        (SequenceModel, {"conductor_reads": "code"}, "conductor_reads=code is of a conductor, and there is none; set"),
         (SequenceModel, {"conductor_hidden": 9, "latent": 0}, "conductor_hidden=9 is not possible with model.latent=0"),
         (DrumModel, {"segment_encoder_hidden": 9, "latent": 0}, "segment_encoder_hidden=9 is not possible with model."),
         (
