@@ -19,7 +19,7 @@ from seqvae.config import few
 @seed_option
 @device_option
 def constrain(run: Path, data: tuple[Path, ...], by: tuple[str, ...], seed: int, device: str) -> None:
-    """Make samples of a chosen label possible, without training again.
+    """Make it possible to ask samples for a label.
 
     Small critics are trained on codes: one tells codes of the data from draws of N(0, I), another one reads the label
     of a code. `seqvae sample RUN --where label=3` then moves draws of the prior to the nearest codes that both accept.

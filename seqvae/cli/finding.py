@@ -122,7 +122,7 @@ def near(
     folder: Path | None,
     device: str,
 ) -> None:
-    """Find the nearest neighbours of items in the index of a run.
+    """Find the nearest neighbours of items in an index.
 
     For each INPUT, or each of its windows, a line a neighbour: its rank, its distance, its label, where there are any,
     and its name, by which every command takes it. The search is exact.

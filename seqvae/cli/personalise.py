@@ -17,9 +17,9 @@ SHOWN = 4  # sliders whose share is said
 @click.option("--out", type=PATH, required=True, metavar="RUN", help="The run folder of the copy; new or empty.")
 @device_option
 def personalise(run: Path, data: tuple[Path, ...], out: Path, device: str) -> None:
-    """Make a copy of a model whose samples are like a handful of your own data.
+    """Copy a model so that its samples are like your data.
 
-    DATA are files or folders as for training; a few are enough. Nothing is trained: a Gaussian is fitted to their
+    DATA are files or folders as for training; a handful is enough. Nothing is trained: a Gaussian is fitted to their
     codes, and the copy draws from it. `seqvae sample` of the copy takes --sliders, which move samples along the
     directions in which your data differ most; all other commands take the copy as any run.
     """
