@@ -60,8 +60,8 @@ MODELS = {
         modality="images", recipe="mnist-plane", data=["mnist"],
         held_out=["mnist", "--split", "test"], evaluate=["--importance-samples", "100"],
         figures=["elbo_nats", "kl_nats", "iw_nll_nats"],
-        licence="MNIST, of LeCun, Cortes and Burges; Creative Commons Attribution-ShareAlike 3.0, by the documentation of "
-        "Keras",
+        licence="MNIST, of LeCun, Cortes and Burges; Creative Commons Attribution-ShareAlike 3.0, by the documentation "
+        "of Keras",
     ),
     "grooves": Recipe(
         title="two bars of drums of the Groove MIDI Dataset, nine classes on sixteenths, 4/4",
