@@ -1,9 +1,10 @@
 """The models that come with the package, from nothing: `python scripts/make_models.py FOLDER [NAME...]`, `make models`.
 
 FOLDER holds the published data: gmd/ (the Groove MIDI Dataset), mnist/ (its four files), wordnet/ (examples.txt,
-glosses.txt and LICENSE). Each model is trained by its recipe into runs/models/NAME, where an interrupted training goes
-on, and written to seqvae/models/NAME: its best weights in 16 bits, the prior that was fitted to its codes, and a card
-with its figures, each beside that of the weights in 32 bits.
+glosses.txt and LICENSE), from which wordnet-lines/ is made beside it. Each model is trained by its recipe into
+runs/models/NAME, where an interrupted training goes on. It is written to seqvae/models/NAME: its best weights in 16
+bits, what was fitted to its codes (a prior, attributes, critics), and a card with its figures, each beside that of the
+weights in 32 bits.
 """
 
 import json
@@ -21,11 +22,10 @@ import click
 
 import seqvae
 from seqvae.build import weights_of
-from seqvae.core.priors import StandardNormal
 from seqvae.evaluate import units
 from seqvae.modalities import get
 from seqvae.models import CARD
-from seqvae.priors import keep_prior
+from seqvae.runs.foreign import KINDS
 from seqvae.runs.run import Checkpoint, Run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,16 +37,21 @@ MOST_BYTES = 10_000_000
 class Recipe:
     """How a model comes about, and what its card says.
 
-    `data`: what it is trained on, in the folder of data; `notice`: a file there with the licence, which goes along.
-    `figures`: those of `seqvae evaluate` that the card has.
+    `data`: what it is trained on, in the folder of data, where a script and its arguments, `prepare`, have made it from
+    what is published; `notice`: a file there with the licence, which goes along. `attributes`: what is fitted to its
+    codes, each a name and further arguments; `constrain`: whether critics of labels are. `figures`: those of
+    `seqvae evaluate` that the card has.
     """
 
     title: str
     modality: str
     recipe: str
+    prepare: Sequence[str] = ()
     data: Sequence[str]
     train: Sequence[str] = ()
     prior: str = "standard"
+    attributes: Sequence[Sequence[str]] = ()
+    constrain: bool = False
     held_out: Sequence[str]
     evaluate: Sequence[str] = ()
     figures: Sequence[str]
@@ -71,16 +76,27 @@ MODELS = {
         licence="Groove MIDI Dataset 1.0.0, of Gillick, Roberts, Engel, Eck and Bamman (2019), Google LLC; Creative "
         "Commons Attribution 4.0",
     ),
+    "sentences": Recipe(
+        title="short English of WordNet's examples and definitions, two to fourteen words, pieces of words",
+        modality="text", recipe="english", prepare=["wordnet_lines.py", "wordnet", "--out", "wordnet-lines"],
+        data=["wordnet-lines/train.txt"], train=["--valid", "wordnet-lines/valid.txt"], prior="mixture",
+        held_out=["wordnet-lines/test.txt"], evaluate=["--importance-samples", "100"],
+        figures=["elbo_nats", "kl_nats", "iw_nll_nats", "mutual_information_nats", "bleu"],
+        licence="WordNet 3.0, Copyright 2006 by Princeton University, all rights reserved; used, copied, modified and "
+        "distributed by the terms in LICENSE beside this card", notice="wordnet/LICENSE",
+    ),
 }  # fmt: skip
 
 
 def seqvae_command(folder: Path, *arguments: str) -> None:
     """Run `seqvae` in the folder of data, echoed. Exits with its code when it fails."""
     click.secho(f"\n$ seqvae {shlex.join(arguments)}", bold=True)
+    _python(folder, "-m", "seqvae", *arguments)
+
+
+def _python(folder: Path, *arguments: str) -> None:
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, "-m", "seqvae", *arguments], cwd=folder, env={**os.environ, "PYTHONPATH": path}, check=False
-    )
+    done = subprocess.run([sys.executable, *arguments], cwd=folder, env={**os.environ, "PYTHONPATH": path}, check=False)
     if done.returncode:
         raise SystemExit(done.returncode)
 
@@ -88,12 +104,15 @@ def seqvae_command(folder: Path, *arguments: str) -> None:
 def trained(name: str, recipe: Recipe, folder: Path) -> Path:
     """The run of a model, trained to its end and with its prior."""
     run = RUNS / name
+    if recipe.prepare:
+        click.secho(f"\n$ python scripts/{shlex.join(recipe.prepare)}", bold=True)
+        _python(folder, str(ROOT / "scripts" / recipe.prepare[0]), *recipe.prepare[1:])
     if (run / "config.json").exists():
         seqvae_command(folder, "train", recipe.modality, "--resume", "--out", str(run))
     else:
         seqvae_command(folder, *training(recipe, str(run)))
-    if recipe.prior != "standard":
-        seqvae_command(folder, "fit-prior", str(run), "--kind", recipe.prior)
+    for command in fitting(recipe, str(run)):
+        seqvae_command(folder, *command)
     return run
 
 
@@ -102,8 +121,15 @@ def training(recipe: Recipe, out: str) -> list[str]:
     return ["train", recipe.modality, *recipe.data, *recipe.train, "--recipe", recipe.recipe, "--out", out]
 
 
+def fitting(recipe: Recipe, run: str) -> list[list[str]]:
+    """The commands that fit its prior, its attributes and critics, whose data are those of the training."""
+    prior = [["fit-prior", run, "--kind", recipe.prior]] if recipe.prior != "standard" else []
+    attributes = [["attribute", "fit", run, *arguments] for arguments in recipe.attributes]
+    return [*prior, *attributes, *([["constrain", run]] if recipe.constrain else [])]
+
+
 def ship(run: Path, place: Path) -> None:
-    """Write the weights that are used in 16 bits, and the prior, as a run that names no folder of this machine."""
+    """Write the weights that are used, in 16 bits, and what was fitted, as a run that names no folder."""
     model = seqvae.load(run, "cpu")
     assert model.run is not None
     settings: dict[str, Any] = {name: value for name, value in model.run.settings.items() if name != "format"}
@@ -116,8 +142,10 @@ def ship(run: Path, place: Path) -> None:
     step = model.run.used_step
     weights = {name: weight.half() for name, weight in weights_of(model.vae).items()}
     shipped.save(step, Checkpoint(weights, {}, {"step": step, "best_step": step}))
-    if not isinstance(model.prior, StandardNormal):
-        keep_prior(shipped, model.prior)
+    for kind in KINDS:
+        values = model.run.beside(step, kind)
+        if values is not None:
+            shipped.save_beside(step, kind, values, model.run.tensors_beside(step, kind))
 
 
 def figures(run: Path, recipe: Recipe, folder: Path) -> dict[str, float]:
@@ -131,7 +159,8 @@ def figures(run: Path, recipe: Recipe, folder: Path) -> dict[str, float]:
 
 def card(name: str, recipe: Recipe, exact: dict[str, float], rounded: dict[str, float]) -> str:
     """The card of a model, as Markdown."""
-    prior = f"    seqvae fit-prior runs/{name} --kind {recipe.prior}\n" if recipe.prior != "standard" else ""
+    prepare = f"    python scripts/{shlex.join(recipe.prepare)}\n" if recipe.prepare else ""
+    fitted = "".join(f"    seqvae {shlex.join(command)}\n" for command in fitting(recipe, f"runs/{name}"))
     of_units = units(get(recipe.modality)(get(recipe.modality).data_config()))
     rows = "".join(
         f"| {figure} | {of_units.get(figure, '')} | {value:.4g} | {exact[figure]:.4g} |\n"
@@ -141,7 +170,7 @@ def card(name: str, recipe: Recipe, exact: dict[str, float], rounded: dict[str, 
         f"# {name}: {recipe.title}\n\n"
         f"Data: {recipe.licence}. The weights are under the terms of the data.\n\n"
         f"Trained from nothing, seed 0:\n\n"
-        f"    seqvae {shlex.join(training(recipe, f'runs/{name}'))}\n{prior}"
+        f"{prepare}    seqvae {shlex.join(training(recipe, f'runs/{name}'))}\n{fitted}"
         f"    seqvae evaluate runs/{name} {shlex.join([*recipe.held_out, *recipe.evaluate])}\n\n"
         "Held-out data, as it comes along (weights of 16 bits), and as it was trained (32 bits):\n\n"
         f"| figure | unit | 16 bits | 32 bits |\n| --- | --- | --- | --- |\n{rows}"

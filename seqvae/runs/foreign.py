@@ -9,8 +9,8 @@ from seqvae.runs.verified import MANIFEST, read_manifest
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 # What is fitted to the codes that these weights give, each a .json and a .safetensors beside them.
-PRIOR, ATTRIBUTES, CRITICS = "prior", "attributes", "critics"
-BESIDE = tuple(f"{kind}.{ending}" for kind in (PRIOR, ATTRIBUTES, CRITICS) for ending in ("json", "safetensors"))
+KINDS = PRIOR, ATTRIBUTES, CRITICS = "prior", "attributes", "critics"
+BESIDE = tuple(f"{kind}.{ending}" for kind in KINDS for ending in ("json", "safetensors"))
 OF_CHECKPOINT = (WEIGHTS, OPTIMIZER, STATE, *BESIDE, MANIFEST)
 
 
