@@ -2,20 +2,25 @@
 
 FOLDER holds examples.txt and glosses.txt of WordNet 3.0, a line each. Of a line the text up to the first semicolon is
 kept, without what stands in brackets; lines with figures, and those of fewer than two or more than fourteen words, are
-left out, and so is what was there before. The lines stand in the order of WordNet's senses, so that every fortieth is
-a sample: one for validation, one for the test, the others for training.
+left out, and so are lines that came before, and those with a word that is rare among all that are left. The lines stand
+in the order of WordNet's senses, so that every fortieth is a sample: one for validation, one for the test, the others
+for training.
 
     python scripts/wordnet_lines.py data/wordnet --out data/wordnet-lines
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
+from seqvae.modalities.text.symbols import splitter
+
 FILES = ("examples.txt", "glosses.txt")
 WORDS = range(2, 15)
+RARE = 5  # a word of lines with others must stand in as many
 HELD_OUT_OF = 40
 PLACES = {0: "test", HELD_OUT_OF // 2: "valid"}  # of each forty lines; the others are for training
 
@@ -43,14 +48,23 @@ def kept(lines: Iterable[str]) -> Iterator[str]:
             yield found
 
 
-def parts(files: Iterable[Iterable[str]]) -> dict[str, list[str]]:
+def frequent(files: Sequence[Sequence[str]], rare: int) -> list[list[str]]:
+    """The lines of each file all of whose words, and punctuation marks, are in at least so many lines of all files."""
+    split = splitter("word-punct")
+    counts = Counter(word for lines in files for line in lines for word in set(split(line)))
+    return [[line for line in lines if all(counts[word] >= rare for word in split(line))] for lines in files]
+
+
+def parts(files: Iterable[Iterable[str]], rare: int = RARE) -> dict[str, list[str]]:
     """Lines for training, validation and test, of each file as many in proportion; a line is in one part alone."""
-    found: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
     seen: set[str] = set()
+    new: list[list[str]] = []
     for lines in files:
-        new = [line for line in kept(lines) if line not in seen]
-        seen.update(new)
-        for place, line in enumerate(new):
+        new.append([line for line in kept(lines) if line not in seen])
+        seen.update(new[-1])
+    found: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
+    for lines in frequent(new, rare):
+        for place, line in enumerate(lines):
             found[PLACES.get(place % HELD_OUT_OF, "train")].append(line)
     return found
 

@@ -12,6 +12,7 @@ from seqvae.modalities.text import pieces as pieces_module
 from seqvae.modalities.text import symbols as symbols_module
 from seqvae.modalities.text.sentences import Text
 from seqvae.modalities.text.settings import TextData
+from seqvae.modalities.text.symbols import splitter
 from seqvae.modalities.text.tokenizer import Tokenizer
 
 SENTENCES = [
@@ -85,6 +86,25 @@ def test_words_come_back_up_to_white_space_and_unknown_words() -> None:
     assert round_trip(trained("word"), "  Nobody  saw\tthe zebra \u2581") == "Nobody saw the <unk> <unk>"
 
 
+def test_words_and_marks_come_back_as_they_are_printed() -> None:
+    text = fitted("word-punct", ["Well, don't (ever) re-read <unk>!", "a <unk> , [b] : c%"])
+    assert round_trip(text, "Well ,don't ( ever )  re-read zebras !") == "Well, don't (ever) re-read <unk>!"
+    assert round_trip(text, "<unk>, [a]: c %") == "<unk>, [a]: c%"
+    x = text.encode("<unk> don't!", Report())
+    assert x is not None
+    assert len(x) == 4
+    assert x[0] == text.tokenizer.unknown
+
+
+@given(item=ANY_TEXT)
+@settings(deadline=None)
+def test_words_and_marks_in_print_are_split_into_the_same(item: str) -> None:
+    printed = trained("word-punct").tokenizer.canonical(item)
+    split = splitter("word-punct")
+    assert split(printed) == split(item)
+    assert trained("word-punct").tokenizer.canonical(printed) == printed
+
+
 def test_word_ids_go_by_count_and_then_by_the_alphabet() -> None:
     text = fitted("word", ["b a <unk> c", "c b", "<unk> <unk> <unk> d"], vocabulary_size=0)
     x = text.encode("<unk> b c a d", Report())
@@ -134,7 +154,7 @@ def test_the_corpus_own_unknown_word_is_learned_like_any_other_text() -> None:
     assert (x[:-1] > 256).all()  # pieces, no bytes
 
 
-@pytest.mark.parametrize("kind", ["unigram", "bpe", "word", "character"])
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "word", "word-punct", "character"])
 def test_a_corpus_of_one_word_is_enough(kind: str) -> None:
     text = fitted(kind, ["hello"])
     assert round_trip(text, "hello") == "hello"
@@ -191,7 +211,7 @@ def test_the_training_sample_is_bounded_even_and_repeatable() -> None:
     assert pieces_module._sample(iter(items), 100_000) == items
 
 
-@pytest.mark.parametrize("kind", ["unigram", "bpe", "word", "character"])
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "word", "word-punct", "character"])
 def test_a_saved_tokenizer_is_read_back_whole(kind: str, tmp_path: Path) -> None:
     text, again = trained(kind), Text(TextData(tokenizer=kind, max_length=10**6))  # type: ignore[arg-type]
     paths = text.save(tmp_path / "tokenizer")

@@ -27,21 +27,31 @@ def test_what_is_kept_of_a_line(line: str, expected: str | None) -> None:
     assert lines.cleaned(line) == expected
 
 
+def test_lines_with_a_rare_word_are_left_out() -> None:
+    assert lines.frequent([["a cat", "a a dog"], ["a cat, a dog", "a bird"]], 2) == [["a cat", "a a dog"], []]
+    assert lines.frequent([["a cat", "the cat"], ["the cat, a bird", "a, bird"]], 2) == [
+        ["a cat", "the cat"], ["the cat, a bird", "a, bird"]
+    ]  # fmt: skip
+
+
 def test_parts_share_no_line() -> None:
     numbered = [f"line {'i' * place}" for place in range(1, 201)]
-    found = lines.parts([numbered, [*numbered[50:], "line twice", "line twice"]])
+    found = lines.parts([numbered, [*numbered[50:], "line twice", "line twice"]], rare=1)
     assert {name: len(part) for name, part in found.items()} == {"train": 190, "valid": 5, "test": 6}
     assert len(set().union(*found.values())) == 201
 
 
 def test_script_writes_three_files(tmp_path: Path) -> None:
     for name in lines.FILES:
-        (tmp_path / name).write_text(f"one line of {name}\nanother line of {name}; and more\n", encoding="utf-8")
+        kind = name.removesuffix(".txt")
+        words = [f"{a} {b} of {kind}" for a in ("one", "another", "some") for b in ("line", "part", "piece")]
+        words *= 2  # the second time they are left out
+        (tmp_path / name).write_text("".join(f"{line}; and more\n" for line in words), encoding="utf-8")
     done = CliRunner().invoke(lines.main, [str(tmp_path), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0
-    assert (tmp_path / "out/train.txt").read_text(encoding="utf-8").splitlines() == [
-        f"another line of {name}" for name in lines.FILES
-    ]
+    training = (tmp_path / "out/train.txt").read_text(encoding="utf-8").splitlines()
+    assert training[:2] == ["one part of examples", "one piece of examples"]
+    assert len(training) == 16
     assert not (tmp_path / "out/valid.txt").read_text(encoding="utf-8").strip()
 
 

@@ -215,7 +215,7 @@ class Text(Modality):
         if kind in ("unigram", "bpe"):
             self._tokenizer = SentencePieceTokenizer.train(kind, items(), size)
         else:
-            unknown = self.data.unknown if kind == "word" else REPLACEMENT
+            unknown = REPLACEMENT if kind == "character" else self.data.unknown
             self._tokenizer = SymbolTokenizer.train(kind, items(), size, self.data.min_count, unknown)
 
     def encode(self, item: str, report: Report) -> np.ndarray | None:

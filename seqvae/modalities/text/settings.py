@@ -66,13 +66,14 @@ AGAINST_OVERFITTING = (
 class TextData:
     """How text files are read and turned into tokens."""
 
-    tokenizer: Literal["unigram", "bpe", "word", "character"] = key(
-        "unigram", "pieces learned by sentencepiece (unigram, bpe), words between spaces, or characters"
+    tokenizer: Literal["unigram", "bpe", "word", "word-punct", "character"] = key(
+        "unigram",
+        "pieces learned by sentencepiece (unigram, bpe), words between spaces, words and punctuation marks, characters",
     )
     vocabulary_size: int = key(
-        8000, "largest number of token ids, the end of sequence included; 0: no limit (word, character)", least=0
+        8000, "largest number of token ids, the end of sequence included; 0: no limit (words, characters)", least=0
     )
-    min_count: int = key(1, "rarer words or characters are unknown (word, character)", least=1)
+    min_count: int = key(1, "rarer words or characters are unknown (words, characters)", least=1)
     max_length: int = key(256, "longest example in tokens, the end of sequence not counted", least=1)
     long: Literal["cut", "skip"] = key("cut", "what happens to longer examples")
     blank_line_separated: bool = key(False, "examples are paragraphs between blank lines, not lines")
@@ -80,7 +81,7 @@ class TextData:
     labels: Literal["none", "last-column", "first-column", "file"] = key(
         "none", "what labels a sentence: its last or first column, set off by a tab, or its file's name", use="choosing"
     )
-    unknown: str = key("<unk>", "the corpus's own word for unknown words (word)", metavar="WORD")
+    unknown: str = key("<unk>", "the corpus's own word for unknown words (words)", metavar="WORD")
 
     def __post_init__(self) -> None:
         if self.unknown.split() != [self.unknown]:

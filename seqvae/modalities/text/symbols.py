@@ -1,5 +1,6 @@
 """Words or characters as tokens: a fixed list of symbols and one symbol for all others."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -11,15 +12,42 @@ REPLACEMENT = "\ufffd"  # the unknown character
 MOST_TYPES = 1_000_000  # different words that are counted at once
 
 
-def _split_words(text: str) -> list[str]:
-    return text.split()
+_MARKS = r"!-/:-@\[-^`{-~\u00a1-\u00bf\u2010-\u205e\u3001-\u303f\uff01-\uff0f"  # punctuation, as ranges of characters
+_APART = rf"[^\s{_MARKS}]+(?:['\u2019-][^\s{_MARKS}]+)*|[{_MARKS}]"  # words with what joins their parts, single marks
+_NO_SPACE_BEFORE, _NO_SPACE_AFTER = re.compile(r" (?=[,.;:!?)\]}%])"), re.compile(r"(?<=[(\[{]) ")
+
+
+def splitter(kind: str, unknown: str = REPLACEMENT) -> Callable[[str], list[str]]:
+    """What splits a text into symbols: words, characters, or words and punctuation marks.
+
+    Apostrophes and hyphens within a word are part of it, and the corpus's own unknown word is one.
+
+    >>> splitter("word-punct", "<unk>")("Well, don't (ever) re-read <unk>!")
+    ['Well', ',', "don't", '(', 'ever', ')', 're-read', '<unk>', '!']
+    """
+    if kind == "word-punct":
+        return re.compile(f"{re.escape(unknown)}|{_APART}").findall
+    return str.split if kind == "word" else list
+
+
+def join_marks(symbols: Iterable[str]) -> str:
+    """Words and punctuation marks as they are printed: no space before a comma, and none behind a bracket that opens.
+
+    >>> join_marks(["Well", ",", "don't", "(", "ever", ")", "re-read", "it", "!"])
+    "Well, don't (ever) re-read it!"
+    """
+    return _NO_SPACE_AFTER.sub("", _NO_SPACE_BEFORE.sub("", " ".join(symbols)))
+
+
+_JOIN: dict[str, Callable[[Iterable[str]], str]] = {"word": " ".join, "word-punct": join_marks, "character": "".join}
 
 
 class SymbolTokenizer:
     """Each word, or each character, is one symbol of a fixed list; all others are the unknown symbol.
 
     Words are what stands between white space and are joined by single spaces, so a text of words round trips up to its
-    white space only. Characters round trip exactly.
+    white space only. Where punctuation marks are symbols, too (word-punct), the spaces about them are those of print.
+    Characters round trip exactly.
     """
 
     def __init__(self, kind: str, symbols: Sequence[str]) -> None:
@@ -27,8 +55,7 @@ class SymbolTokenizer:
         self.kind = kind
         self._symbols = ["", *symbols]
         self._ids = {symbol: i for i, symbol in enumerate(self._symbols) if i != END}
-        self._split: Callable[[str], list[str]] = _split_words if kind == "word" else list
-        self._glue = " " if kind == "word" else ""
+        self._split, self._join = splitter(kind, self._symbols[self.unknown]), _JOIN[kind]
 
     @property
     def size(self) -> int:
@@ -51,11 +78,11 @@ class SymbolTokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The symbols of ids, words with single spaces between them."""
-        return self._glue.join([self._symbols[i] for i in ids])
+        return self._join([self._symbols[i] for i in ids])
 
     def canonical(self, text: str) -> str:
         """The text itself; for words with single spaces between them and none at the ends."""
-        return self._glue.join(self._split(text))
+        return self._join(self._split(text))
 
     def files(self) -> dict[str, bytes]:
         """The description with the list of symbols."""
@@ -75,7 +102,7 @@ class SymbolTokenizer:
                 f"data.vocabulary_size={vocabulary_size} has no room for text beside the end and the unknown symbol; "
                 "give at least 3, or 0 for all"
             )
-        counts = _count(items, _split_words if kind == "word" else list, vocabulary_size or min_count > 1)
+        counts = _count(items, splitter(kind, unknown), vocabulary_size or min_count > 1)
         del counts[unknown]
         frequent = (symbol for symbol, count in counts.items() if count >= min_count)
         ranked = sorted(frequent, key=lambda symbol: (-counts[symbol], symbol))
