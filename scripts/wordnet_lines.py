@@ -20,7 +20,7 @@ from seqvae.modalities.text.symbols import splitter
 
 FILES = ("examples.txt", "glosses.txt")
 WORDS = range(2, 15)
-RARE = 5  # a word of lines with others must stand in as many
+RARE = 6  # a word of lines with others must stand in as many
 HELD_OUT_OF = 40
 PLACES = {0: "test", HELD_OUT_OF // 2: "valid"}  # of each forty lines; the others are for training
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from seqvae import modalities
 from seqvae.config import merge
+from seqvae.core.priors import flow_of_size
 from seqvae.core.vae import ALL_PARTS, VAE, is_of
 from seqvae.modalities.base import Modality
 from seqvae.noise import GOLDEN
@@ -23,9 +24,10 @@ def build_vae(config: Config, modality: Modality, stage: int = 0) -> VAE:
         torch.manual_seed((config.train.seed + stage * _BETWEEN_STAGES) % 2**63)
         encoder, decoder = modality.nets(config.model)
         model = config.model
+        prior = flow_of_size(model.latent) if model.prior == "flow" else None
         return VAE(
             encoder, decoder, model.scale, model.code_initial_scale, model.posterior, model.least_kl_nats,
-            model.batch_norm_scale,
+            model.batch_norm_scale, prior,
         )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqvae import generate
-from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
-from seqvae.core.priors import Prior, StandardNormal
+from seqvae.core.posterior import DiagonalGaussian
+from seqvae.core.priors import Prior
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus
 from seqvae.data import Batches, Part
@@ -205,8 +205,10 @@ def _figures(
         figures["summed_error"] = likelihood.summed_error(cast(float, figures["reconstruction_nats"]))
     if vae.latent:
         figures |= _latent_figures(vae, read, corpus.labels, settings.seed)
-        if prior is not None and prior.kind != StandardNormal.kind and not vae.has_points:
-            figures |= _fitted_prior_figures(figures, *collect_posterior(vae, read("prior")), prior, settings.seed)
+        if prior is not None and prior != vae.own_prior and not vae.has_points:
+            figures |= _fitted_prior_figures(
+                figures, *collect_posterior(vae, read("prior")), vae.own_prior, prior, settings.seed
+            )
         figures |= _reconstruction_figures(vae, modality, batches, settings, watch, training)
     if vae.decoder.has_steps:
         figures["tokens"] = corpus.steps
@@ -219,7 +221,7 @@ def _figures(
             names = ("step_accuracy_free_running", "step_accuracy_drawn")
             for name, accuracy in zip(names, accuracies, strict=True):
                 figures |= accuracy.shares(name, modality.step_type.parts)
-    has_prior = not vae.has_points or (prior is not None and prior.kind != StandardNormal.kind)
+    has_prior = not vae.has_points or (prior is not None and prior != vae.own_prior)
     if modality.sample_units and has_prior:
         figures |= _sample_figures(vae, modality, corpus, settings, watch, prior)
     return figures
@@ -316,15 +318,15 @@ def _latent_figures(vae: VAE, read: Callable[[str], Iterator[Batch]], labels: np
 
 
 def _fitted_prior_figures(
-    figures: Figures, q: DiagonalGaussian, keys: Int[Tensor, " N"], prior: Prior, seed: int
+    figures: Figures, q: DiagonalGaussian, keys: Int[Tensor, " N"], own: Prior, prior: Prior, seed: int
 ) -> Figures:
-    """The bound with a fitted prior: what the KL in closed form and the reconstruction are, at the draws of `elbo`.
+    """The bound with a fitted prior: what the KL to the model's own and the reconstruction are, at the draws of `elbo`.
 
-    E_q[log q(z|x) - log p(z)] = KL(q || N(0, I)) + E_q[log N(z; 0, I) - log p(z)], the last by one draw of each item.
+    E_q[log q(z|x) - log p(z)] = KL(q || own) + E_q[log own(z) - log p(z)], the last by one draw of each item.
     """
     z = q.rsample(Noise(seed, keys))
     with torch.no_grad():
-        more = float((prior_log_prob(z) - prior.log_prob(z).double().cpu()).mean())
+        more = float((own.log_prob(z).double() - prior.log_prob(z).double()).cpu().mean())
     kl = cast(float, figures["kl_nats"]) + more
     elbo_nats = -(cast(float, figures["reconstruction_nats"]) + kl)
     return {

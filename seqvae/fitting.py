@@ -12,6 +12,7 @@ from seqvae import priors
 from seqvae.config import nearest
 from seqvae.constraints import LABEL, Constraints, Examples, keep_constraints, train_critics
 from seqvae.core.posterior import DiagonalGaussian
+from seqvae.core.priors import StandardNormal
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus, encoded, prepare
 from seqvae.data import Batches, Part
@@ -42,9 +43,9 @@ def fit_prior(
 ) -> Fitted:
     """Fit a prior to the codes of a run's training data, and keep it in the run.
 
-    `kind`: gaussian, mixture or flow; auto, the one under which held-out codes are the most probable; standard, N(0, I)
-    again, which takes away what was fitted. Samples, and the aims of `Model.vary`, then come from it, unless it is kept
-    `on_request`; `Model.with_prior` chooses. `sources`: other data, or the same, where neither the files nor the cache
+    `kind`: gaussian, mixture or flow; auto, the one under which held-out codes are the most probable; standard, that of
+    the training again, which takes away what was fitted. Samples, and the aims of `Model.vary`, then come from it,
+    unless it is kept `on_request`; `Model.with_prior` chooses. `sources`: other data, or the same, where neither the files nor the cache
     hold them any longer; 5 % of these items are held out. A plain autoencoder, which has no prior of its own, can be
     sampled from with one that is fitted (Ghosh et al. 2020, section 4). `watch` sees how far it is.
 
@@ -65,14 +66,16 @@ def fit_prior(
         if not model.vae.latent:
             raise ValueError(f"{path} is a language model (model.latent=0): it has no code whose prior could be fitted")
         if kind == "standard":
-            fitted = Fitted(model.with_prior("standard").prior, {}, kind)
+            fitted = Fitted(model.vae.own_prior, {}, kind)
         else:
             corpora = corpora_for(model.run, model.modality, sources)
             training, held_out = parts(corpora, model.config.train.seed)
             codes, _ = _codes(model.vae, training, MOST_CODES, watch)
             judged, _ = _codes(model.vae, held_out, MOST_HELD_OUT, watch)
-            fitted = priors.fit(codes, judged, kind, seed, watch, not model.vae.has_points)
-        keep_prior(model.run, fitted.prior, not on_request, fitted.nats)
+            own = model.vae.own_prior
+            fitted = priors.fit(codes, judged, kind, seed, watch, not model.vae.has_points, own)
+        kept = StandardNormal(model.vae.latent) if fitted.name == "standard" else fitted.prior  # nothing, or it
+        keep_prior(model.run, kept, not on_request, fitted.nats)
     return fitted
 
 

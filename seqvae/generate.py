@@ -17,7 +17,7 @@ from torch import Tensor
 from seqvae.config import kind_of
 from seqvae.core import latent
 from seqvae.core.posterior import DiagonalGaussian
-from seqvae.core.priors import Prior, StandardNormal
+from seqvae.core.priors import Prior
 from seqvae.core.vae import VAE
 from seqvae.data import collate
 from seqvae.nets.decoder import State
@@ -223,7 +223,7 @@ def further_prior_codes(vae: VAE, key: int, n: int, seed: int, prior: Prior | No
 
 
 def _codes_of(vae: VAE, noise: Noise, prior: Prior | None) -> Float[Tensor, "N Z"]:
-    drawn_from = StandardNormal(vae.latent) if prior is None else prior
+    drawn_from = vae.own_prior if prior is None else prior
     return drawn_from.codes(noise).to(vae.device, vae.dtype)
 
 

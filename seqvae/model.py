@@ -23,7 +23,7 @@ from seqvae.codes import (
 )
 from seqvae.config import Values, as_table, counted, uses_of
 from seqvae.constraints import keep_constraints, kept_constraints
-from seqvae.core.priors import Prior, StandardNormal
+from seqvae.core.priors import Prior
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare, training_data
 from seqvae.evaluate import Settings, evaluate, score_items
@@ -117,7 +117,7 @@ class Model:
 
     @property
     def prior(self) -> Prior:
-        """The density that codes of samples and the aims of variations are drawn from: N(0, I), or a fitted one."""
+        """What codes of samples and the aims of variations are drawn from: that of the training, or a fitted one."""
         return self._way.prior
 
     @property
@@ -126,11 +126,11 @@ class Model:
         return kept_attributes(self.run, self.vae.latent)
 
     def with_prior(self, prior: Prior | Literal["standard", "fitted"]) -> "Model":
-        """The same model with another prior: `standard` is N(0, I), `fitted` the one that `fit_prior` keeps in the run.
+        """The same model with another prior: `standard` is that of the training, `fitted` what `fit_prior` keeps.
 
         Raises ValueError for a prior of another number of units, and where none was fitted.
         """
-        return self._on(drawn_from=prior_called(prior, self.vae.latent, self.run))
+        return self._on(drawn_from=prior_called(prior, self.vae.own_prior, self.run))
 
     def using(self, values: Values) -> "Model":
         """The same model with other values of `data` keys that may change with its use, such as {"bpm": 140.0}.
@@ -167,7 +167,7 @@ class Model:
         run = Run.create(folder, {**settings, **self.config.to_dict()}, self.modality, report)
         step = self.run.used_step if self.run else 0
         run.save(step, Checkpoint(weights_of(self.vae), {}, {"step": step, "best_step": step}))
-        if not isinstance(self.prior, StandardNormal):
+        if self.prior != self.vae.own_prior:
             keep_prior(run, self.prior)
         keep_attributes(run, self.attributes)
         keep_constraints(run, kept_constraints(self.run))

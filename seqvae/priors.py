@@ -18,7 +18,7 @@ from torch import Tensor
 
 from seqvae.config import counted
 from seqvae.core.posterior import DiagonalGaussian
-from seqvae.core.priors import Flow, Mixture, Prior, StandardNormal, of_tensors, sizes_of, tensors_of
+from seqvae.core.priors import Flow, Mixture, Prior, StandardNormal, flow_of_size, of_tensors, sizes_of, tensors_of
 from seqvae.noise import Noise
 from seqvae.runs.foreign import PRIOR
 from seqvae.runs.run import Run
@@ -28,7 +28,6 @@ MOST_COMPONENTS = 32
 LEAST_CODES_OF_COMPONENT = 20  # on average; with fewer a covariance says nothing
 REGULARISATION = 1e-3  # of a mixture's covariances, in shares of the mean variance
 LEAST_VARIANCE = 1e-9  # of a Gaussian in any direction, the same way: of two codes the covariance has but one
-TRANSFORMS, HIDDEN_PER_UNIT, MOST_HIDDEN = 6, 4, 512
 BATCH, LEARNING_RATE, CLIP = 256, 1e-3, 5.0
 ROUND = 100  # steps at least between two looks at the held-out codes, and a pass over all codes
 MOST_ROUNDS, PATIENCE = 100, 8  # rounds; of those without progress on the held-out codes
@@ -67,13 +66,14 @@ def check_kind(kind: str) -> None:
 
 def fit(
     codes: DiagonalGaussian, held_out: DiagonalGaussian, kind: str = "auto", seed: int = 0, watch: Watch = no_watch,
-    may_be_standard: bool = True,
+    may_be_standard: bool = True, own: Prior | None = None,
 ) -> Fitted:  # fmt: skip
     """The prior of a kind that gives held-out codes the highest log-likelihood; `auto` is the best of all kinds.
 
     A Gaussian has the covariance of Ledoit and Wolf 2004; of mixtures the number of Gaussians is doubled as long as
-    that helps; a flow is trained until it no longer gets better. The standard normal is among them, so that `auto` fits
-    nothing where nothing is gained, unless it may not be `standard`. `watch` sees how far it is.
+    that helps; a flow is trained until it no longer gets better. The prior of the training, N(0, I) unless it is the
+    model's `own`, is among them as `standard`, so that `auto` fits nothing where nothing is gained, unless it may not
+    be that. `watch` sees how far it is.
 
     Raises ValueError as `check_kind`, for fewer than two codes, and for codes that are all the same.
     """
@@ -95,7 +95,7 @@ def fit(
         watch(1, 1, name)
         return better
 
-    tried("standard", StandardNormal(units))
+    tried("standard", own or StandardNormal(units))
     z = _drawn(codes, seed, 0)
     if (z == z[0]).all():
         raise ValueError(
@@ -161,7 +161,7 @@ def _flow(codes: DiagonalGaussian, judged: Float[Tensor, "M Z"], seed: int, watc
     base = _gaussian(_drawn(codes, seed, 0))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed % 2**63)
-        flow = Flow(base.means[0], base.factors[0], TRANSFORMS, min(MOST_HIDDEN, HIDDEN_PER_UNIT * units))
+        flow = flow_of_size(units, base.means[0], base.factors[0])
         flow.flow.float()  # the mean and the covariance of codes far from 0 need more digits
         _train(flow, codes, judged, seed, watch)
     return flow.double().requires_grad_(False)
@@ -261,15 +261,15 @@ def kept_prior(run: Run, latent: int) -> Kept | None:
     return Kept(run, latent, kind, is_used)
 
 
-def prior_called(prior: Prior | str, latent: int, run: Run | None) -> Prior:
-    """A prior by its name, `standard` or `fitted`, or itself.
+def prior_called(prior: Prior | str, own: Prior, run: Run | None) -> Prior:
+    """A prior by its name, or itself: `standard` is a model's own, that of its training, `fitted` the one that is kept.
 
     Raises ValueError for another name, for one of another number of units, and where none was fitted.
     """
     if prior == "standard":
-        return StandardNormal(latent)
+        return own
     if prior == "fitted":
-        kept = None if run is None else kept_prior(run, latent)
+        kept = None if run is None else kept_prior(run, own.latent)
         if kept is None:
             raise ValueError(
                 f"no prior was fitted to {'this model' if run is None else run.path}; fit one (seqvae fit-prior, "
@@ -278,6 +278,6 @@ def prior_called(prior: Prior | str, latent: int, run: Run | None) -> Prior:
         return kept
     if isinstance(prior, str) or not isinstance(prior, Prior):
         raise ValueError(f"no prior {prior!r:.80}; there are standard and fitted")
-    if prior.latent != latent:
-        raise ValueError(f"a prior of {prior.latent} units does not fit a model of {latent}")
+    if prior.latent != own.latent:
+        raise ValueError(f"a prior of {prior.latent} units does not fit a model of {own.latent}")
     return prior

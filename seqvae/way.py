@@ -11,7 +11,7 @@ from torch import Tensor
 from seqvae import generate
 from seqvae.codes import Windows, aligned, all_windows, beside_codes
 from seqvae.core.posterior import DiagonalGaussian
-from seqvae.core.priors import Prior, StandardNormal
+from seqvae.core.priors import Prior
 from seqvae.core.vae import VAE
 from seqvae.generate import Decoding, Length
 from seqvae.modalities.base import Modality
@@ -33,7 +33,7 @@ class Variation:
 class Way:
     """The way through a VAE and back; `presents`: whether windows are put together into what the user handed in.
 
-    `drawn_from` is the prior of codes that belong to no item; None is N(0, I).
+    `drawn_from` is the prior of codes that belong to no item; None is the one that the VAE was trained with.
     """
 
     modality: Modality
@@ -44,7 +44,7 @@ class Way:
     @property
     def prior(self) -> Prior:
         """The density of codes that belong to no item."""
-        return StandardNormal(self.vae.latent) if self.drawn_from is None else self.drawn_from
+        return self.vae.own_prior if self.drawn_from is None else self.drawn_from
 
     def length(self, groups: Sequence[Windows] = ()) -> Length:
         """How long sequences may be; where none ends by itself, all are as long as the longest window."""

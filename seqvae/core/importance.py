@@ -8,12 +8,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqvae.core.objectives import importance_weighted_bound
-from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
+from seqvae.core.posterior import DiagonalGaussian
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
 # a decoder's: z, x and what draws its dropout masks
 LogProb = Callable[[Float[Tensor, "N Z"], Batch, Noise | None], Float[Tensor, " N"]]
+LogPrior = Callable[[Float[Tensor, "N Z"]], Float[Tensor, " N"]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,13 @@ class Draws:
 
 
 def weighted_bound(
-    log_prob: LogProb, batch: Batch, q: DiagonalGaussian, noise: Noise, masks: Noise | None, draws: Draws
+    log_prob: LogProb,
+    log_prior: LogPrior,
+    batch: Batch,
+    q: DiagonalGaussian,
+    noise: Noise,
+    masks: Noise | None,
+    draws: Draws,
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"], Float[Tensor, "BK Z"]]:
     """log (1/K) sum_k w_k in nats of each example, whose gradient is the estimator's; the mean log p(x|z_k); all z_k.
 
@@ -46,7 +53,7 @@ def weighted_bound(
     places = torch.arange(len(eps), device=eps.device)
     copies = None if masks is None else masks.repeat(samples)
     with torch.set_grad_enabled(torch.is_grad_enabled() and not draws.kept):
-        z, log_px, log_ratio = _scored(log_prob, batch, q, eps, places, copies, draws)
+        z, log_px, log_ratio = _scored(log_prob, log_prior, batch, q, eps, places, copies, draws)
         log_weights = (log_px + draws.beta * log_ratio).unflatten(0, (len(batch), samples))
     log_px = log_px.detach().unflatten(0, (len(batch), samples)).mean(1)
     value = importance_weighted_bound(log_weights.detach())
@@ -59,7 +66,7 @@ def weighted_bound(
         probabilities = (draws.kept * shares).clamp(max=1.0)
         places = _chosen(probabilities, noise)
         copies = None if copies is None else copies.select(places)
-        scored, log_px_kept, log_ratio = _scored(log_prob, batch, q, eps, places, copies, draws)
+        scored, log_px_kept, log_ratio = _scored(log_prob, log_prior, batch, q, eps, places, copies, draws)
         terms = log_px_kept + draws.beta * log_ratio
         heaviness = heaviness[places] / probabilities.flatten()[places].to(heaviness)
     if draws.doubly_reparameterized and scored.requires_grad:
@@ -71,6 +78,7 @@ def weighted_bound(
 
 def _scored(
     log_prob: LogProb,
+    log_prior: LogPrior,
     batch: Batch,
     q: DiagonalGaussian,
     eps: Float[Tensor, "BK Z"],
@@ -85,7 +93,7 @@ def _scored(
     log_px = log_prob(z, batch.select(rows), masks)
     if draws.doubly_reparameterized:
         spread = DiagonalGaussian(spread.mean.detach(), spread.log_scale.detach())
-    return z, log_px, prior_log_prob(z) - spread.log_prob(z)
+    return z, log_px, log_prior(z) - spread.log_prob(z)
 
 
 def _chosen(probabilities: Float[Tensor, "B K"], noise: Noise) -> Int[Tensor, " N"]:

@@ -16,6 +16,7 @@ from seqvae.core.posterior import prior_log_prob
 from seqvae.noise import Noise
 
 SITE = "prior"  # of the noise that codes are drawn from
+TRANSFORMS, HIDDEN_PER_UNIT, MOST_HIDDEN = 6, 4, 512  # of a flow
 _VALUES_PER_CHUNK = 2**22  # numbers that a density makes at once
 
 
@@ -147,6 +148,16 @@ class Flow(nn.Module):
         with torch.no_grad():
             y: Tensor = self.flow().transform.inv(noise.normal(SITE, self.latent).to(self.mean))
             return self.mean + y @ self.factor.T
+
+
+def flow_of_size(latent: int, mean: Tensor | None = None, factor: Tensor | None = None) -> Flow:
+    """A flow for so many units, its weights drawn from torch's global generator.
+
+    Without a mean and a factor, which a prior that is learned along with its codes cannot have, they are 0 and I.
+    """
+    mean = torch.zeros(latent) if mean is None else mean
+    factor = torch.eye(latent) if factor is None else factor
+    return Flow(mean, factor, TRANSFORMS, min(MOST_HIDDEN, HIDDEN_PER_UNIT * latent))
 
 
 def _couplings(units: int, transforms: int, hidden: int) -> nn.Module:

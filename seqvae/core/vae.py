@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from seqvae.core.importance import Draws, weighted_bound
 from seqvae.core.normalisation import NormalisedMean
-from seqvae.core.posterior import DiagonalGaussian, prior_log_prob
+from seqvae.core.posterior import DiagonalGaussian
+from seqvae.core.priors import Flow, Prior, StandardNormal
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -63,16 +64,16 @@ ONE_DRAW = Draws()
 # Parts of the weights, and how the names of their weights begin; the posterior is its mean and its scale.
 PARTS = {
     "encoder": ("encoder.",), "posterior": ("to_mean.", "to_scale."), "mean": ("to_mean.",), "scale": ("to_scale.",),
-    "decoder": ("decoder.",),
+    "decoder": ("decoder.",), "prior": ("prior.",),
 }  # fmt: skip
-ALL_PARTS = ("encoder", "posterior", "decoder")
+ALL_PARTS = ("encoder", "posterior", "decoder", "prior")
 
 
 def parts_without(frozen: Iterable[str]) -> tuple[str, ...]:
     """The parts of the weights that are left where some stay as they are.
 
     >>> parts_without(["encoder", "mean"]), parts_without([]) == ALL_PARTS
-    (('scale', 'decoder'), True)
+    (('scale', 'decoder', 'prior'), True)
     """
     named = tuple(frozen)
     single = [part for part, beginnings in PARTS.items() if len(beginnings) == 1]
@@ -91,6 +92,7 @@ def is_of(weight: str, parts: Iterable[str]) -> bool:
 class Codes(NamedTuple):
     """What encoding gives: the KL of each unit in nats (B, Z), the posterior mean (B, Z), and draws of z (BK, Z).
 
+    Of a prior that is learned the KL is estimated by the draws, and each unit has an equal share of it.
     Rows b * K ... (b + 1) * K - 1 of the draws belong to example b.
     """
 
@@ -134,7 +136,8 @@ class VAE(nn.Module):
     it is a plain autoencoder: a Gaussian of scale zero, so that each draw is the mean, without a KL term and without a
     likelihood of x. With `least_kl_nats` no posterior has a KL below it, of which each unit has an equal
     share (`DiagonalGaussian.of_least_kl`); `scale` then has no meaning. With `batch_norm_scale`
-    the means of a batch in training are normalised to that scale (`NormalisedMean`).
+    the means of a batch in training are normalised to that scale (`NormalisedMean`). `prior`: a density of codes that
+    is learned along with encoder and decoder, in the place of N(0, I) (Chen et al. 2017, section 3.2).
     """
 
     encoder: Encoder | None
@@ -149,6 +152,7 @@ class VAE(nn.Module):
         posterior: Literal["gaussian", "point"] = "gaussian",
         least_kl_nats: float = 0.0,
         batch_norm_scale: float = 0.0,
+        prior: Flow | None = None,
     ) -> None:
         super().__init__()
         self.encoder = cast(Encoder | None, encoder)
@@ -162,6 +166,7 @@ class VAE(nn.Module):
             )
         self.has_points = posterior == "point"
         self.least_kl_nats = least_kl_nats
+        self.prior = prior
         self.to_mean: nn.Linear | NormalisedMean | None = None
         self.to_scale: nn.Linear | None = None
         if self.encoder is None:
@@ -221,20 +226,37 @@ class VAE(nn.Module):
         q = self.posterior(batch, masks, by_batch)
         if draws.samples == 1:
             z = q.rsample(noise)
-            return Terms(self.decoder.log_prob(z, batch, masks, sampling_probability), self._kl(q), q.mean, z)
-        bound, log_px, z = weighted_bound(self.decoder.log_prob, batch, q, noise, masks, draws)
-        return Terms(log_px, q.kl(), q.mean, z, bound)
+            return Terms(self.decoder.log_prob(z, batch, masks, sampling_probability), self._kl(q, z), q.mean, z)
+        bound, log_px, z = weighted_bound(self.decoder.log_prob, self.log_prior, batch, q, noise, masks, draws)
+        return Terms(log_px, self._kl(q, z), q.mean, z, bound)
 
     def codes(
         self, batch: Batch, noise: Noise, dropout: bool = True, samples: int = 1, by_batch: bool = False
     ) -> Codes:
         """What `forward` gives with the same noise, up to the decoder."""
         q = self.posterior(batch, noise if dropout else None, by_batch)
-        return Codes(self._kl(q), q.mean, q.rsample(noise, samples))
+        z = q.rsample(noise, samples)
+        return Codes(self._kl(q, z), q.mean, z)
 
-    def _kl(self, q: DiagonalGaussian) -> Float[Tensor, "B Z"]:
-        """The KL of each unit in nats; points have none."""
-        return torch.zeros_like(q.mean) if self.has_points else q.kl()
+    @property
+    def own_prior(self) -> Prior:
+        """The prior that the weights are trained with: N(0, I), or the one that is learned."""
+        return StandardNormal(self.latent) if self.prior is None else self.prior
+
+    def log_prior(self, z: Float[Tensor, "N Z"]) -> Float[Tensor, " N"]:
+        """log p(z) in nats, of `own_prior`."""
+        with torch.autocast(z.device.type, enabled=False):  # a difference of large numbers
+            return self.own_prior.log_prob(z)
+
+    def _kl(self, q: DiagonalGaussian, z: Float[Tensor, "BK Z"]) -> Float[Tensor, "B Z"]:
+        """The KL of each unit in nats, as in `Codes`; points have none."""
+        if self.has_points:
+            return torch.zeros_like(q.mean)
+        if self.prior is None:
+            return q.kl()
+        examples, units = q.mean.shape
+        ratio = q.repeat(len(z) // examples).log_prob(z) - self.log_prior(z)
+        return (ratio.unflatten(0, (examples, -1)).mean(1, keepdim=True) / units).expand(-1, units)
 
     def log_weights(
         self, batch: Batch, noise: Noise, samples: int, q: DiagonalGaussian | None = None
@@ -247,7 +269,7 @@ class VAE(nn.Module):
         """log p(x, z) - log q(z|x) in nats of codes z; rows b * K ... (b + 1) * K - 1 belong to example b."""
         samples = z.shape[0] // len(batch)
         log_px = self.decoder.log_prob(z, batch.repeat(samples))
-        log_weight: Tensor = log_px + prior_log_prob(z) - q.repeat(samples).log_prob(z)
+        log_weight: Tensor = log_px + self.log_prior(z) - q.repeat(samples).log_prob(z)
         return log_weight.unflatten(0, (len(batch), samples))
 
     @property

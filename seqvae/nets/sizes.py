@@ -16,10 +16,14 @@ MOST_UNITS = 65_536  # of a layer: the weights between two such layers take 16 G
 class CodeModel:
     """The latent code: its size, its posterior, and the layers to and from it."""
 
-    latent: int = key(32, "latent units Z", least=1, most=MOST_UNITS, parts=(*OF_POSTERIOR, *OF_DECODER))
+    latent: int = key(32, "latent units Z", least=1, most=MOST_UNITS, parts=(*OF_POSTERIOR, *OF_DECODER, "prior"))
     posterior: Literal["gaussian", "point"] = key(
         "gaussian", "gaussian, or point: a plain autoencoder, whose code is the mean alone, without KL term",
         parts=OF_POSTERIOR,
+    )  # fmt: skip
+    prior: Literal["standard", "flow"] = key(
+        "standard", "prior of the codes: N(0, I), or a normalising flow that is learned along with encoder and decoder",
+        parts=("prior",),
     )  # fmt: skip
     scale: Literal["exp", "softplus"] = key(
         "exp", "posterior scale: exp of half a log-variance, or softplus", parts=("posterior", "scale")
@@ -54,6 +58,12 @@ class CodeModel:
                 f"model.{floors[0]}={getattr(self, floors[0]):g} is not possible with model.{other}, which has no KL; "
                 "leave one of them out"
             )
+        if self.prior != "standard" and (floors or self.posterior == "point" or not self.latent):
+            other = floors[0] if floors else "posterior" if self.latent else "latent"
+            raise ValueError(
+                f"model.prior={self.prior} is not possible with model.{other}={getattr(self, other)}: it is learned by "
+                "the KL, which is to have no floor; leave one of them out"
+            )
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ class SequenceModel(CodeModel):
 
     latent: int = key(
         32, "latent units Z; 0 trains a plain language model", least=0, most=MOST_UNITS,
-        parts=(*OF_POSTERIOR, *OF_DECODER),
+        parts=(*OF_POSTERIOR, *OF_DECODER, "prior"),
     )  # fmt: skip
     embedding: int = key(256, "size E of the step embeddings", least=1, most=MOST_UNITS)
     encoder_hidden: int = key(

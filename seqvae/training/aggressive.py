@@ -26,7 +26,7 @@ from seqvae.training.progress import Progress
 Group = Sequence[np.ndarray]  # batches of corpus indices, for one optimizer step
 
 ENCODER = ("encoder", "posterior")
-DECODER = ("decoder",)
+DECODER = ("decoder", "prior")
 MOST_STEPS = 100  # of the encoder, before one of the decoder
 COMPARED = 10  # steps, whose loss is compared with that of as many before
 MOST_ITEMS = 5000  # whose mutual information is estimated, since its time grows with their square
