@@ -49,8 +49,8 @@ def train(
     `values`: configuration values over it, such as {"model": {"latent": 16}}.
     `device`: auto, cpu, cuda or mps.
     `start_from`: a run whose modality and weights are the starting point; `take`: the parts of them that are taken,
-    of encoder, posterior, mean, scale and decoder, else all; `checkpoint`: whose weights these are, "best", "last" or
-    the number of a step.
+    of encoder, posterior, mean, scale, decoder and prior, else all; `checkpoint`: whose weights these are, "best",
+    "last" or the number of a step.
     `objective`: makes what is minimised from the configuration.
     `verbose`: whether progress is shown on stderr. By default it is on a terminal and in a notebook, and not where
     stderr is a file or a pipe. `reporter`: an object of your own that is called instead (`training.log.Reporter`).

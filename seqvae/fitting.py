@@ -45,9 +45,9 @@ def fit_prior(
 
     `kind`: gaussian, mixture or flow; auto, the one under which held-out codes are the most probable; standard, that of
     the training again, which takes away what was fitted. Samples, and the aims of `Model.vary`, then come from it,
-    unless it is kept `on_request`; `Model.with_prior` chooses. `sources`: other data, or the same, where neither the files nor the cache
-    hold them any longer; 5 % of these items are held out. A plain autoencoder, which has no prior of its own, can be
-    sampled from with one that is fitted (Ghosh et al. 2020, section 4). `watch` sees how far it is.
+    unless it is kept `on_request`; `Model.with_prior` chooses. `sources`: other data, or the same, where neither the
+    files nor the cache hold them any longer; 5 % of these items are held out. A plain autoencoder, which has no prior
+    of its own, can be sampled from with one that is fitted (Ghosh et al. 2020, section 4). `watch` sees how far it is.
 
     >>> fitted = seqvae.fit_prior("runs/mine")  # doctest: +SKIP
     >>> fitted.name, fitted.nats  # doctest: +SKIP

@@ -14,9 +14,9 @@ from seqvae.config import counted
 @click.argument("data", nargs=-1, type=PATH)
 @click.option(
     "--kind", type=click.Choice(["auto", "gaussian", "mixture", "flow", "standard"]), default="auto", show_default=True,
-    help="What is fitted; auto: what is best for held-out codes; standard: N(0, I) again.",
+    help="What is fitted; auto: what is best for held-out codes; standard: that of the training again.",
 )  # fmt: skip
-@click.option("--on-request", is_flag=True, help="Keep it for --prior fitted, and go on drawing samples from N(0, I).")
+@click.option("--on-request", is_flag=True, help="Keep it for --prior fitted, and go on drawing samples as before.")
 @seed_option
 @device_option
 def fit_prior(run: Path, data: tuple[Path, ...], kind: str, on_request: bool, seed: int, device: str) -> None:
@@ -35,10 +35,11 @@ def fit_prior(run: Path, data: tuple[Path, ...], kind: str, on_request: bool, se
     with ProgressBar() as bar:
         found = fit(run, data, kind, seed, on_request=on_request, device=device, checkpoint=checkpoint, watch=bar)
     for name, nats in found.nats.items():
-        more = f", {nats - found.nats['standard']:+.2f} to N(0, I)" if name != "standard" else ""
+        more = f", {nats - found.nats['standard']:+.2f} to standard" if name != "standard" else ""
         click.echo(f"{name}: log-likelihood of a held-out code {nats:,.2f} nats{more}", err=True)
     if found.name == "standard":
-        click.echo(f"{run}: samples come from N(0, I)" + (", which no other is better than" if found.nats else ""))
+        own = "N(0, I)" if found.prior.kind == "standard" else "the prior that it learned"
+        click.echo(f"{run}: samples come from {own}" + (", which no other is better than" if found.nats else ""))
         return
     numbers = counted(found.prior.latent, "units")
     click.echo(f"{run}: {found.name} over {numbers}, kept beside its weights")

@@ -78,7 +78,7 @@ split_option = click.option(
 prior_option = click.option(
     "--prior", type=click.Choice(["standard", "fitted"]), callback=spoken_as("prior"),
     show_default="fitted, where `seqvae fit-prior` fitted one to be used",
-    help="What codes are drawn from: N(0, I), or the prior that was fitted to the codes of the training data.",
+    help="What codes are drawn from: the prior of the training, or the one that was fitted to its codes.",
 )  # fmt: skip
 where_option = click.option(
     "--where", multiple=True, metavar="ATTRIBUTE=VALUE", callback=lambda ctx, parameter, value: _pairs(value),

@@ -81,7 +81,7 @@ def _make(kind: type[Modality]) -> click.Command:
     @click.option("--resume", is_flag=True, help="Continue the run in --out; nothing else is needed.")
     @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
     @click.option("--from", "source", type=PATH, metavar="RUN", help="Fine-tune: start from the weights of this run.")
-    @click.option("--take", metavar="PART,...", help="Of --from: encoder, posterior, mean, scale, decoder; else all.")
+    @click.option("--take", metavar="PART,...", help="Of --from: encoder, posterior, mean, scale, decoder, prior.")
     @click.option(
         "--checkpoint", default="best", show_default=True, metavar="best|last|STEP", help="Of --from: whose weights."
     )

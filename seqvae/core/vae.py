@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from seqvae.core.importance import Draws, weighted_bound
 from seqvae.core.normalisation import NormalisedMean
 from seqvae.core.posterior import DiagonalGaussian
-from seqvae.core.priors import Flow, Prior, StandardNormal
+from seqvae.core.priors import Prior, StandardNormal
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
@@ -152,7 +152,7 @@ class VAE(nn.Module):
         posterior: Literal["gaussian", "point"] = "gaussian",
         least_kl_nats: float = 0.0,
         batch_norm_scale: float = 0.0,
-        prior: Flow | None = None,
+        prior: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encoder = cast(Encoder | None, encoder)
@@ -241,7 +241,7 @@ class VAE(nn.Module):
     @property
     def own_prior(self) -> Prior:
         """The prior that the weights are trained with: N(0, I), or the one that is learned."""
-        return StandardNormal(self.latent) if self.prior is None else self.prior
+        return StandardNormal(self.latent) if self.prior is None else cast(Prior, self.prior)
 
     def log_prior(self, z: Float[Tensor, "N Z"]) -> Float[Tensor, " N"]:
         """log p(z) in nats, of `own_prior`."""

@@ -24,7 +24,7 @@ def test_samples_come_from_the_prior_that_was_fitted_or_from_the_one_that_is_nam
     standard, gaussian = fitted.stderr.splitlines()
     assert standard.startswith("standard: log-likelihood of a held-out code -")
     assert gaussian.startswith("gaussian: log-likelihood of a held-out code -")
-    assert gaussian.endswith(" to N(0, I)")
+    assert gaussian.endswith(" to standard")
     assert fitted.stdout.splitlines() == [
         f"{own}: gaussian over 4 units, kept beside its weights", f"next: seqvae sample {own}"
     ]  # fmt: skip

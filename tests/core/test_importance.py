@@ -69,7 +69,7 @@ def test_with_one_draw_it_is_the_elbo() -> None:
     vae, batch = wrong_vae(), data(4000)
     noise = Noise(0, batch.keys)
     q = vae.posterior(batch)
-    bound, log_px, z = weighted_bound(vae.decoder.log_prob, batch, q, noise, None, Draws(1))
+    bound, log_px, z = weighted_bound(vae.decoder.log_prob, vae.log_prior, batch, q, noise, None, Draws(1))
     terms = vae(batch, noise)
     assert torch.allclose(log_px, terms.log_px)
     assert torch.equal(z, terms.z)
@@ -120,7 +120,7 @@ def test_each_draw_has_dropout_masks_of_its_own_in_both_passes(kept: float) -> N
         seen.append((copies.keys.tolist(), masks.keys.tolist()))
         return vae.decoder.log_prob(z, copies)
 
-    weighted_bound(log_prob, batch, vae.posterior(batch), noise, noise, Draws(4, kept=kept))
+    weighted_bound(log_prob, vae.log_prior, batch, vae.posterior(batch), noise, noise, Draws(4, kept=kept))
     keys, masks = seen[0]
     assert keys == batch.keys.repeat_interleave(4).tolist()
     assert masks == noise.repeat(4).keys.tolist()

@@ -81,7 +81,7 @@ def test_what_is_no_training_on_a_batch_leaves_the_running_statistics() -> None:
         by_batch = net(states(1), by_batch=True)
     single = net(states(1)[:1], by_batch=True)  # has no deviation of its own
     assert not torch.allclose(by_batch, plain)
-    assert torch.equal(single, plain[:1])
+    assert torch.allclose(single, plain[:1], rtol=0, atol=1e-14)  # a product of one row may round as it likes
     assert all(torch.equal(value, before[name]) for name, value in net.named_buffers())
 
 
