@@ -89,7 +89,6 @@ def test_standard_takes_it_away_and_leaves_the_run_as_it_was(run: Path) -> None:
 
 
 def test_a_second_fit_takes_the_place_of_the_first(run: Path) -> None:
-    pytest.importorskip("zuko")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seqvae.priors.MOST_ROUNDS", 1)
         patch.setattr("seqvae.priors.ROUND", 2)

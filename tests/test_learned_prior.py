@@ -20,7 +20,6 @@ from seqvae.noise import Noise
 from tests.core.test_vae import LATENT, Flat, Linear, linear_gaussian
 from tests.training.small import values, write_corpus
 
-pytest.importorskip("zuko")
 FLOW = {"prior": "flow"}
 
 

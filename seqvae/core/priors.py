@@ -16,7 +16,7 @@ from seqvae.core.posterior import prior_log_prob
 from seqvae.noise import Noise
 
 SITE = "prior"  # of the noise that codes are drawn from
-TRANSFORMS, HIDDEN_PER_UNIT, MOST_HIDDEN = 6, 4, 512  # of a flow
+TRANSFORMS, HIDDEN_PER_UNIT, MOST_HIDDEN = 6, 4, 384  # of a flow
 _VALUES_PER_CHUNK = 2**22  # numbers that a density makes at once
 
 
@@ -115,7 +115,7 @@ class Flow(nn.Module):
 
     The networks are `transforms` affine couplings, each of which moves one half of the units by what the other half
     says (Dinh et al. 2017, section 3), with two layers of `hidden` units. F F^T and m are covariance and mean of the
-    codes, so that what is learned is how they differ from one Gaussian. Needs the package zuko.
+    codes, so that what is learned is how they differ from one Gaussian.
     """
 
     kind: ClassVar[str] = "flow"
@@ -164,6 +164,9 @@ def _couplings(units: int, transforms: int, hidden: int) -> nn.Module:
     from zuko.flows import MAF
 
     flow: nn.Module = MAF(units, transforms=transforms, passes=2, hidden_features=[hidden, hidden])
+    for part in flow.modules():
+        for name, _ in part.named_buffers(recurse=False):  # masks and orders, which the sizes say
+            part._non_persistent_buffers_set.add(name)
     return flow
 
 
@@ -189,5 +192,5 @@ def of_tensors(tensors: Mapping[str, Shaped[Tensor, "..."]], sizes: Mapping[str,
     if not sizes:
         return Mixture(tensors["log_weights"], tensors["means"], tensors["factors"])
     flow = Flow(tensors["mean"], tensors["factor"], sizes["transforms"], sizes["hidden"]).to(tensors["mean"].dtype)
-    flow.load_state_dict(dict(tensors))
+    flow.load_state_dict({name: tensors[name] for name in flow.state_dict()})
     return flow.requires_grad_(False)

@@ -21,7 +21,6 @@ def mixture() -> Mixture:
 
 
 def flow() -> Flow:
-    pytest.importorskip("zuko")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return Flow(MEANS[0], FACTORS[0], transforms=3, hidden=5).double()
