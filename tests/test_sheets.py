@@ -60,7 +60,7 @@ def test_traversals_of_an_item_are_in_its_metre_and_tempo(drawn: list[tuple[list
     waltz = groove(2, meter=(3, 4), bpm=70.0)
     pictures.traversals(drum_model(), waltz)
     pieces, sweep = drawn[0]
-    assert {(clip.meter, clip.tempo, len(clip)) for (clip,) in pieces} == {((3, 4), 70.0, 24)}
+    assert {(clip.meter, clip.bpm, len(clip)) for (clip,) in pieces} == {((3, 4), 70.0, 24)}
     code = drum_model().encode([waltz]).mean[0]
     unit = int(sweep.names[0].removeprefix("unit ")) - 1
     group = drum_model().windows(waltz)
@@ -92,7 +92,7 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Model:
     model = seqvae.load(run.path, "cpu")
     vectors = torch.randn(2, model.vae.latent, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 3
     made = {
-        name: Attribute(name, "words", "", False, "means", 9, 1.0, 1.0, 0.0, 0.0, 1.5, 1.0, vector, vector)
+        name: Attribute(name, "words", "", False, "means", 9, 1.0, 1.0, 0.0, 0.0, 1.5, 1.0, vector, vector.clone())
         for name, vector in zip(("old", "sees"), vectors, strict=True)
     }
     assert model.run is not None
