@@ -297,7 +297,9 @@ def test_a_model_of_sentences_has_losses_a_network_and_a_plane(text_model: Model
 
 
 def test_pictures_of_images_need_a_model_of_images(text_model: Model) -> None:
-    with pytest.raises(ValueError, match=r"made of images, and this is a model of text; plot its plane, or its traversals$"):
+    with pytest.raises(
+        ValueError, match=r"made of images, and this is a model of text; plot its plane, or its traversals$"
+    ):
         pictures.samples(text_model)
 
 
