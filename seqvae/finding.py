@@ -179,7 +179,9 @@ class Index:
         self._check_colour(colour)
         labels, names, shade = None, list[str](), None
         if colour == "label":
-            labels, names = self.file.labels[drawn], known
+            names = sorted(known)  # as in the plane of the same labels, and not in the order in which they were met
+            places = np.array([*map(names.index, known), -1])  # the last one is for none
+            labels = places[self.file.labels[drawn]]
         elif colour == "cluster":
             labels = np.empty(len(self), np.int64)
             for number, cluster in enumerate(self.clusters(clusters, seed)):

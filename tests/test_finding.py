@@ -253,6 +253,17 @@ def test_files_are_measured_where_they_were_and_what_is_gone_is_named(
         index.picture("brightness")
 
 
+def test_the_labels_of_a_map_are_sorted_as_in_the_plane(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences = ["the cat", "a dog", "old news", "the dog", "a cat"]
+    path = trained / "few.safetensors"
+    index = seqvae.index(trained / "run", seqvae.Items(sentences), path, label_by="^(the|a) ")
+    drawn: list[Any] = []
+    monkeypatch.setattr("seqvae.pictures.plane", lambda *values, **named: drawn.append(values[2:]))
+    index.picture("label")
+    assert index.file.facts["label_names"] == ["the", "a"]
+    assert (drawn[0][0].tolist(), drawn[0][1]) == ([1, 0, -1, 1, 0], ["a", "the"])
+
+
 def test_umap_keeps_groups_together() -> None:
     pytest.importorskip("umap")
     from seqvae.projections import by_neighbours
