@@ -1,6 +1,7 @@
 """An index of a corpus: its codes, kept where they are found again; neighbours, outliers and clusters among them."""
 
 import importlib
+import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ from seqvae.generate import whole
 from seqvae.index_file import IndexFile
 from seqvae.indexing import Watch, place_of, weights_hash, write_index
 from seqvae.memory import Data, known
-from seqvae.modalities.items import Item, Items
+from seqvae.modalities.items import Item, Items, Report
+from seqvae.modalities.measuring import Measure, listed_measures
 from seqvae.model import Model, load
 from seqvae.neighbours import Metric, isolation, nearest
 from seqvae.priors import EXTRA
@@ -33,7 +35,7 @@ MOST_FITTED = 2**16  # codes that clusters are fitted to
 SHOWN_OF_CLUSTER, LOOKED_AT = 3, 64  # items at the middle of a cluster, and those among which they are found
 MOST_SHOWN = 10_000  # points of a picture
 
-Colour = Literal["label", "cluster", "elbo", "length"]
+Colour = Literal["label", "cluster", "elbo", "length"]  # of a map; or what is measured of items, by its name
 Outlying = Literal["elbo", "distance"]
 
 
@@ -158,14 +160,16 @@ class Index:
         return sorted(found, key=lambda cluster: -len(cluster.places))
 
     def picture(
-        self, colour: Colour | None = None, projection: Projection = "pca", clusters: int = 8, seed: int = 0
+        self, colour: Colour | str | None = None, projection: Projection = "pca", clusters: int = 8, seed: int = 0
     ) -> "Figure":
         """The codes as points of a plane, at most 10,000 that the seed draws; see `pictures.plane`.
 
-        `colour`: by label (where there are labels, without being asked), by cluster, by -ELBO in nats per step, or by
-        length in steps.
+        `colour`: by label (where there are labels, without being asked), by cluster, by -ELBO in nats per step, by
+        length in steps, or by what is measured of items (`modality.measures`), such as density, word=not or slant; for
+        that they are read again from where they were.
 
-        Raises ValueError for a colour that all would share, and as `clusters` and `pictures.plane`.
+        Raises ValueError for a colour that all would share, for items that are gone, and as `clusters` and
+        `pictures.plane`.
         """
         from seqvae.pictures import plane
 
@@ -175,7 +179,9 @@ class Index:
         self._check_colour(colour)
         labels, names, shade = None, list[str](), None
         if colour == "label":
-            labels, names = self.file.labels[drawn], known
+            names = sorted(known)  # as in the plane of the same labels, and not in the order in which they were met
+            places = np.array([*map(names.index, known), -1])  # the last one is for none
+            labels = places[self.file.labels[drawn]]
         elif colour == "cluster":
             labels = np.empty(len(self), np.int64)
             for number, cluster in enumerate(self.clusters(clusters, seed)):
@@ -183,8 +189,15 @@ class Index:
             labels, names = labels[drawn], [f"cluster {number + 1}" for number in range(clusters)]
         elif colour == "elbo":
             shade = (self.nats_per_step[drawn], "-ELBO, nats per step")
-        else:
+        elif colour == "length":
             shade = (self.file.steps[drawn].astype(np.float64), f"length in {steps}")
+        else:
+            measure = self.model.modality.measure(colour)
+            values = self._measured(drawn, measure)
+            if measure.is_yes_or_no:
+                labels, names = np.where(np.isnan(values), -1, values).astype(np.int64), [f"not {colour}", colour]
+            else:
+                shade = (values, f"{colour}: {measure.about}")
         return plane(
             self.model,
             torch.from_numpy(self.codes[drawn]),
@@ -197,8 +210,9 @@ class Index:
 
     def _check_colour(self, colour: str) -> None:
         """Raises ValueError for a colour that is not known, or that all items would share."""
-        if colour not in get_args(Colour):
-            raise ValueError(f"no colour {colour!r}; there are {', '.join(get_args(Colour))}")
+        if colour not in get_args(Colour) and colour.partition("=")[0] not in self.model.modality.measures:
+            known = dict.fromkeys([*get_args(Colour), *listed_measures(self.model.modality.measures)])
+            raise ValueError(f"no colour {colour!r}; there are {', '.join(known)}")
         if colour == "label" and not self.file.facts["label_names"]:
             raise ValueError(
                 f"{self.file.path} has no labels; take another colour, or index it again by labels of names"
@@ -206,6 +220,30 @@ class Index:
         if colour == "length" and len(np.unique(self.file.steps)) == 1:
             length = f"{self.file.steps[0]:,} {self.model.modality.words.steps}"
             raise ValueError(f"all items of {self.file.path} have {length}; take another colour")
+
+    def _measured(self, places: np.ndarray, measure: Measure) -> np.ndarray:
+        """A number of each of the items at these places, NaN where it has none; the sources are read once more.
+
+        Raises ValueError where none of them has a number, and for what is gone.
+        """
+        modality, folder = self.model.modality, self.file.facts["folder"]
+        names = [self.file.name(place) for place in places.tolist()]
+        wanted, found = set(names), dict[str, float | None]()
+        for source in self.file.facts["sources"]:
+            base = "" if Path(source).exists() else folder  # names are as they were typed, maybe in another folder
+            if not Path(base, source).exists():
+                continue
+            for named in modality.named([Path(base, source)], Report()):
+                name = named.name.removeprefix(f"{base}{os.sep}") if base else named.name
+                if name in wanted and name not in found:
+                    found[name] = measure.of(named.item)
+        for name in wanted.difference(found):
+            (item,) = self._read(name)
+            found[name] = measure.of(item)
+        values = np.array([math.nan if found[name] is None else found[name] for name in names], np.float64)
+        if np.isnan(values).all():
+            raise ValueError(f"{measure.about}: no item of {self.file.path} has it; take another colour")
+        return values
 
     def items(self, found: Sequence[Found]) -> list[list[Item]]:
         """The windows of items that were found, read again from where they were. Raises ValueError for what is gone."""

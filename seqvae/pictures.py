@@ -1,6 +1,7 @@
 """Pictures of a run and of a trained model: functions from a model to a matplotlib Figure.
 
-`losses`, `network` and `plane` are for all models, the others for images. `view.png` makes files of Figures.
+`losses`, `network`, `plane`, `traversals`, `principal_traversals` and `sweep` are for all models, the others for
+images. `view.sheet.png` makes files of Figures.
 """
 
 import json
@@ -26,14 +27,24 @@ from seqvae.nets.pixels import levels
 from seqvae.noise import Noise
 from seqvae.projections import NAMES, Projection, by_neighbours
 from seqvae.runs.run import Run
+from seqvae.sheets import (
+    codes_of,
+    counted_codes,
+    name_of,
+    principal_traversals,
+    shares_of,
+    sweep,
+    traversals,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = [
+    "corrupts", "denoising", "interpolation", "interpolations", "layers", "losses", "manifold", "network", "plane",
+    "principal_traversals", "prior_fits", "reconstructions", "samples", "sweep", "traversals",
+]  # fmt: skip
 FAR_OFF = 4.0  # times the variance of the prior: most codes are then outside of what the prior holds
-MOST_UNITS = 20  # rows of traversals
-MOST_AXES = 10
-VALUES = [place / 2 for place in range(-6, 7)]  # of traversals: three standard deviations of the prior to each side
 STEPS_SHOWN = 16  # of the sequences that a diagram shows the shapes of
 
 
@@ -92,7 +103,7 @@ def network(model: Model) -> "Figure":
 
     note = "from the data x to the code z and back; the bars are as long as the logarithm of the values of one item"
     note += "; outputs are height x width x channels" if model.modality.has_pixels else ""
-    return charts.network(layers(model), f"The network of {_name(model)}", note)
+    return charts.network(layers(model), f"The network of {name_of(model)}", note)
 
 
 def plane(
@@ -120,12 +131,12 @@ def plane(
         found, labels = np.unique(np.asarray(labels), return_inverse=True)
         label_names = [str(name) for name in found]
     places = None if labels is None else np.asarray(labels)
-    codes = _codes(model, items)
+    codes = codes_of(model, items)
     if codes.shape[1] < 2:
         raise ValueError(
             f"a model of {codes.shape[1]} latent units has no plane; train one with model.latent=2 or more"
         )
-    count, points = _counted(model, codes, trained_on), model.vae.has_points
+    count, points = counted_codes(model, codes, trained_on), model.vae.has_points
     names, prior = ("z1", "z2"), False
     if projection != "pca":
         along, way = by_neighbours(codes.numpy(), projection, seed), NAMES[projection]
@@ -140,7 +151,7 @@ def plane(
         along, title, shares = (
             ((codes - mean) @ axes[:2].T).numpy(),
             "The latent space by its principal axes",
-            _shares(scales),
+            shares_of(scales),
         )
         names = (f"first axis, {shares[0]} of the variance", f"second axis, {shares[1]}")
         note = f"{count}, {codes.shape[1]} units, seen along the two directions in which they vary most"
@@ -157,22 +168,22 @@ def manifold(
     those of the codes, as `plane` shows them, and the note says how many items the model was `trained_on`.
     """
     _check_pixels(model)
-    name, share = _name(model), f"each image stands for 1/{size * size:,} of it"
+    name, share = name_of(model), f"each image stands for 1/{size * size:,} of it"
     if items is None:
         if model.vae.latent != 2 or model.vae.has_points:
             raise ValueError(
                 "only the prior of two latent units is a plane; give items, for the plane of their principal axes"
             )
         return _manifold(model, size, _across_units(), f"decoded from the quantiles of the prior of {name}: {share}")
-    codes = _codes(model, items)
+    codes = codes_of(model, items)
     if codes.shape[1] < 2:
         raise ValueError(f"a plane needs two latent units, and {name} has {codes.shape[1]}; see its traversals")
-    count = _counted(model, codes, trained_on)
+    count = counted_codes(model, codes, trained_on)
     if codes.shape[1] == 2:  # the axes of the plane that `plane` shows
         across = _across_units(codes.mean(0), codes.std(0, correction=0))
         return _manifold(model, size, across, f"across {count}, by the normal that fits them")
     mean, axes, scales = latent.principal_axes(codes)
-    names = [f"{place} axis, {part}" for place, part in zip(("first", "second"), _shares(scales), strict=False)]
+    names = [f"{place} axis, {part}" for place, part in zip(("first", "second"), shares_of(scales), strict=False)]
     across = _Plane(mean, axes[:2], torch.zeros(2), scales[:2], (f"{names[0]} of the variance", names[1]))
     note = f"the two longest principal axes of {count}; along all others it is at their mean"
     return _manifold(model, size, across, note)
@@ -223,7 +234,7 @@ def samples(model: Model, n: int = 100, seed: int = 0) -> "Figure":
     from seqvae.view import pictures
 
     _check_pixels(model)
-    note = f"what {_name(model)} makes of codes that are drawn from a standard normal"
+    note = f"what {name_of(model)} makes of codes that are drawn from a standard normal"
     made = _drawn(model, model.in_windows().sample(n, seed=seed))
     return pictures.image_grid(made, f"{n} samples from the prior", note)
 
@@ -234,7 +245,7 @@ def reconstructions(model: Model, items: Sequence[Item], n: int = 20) -> "Figure
 
     _check_pixels(model)
     chosen = model.modality.several(items)[:n]
-    note = f"encoded and decoded again by {_name(model)}"
+    note = f"encoded and decoded again by {name_of(model)}"
     made = _drawn(model, model.in_windows().reconstruct(chosen))
     return pictures.pairs(_pixels(model, chosen), made, "Reconstructions", note)
 
@@ -248,7 +259,7 @@ def denoising(model: Model, items: Sequence[Item], n: int = 20, seed: int = 0) -
 
     _check_pixels(model)
     if not corrupts(model):
-        raise ValueError(f"{_name(model)} was trained without noise; train with model.corruption=0.3 to denoise")
+        raise ValueError(f"{name_of(model)} was trained without noise; train with model.corruption=0.3 to denoise")
     chosen = model.modality.several(items)[:n]
     arrays = [model.modality.encode(window, Report()) for item in chosen for window in model.modality.accept(item)]
     batch = model.modality.settle(collate([x for x in arrays if x is not None], range(len(arrays))))
@@ -260,7 +271,7 @@ def denoising(model: Model, items: Sequence[Item], n: int = 20, seed: int = 0) -
         "denoised": _drawn(model, made),
         "clean": list(batch.x.squeeze(1).cpu().numpy()),
     }
-    note = f"the noise of training, what {_name(model)} makes of it, and the images without it"
+    note = f"the noise of training, what {name_of(model)} makes of it, and the images without it"
     return pictures.below_each_other(rows, "Denoising", note)
 
 
@@ -268,47 +279,6 @@ def corrupts(model: Model) -> bool:
     """Whether a model was trained to see through noise on its images."""
     encoder = model.vae.encoder
     return isinstance(encoder, ImageEncoder) and encoder.corruption is not None
-
-
-def traversals(model: Model, item: Item = None) -> "Figure":
-    """One latent unit in each row, set from -3 to 3, while the others stay those of an item, or zero without one.
-
-    The units that change the image most come first, at most 20 of them.
-    """
-    from seqvae.view import pictures
-
-    _check_pixels(model)
-    units = model.vae.latent
-    code = torch.zeros(units, dtype=torch.float64) if item is None else _codes(model, [item])[0]
-    walks = [latent.traversal(code, axis, VALUES) for axis in torch.eye(units, dtype=torch.float64)]
-    rows = _decoded(model, walks)
-    effects = np.array([np.std(np.stack(row).astype(np.float64), axis=0).mean() for row in rows])
-    order = [int(unit) for unit in np.argsort(-effects, kind="stable")[:MOST_UNITS]]
-    names = [f"unit {unit + 1}" for unit in order]
-    start = "zero" if item is None else "those of an item"
-    note = f"one unit of {_name(model)} in each row, the others {start}; those that change most come first"
-    return pictures.traversals([rows[unit] for unit in order], names, VALUES, "Traversals of the latent units", note)
-
-
-def principal_traversals(model: Model, items: Sequence[Item] | Tensor, trained_on: int = 0) -> "Figure":
-    """One principal axis of the codes of items in each row, from -3 to 3 standard deviations about their mean.
-
-    The note says how many of the items the model was `trained_on`.
-    """
-    from seqvae.view import pictures
-
-    _check_pixels(model)
-    codes = _codes(model, items)
-    mean, axes, scales = latent.principal_axes(codes)
-    used = [place for place in range(len(scales)) if scales[place] > 1e-6 * scales[0]][:MOST_AXES]
-    if not used:
-        raise ValueError(f"{len(codes):,} codes that are all alike have no axes; give more items")
-    zero = torch.zeros_like(mean)
-    walks = [mean + latent.traversal(zero, scales[place] * axes[place], VALUES) for place in used]
-    shares = _shares(scales)
-    names = [f"axis {place + 1}, {shares[place]}" for place in used]
-    note = f"from the mean of {_counted(model, codes, trained_on)}, in standard deviations; % of their variance"
-    return pictures.traversals(_decoded(model, walks), names, VALUES, "Traversals along the principal axes", note)
 
 
 def interpolation(model: Model, a: Item, b: Item, steps: int = 10) -> "Figure":
@@ -326,40 +296,16 @@ def interpolations(model: Model, pairs: Sequence[tuple[Item, Item]], steps: int 
     rows = [_drawn(model, model.in_windows().interpolate(a, b, steps, mode)) for a, b in pairs]
     ends = [(first, last) for first, last in (_pixels(model, pair) for pair in pairs)]
     way = "straight line" if mode == "lerp" else "great arc"
-    note = f"along the {way} between two codes of {_name(model)}"
+    note = f"along the {way} between two codes of {name_of(model)}"
     return pictures.walks(rows, ends, "Interpolations", note)
-
-
-def _name(model: Model) -> str:
-    """What a model is called: by the folder of its run."""
-    return "the model" if model.run is None else model.run.path.resolve().name
-
-
-def _counted(model: Model, codes: Tensor, trained_on: int) -> str:
-    """How many codes a picture is made of, in words, and how many of these are of items for training."""
-    count = f"{len(codes):,} codes of {_name(model)}"
-    return f"{count} ({trained_on:,} of training items)" if trained_on else count
-
-
-def _codes(model: Model, items: Sequence[Item] | Tensor) -> Tensor:
-    """(N, Z) codes in float64 on the CPU: the means of items, or the codes themselves."""
-    if isinstance(items, np.ndarray) and items.dtype.kind == "f" and items.shape[1:] == (model.vae.latent,):
-        items = torch.from_numpy(items)
-    codes = items if isinstance(items, Tensor) else model.encode(items).mean
-    return codes.to("cpu", torch.float64)
-
-
-def _shares(scales: Tensor) -> list[str]:
-    """The share of the variance along each axis in per cent, by the standard deviations."""
-    shares = 100 * scales**2 / (scales**2).sum().clamp(min=1e-300)
-    return [f"{share:.0f} %" for share in shares.tolist()]
 
 
 def _check_pixels(model: Model) -> None:
     """Raises ValueError for a model whose items are no images."""
     if not model.modality.has_pixels:
         raise ValueError(
-            f"this picture is made of images, and this is a model of {model.modality.name}; plot its plane"
+            f"this picture is made of images, and this is a model of {model.modality.name}; plot its plane, or its "
+            "traversals"
         )
 
 
@@ -371,9 +317,3 @@ def _pixels(model: Model, items: Sequence[Item]) -> list[np.ndarray]:
 def _drawn(model: Model, pieces: Sequence[Sequence[Item]]) -> list[np.ndarray]:
     """The pixels of pieces that are one window each."""
     return [model.modality.pixels(window) for (window,) in pieces]
-
-
-def _decoded(model: Model, walks: Sequence[Tensor]) -> list[list[np.ndarray]]:
-    """The images of codes (S, Z), row by row."""
-    made = iter(_drawn(model, model.in_windows().decode(torch.cat(list(walks)))))
-    return [[next(made) for _ in walk] for walk in walks]

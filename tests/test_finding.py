@@ -15,6 +15,7 @@ from seqvae import indexing
 from seqvae.finding import Index
 from seqvae.indexing import write_index
 from seqvae.memory import known
+from seqvae.modalities.measuring import Measure
 from seqvae.model import Model
 from seqvae.projector import write_projector
 from tests.training.processes import dies
@@ -204,8 +205,74 @@ def test_the_map_has_the_colour_that_is_asked_for(index: Index, trained: Path, m
         assert (drawn[2][2][one.places] == number).all()
     with pytest.raises(ValueError, match="has no labels"):
         index.picture("label")
-    with pytest.raises(ValueError, match="no colour 'blue'"):
-        index.picture("blue")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no colour 'blue'; there are label, cluster, elbo, length, word=WORD"):
+        index.picture("blue")
+
+
+def test_the_map_has_the_colour_of_what_is_measured(
+    index: Index, trained: Path, monkeypatch: pytest.MonkeyPatch, sentences: list[str]
+) -> None:
+    drawn: list[dict[str, Any]] = []
+    monkeypatch.setattr("seqvae.pictures.plane", lambda *values, **named: drawn.append({**named, "given": values}))
+    index.picture("word=cat")
+    _, _, labels, names = drawn[0]["given"]
+    assert names == ["not word=cat", "word=cat"]
+    assert labels.tolist() == [int("cat" in sentence.split()) for sentence in sentences]
+    monkeypatch.setitem(index.model.modality.measures, "as", Measure("letters", lambda text: len(text) or None))
+    index.picture("as", seed=3)
+    values, name = drawn[1]["shade"]
+    assert (name, values.tolist()) == ("as: letters", [len(sentence) for sentence in sentences])
+    monkeypatch.setitem(index.model.modality.measures, "none", Measure("nothing", lambda text: None))
+    with pytest.raises(ValueError, match=r"nothing: no item of .* has it; take another colour"):
+        index.picture("none")
+
+
+def test_files_are_measured_where_they_were_and_what_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.zeros((3, 4, 4), np.uint8)
+    for place in range(3):
+        images[place, : place + 1] = 255
+    (tmp_path / "data").mkdir()
+    np.save(tmp_path / "data" / "images.npy", images)
+    monkeypatch.chdir(tmp_path)
+    values = {"model": {"latent": 2, "widths": "3"}, "train": {"epochs": 1, "threads": 1}}
+    seqvae.train("images", "data/images.npy", "run", values)
+    index = seqvae.index("run", "data/images.npy")
+    drawn: list[list[float]] = []
+    monkeypatch.setattr(
+        "seqvae.pictures.plane", lambda *values, shade, **named: drawn.append(np.round(shade[0], 6).tolist())
+    )
+    index.picture("brightness")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    index.picture("brightness")
+    assert drawn == [[0.25, 0.5, 0.75]] * 2
+    (tmp_path / "data" / "images.npy").unlink()
+    with pytest.raises(ValueError, match=r"data/images.npy.*; the index was made in "):
+        index.picture("brightness")
+
+
+def test_the_labels_of_a_map_are_sorted_as_in_the_plane(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences = ["the cat", "a dog", "old news", "the dog", "a cat"]
+    path = trained / "few.safetensors"
+    index = seqvae.index(trained / "run", seqvae.Items(sentences), path, label_by="^(the|a) ")
+    drawn: list[Any] = []
+    monkeypatch.setattr("seqvae.pictures.plane", lambda *values, **named: drawn.append(values[2:]))
+    index.picture("label")
+    assert index.file.facts["label_names"] == ["the", "a"]
+    assert (drawn[0][0].tolist(), drawn[0][1]) == ([1, 0, -1, 1, 0], ["a", "the"])
+
+
+def test_umap_keeps_groups_together() -> None:
+    pytest.importorskip("umap")
+    from seqvae.projections import by_neighbours
+
+    codes = np.random.default_rng(0).standard_normal((24, 5)) * 0.1 + np.repeat([[0.0], [9.0]], 12, axis=0)
+    points = by_neighbours(codes, "umap", 3)
+    far = np.linalg.norm(points[:, None] - points, axis=2)
+    assert far[:12, :12].max() < far[:12, 12:].min()
+    assert (points == by_neighbours(codes, "umap", 3)).all()
 
 
 def test_the_projector_gets_a_row_for_each_item(index: Index, tmp_path: Path) -> None:

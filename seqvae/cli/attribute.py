@@ -156,7 +156,7 @@ def remove(run: Path, names: tuple[str, ...]) -> None:
     "repeated.",
 )  # fmt: skip
 @click.option(
-    "--sweep", metavar="FROM:TO:STEPS", help="Several strengths of the attributes that have none, of one INPUT."
+    "--sweep", metavar="FROM:TO:STEPS", help="Several strengths of the attributes that have none, and a picture."
 )
 @click.option("--orthogonal", is_flag=True, help="Leave all other attributes of the run as they are.")
 @decoding_options("temperature", "top_k", "top_p", "beam")
@@ -169,14 +169,16 @@ def apply_(
 ) -> None:  # fmt: skip
     """Add attributes to items: encode them, move their codes, decode them again.
 
-    There is one result for each INPUT, in order; with --sweep one for each strength of a single INPUT. Strengths count
-    standard deviations of the codes of data along the attribute.
+    There is one result for each INPUT, in order; with --sweep one for each strength of the first INPUT, then of the
+    next, and a picture or table with a row for each INPUT. Strengths count standard deviations of the codes of data
+    along the attribute.
     """
     check_folder_place(folder)
     if not asked:
         raise click.UsageError("nothing is added; give --add NAME, which `seqvae attribute list RUN` lists")
     steps = None if sweep is None else _steps(sweep)
     from seqvae.adding import moved_windows
+    from seqvae.sheets import swept
 
     decoding = given_decoding()
     model = open_model(run, device, split)
@@ -189,16 +191,13 @@ def apply_(
         made = model.reconstruct(moved_windows(model, windows, strengths, orthogonal), decoding, seed)
         show(model, Made(made, "set", named, windows, _notes(model, strengths, made)), folder)
         return
-    if len(windows) != 1:
-        raise click.UsageError(f"--sweep takes one INPUT, and there are {len(windows)}; give one")
-    swept = [{**strengths, **dict.fromkeys(open_ones, step)} for step in steps]
-    made = model.reconstruct([moved_windows(model, windows, each, orthogonal)[0] for each in swept], decoding, seed)
-    notes = [f"{', '.join(open_ones)} {step:g}" for step in steps]
-    measured = _notes(model, strengths, made)
+    moved, table = swept(model, windows, strengths, steps, orthogonal)
+    made = model.reconstruct(moved, decoding, seed)
+    notes: list[str] = []
     if model.modality.printed(made) is None:
-        notes = [": ".join(filter(None, pair)) for pair in zip(notes, measured, strict=True)]
-    show(model, Made(made, "path", named, notes=notes), folder)
-    click.echo(f"{', '.join(open_ones)}: strengths {', '.join(f'{step:g}' for step in steps)}", err=True)
+        said = [f"{', '.join(open_ones)} {step:.3g}" for step in steps] * len(windows)
+        notes = [": ".join(filter(None, pair)) for pair in zip(said, _notes(model, strengths, made), strict=True)]
+    show(model, Made(made, table, named, notes=notes), folder)
 
 
 def _notes(model: "Model", names: Mapping[str, object], made: "Sequence[Sequence[Item]]") -> list[str]:

@@ -40,9 +40,10 @@ def map_options(function: Function) -> Function:
             show_default="pca", help="Map: principal axes, or a plane that keeps neighbours together.",
         ),
         click.option(
-            "--colour", type=click.Choice(["label", "cluster", "elbo", "length"]), expose_value=False, callback=_leave,
+            "--colour", metavar="label|cluster|elbo|length|MEASURE", expose_value=False, callback=_leave,
             show_default="label where there are any, else elbo",
-            help="Map: by label, by cluster, by -ELBO per step, or by length.",
+            help="Map: by label, by cluster, by -ELBO per step, by length, or by what `seqvae attribute list RUN` says "
+            "can be measured, such as density.",
         ),
     ):  # fmt: skip
         function = option(function)

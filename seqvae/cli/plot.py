@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
+    from seqvae.core.posterior import DiagonalGaussian
     from seqvae.corpus import Corpus
     from seqvae.data import Part
     from seqvae.modalities.items import Item
@@ -77,9 +78,9 @@ def plot(
     """Draw a run: its losses, its network and its latent space.
 
     DATA are files or folders as for training; the default is what the run was validated on, for plane, manifold and
-    axes with the training items where these are fewer than 300. Of images there are the
-    manifold, samples, reconstructions, traversals and interpolations, too. Where there is an index (seqvae index) there
-    is its map. The seed draws items and samples.
+    axes with the training items where these are fewer than 300. Traversals start from one of them. Of images there are
+    the manifold, samples, reconstructions and interpolations, too. Where there is an index (seqvae index) there is its
+    map. The seed draws items and samples.
     """
     check_folder_place(out)
     if not data and split is None and given_uses():
@@ -141,7 +142,8 @@ def _possible(model: "Model") -> list[str]:
     """The pictures that there are of a model. A plain autoencoder has neither a prior nor a scale of its units."""
     from seqvae.pictures import corrupts
 
-    latent, points, images = model.vae.latent, model.vae.has_points, model.modality.has_pixels
+    latent, points = model.vae.latent, model.vae.has_points
+    drawn, images = model.modality.has_pictures, model.modality.has_pixels
     possible = {
         "losses": model.run is not None and model.run.metrics_path.exists(),
         "network": True,
@@ -151,8 +153,8 @@ def _possible(model: "Model") -> list[str]:
         "samples": images and not points,
         "reconstructions": images,
         "denoising": images and corrupts(model),
-        "traversals": images and not points,
-        "axes": images and (latent > 2 or points),
+        "traversals": drawn and latent >= 1 and not points,
+        "axes": drawn and (latent > 2 or points),
         "interpolations": images,
     }
     return [name for name, there in possible.items() if there]
@@ -162,11 +164,16 @@ def _possible(model: "Model") -> list[str]:
 class _Items:
     """Items in a random order, those of training last: the codes of all, and some of themselves."""
 
-    codes: "Tensor"  # (N, Z)
+    posterior: "DiagonalGaussian"  # (N, Z)
     labels: "np.ndarray | None"  # (N,)
     label_names: Sequence[str]
     some: "Sequence[Item]"
     trained_on: int  # of them, because those for validation are few
+
+    @property
+    def codes(self) -> "Tensor":
+        """(N, Z) the posterior means."""
+        return self.posterior.mean
 
 
 def _of_plane(model: "Model", items: Callable[[], _Items]) -> _Items | None:
@@ -213,7 +220,7 @@ def _makers(model: "Model", items: Callable[[], _Items], seed: int) -> dict[str,
         "samples": lambda: pictures.samples(model, seed=seed),
         "reconstructions": lambda: pictures.reconstructions(model, items().some),
         "denoising": lambda: pictures.denoising(model, items().some, seed=seed),
-        "traversals": lambda: pictures.traversals(model, items().some[0]),
+        "traversals": lambda: pictures.traversals(model, items().some[0], items().posterior),
         "axes": axes,
         "interpolations": lambda: pictures.interpolations(model, _pairs(items())),
     }
@@ -233,10 +240,10 @@ def _read(model: "Model", data: Sequence[Path], split: Split | None, seed: int) 
     arrays = [corpus[int(index)] for corpus, indices in drawn for index in indices]
     if len(arrays) < 2:
         raise ValueError(f"{', '.join(drawn[0][0].report.sources)} has one item only; give DATA with more")
-    codes = generate.encode(model.vae, arrays, settle=modality.settle).mean
+    posterior = generate.encode(model.vae, arrays, settle=modality.settle)
     first = len(drawn[0][1])
     some = [[modality.decode(x)] for x in arrays[: min(first, MOST_SHOWN) if first > 1 else MOST_SHOWN]]
-    return _Items(codes, *_labels(drawn), some, len(arrays) - first)
+    return _Items(posterior, *_labels(drawn), some, len(arrays) - first)
 
 
 def _labels(drawn: "Sequence[tuple[Corpus, np.ndarray]]") -> "tuple[np.ndarray | None, list[str]]":

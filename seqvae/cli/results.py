@@ -42,7 +42,7 @@ def show(model: "Model", made: Made, folder: Path | None) -> None:
     """
     text = model.modality.printed(made.pieces)
     if text is not None:
-        click.echo(_tree(model, made) if made.names else text, nl=False)
+        click.echo(_laid_out(model, made, text), nl=False)
         if folder is None:
             return
     originals = [windows.items for windows in made.originals]
@@ -58,13 +58,16 @@ def show(model: "Model", made: Made, folder: Path | None) -> None:
         _clear(place, names, inputs)
 
 
-def _tree(model: "Model", made: Made) -> str:
-    """A line for each piece of a family that is text, behind its name, the deeper the further down it descends."""
-    lines = []
-    for name, piece in zip(made.names, made.pieces, strict=True):
-        text = " ".join(str(model.modality.printed([piece])).split("\n")).rstrip()
-        lines.append(f"{'  ' * name.count('.')}{name}  {text}\n")
-    return "".join(lines)
+def _laid_out(model: "Model", made: Made, text: str) -> str:
+    """Pieces that are text, for a terminal: those of a family or a sweep a line each, behind their names."""
+    from seqvae.modalities.items import Sweep
+
+    if not (made.names or isinstance(made.arrangement, Sweep)):
+        return text
+    lines = [" ".join(str(model.modality.printed([piece])).split("\n")).rstrip() for piece in made.pieces]
+    if isinstance(made.arrangement, Sweep):
+        return made.arrangement.as_text(lines)
+    return "".join(f"{'  ' * name.count('.')}{name}  {line}\n" for name, line in zip(made.names, lines, strict=True))
 
 
 def _store(written: "Sequence[Written]", folder: Path, made: Made, to_stderr: bool) -> None:

@@ -24,6 +24,7 @@ from seqvae.modalities.items import (
     Named,
     Report,
     Split,
+    Sweep,
     Words,
     Written,
     file_and_index,
@@ -250,6 +251,11 @@ class Modality(Keeping, Measuring, abc.ABC):
         """
         return None
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether `picture` draws items, so that there are sheets of them."""
+        return type(self).picture is not Modality.picture
+
     def pixels(self, item: Item) -> np.ndarray:
         """(H, W, C) uint8 of an item, where `has_pixels`."""
         raise ValueError(f"items of {self.name} are no images")
@@ -385,6 +391,7 @@ __all__ = [
     "Named",
     "Report",
     "Split",
+    "Sweep",
     "Words",
     "Written",
 ]

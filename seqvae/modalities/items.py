@@ -11,13 +11,52 @@ from seqvae.config import Values, counted, listed
 Split = Literal["all", "train", "valid", "test"]
 Item: TypeAlias = Any  # what one code stands for, or what a user hands in or gets back: each modality has its own
 Figures: TypeAlias = dict[str, "float | int | None"]  # of an evaluation by name; None where one does not apply
-Arrangement = Literal["set", "path", "grid"]  # items side by side, an interpolation, a square palette row by row
+_Plain = Literal["set", "path", "grid"]  # items side by side, an interpolation, a square palette row by row
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How items stand that are made of the same values row by row: the names of rows, and the heads of columns.
+
+    A traversal has a row for each latent unit, the sweep of an attribute one for each item. `title` and `note` stand
+    above the picture.
+    """
+
+    names: Sequence[str]
+    heads: Sequence[str]
+    title: str = ""
+    note: str = ""
+
+    def rows(self, cells: Sequence[Any]) -> list[list[Any]]:
+        """What stands in the cells, row by row. Raises ValueError where the number of cells is another one."""
+        columns = len(self.heads)
+        if len(cells) != len(self.names) * columns or not cells:
+            size = f"{counted(len(self.names), 'rows')} of {counted(columns, 'columns')}"
+            raise ValueError(f"{counted(len(cells), 'items')} are no {size}; give {len(self.names) * columns:,}")
+        return [list(cells[first : first + columns]) for first in range(0, len(cells), columns)]
+
+    def as_text(self, cells: Sequence[str]) -> str:
+        """Texts of one line as a table: below the name of each row, where it has one, its cells behind their heads.
+
+        >>> print(Sweep(["a"], ["-1", "10"]).as_text(["less", "more"]), end="")
+        a
+        -1  less
+        10  more
+        """
+        width, lines = max(map(len, self.heads)), []
+        for name, row in zip(self.names, self.rows(cells), strict=True):
+            lines += [name] if name else []
+            lines += [f"{head:>{width}}  {cell}".rstrip() for head, cell in zip(self.heads, row, strict=True)]
+        return "".join(f"{line}\n" for line in lines)
+
+
+Arrangement: TypeAlias = _Plain | Sweep
 
 
 def check_arrangement(arrangement: Arrangement) -> Arrangement:
     """The arrangement. Raises ValueError for an unknown one."""
-    known = get_args(Arrangement)
-    if arrangement not in known:
+    known = get_args(_Plain)
+    if not isinstance(arrangement, Sweep) and arrangement not in known:
         raise ValueError(f"no arrangement {arrangement!r}; there are {', '.join(known)}")
     return arrangement
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from seqvae.view.sheet import BLUE, COLOURS, FAINT, INK, MUSTARD, OTHER, RED, SOFT, TEAL, Sheet, frame
+from seqvae.view.sheet import BLUE, COLOURS, FAINT, INK, MUSTARD, OTHER, RED, SOFT, TEAL, Sheet, frame, shortened
 
 TERMS = {"elbo_nats": "negative ELBO", "reconstruction_nats": "reconstruction", "kl_nats": "KL"}
 TRAINING, VALIDATION = BLUE, RED
@@ -90,7 +90,7 @@ def plane(
 ) -> Figure:  # fmt: skip
     """The codes (N, 2) of items as points, coloured by label (N,), an index of `label_names` or -1 for none.
 
-    Or by a number for each, `shade`, whose scale with its name stands beside them.
+    Or by a number for each, `shade`, whose scale with its name stands beside them; what has none (NaN) is grey.
 
     Each label of ten points or more stands among them, too, so that nobody has to keep ten colours apart.
     Beyond ten labels the most frequent ones have a colour, and the others are grey; where these would be most of the
@@ -244,7 +244,7 @@ def _groups(labels: np.ndarray, names: Sequence[str]) -> list[tuple[str, str, np
     named = {label: str(names[label]) if label < len(names) else str(label) for label in kept.tolist()}
     few = present.max(initial=0) < MOST_CLASSES
     groups = [
-        (_short(name), COLOURS[label if few else place], np.flatnonzero(labels == label))
+        (shortened(name, LONGEST_LABEL), COLOURS[label if few else place], np.flatnonzero(labels == label))
         for place, (label, name) in enumerate(named.items())
     ]
     if len(kept) < len(present):
@@ -257,14 +257,15 @@ def _groups(labels: np.ndarray, names: Sequence[str]) -> list[tuple[str, str, np
 
 def _shaded(axes: Axes, values: np.ndarray, name: str) -> np.ndarray:
     """(N, 4) the colours of numbers, and their scale; the outermost hundredths have the colours of its ends."""
-    low, high = np.quantile(values, [0.01, 0.99])
+    low, high = np.nanquantile(values, [0.01, 0.99])
     high = max(high, low + 1e-9 * max(1.0, abs(low)))
     axes.imshow(np.linspace(1, 0, 256)[:, None], cmap=SHADES, aspect="auto", extent=(0, 1, low, high))
     axes.yaxis.tick_right()
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10)))
     axes.yaxis.set_label_position("right")
     axes.set_ylabel(name, fontsize=9.5, color=SOFT, parse_math=False)
-    colours: np.ndarray = colormaps[SHADES]((values - low) / (high - low))
+    shades = colormaps[SHADES].with_extremes(bad=OTHER)
+    colours: np.ndarray = shades(np.ma.masked_invalid((values - low) / (high - low)))
     return colours
 
 
@@ -325,11 +326,6 @@ def _apart(places: np.ndarray, least: float) -> np.ndarray:
                     places[first] += push
                     places[second] -= push
     return places
-
-
-def _short(label: str) -> str:
-    """A label that leaves room for the points."""
-    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
 
 
 def _part_colour(name: str) -> str:

@@ -9,16 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from seqvae.view.sheet import shortened
+
 INK = "#22252b"
 FAINT = "#8a8f99"
 EVEN_BEAT, ODD_BEAT = "#f1f2f5", "#e4e6eb"
 
 MARGIN = 0.15  # inches, as are all lengths below
-TITLE = 0.4
+TITLE, NOTE = 0.4, 0.25
 NAMES = 1.0  # the least width of the names of rows
-LETTER = 0.07  # of them
+LETTER, TITLE_LETTER, NOTE_LETTER = 0.07, 0.1, 0.066  # of them, of the title, and of the note below it
 KEY, KEY_LETTER = 0.48, 0.058  # of the palette: a colour with what is left free around it, and its name
-BEAT = 0.8
+BEAT, SMALL = 0.8, 0.36  # its width, and the share of it that is left in rows of clips
 OVERVIEW_SHAPE = 1.4  # its width by its height
 LONGEST_LINE = 16  # beats
 MOST_LINES = 40
@@ -98,25 +100,31 @@ def strip_figure(
     steps_per_bar: int,
     title: str = "",
     labels: Sequence[str] | None = None,
+    note: str = "",
 ) -> Figure:
     """Clips of one length below each other, such as the steps of an interpolation from the first to the last.
 
-    `labels` name the clips, by default 1, 2, 3 and so on.
+    `labels` name the clips, by default 1, 2, 3 and so on. A `note` stands below the title.
     """
-    labels = [str(index + 1) for index in range(len(clips))] if labels is None else [_short(label) for label in labels]
+    labels = (
+        [str(index + 1) for index in range(len(clips))]
+        if labels is None
+        else [shortened(label, LONGEST_LABEL) for label in labels]
+    )
     left = _width(rows) + 0.2 + 0.12 * max(len(label) for label in labels)
     steps = max(len(drawn) for drawn in clips)
     width = steps / steps_per_beat * BEAT
     height = rows.height * 0.62
     pitch = height + 0.14
-    figure = _figure(left + width, len(clips) * pitch + 0.2, title)
+    first = 0.25 + NOTE * bool(note)
+    figure = _figure(left + width, len(clips) * pitch + first - 0.05, title, note)
     for index, (drawn, label) in enumerate(zip(clips, labels, strict=True)):
-        axes = _axes(figure, left, 0.25 + index * pitch, width * len(drawn) / steps, height)
+        axes = _axes(figure, left, first + index * pitch, width * len(drawn) / steps, height)
         _draw(axes, drawn, rows, 0, len(drawn), steps_per_beat, steps_per_bar)
         _name_rows(axes, rows, 6.2)
         if index == 0:
             _name_beats(axes, len(drawn), steps_per_beat, steps_per_bar)
-        middle = 1 - (TITLE + 0.25 + index * pitch + height / 2) / figure.get_figheight()
+        middle = 1 - (TITLE + first + index * pitch + height / 2) / figure.get_figheight()
         _text(figure, MARGIN / figure.get_figwidth(), middle, label, 12)
     return figure
 
@@ -131,7 +139,7 @@ def palette_figure(
 ) -> Figure:
     """A square of clips between four: `corners` name the first and last of the top row, then of the bottom row."""
     columns = len(grid[0])
-    width = max(len(drawn) for line in grid for drawn in line) / steps_per_beat * BEAT * 0.36
+    width = max(len(drawn) for line in grid for drawn in line) / steps_per_beat * BEAT * SMALL
     height = rows.height * 0.5
     across, down = width + 0.14, height + 0.14
     across_all = 0.7 + columns * across
@@ -146,6 +154,39 @@ def palette_figure(
         left = MARGIN + (0.1 if j == 0 else 0.35 + columns * across + 0.03)
         middle = 1 - (TITLE + 0.1 + i * down + height / 2) / figure.get_figheight()
         _text(figure, left / figure.get_figwidth(), middle, corner, 13)
+    _name_colours(figure, rows, in_line)
+    return figure
+
+
+def sweep_figure(
+    grid: Sequence[Sequence[Panel]],
+    rows: Rows,
+    names: Sequence[str],
+    heads: Sequence[str],
+    title: str = "",
+    note: str = "",
+) -> Figure:
+    """Rows of clips, each behind its name, where it has one, and each column below its head."""
+    beats = max(len(clip.drawn) / clip.steps_per_beat for line in grid for clip in line)
+    width, height = beats * BEAT * SMALL, rows.height * 0.5
+    across, down = width + 0.14, height + 0.14
+    longest = max(len(shown(name)) for name in names)
+    left = 0.15 + LETTER * longest if longest else 0.0
+    across_all = max(left + len(heads) * across, TITLE_LETTER * len(title), NOTE_LETTER * len(note))
+    in_line, key = _keys(rows, across_all)
+    first = 0.25 + NOTE * bool(note)
+    figure = _figure(across_all, first + len(grid) * down + key, title, note)
+    wide, high = figure.get_size_inches()
+    for i, (name, line) in enumerate(zip(names, grid, strict=True)):
+        top = first + i * down
+        for j, (clip, head) in enumerate(zip(line, heads, strict=True)):
+            x = left + j * across
+            own = width * len(clip.drawn) / clip.steps_per_beat / beats
+            axes = _axes(figure, x, top, own, height)
+            _draw(axes, clip.drawn, rows, 0, len(clip.drawn), clip.steps_per_beat, clip.steps_per_bar)
+            if i == 0:
+                _text(figure, (MARGIN + x) / wide, 1 - (TITLE + first - 0.12) / high, shortened(head, LONGEST_LABEL), 9)
+        _text(figure, MARGIN / wide, 1 - (TITLE + top + height / 2) / high, shown(name), 8)
     _name_colours(figure, rows, in_line)
     return figure
 
@@ -170,7 +211,7 @@ def overview_figure(clips: Sequence[Panel], rows: Rows, title: str = "") -> Figu
         axes = _axes(figure, left, top, own, height)
         _draw(axes, clip.drawn, rows, 0, len(clip.drawn), clip.steps_per_beat, clip.steps_per_bar)
         middle = 1 - (TITLE + top - 0.1) / figure.get_figheight()
-        _text(figure, (MARGIN + left) / figure.get_figwidth(), middle, _short(clip.label), 8)
+        _text(figure, (MARGIN + left) / figure.get_figwidth(), middle, shortened(clip.label, LONGEST_LABEL), 8)
     _name_colours(figure, rows, in_line)
     return figure
 
@@ -194,23 +235,9 @@ def _name_colours(figure: Figure, rows: Rows, in_line: int) -> None:
         text.set_parse_math(False)
 
 
-def _short(label: str) -> str:
-    """A label that leaves room for the clip, and keeps the index of FILE#INDEX.
-
-    >>> _short("the ninth song of us"), _short("the ninth song of us#12")
-    ('the ninth song …', 'the ninth so…#12')
-    """
-    if len(label) <= LONGEST_LABEL:
-        return label
-    name, mark, index = label.rpartition("#")
-    end = f"…#{index}" if mark and index.isdigit() and len(index) < LONGEST_LABEL // 2 else "…"
-    return f"{(name if len(end) > 1 else label)[: LONGEST_LABEL - len(end)]}{end}"
-
-
 def shown(name: str) -> str:
     """The name of a row as it is drawn: in one line of bounded length."""
-    name = " ".join(name.replace("_", " ").split())
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return shortened(" ".join(name.replace("_", " ").split()), LONGEST_NAME)
 
 
 def _width(rows: Rows) -> float:
@@ -218,17 +245,20 @@ def _width(rows: Rows) -> float:
     return max(NAMES, 0.1 + LETTER * max(len(shown(name)) for _, name in rows.names))
 
 
-def _figure(width: float, height: float, title: str) -> Figure:
-    """An empty figure with room for this content below its title."""
+def _figure(width: float, height: float, title: str, note: str = "") -> Figure:
+    """An empty figure with room for this content below its title; a note stands at the top of the content."""
     figure = Figure(figsize=(width + 2 * MARGIN, TITLE + height + MARGIN), facecolor="white")
+    left, high = MARGIN / figure.get_figwidth(), figure.get_figheight()
     if title:
-        _text(figure, MARGIN / figure.get_figwidth(), 1 - TITLE / 2 / figure.get_figheight(), title, 11)
+        _text(figure, left, 1 - TITLE / 2 / high, title, 11)
+    if note:
+        _text(figure, left, 1 - (TITLE + 0.02) / high, note, 8.5, FAINT, "normal")
     return figure
 
 
-def _text(figure: Figure, x: float, y: float, text: str, size: float) -> None:
-    """Bold text from x on, centred on y, taken as it is: a dollar sign starts no formula."""
-    figure.text(x, y, text, fontsize=size, color=INK, weight="bold", va="center").set_parse_math(False)
+def _text(figure: Figure, x: float, y: float, text: str, size: float, colour: str = INK, weight: str = "bold") -> None:
+    """Text from x on, centred on y, taken as it is: a dollar sign starts no formula."""
+    figure.text(x, y, text, fontsize=size, color=colour, weight=weight, va="center").set_parse_math(False)
 
 
 def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:

@@ -11,13 +11,14 @@ from statistics import NormalDist
 import numpy as np
 from matplotlib.figure import Figure
 
-from seqvae.view.sheet import DOTS, INK, SOFT, Sheet
+from seqvae.view.sheet import DOTS, INK, SOFT, Sheet, shortened
 
 PICTURE = 0.75  # inches that an image is to take at least, in figures of some of them
 MANIFOLD = 9.0  # and the manifold of all
 GAP, APART = 0.06, 0.2  # between images, and between those of different kinds
 HEAD = 0.26  # a line of words above the columns
 LETTER = 0.075  # of the names of rows
+LONGEST_NAME = 24  # letters of them
 NAME, SMALL_LETTER = 0.18, 0.065  # of those below images
 WIDEST = 12  # images in a row of a grid
 FEW = 3.0  # inches that the images of a row are to take at least together, where they are few
@@ -39,8 +40,7 @@ def image_grid(
         left, top = column * (width + GAP), row * pitch
         sheet.picture(left, top, width, height, tile)
         if names:
-            longest = max(3, int(width / SMALL_LETTER))
-            name = names[place] if len(names[place]) <= longest else f"{names[place][: longest - 1]}…"
+            name = shortened(names[place], int(width / SMALL_LETTER))
             sheet.text(left + width / 2, top + height + 0.45 * NAME, name, 8, SOFT, align="center")
     return sheet.figure
 
@@ -108,18 +108,21 @@ def manifold(
     return sheet.figure
 
 
-def traversals(
-    rows: Sequence[Sequence[np.ndarray]], names: Sequence[str], values: Sequence[float], title: str = "", note: str = ""
+def sweep(
+    rows: Sequence[Sequence[np.ndarray]], names: Sequence[str], heads: Sequence[str], title: str = "", note: str = ""
 ) -> Figure:
-    """A row of images for each unit or axis, one image for each of its values; the values stand above them."""
+    """Rows of images, each behind its name, where it has one, and each column below its head."""
     tiles = _tiles([image for row in rows for image in row])
     width, height = _size(tiles, PICTURE)
-    left = 0.14 + LETTER * max(len(name) for name in names)
-    sheet = Sheet(left + len(values) * (width + GAP) - GAP, HEAD + len(rows) * (height + GAP) - GAP, title, note)
-    for column, value in enumerate(values):
-        sheet.text(left + column * (width + GAP) + width / 2, HEAD / 2, _number(value), 9, SOFT, align="center")
+    names = [shortened(name, LONGEST_NAME) for name in names]
+    longest = max(len(name) for name in names)
+    left = 0.14 + LETTER * longest if longest else 0.0
+    sheet = Sheet(left + len(heads) * (width + GAP) - GAP, HEAD + len(rows) * (height + GAP) - GAP, title, note)
+    for column, head in enumerate(heads):
+        middle = left + column * (width + GAP) + width / 2
+        sheet.text(middle, HEAD / 2, shortened(head, int(width / SMALL_LETTER)), 9, SOFT, align="center")
     for place, tile in enumerate(tiles):
-        row, column = divmod(place, len(values))
+        row, column = divmod(place, len(heads))
         top = HEAD + row * (height + GAP)
         sheet.picture(left + column * (width + GAP), top, width, height, tile)
         if column == 0:

@@ -77,6 +77,20 @@ class Sheet:
         written.set_parse_math(False)
 
 
+def shortened(label: str, longest: int) -> str:
+    """A label of so many letters at most, and three at least, which keeps the index of FILE#INDEX.
+
+    >>> shortened("the ninth song of us", 16), shortened("the ninth song of us#12", 16)
+    ('the ninth song …', 'the ninth so…#12')
+    """
+    longest = max(3, longest)
+    if len(label) <= longest:
+        return label
+    name, mark, index = label.rpartition("#")
+    end = f"…#{index}" if mark and index.isdigit() and len(index) < longest // 2 else "…"
+    return f"{(name if len(end) > 1 else label)[: longest - len(end)]}{end}"
+
+
 def frame(axes: Axes, sides: Sequence[str]) -> None:
     """Show only these sides of the frame, thin and soft."""
     for name, side in axes.spines.items():

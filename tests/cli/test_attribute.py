@@ -89,8 +89,34 @@ def test_a_sweep_has_a_result_for_each_strength_of_what_has_none(fitted: Path, s
     expected = [
         package.add_attributes(model, SENTENCE, {"word=sees": strength, "word=cook": 1})[0] for strength in (-4, 0, 4)
     ]
-    assert result.stdout.splitlines() == expected
-    assert result.stderr.splitlines()[-1] == "word=sees: strengths -4, 0, 4"
+    heads = ["\N{MINUS SIGN}4", " 0", " 4"]
+    assert result.stdout.splitlines() == [f"{head}  {text}" for head, text in zip(heads, expected, strict=True)]
+
+
+def test_a_sweep_of_several_sentences_has_a_table_with_a_part_for_each(
+    fitted: Path, seqvae: Call, tmp_path: Path
+) -> None:
+    words = ("--add", "word=sees", "--sweep", "0:2:2")
+    result = seqvae("attribute", "apply", fitted, SENTENCE, "a dog eats .", *words, "--out", tmp_path / "out")
+    model = package.load(fitted)
+    made_of = [
+        package.add_attributes(model, sentence, {"word=sees": strength})[0]
+        for sentence in (SENTENCE, "a dog eats .") for strength in (0, 2)
+    ]  # fmt: skip
+    one, two, three, four = made_of
+    assert result.stdout.splitlines() == [
+        SENTENCE,
+        f"0  {one}",
+        f"2  {two}",
+        "a dog eats .",
+        f"0  {three}",
+        f"2  {four}",
+    ]
+    assert (tmp_path / "out" / "sentences.txt").read_text().splitlines() == made_of
+    assert (tmp_path / "out" / "sweep.png").read_bytes()[:4] == b"\x89PNG"
+    assert result.stderr.splitlines() == [
+        f"written to {tmp_path / 'out' / 'sentences.txt'}", f"written to {tmp_path / 'out' / 'sweep.png'}: all in one"
+    ]  # fmt: skip
 
 
 def test_two_sets_are_files(own: Path, seqvae: Call) -> None:
@@ -138,7 +164,6 @@ def test_one_is_removed(own: Path, seqvae: Call, refused: Refused) -> None:
             ["--add", "word=sees=1", "--sweep", "0:2:3"],
             "--sweep gives strengths, and each --add has one; leave one of them out",
         ),
-        (["another .", "--add", "word=sees", "--sweep", "0:2:3"], "--sweep takes one INPUT, and there are 2; give one"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_added_is_refused(
@@ -186,4 +211,6 @@ def test_drums_are_written_as_files_with_what_is_measured(
         seqvae("attribute", "apply", "run", f"{clip}#0", "--add", "density", "--sweep", "-1:1:3", "--out", "path")
     )
     assert re.search(r"density -1: density measured [\d.]+$", lines[0])
-    assert len(list((folder / "path").glob("*.mid"))) == 4  # and all of them in a row
+    assert sorted(path.name for path in (folder / "path").glob("*.mid")) == [
+        "001.mid", "002.mid", "003.mid", "sweep.mid"
+    ]  # fmt: skip

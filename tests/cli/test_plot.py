@@ -106,8 +106,8 @@ def test_a_denoising_model_has_a_picture_of_it(
     )
 
 
-def test_a_model_of_sentences_has_losses_a_network_and_a_plane(seqvae: Call, run: Path, here: Path) -> None:
-    assert made(seqvae("plot", run, "sentences.txt", "--out", "p")) == files(OF_ALL)
+def test_a_model_of_sentences_has_all_pictures_but_those_of_images(seqvae: Call, run: Path, here: Path) -> None:
+    assert made(seqvae("plot", run, "sentences.txt", "--out", "p")) == files([*OF_ALL, "traversals", "axes"])
 
 
 def test_pictures_of_a_run_that_was_replaced_go_when_all_of_the_new_one_are_drawn(
@@ -116,15 +116,15 @@ def test_pictures_of_a_run_that_was_replaced_go_when_all_of_the_new_one_are_draw
     shutil.copytree(run, here / "run", ignore=shutil.ignore_patterns("plot"))
     folder = here / "run" / "plot"
     folder.mkdir()
-    for name in ("manifold.png", "axes.png", "mine.png"):
+    for name in ("manifold.png", "samples.png", "mine.png"):
         (folder / name).write_bytes(b"of before")
     result = seqvae("plot", "run", "--only", "losses")
     assert result.exit_code == 0, result.stderr
-    names = ["axes.png", "losses.png", "manifold.png", "mine.png"]
+    names = ["losses.png", "manifold.png", "mine.png", "samples.png"]
     assert sorted(path.name for path in folder.iterdir()) == names, "one picture alone replaces itself alone"
     result = seqvae("plot", "run")
     assert result.exit_code == 0, result.stderr
-    names = ["losses.png", "mine.png", "network.png", "network.txt", "plane.png"]
+    names = ["axes.png", "losses.png", "mine.png", "network.png", "network.txt", "plane.png", "traversals.png"]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert (folder / "mine.png").read_bytes() == b"of before"
 

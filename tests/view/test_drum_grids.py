@@ -193,6 +193,34 @@ def test_long_labels_get_room_beside_the_names_of_the_drums():
     assert all(text.get_window_extent().x1 < names for text in figure.texts)
 
 
+def test_a_sweep_has_a_named_row_for_each_line_of_clips_and_a_head_above_each_column():
+    grid = [[some_hits(16 * (i + 1), seed=3 * i + j) for j in range(3)] for i in range(2)]
+    panels = [[grids.Panel(hits, 4, 16, "") for hits in line] for line in grid]
+    rows = DrumRows([hits for line in grid for hits in line], NAMES)
+    figure = grids.sweep_figure(panels, rows, ["unit 4", "unit 0"], ["-1", "0", "1"], "Units", "a note")
+    assert titles(figure) == ["Units", "a note", "-1", "0", "1", "unit 4", "unit 0"]
+    for place, axes in enumerate(figure.axes):
+        expected = grid[place // 3][place % 3]
+        assert set(boxes(axes)) == {(int(step), int(row)) for step, row in np.argwhere(expected)}
+    first, below = figure.axes[0].get_position(), figure.axes[3].get_position()
+    assert first.width == pytest.approx(below.width / 2), "a bar is as wide as half of two"
+    assert first.y0 > below.y1
+    assert below.y0 < figure.texts[-1].get_position()[1] < below.y1
+    for head, axes in zip(figure.texts[2:5], figure.axes, strict=False):
+        assert head.get_position()[0] == pytest.approx(axes.get_position().x0)
+        assert head.get_position()[1] > axes.get_position().y1
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(NAMES)
+
+
+def test_a_note_stands_between_the_title_and_the_clips():
+    figure = grids.strip_figure([some_hits()], DrumRows([some_hits()], NAMES), 4, 16, "a title", ["1"], "a note")
+    figure.canvas.draw()
+    title, note, _ = (text.get_window_extent() for text in figure.texts)
+    beats = min(text.get_window_extent().y0 for text in figure.axes[0].texts)
+    assert title.y0 > note.y1
+    assert note.y0 > max(text.get_window_extent().y1 for text in figure.axes[0].texts) > beats
+
+
 def test_a_palette_is_a_square_with_its_corners_named_and_a_key_of_colours():
     grid = [[some_hits(seed=3 * i + j) for j in range(3)] for i in range(3)]
     figure = palette_figure(grid, NAMES, 4, 16, "four grooves")

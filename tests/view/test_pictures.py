@@ -120,12 +120,18 @@ def test_a_single_image_is_enlarged_and_images_may_bear_names() -> None:
     assert texts(figure)[2].endswith("…")
 
 
-def test_a_traversal_has_a_named_row_for_each_unit_and_a_column_for_each_value() -> None:
+def test_a_sweep_has_a_named_row_for_each_item_and_a_column_for_each_value() -> None:
     images = some_images(6, 5, 5)
-    figure = pictures.traversals([images[:3], images[3:]], ["unit 4", "unit 0"], [-1.5, 0.0, 1.5], "Traversals")
-    assert texts(figure) == ["Traversals", "\N{MINUS SIGN}1.5", "0", "1.5", "unit 4", "unit 0"]
+    figure = pictures.sweep([images[:3], images[3:]], ["unit 4", "a long name of a file#12"], ["less", "0", "1"], "All")
+    assert texts(figure) == ["All", "less", "0", "1", "unit 4", "a long name of a file#12"]
     for drawn, image in zip(shown(figure), images, strict=True):
         np.testing.assert_array_equal(drawn, image)
+
+
+def test_a_row_without_a_name_starts_at_the_left() -> None:
+    images = some_images(3, 5, 5)
+    lefts = [min(left for _, left in tops_and_lefts(pictures.sweep([images], [name], ["0"] * 3))) for name in ("", "a")]
+    assert lefts[0] == pytest.approx(0.2) < lefts[1]
 
 
 def test_an_interpolation_stands_between_the_originals_that_it_joins() -> None:

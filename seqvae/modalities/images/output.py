@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqvae.modalities.base import Arrangement, File, Written
+from seqvae.modalities.base import Arrangement, File, Sweep, Written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SHEETS: dict[Arrangement, str] = {"set": "images.png", "path": "interpolation.png", "grid": "palette.png"}
-PAIRS = "reconstructions.png"
+SHEETS = {"set": "images.png", "path": "interpolation.png", "grid": "palette.png"}
+SWEEP, PAIRS = "sweep.png", "reconstructions.png"
 MOST_ON_SHEET = 1024  # images of a set
 MOST_IN_A_ROW = 16  # steps of an interpolation; more go on below
 
@@ -37,9 +37,8 @@ def files_of_images(
     cut = arrangement == "set" and len(images) > MOST_ON_SHEET
     note = "originals above their reconstructions" if originals else "all in one" if len(images) > 1 else "enlarged"
     note += f", the first {MOST_ON_SHEET:,}" if cut else ""
-    whole = File(
-        PAIRS if originals else SHEETS[arrangement], partial(_png_of_sheet, images, arrangement, originals, names)
-    )
+    name = SWEEP if isinstance(arrangement, Sweep) else PAIRS if originals else SHEETS[arrangement]
+    whole = File(name, partial(_png_of_sheet, images, arrangement, originals, names))
     return [*written, Written([whole], note)]
 
 
@@ -55,6 +54,10 @@ def sheet(
     """
     from seqvae.view import pictures
 
+    if isinstance(arrangement, Sweep):
+        return pictures.sweep(
+            arrangement.rows(images), arrangement.names, arrangement.heads, arrangement.title, arrangement.note
+        )
     if arrangement == "set":
         images, originals = images[:MOST_ON_SHEET], originals[:MOST_ON_SHEET]
     if originals:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqvae.modalities.base import Arrangement, File, Written
+from seqvae.modalities.base import Arrangement, File, Sweep, Written
 from seqvae.modalities.midi.pictures import MOST_ON_SHEET, together, whole_piece
 from seqvae.modalities.midi.piece import Piece
 from seqvae.modalities.midi.writing import check_items, midi_bytes
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LONGEST_SOUND_SECONDS = 1200.0  # a WAV of more is left out: it would take gigabytes of memory
 OVERVIEW = "overview"  # of a set
-WHOLE = {"path": "interpolation", "grid": "palette"}
+WHOLE, SWEEP = {"path": "interpolation", "grid": "palette"}, "sweep"
 
 
 def files_of_pieces(
@@ -34,9 +34,10 @@ def files_of_pieces(
     `originals`, where there are any, are what each piece is a reconstruction of: the words say what became of tempos
     that change. With `loop` a WAV lasts for exactly the bars of its piece; else until all has faded.
 
-    A `path` also has interpolation.mid and the like, a `grid` palette.mid: all pieces one after another, bar lines
-    kept, and a picture of all; a `set` of several has the picture alone, overview.png. There is no WAV of more than
-    twenty minutes, which the words then say. A piece whose metre changes has a picture for each stretch of one metre.
+    A `path` also has interpolation.mid and the like, a `grid` palette.mid, a sweep sweep.mid: all pieces one after
+    another, bar lines kept, and a picture of all; a `set` of several has the picture alone, overview.png. There is no
+    WAV of more than twenty minutes, which the words then say. A piece whose metre changes has a picture for each
+    stretch of one metre.
 
     Raises ValueError for a piece that MIDI cannot hold, or a soundfont that is named and not there.
     """
@@ -63,7 +64,7 @@ def files_of_pieces(
         return written
     if not pieces:
         return written
-    name = WHOLE[arrangement]
+    name = SWEEP if isinstance(arrangement, Sweep) else WHOLE[arrangement]
     all_of_them = replace(pieces[0], items=[item for piece in pieces for item in piece.items])
     return [*written, _written(name, all_of_them, [partial(together, pieces, arrangement, name)], formats, sound)]
 

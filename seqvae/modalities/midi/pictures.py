@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seqvae.config import counted
-from seqvae.modalities.base import Arrangement
+from seqvae.modalities.base import Arrangement, Sweep
 from seqvae.modalities.midi.excerpt import Excerpt
 from seqvae.modalities.midi.meters import meter_name, steps_per_bar, steps_per_beat
 from seqvae.modalities.midi.piece import Piece
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from seqvae.view.grids import Panel
 
 STRIP_BARS, PALETTE_BARS = 8, 4  # that are drawn of each piece; more could not be read
 MOST_ON_SHEET = 100  # pieces of a set
@@ -38,10 +40,12 @@ def together(
     """The beginnings of pieces in one picture: a `path` below each other, a `grid` in a square between its corners.
 
     Of a `set` the first hundred are drawn, each in its own metre and under its label, else under its number from 001.
-    `what` the title calls them.
+    `what` the title calls them. A sweep has a title of its own; one of a single row stands below each other.
     """
     from seqvae.view import grids
 
+    if isinstance(arrangement, Sweep):
+        return _sweep(pieces, arrangement)
     if arrangement == "set":
         return _overview(pieces, name, labels or [f"{number:03}" for number in range(1, len(pieces) + 1)], what)
     firsts, notation = [piece.stretches[0] for piece in pieces], pieces[0].notation
@@ -60,17 +64,38 @@ def together(
     return grids.palette_figure(square, rows, *_lines(firsts[0]), title)
 
 
+def _sweep(pieces: Sequence[Piece], sweep: Sweep) -> "Figure":
+    """The beginnings of pieces row by row; those of a single row below each other."""
+    from seqvae.view import grids
+
+    single = len(sweep.names) == 1
+    panels = [_panel(piece, STRIP_BARS if single else PALETTE_BARS) for piece in pieces]
+    rows = pieces[0].notation.rows([panel.drawn for panel in panels])
+    if not single:
+        return grids.sweep_figure(sweep.rows(panels), rows, sweep.names, sweep.heads, sweep.title, sweep.note)
+    (line,) = sweep.rows(panels)
+    lines = line[0].steps_per_beat, line[0].steps_per_bar
+    return grids.strip_figure([panel.drawn for panel in line], rows, *lines, sweep.title, sweep.heads, sweep.note)
+
+
+def _panel(piece: Piece, bars: int, label: str = "") -> "Panel":
+    """So many first bars of a piece at most, of its first metre."""
+    from seqvae.view.grids import Panel
+
+    clip = piece.stretches[0]
+    beat, bar = _lines(clip)
+    return Panel(piece.notation.drawn(clip.taken(0, bars * bar)), beat, bar, label)
+
+
 def _overview(pieces: Sequence[Piece], name: str, labels: Sequence[str], what: str) -> "Figure":
     """The beginnings of pieces side by side, under their labels."""
     from seqvae.view import grids
 
     panels, is_cut = [], False
     for piece, label in zip(pieces[:MOST_ON_SHEET], labels, strict=False):
+        panels.append(_panel(piece, PALETTE_BARS, label))
         clip = piece.stretches[0]
-        beat, bar = _lines(clip)
-        is_cut |= len(piece.bars) > min(PALETTE_BARS, len(clip) // bar)
-        drawn = piece.notation.drawn(clip.taken(0, PALETTE_BARS * bar))
-        panels.append(grids.Panel(drawn, beat, bar, label))
+        is_cut |= len(piece.bars) > min(PALETTE_BARS, len(clip) // panels[-1].steps_per_bar)
     title = f"{name}: " if name else ""
     title += f"{len(panels)} of {len(pieces):,} {what}" if len(panels) < len(pieces) else counted(len(pieces), what)
     title += f", bars 1 to {PALETTE_BARS} at most" if is_cut else ""

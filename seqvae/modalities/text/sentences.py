@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal
 import numpy as np
 
 from seqvae.config import Values, counted, kind_of
-from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Words, Written
+from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Sweep, Words, Written
 from seqvae.modalities.folders import exists
 from seqvae.modalities.items import Hidden, Items, SeveralItems, single
 from seqvae.modalities.measuring import Measures
@@ -35,6 +35,8 @@ from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
 from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_description, save
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from seqvae.nets.sequences import SequenceNets
     from seqvae.types import StepType
 
@@ -198,9 +200,26 @@ class Text(Modality):
         self, pieces: Sequence[Sequence[str]], arrangement: Arrangement = "set",
         originals: Sequence[Sequence[str]] = (), names: Sequence[str] = (),
     ) -> list[Written]:  # fmt: skip
-        """sentences.txt, UTF-8, in the form that `read` takes."""
+        """sentences.txt, UTF-8, in the form that `read` takes, and of a sweep a picture."""
         content = self.printed(pieces).encode("utf-8", errors="replace")
-        return [Written([File("sentences.txt", lambda: content)])]
+        written = [Written([File("sentences.txt", lambda: content)])]
+        if isinstance(arrangement, Sweep):
+            from seqvae.view.sheet import png
+
+            written.append(Written([File("sweep.png", lambda: png(self._table(pieces, arrangement)))], "all in one"))
+        return written
+
+    def picture(
+        self, pieces: Sequence[Sequence[str]], arrangement: Arrangement = "set", names: Sequence[str] = ()
+    ) -> "Figure | None":
+        """The sentences of a sweep in a table; of others there is nothing to see."""
+        return self._table(pieces, arrangement) if isinstance(arrangement, Sweep) else None
+
+    def _table(self, pieces: Sequence[Sequence[str]], sweep: Sweep) -> "Figure":
+        from seqvae.view import sentences
+
+        rows = sweep.rows([text for (text,) in pieces])
+        return sentences.sweep(rows, sweep.names, sweep.heads, sweep.title, sweep.note)
 
     def printed(self, pieces: Sequence[Sequence[str]]) -> str:
         """One sentence a line, paragraphs with blank lines between them."""

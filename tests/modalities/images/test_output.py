@@ -11,6 +11,7 @@ from PIL import Image
 from seqvae.files import store
 from seqvae.modalities.images import output
 from seqvae.modalities.images.output import files_of_images
+from seqvae.modalities.items import Sweep
 from seqvae.view import pictures
 from tests.modalities.images.made import stack
 
@@ -32,6 +33,7 @@ def test_there_is_a_file_for_each_image_and_a_sheet_of_all() -> None:
     assert names(2, "set") == ["000.png", "001.png", "images.png"]
     assert names(2, "path")[-1] == "interpolation.png"
     assert names(4, "grid")[-1] == "palette.png"
+    assert names(4, Sweep(["a", "b"], ["0", "1"]))[-1] == "sweep.png"
     assert names(1, "set", has_originals=True) == ["000.png", "reconstructions.png"]
     assert names(2, "path", has_originals=True)[-1] == "reconstructions.png"
     many = names(1001, "set")
@@ -44,7 +46,7 @@ def test_there_is_a_file_for_each_image_and_a_sheet_of_all() -> None:
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     """What sheets are asked for."""
     found: list[tuple[str, Any]] = []
-    for name in ("pairs", "strip", "image_grid"):
+    for name in ("pairs", "strip", "image_grid", "sweep"):
         make = getattr(pictures, name)
 
         def spy(*given: Any, _name: str = name, _make: Any = make, **named: Any) -> Any:
@@ -62,6 +64,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
         ("path", False, ("strip", (9,))),
         ("grid", False, ("image_grid", (9, 3, ()))),
         ("set", True, ("pairs", (9, 9))),
+        (Sweep(["a", "b", "c"], ["0", "1", "2"], "title", "a note"), False, ("sweep", (3, 3, 3, 5, 6))),
     ],
 )
 def test_a_sheet_shows_all_images_as_they_are_arranged(
