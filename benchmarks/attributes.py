@@ -8,7 +8,7 @@ is no sentence of the grammar neither flips nor keeps anything.
 Drums: for each measured attribute, the share of held-out windows that move as asked (up at the suggested strength, down
 at its negative), the share whose order over a sweep of strengths is the asked one, and the means over the sweep.
 
-Images: the same of slant and thickness of MNIST; then of how many digits a classifier of pixels says what they were, and
+Images: the same of slant and thickness of MNIST; then of how many digits a classifier of pixels says what they were and
 of how many 3s that are moved to 8, and 8s to 3, that they are so. It learns from half of the training images.
 
     python scripts/generate_sentences.py generate --out data/demo

@@ -11,9 +11,9 @@ What is measured, such as the density of drums, is measured again of what is dec
 middle or high as is asked, beside the share of samples that nothing is asked of, from N(0, I) and from a prior that was
 fitted.
 
-    seqvae train drums gmd --split-csv gmd/info.csv --recipe gmd-small --out runs/small
-    seqvae fit-prior runs/small
-    python benchmarks/latent_constraints.py measured runs/small -n 200
+    seqvae train drums gmd --split-csv gmd/info.csv --recipe gmd --precision bf16 --out runs/gmd
+    seqvae fit-prior runs/gmd
+    python benchmarks/latent_constraints.py measured runs/gmd -n 200
 """
 
 import argparse
