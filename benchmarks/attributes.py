@@ -1,4 +1,4 @@
-"""What adding an attribute changes, and what it leaves: sentences of known factors, and drums.
+"""What adding an attribute changes, and what it leaves: sentences of known factors, drums, and digits.
 
 Text: for each factor of the generated grammar (scripts/generate_sentences.py) vectors between two of its values are
 fitted to codes of training sentences, and added at the suggested strength to held-out sentences of either value. A
@@ -8,9 +8,13 @@ is no sentence of the grammar neither flips nor keeps anything.
 Drums: for each measured attribute, the share of held-out windows that move as asked (up at the suggested strength, down
 at its negative), the share whose order over a sweep of strengths is the asked one, and the means over the sweep.
 
+Images: the same of slant and thickness of MNIST; then of how many digits a classifier of pixels says what they were and
+of how many 3s that are moved to 8, and 8s to 3, that they are so. It learns from half of the training images.
+
     python scripts/generate_sentences.py generate --out data/demo
     python benchmarks/attributes.py text runs/demo data/demo
     python benchmarks/attributes.py drums runs/small gmd --split-csv gmd/info.csv
+    python benchmarks/attributes.py images runs/dense data/mnist --items 500 --names slant thickness
 """
 
 import argparse
@@ -18,6 +22,7 @@ import itertools
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +32,7 @@ import torch
 import seqvae
 from seqvae.adding import moved_windows
 from seqvae.attributes import Attribute
-from seqvae.codes import Codes, Windows
+from seqvae.codes import Codes, Windows, all_windows
 from seqvae.modalities.base import Report
 from seqvae.model import Model
 
@@ -147,6 +152,46 @@ def drums(options: argparse.Namespace) -> None:
             _line(part, one, windows, orthogonal)
 
 
+def images(options: argparse.Namespace) -> None:
+    """A line for each attribute, and the shares of a classifier."""
+    from sklearn.neural_network import MLPClassifier
+
+    mnist = seqvae.mnist(options.data)
+    (known, digits), (test, truth) = mnist["train"], mnist["test"]
+    half = len(known) // 2
+    judge = MLPClassifier((128,), batch_size=256, learning_rate_init=2e-3, max_iter=8, random_state=0, tol=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # eight epochs are enough
+        judge.fit(known[:half].reshape(half, -1) / 255, digits[:half])
+    model = seqvae.load(options.run)
+    fitted = [seqvae.fit_attribute(model, name, along=options.along) for name in (*options.names, "label=8/3")]
+    for one in fitted:
+        print(one, flush=True)
+    model = model.in_windows()
+
+    def judged(windows: Sequence[Windows], name: str, strength: float) -> np.ndarray:
+        made = model.reconstruct(moved_windows(model, windows, {name: strength}))
+        found: np.ndarray = judge.predict(np.stack([item.pixels for (item,) in made]).reshape(len(made), -1) / 255)
+        return found
+
+    print(f"the judge is right of {np.mean(judge.predict(test.reshape(len(test), -1) / 255) == truth):.1%} of the test")
+    rows = np.linspace(0, len(test) - 1, min(options.items, len(test))).astype(int)
+    windows = all_windows(model.modality, test[rows], model.vae.latent)
+    for one in fitted[:-1]:
+        _line(model, one, windows, False)
+        same = (f"{np.mean(judged(windows, one.name, by * one.strength) == truth[rows]):.1%}" for by in (-1, 0, 1))
+        print(f"still the digit at -{one.strength}, 0 and {one.strength}: {', '.join(same)}", flush=True)
+    for strength in (0.0, *(by * fitted[-1].strength for by in (0.5, 1.0, 1.5))):
+        shares = []
+        for digit, other, sign in ((3, 8, 1), (8, 3, -1)):
+            windows = all_windows(model.modality, test[truth == digit], model.vae.latent)
+            found = judged(windows, fitted[-1].name, sign * strength)
+            shares.append(
+                f"{digit} to {other} {np.mean(found == other):.1%}, still {digit} {np.mean(found == digit):.1%}"
+            )
+        print(f"strength {strength:g}: {'; '.join(shares)}", flush=True)
+
+
 def _line(model: Model, one: Attribute, windows: Sequence[Windows], orthogonal: bool) -> None:
     """The line of one attribute."""
     measure = model.modality.measure(one.measure)
@@ -169,7 +214,7 @@ def _line(model: Model, one: Attribute, windows: Sequence[Windows], orthogonal: 
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["text", "drums"])
+    parser.add_argument("kind", choices=["text", "drums", "images"])
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--along", choices=["means", "separator"], default="means")
@@ -178,14 +223,14 @@ def main() -> None:
     )
     parser.add_argument("--topics", type=int, default=2, help="text: topics whose words are tried")
     parser.add_argument(
-        "--names", nargs="+", default=["density", "syncopation", "repetition"], help="drums: attributes"
+        "--names", nargs="+", default=["density", "syncopation", "repetition"], help="drums and images: attributes"
     )
     parser.add_argument("--split-csv", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:  # the run itself keeps the attributes that it has
         copy = Path(shutil.copytree(options.run, Path(folder) / options.run.name))
         options.run = copy
-        (text if options.kind == "text" else drums)(options)
+        {"text": text, "drums": drums, "images": images}[options.kind](options)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """What samples are to be like: models whose prior is moved to what is asked for."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqvae.constraints import constrained
+import numpy as np
+
+from seqvae.constraints import Constrained, constrained
 from seqvae.core.priors import Mixture
 from seqvae.core.sliders import AtSliders
 from seqvae.generate import number
+from seqvae.levels import places_of
+from seqvae.modalities.items import Item
 from seqvae.model import Model
 from seqvae.priors import Kept
 
@@ -18,10 +23,30 @@ def where(model: Model, wanted: Mapping[str, Any]) -> Model:
     `Model.vary`, then have what is asked for; the weights are shared, and `model` stays as it is.
 
     >>> seqvae.where(model, {"label": "3"}).sample(8)  # doctest: +SKIP
+    >>> seqvae.where(drums, {"density": "high", "repetition": "low"}).sample(8)  # doctest: +SKIP
 
     Raises ValueError where there are no critics, and for an attribute or a value that they do not know.
     """
     return model.with_prior(constrained(model.prior, model.run, wanted))
+
+
+def shares_met(model: Model, windows: Sequence[Item]) -> dict[str, float]:
+    """The share of windows that measure as is asked of a model (`where`), by the attribute; of measured ones alone.
+
+    Critics judge codes; this is what comes out. `windows` are items as modalities have them: `sample` of
+    `Model.in_windows()` gives lists of these.
+    """
+    prior = model.prior
+    if not isinstance(prior, Constrained):
+        return {}
+    shares = {}
+    for name, value in prior.where.items():
+        if name in prior.constraints.limits:
+            measured = map(model.modality.measure(name).of, windows)
+            numbers = np.array([math.nan if one is None else one for one in measured])
+            asked = prior.constraints.names[name].index(str(value))
+            shares[name] = float((places_of(numbers, prior.constraints.limits[name]) == asked).mean())
+    return shares
 
 
 def at_sliders(model: Model, places: Sequence[float]) -> Model:

@@ -15,12 +15,13 @@ from seqvae.config import few, nearest
 from seqvae.core.constraints import Critics, nearest_accepted
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.priors import Prior, StandardNormal
+from seqvae.levels import YES_OR_NO, in_words
 from seqvae.noise import Noise
 from seqvae.priors import Watch, no_watch
 from seqvae.runs.foreign import CRITICS
 from seqvae.runs.run import Run
 
-LABEL = "label"  # the attribute that data say themselves
+LABEL = "label"  # the attribute that data say themselves, where all others are measured
 HIDDEN, BATCH, LEARNING_RATE, WEIGHT_DECAY = 128, 256, 2e-3, 1e-2
 STEPS, ROUND = 800, 100  # of training, and between two looks at held-out codes
 CANDIDATES = 16  # draws of the prior, of which one is chosen by what the critics say
@@ -40,13 +41,15 @@ class Constraints:
     """Critics with the names of the attributes and of their values; the shares of held-out codes that are told right.
 
     `real` is the share of held-out codes and as many draws of N(0, I) that the realism critic tells from each other;
-    `right` has that of the values of each attribute that held-out items have.
+    `right` has that of the values of each attribute that held-out items have. The values of an attribute that is
+    measured are levels of numbers, between which its `limits` lie (`seqvae.levels`).
     """
 
     critics: Critics
     names: Mapping[str, tuple[str, ...]]
     real: float
     right: Mapping[str, float]
+    limits: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def wanted(self, where: Mapping[str, Any]) -> dict[int, int]:
         """The places of the values that are asked for, by that of the attribute.
@@ -73,6 +76,13 @@ class Constraints:
         """One attribute with its first value."""
         name = next(iter(self.names))
         return {name: self.names[name][0]}
+
+    def in_words(self, name: str) -> list[str]:
+        """The values of an attribute, with the numbers of those that are measured: `high (above 14.5)`."""
+        limits = self.limits.get(name)
+        if limits is None or self.names[name] == YES_OR_NO:
+            return list(self.names[name])
+        return [f"{value} ({in_words(place, limits)})" for place, value in enumerate(self.names[name])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +240,7 @@ def keep_constraints(run: Run, constraints: Constraints | None) -> None:
     values = {
         "names": {name: list(values) for name, values in constraints.names.items()},
         "hidden": constraints.critics.hidden, "real": constraints.real, "right": dict(constraints.right),
+        "limits": {name: list(limits) for name, limits in constraints.limits.items()},
     }  # fmt: skip
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in constraints.critics.state_dict().items()}
     run.save_beside(run.used_step, CRITICS, values, tensors)
@@ -246,7 +257,8 @@ def kept_constraints(run: Run | None) -> Constraints | None:
         sizes = [len(known) for known in names.values()]
         critics = Critics(tensors["mean"], tensors["scale"], sizes, values["hidden"]).to(tensors["mean"].dtype)
         critics.load_state_dict(tensors)
-        return Constraints(critics.requires_grad_(False), names, float(values["real"]), dict(values["right"]))
+        limits = {name: tuple(map(float, known)) for name, known in values.get("limits", {}).items()}
+        return Constraints(critics.requires_grad_(False), names, float(values["real"]), dict(values["right"]), limits)
     except (KeyError, TypeError, RuntimeError, AttributeError, ValueError):
         raise ValueError(
             f"the critics in {run.path} were not written by seqvae; restore the folder from a copy, or make them again"

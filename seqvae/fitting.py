@@ -2,14 +2,16 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqvae import priors
-from seqvae.config import nearest
+from seqvae import levels, priors
+from seqvae.config import few, nearest
 from seqvae.constraints import LABEL, Constraints, Examples, keep_constraints, train_critics
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.priors import StandardNormal
@@ -19,6 +21,7 @@ from seqvae.data import Batches, Part
 from seqvae.evaluation.latent import collect_posterior
 from seqvae.memory import Data, files_of, known, readable
 from seqvae.modalities.base import Modality
+from seqvae.modalities.measuring import Measure, listed_measures
 from seqvae.model import Model, load
 from seqvae.priors import Fitted, Watch, keep_prior, no_watch
 from seqvae.runs.place import held
@@ -91,64 +94,115 @@ def fit_constraints(
 ) -> Constraints:
     """Train critics of the codes of a run, and keep them in it: `seqvae.where` then asks for what they know.
 
-    One critic tells codes of data from draws of N(0, I), one for each attribute of `by` reads its value from a code. So
-    far an attribute is the `label` of the data. Encoder and decoder stay as they are (Engel, Hoffman and Roberts 2018).
-    Draws of a prior that was fitted (`fit_prior`) begin nearer to the data, and end there. `sources`: other data, or
-    the same, where neither the files nor the cache hold them any longer. `watch` sees how far it is.
+    One critic tells codes of data from draws of N(0, I), one for each attribute of `by` reads its value from a code:
+    the `label` of the data, or the level of what the modality measures of items, such as `density`: low, middle or
+    high, by thirds of the training data, or where it is yes or no, such as `word=not`, these. Encoder and decoder stay
+    as they are (Engel, Hoffman and Roberts 2018); critics that were made before are replaced. Draws of a prior that was
+    fitted (`fit_prior`) begin nearer to the data, and end there. `sources`: other data, or the same, where neither the
+    files nor the cache hold them any longer. `watch` sees how far it is.
 
     >>> seqvae.fit_constraints("runs/digits").right  # doctest: +SKIP
     {'label': 0.97}
     >>> seqvae.where(seqvae.load("runs/digits"), {"label": "3"}).sample(8)  # doctest: +SKIP
+    >>> seqvae.fit_constraints("runs/drums", by=["density"]).limits  # doctest: +SKIP
+    {'density': (13.25, 19.75)}
+    >>> seqvae.where(seqvae.load("runs/drums"), {"density": "high"}).sample(8)  # doctest: +SKIP
 
-    Raises ValueError for a model without a code, an unknown attribute, for data without labels or with a single one,
-    where there are no data, and while another process trains or fits there.
+    Raises ValueError for a model without a code, an unknown attribute, for data without labels or of which all have the
+    same value, where there are no data, and while another process trains or fits there.
     """
     path, names = Path(run), [by] if isinstance(by, str) else list(dict.fromkeys(by))
-    _check_attributes(names)
+    if not names:
+        raise ValueError(f"by=[] names no attribute; give {LABEL}, or what is measured of items")
     Run(path).check_own()  # before its folder is held
     with held(path):
         model = load(path, device, checkpoint)
         assert model.run is not None
         if not model.vae.latent:
             raise ValueError(f"{path} is a language model (model.latent=0): it has no code for critics to judge")
+        measures = _measures(names, model.modality)
         corpora = corpora_for(model.run, model.modality, sources)
-        values = {name: _values(corpora, model.modality) for name in names}
-        split = parts(corpora, model.config.train.seed)
+        labels = _labels(corpora, model.modality) if LABEL in names else []
+        split = zip(parts(corpora, model.config.train.seed), (MOST_CODES, MOST_HELD_OUT), strict=True)
+        coded = [(part.corpus, *_codes(model.vae, part, most, watch)) for part, most in split]
+        rows = [(corpus, places.numpy()) for corpus, _, places in coded]
+        columns = [
+            _of_label(labels, rows) if name == LABEL else _of_measure(name, measures[name], model.modality, rows)
+            for name in names
+        ]
         training, held_out = (
-            _examples(model.vae, part, most, values, watch)
-            for part, most in zip(split, (MOST_CODES, MOST_HELD_OUT), strict=True)
+            Examples(codes, torch.from_numpy(np.stack([column.places[part] for column in columns], 1)))
+            for part, (_, codes, _) in enumerate(coded)
         )
-        found = train_critics(training, held_out, values, seed, watch)
+        values = {name: column.values for name, column in zip(names, columns, strict=True)}
+        limits = {name: column.limits for name, column in zip(names, columns, strict=True) if column.limits}
+        found = replace(train_critics(training, held_out, values, seed, watch), limits=limits)
         keep_constraints(model.run, found)
     return found
 
 
-def _check_attributes(names: Sequence[str]) -> None:
-    """Raises ValueError for none, and for one that nobody can read from data."""
-    if not names:
-        raise ValueError(f"by={list(names)} names no attribute; give {LABEL}")
+@dataclass(frozen=True)
+class _Column:
+    """The values of an attribute, and for each part of the data the place of that of each item, (N,); -1 for none.
+
+    `limits` lie between the values of one that is measured.
+    """
+
+    values: Sequence[str]
+    places: Sequence[np.ndarray]
+    limits: tuple[float, ...] = ()
+
+
+Rows = Sequence[tuple[Corpus, np.ndarray]]  # of each part of the data: some rows of its corpus
+
+
+def _measures(names: Sequence[str], modality: Modality) -> dict[str, Measure]:
+    """The measures among the names of attributes. Raises ValueError for one that nobody can read from data."""
+    known = [LABEL, *listed_measures(modality.measures)]
     for name in names:
-        if name != LABEL:
-            raise ValueError(f"no attribute '{name}' to constrain; there is {LABEL}.{nearest(name, [LABEL])}")
+        if name != LABEL and name.partition("=")[0] not in modality.measures:
+            close = nearest(name, [LABEL, *modality.measures])
+            raise ValueError(f"no attribute '{name}' to constrain; there {'is' if len(known) == 1 else 'are'} "
+                             f"{few(known)}.{close}")  # fmt: skip
+    return {name: modality.measure(name) for name in names if name != LABEL}
 
 
-def _values(corpora: Sequence[Corpus], modality: Modality) -> list[str]:
+def _labels(corpora: Sequence[Corpus], modality: Modality) -> list[str]:
     """The labels that items have. Raises ValueError where there are none."""
     found = sorted({name for corpus in corpora for name in corpus.label_names})
     if not found:
-        raise ValueError(f"these {modality.words.items} have no labels for critics to read; give data that have")
+        measured = few(listed_measures(modality.measures))
+        raise ValueError(
+            f"these {modality.words.items} have no labels for critics to read; give data that have"
+            f"{f', or name what is measured of them: {measured}' if measured else ''}"
+        )
     return found
 
 
-def _examples(vae: VAE, part: Part, most: int, values: dict[str, list[str]], watch: Watch) -> Examples:
-    """Codes of about so many items of a part, with the places of their values."""
-    codes, rows = _codes(vae, part, most, watch)
-    corpus = part.corpus
-    if corpus.labels is None:
-        return Examples(codes, torch.full((len(rows), len(values)), -1))
-    places = torch.tensor([values[LABEL].index(name) for name in corpus.label_names] + [-1])  # the last one is for -1
-    labels = torch.from_numpy(corpus.labels[rows.numpy()].astype("int64"))
-    return Examples(codes, places[labels].unsqueeze(1))
+def _of_label(labels: Sequence[str], rows: Rows) -> _Column:
+    """The labels of the data."""
+    places = []
+    for corpus, own in rows:
+        of_names = np.array([*(labels.index(name) for name in corpus.label_names), -1])  # the last one is for -1
+        places.append(of_names[-1 if corpus.labels is None else corpus.labels[own]] + np.zeros(len(own), np.int64))
+    return _Column(labels, places)
+
+
+def _of_measure(name: str, measure: Measure, modality: Modality, rows: Rows) -> _Column:
+    """The levels of what is measured, by the first part. Raises ValueError where there is only one."""
+    numbers = [
+        np.array([measure.of(modality.decode(corpus[row])) for row in own.tolist()], float) for corpus, own in rows
+    ]  # None becomes NaN
+    limits = levels.limits_of(numbers[0], measure.is_yes_or_no)
+    if not limits:
+        known = numbers[0][~np.isnan(numbers[0])]
+        what = f"all have {known[0]:g}" if len(known) else "none has one"
+        raise ValueError(
+            f"{name} says nothing of these {modality.words.items}: {what}, so that there is nothing to choose; give "
+            "data of several, or another attribute"
+        )
+    places = [levels.places_of(one, limits) for one in numbers]
+    return _Column(levels.names_of(limits, measure.is_yes_or_no), places, limits)
 
 
 def personalise(

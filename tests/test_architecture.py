@@ -38,6 +38,7 @@ LAYERS = (
     "neighbours",
     "priors",
     "attributes",
+    "levels",
     "constraints",
     "data",
     "generate",

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import seqvae
-from seqvae import constraints
-from seqvae.constraints import Constrained, Constraints, Examples, train_critics
+from seqvae import choosing, constraints, fitting
+from seqvae.constraints import Constrained, Constraints, Examples, kept_constraints, train_critics
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.core.priors import Mixture, StandardNormal
 from seqvae.noise import Noise
@@ -214,9 +214,48 @@ def test_damaged_or_foreign_critics_are_named(run: Path) -> None:
         seqvae.where(model, {"label": "the"})
 
 
+def test_levels_of_what_is_measured_are_learned_beside_labels_and_kept(
+    run: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Examples] = []
+
+    def train(training: Examples, held_out: Examples, *others: Any) -> Constraints:
+        given.extend([training, held_out])
+        return train_critics(training, held_out, *others)
+
+    monkeypatch.setattr(fitting, "train_critics", train)
+    seqvae.fit_constraints(run, by=["word=cat", "label", "length"])
+    found = kept_constraints(seqvae.load(run).run)
+    assert found is not None
+    assert dict(found.names) == {
+        "word=cat": ("no", "yes"), "label": ("other", "the"), "length": ("low", "middle", "high")
+    }  # fmt: skip
+    assert dict(found.limits) == {"word=cat": (0.5,), "length": (2.5, 6.5)}
+    assert found.in_words("length") == ["low (up to 2.5)", "middle (above 2.5 to 6.5)", "high (above 6.5)"]
+    assert found.in_words("label") == ["other", "the"]
+    lines = [line.split("\t")[0].split() for line in (trained.parent / "corpus.txt").read_text().splitlines()]
+    expected = [["cat" in line, line[0] == "the", (len(line) > 2) + (len(line) > 6)] for line in lines]
+    assert sorted(torch.cat([part.values for part in given]).tolist()) == sorted(expected)
+
+
+def test_the_share_that_measures_as_asked_is_that_of_what_is_made(run: Path) -> None:
+    seqvae.fit_constraints(run, by=["label", "length"])
+    plain = seqvae.load(run)
+    model = seqvae.where(plain, {"length": "low", "label": "the"})
+    made = ["a b c", "a b c d", "a b c d e", ""]
+    assert choosing.shares_met(model, made) == {"length": 0.25}  # up to 2.5
+    assert choosing.shares_met(seqvae.where(plain, {"length": "middle"}), made) == {"length": 0.75}
+    assert choosing.shares_met(plain, made) == {}
+
+
 def test_what_cannot_be_constrained_is_refused(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no attribute 'labl' to constrain; there is label. Did you mean 'label'"):
-        seqvae.fit_constraints(tmp_path / "nowhere", by=["labl"])
+    with pytest.raises(ValueError, match=r"no attribute 'labl' to constrain; there are label, length, word=WORD, .*"
+                       r"REGEX. Did you mean 'label'\?"):  # fmt: skip
+        seqvae.fit_constraints(run, by=["labl"])
+    with pytest.raises(ValueError, match=r"'word' lacks its value; give word=WORD, such as word=not"):
+        seqvae.fit_constraints(run, by=["word"])
+    with pytest.raises(ValueError, match=r"by=\[\] names no attribute; give label, or what is measured of items"):
+        seqvae.fit_constraints(run, by=[])
     with pytest.raises(ValueError, match="nowhere is not a run folder"):
         seqvae.fit_constraints(tmp_path / "nowhere")
     corpus = write_corpus(tmp_path / "corpus.txt", 30)
@@ -225,8 +264,13 @@ def test_what_cannot_be_constrained_is_refused(run: Path, tmp_path: Path) -> Non
         seqvae.fit_constraints(tmp_path / "lm")
     plain = tmp_path / "plain"
     seqvae.train("text", corpus, plain, values(epochs=1))
-    with pytest.raises(ValueError, match="these sentences have no labels for critics to read; give data that have"):
+    with pytest.raises(ValueError, match=r"these sentences have no labels .*; give data that have, or .*: length, "):
         seqvae.fit_constraints(plain)
+    with pytest.raises(ValueError, match=r"the items have the word=zebra 'no' alone, so that there is nothing to"):
+        seqvae.fit_constraints(plain, by="word=zebra")
+    (tmp_path / "same.txt").write_text("the cat sees a dog\n" * 9, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"length says nothing of these sentences: all have 5, so that there is noth"):
+        seqvae.fit_constraints(plain, tmp_path / "same.txt", by="length")
     (tmp_path / "one.txt").write_text("the cat sees a dog\tthe\n", encoding="utf-8")
     with pytest.raises(ValueError, match="the items have the label 'the' alone"):
         seqvae.fit_constraints(run, tmp_path / "one.txt")

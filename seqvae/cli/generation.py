@@ -65,7 +65,8 @@ def sample(
     """Make new items with a trained model.
 
     The codes are drawn from the prior; item i of a seed is the same whatever -n is. With --where each is moved to the
-    nearest code that has what is asked for; with --sliders all are at one place of a personal model.
+    nearest code that has what is asked for, and of what is measured a line says how many samples have it; with
+    --sliders all are at one place of a personal model.
     """
     check_draws()
     check_folder_place(folder)
@@ -79,7 +80,10 @@ def sample(
         model = choosing.where(model, where)
     decoding = given_decoding(model.modality.sampling_temperature)
     show_assumed(model)
-    show(model, Made(model.sample(number, decoding, seed)), folder)
+    made = model.sample(number, decoding, seed)
+    show(model, Made(made), folder)
+    for name, share in choosing.shares_met(model, [window for (window,) in made]).items():
+        click.echo(f"{name}={(where or {})[name]}: {share * number:.0f} of {number} measure so", err=True)
 
 
 def _check_prior(model: "Model", run: Path) -> None:

@@ -82,7 +82,8 @@ prior_option = click.option(
 )  # fmt: skip
 where_option = click.option(
     "--where", multiple=True, metavar="ATTRIBUTE=VALUE", callback=lambda ctx, parameter, value: _pairs(value),
-    help="Only what has this, such as label=3, after `seqvae constrain`; of several attributes may be repeated.",
+    help="Only what has this, such as label=3 or density=high, after `seqvae constrain`; of several attributes may be "
+    "repeated.",
 )  # fmt: skip
 sliders_option = click.option(
     "--sliders", metavar="X,X,...", callback=lambda ctx, parameter, value: value and _places(value),

@@ -11,7 +11,7 @@ from seqvae import constraints
 
 Call = Callable[..., Result]
 Refused = Callable[..., None]
-SENTENCES = ("the cook sees the pie .\tcook", "the dog eats the seal .\tdog", "the cook eats the song .\tcook")
+SENTENCES = ("the cook sees the pie .\tcook", "the dog eats the seal .\tdog", "the cook eats .\tcook")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,22 @@ def test_critics_are_made_once_and_samples_can_be_asked_for_a_label(own: Path, s
     assert seqvae("sample", own).stdout == plain
 
 
+def test_of_what_is_measured_it_is_said_how_many_samples_have_it(own: Path, seqvae: Call) -> None:
+    made = seqvae("constrain", own, "--by", "length", "--by", "word=dog")
+    assert made.exit_code == 0, made.stderr
+    assert made.stderr.splitlines()[1].endswith("one of low (up to 5), high (above 5)")
+    assert made.stderr.splitlines()[2].endswith("one of no, yes")
+    assert made.stdout.splitlines()[-1] == f"next: seqvae sample {own} --where length=low"
+    outcome = seqvae("sample", own, "--where", "length=low", "--where", "word=dog=no", "-n", 12)
+    assert outcome.exit_code == 0, outcome.stderr
+    samples = [line.split() for line in outcome.stdout.splitlines()]
+    short, without = sum(len(words) <= 5 for words in samples), sum("dog" not in words for words in samples)
+    assert outcome.stderr.splitlines()[-2:] == [
+        f"length=low: {short} of 12 measure so", f"word=dog=no: {without} of 12 measure so"
+    ]  # fmt: skip
+    assert "measure so" not in seqvae("sample", own).stderr
+
+
 def test_what_is_no_attribute_with_its_value_is_refused(own: Path, seqvae: Call, refused: Refused) -> None:
     refused(
         seqvae("sample", own, "--where", "label=cook"),
@@ -75,8 +91,12 @@ def test_runs_and_data_without_what_is_needed_are_refused(own: Path, run: Path, 
         seqvae("constrain", missing),
         f"{missing} is not a run folder (not there); give the --out folder of a training",
     )
-    refused(seqvae("constrain", run), "these sentences have no labels for critics to read; give data that have")
+    refused(
+        seqvae("constrain", run),
+        "these sentences have no labels for critics to read; give data that have, or name what is measured of them: "
+        "length, word=WORD, pattern=REGEX",
+    )
     refused(
         seqvae("constrain", own, "--by", "labels"),
-        "no attribute 'labels' to constrain; there is label. Did you mean 'label'?",
+        "no attribute 'labels' to constrain; there are label, length, word=WORD, pattern=REGEX. Did you mean 'label'?",
     )
