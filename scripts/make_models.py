@@ -37,6 +37,7 @@ MOST_BYTES = 10_000_000
 class Recipe:
     """How a model comes about, and what its card says.
 
+    `recipe`: that of its training, which begins with the encoder, posterior and decoder of a run by the recipe `first`.
     `data`: what it is trained on, in the folder of data, where a script and its arguments, `prepare`, have made it from
     what is published; `notice`: a file there with the licence, which goes along. `attributes`: what is fitted to its
     codes, each a name and further arguments; `constrain`: whether critics of labels are. `figures`: those of
@@ -46,6 +47,7 @@ class Recipe:
     title: str
     modality: str
     recipe: str
+    first: str = ""
     prepare: Sequence[str] = ()
     data: Sequence[str]
     train: Sequence[str] = ()
@@ -70,7 +72,9 @@ MODELS = {
     ),
     "grooves": Recipe(
         title="two bars of drums of the Groove MIDI Dataset, nine classes on sixteenths, 4/4",
-        modality="drums", recipe="gmd", data=["gmd"], train=["--split-csv", "gmd/info.csv"], prior="mixture",
+        modality="drums", recipe="gmd-flow", first="gmd", data=["gmd"],
+        train=["--split-csv", "gmd/info.csv", "--precision", "bf16"],
+        attributes=[["density"], ["syncopation"], ["repetition"], ["share=kick"], ["share=closed hat"]],
         held_out=["gmd", "--split", "test", "--split-csv", "gmd/info.csv"], evaluate=["--codes", "drawn"],
         figures=["elbo_bits", "kl_bits", "step_accuracy_teacher_forced", "step_accuracy_greedy"],
         licence="Groove MIDI Dataset 1.0.0, of Gillick, Roberts, Engel, Eck and Bamman (2019), Google LLC; Creative "
@@ -102,23 +106,32 @@ def _python(folder: Path, *arguments: str) -> None:
 
 
 def trained(name: str, recipe: Recipe, folder: Path) -> Path:
-    """The run of a model, trained to its end and with its prior."""
+    """The run of a model, trained to its end and with what is fitted to its codes."""
     run = RUNS / name
     if recipe.prepare:
         click.secho(f"\n$ python scripts/{shlex.join(recipe.prepare)}", bold=True)
         _python(folder, str(ROOT / "scripts" / recipe.prepare[0]), *recipe.prepare[1:])
-    if (run / "config.json").exists():
-        seqvae_command(folder, "train", recipe.modality, "--resume", "--out", str(run))
-    else:
-        seqvae_command(folder, *training(recipe, str(run)))
+    for out, command in trainings(recipe, str(run)):
+        if (Path(out) / "config.json").exists():
+            seqvae_command(folder, "train", recipe.modality, "--resume", "--out", out)
+        else:
+            seqvae_command(folder, *command)
     for command in fitting(recipe, str(run)):
         seqvae_command(folder, *command)
     return run
 
 
-def training(recipe: Recipe, out: str) -> list[str]:
-    """The command that trains it."""
-    return ["train", recipe.modality, *recipe.data, *recipe.train, "--recipe", recipe.recipe, "--out", out]
+def trainings(recipe: Recipe, out: str) -> list[tuple[str, list[str]]]:
+    """The runs that are trained, the model's last, each with its command."""
+    common = ["train", recipe.modality, *recipe.data, *recipe.train, "--recipe"]
+    if not recipe.first:
+        return [(out, [*common, recipe.recipe, "--out", out])]
+    first = f"{out}-first"
+    begun = ["--from", first, "--take", "encoder,posterior,decoder"]
+    return [
+        (first, [*common, recipe.first, "--out", first]),
+        (out, [*common, recipe.recipe, *begun, "--out", out]),
+    ]
 
 
 def fitting(recipe: Recipe, run: str) -> list[list[str]]:
@@ -133,7 +146,7 @@ def ship(run: Path, place: Path) -> None:
     model = seqvae.load(run, "cpu")
     assert model.run is not None
     settings: dict[str, Any] = {name: value for name, value in model.run.settings.items() if name != "format"}
-    settings |= {**model.config.to_dict(), "sources": [], "valid": []}
+    settings |= {**model.config.to_dict(), "sources": [], "valid": [], "from": None}
     if settings["data"].get("split_csv"):
         settings["data"]["split_csv"] = Path(settings["data"]["split_csv"]).name
     report = {part: {**said, "sources": []} for part, said in model.run.report.items()}
@@ -161,6 +174,7 @@ def card(name: str, recipe: Recipe, exact: dict[str, float], rounded: dict[str, 
     """The card of a model, as Markdown."""
     prepare = f"    python scripts/{shlex.join(recipe.prepare)}\n" if recipe.prepare else ""
     fitted = "".join(f"    seqvae {shlex.join(command)}\n" for command in fitting(recipe, f"runs/{name}"))
+    trained = "".join(f"    seqvae {shlex.join(command)}\n" for _, command in trainings(recipe, f"runs/{name}"))
     of_units = units(get(recipe.modality)(get(recipe.modality).data_config()))
     rows = "".join(
         f"| {figure} | {of_units.get(figure, '')} | {value:.4g} | {exact[figure]:.4g} |\n"
@@ -170,7 +184,7 @@ def card(name: str, recipe: Recipe, exact: dict[str, float], rounded: dict[str, 
         f"# {name}: {recipe.title}\n\n"
         f"Data: {recipe.licence}. The weights are under the terms of the data.\n\n"
         f"Trained from nothing, seed 0:\n\n"
-        f"{prepare}    seqvae {shlex.join(training(recipe, f'runs/{name}'))}\n{fitted}"
+        f"{prepare}{trained}{fitted}"
         f"    seqvae evaluate runs/{name} {shlex.join([*recipe.held_out, *recipe.evaluate])}\n\n"
         "Held-out data, as it comes along (weights of 16 bits), and as it was trained (32 bits):\n\n"
         f"| figure | unit | 16 bits | 32 bits |\n| --- | --- | --- | --- |\n{rows}"
