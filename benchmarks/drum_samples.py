@@ -3,8 +3,9 @@
 Distances are Jensen-Shannon divergences in bits, 0 to 1, between histograms of hits a window, of the share of steps
 that equal those of the bar before, of hits by class and of hits by sixteenth of the bar. A two-sample classifier
 (Lopez-Paz and Oquab 2017) is gradient boosting over a few numbers of each window; its accuracy, by cross-validation on
-as many samples as windows, is 50 % where it finds no difference. Training windows, which are of other performances than
-the held-out ones, are scored the same way: no sampler of a model of the training data is asked to come closer.
+as many samples as windows, is 50 % where it finds no difference. The folds are blocks of windows in the order of the
+files, so that no performance is on both sides. Training windows, which are of other performances than the held-out
+ones, are scored the same way: no sampler of a model of the training data is asked to come closer.
 
     seqvae train drums gmd --split-csv gmd/info.csv --recipe gmd --precision bf16 --out runs/gmd
     seqvae fit-prior runs/gmd
@@ -25,6 +26,7 @@ from seqvae.modalities.midi.clip import Clip
 from seqvae.modalities.midi.measures import levels, repetition, syncopation
 from seqvae.modalities.midi.meters import steps_per_bar
 from seqvae.model import Model
+from seqvae.priors import kept_prior
 
 FOLDS = 5
 HITS_A_BIN, BINS = 4, 17  # of the histograms of hits a window, and of repetition
@@ -89,7 +91,7 @@ def told_apart(a: Sequence[Clip], b: Sequence[Clip]) -> float:
     count = min(len(a), len(b))
     x = np.stack([features(clip) for part in (a, b) for clip in part[:count]])
     y = np.repeat([0, 1], count)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    folds = StratifiedKFold(FOLDS)  # blocks in a row, so that windows of a performance are in one fold alone
     return float(cross_val_score(HistGradientBoostingClassifier(random_state=0), x, y, cv=folds).mean())
 
 
@@ -118,10 +120,11 @@ def main() -> None:
 
     print(f"{'held-out windows':32} {' ' * (11 * len(truth))}{'':11} {np.mean([c.hits.sum() for c in held_out]):14.1f}")
     report("training windows", windows(model, given.data, "train", given.n))
-    for prior in ("standard", "fitted"):
+    priors = ["standard", "fitted"] if kept_prior(model.run, model.vae.latent) is not None else ["standard"]
+    for prior in priors:
         for temperature in given.temperatures:
-            drawn = model.with_prior(prior).sample(len(held_out), temperature=temperature, seed=given.seed)
-            report(f"prior={prior}, temperature {temperature:g}", drawn)
+            drawn = model.with_prior(prior).in_windows().sample(len(held_out), temperature=temperature, seed=given.seed)
+            report(f"prior={prior}, temperature {temperature:g}", [window for (window,) in drawn])
 
 
 if __name__ == "__main__":
