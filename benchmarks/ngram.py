@@ -51,9 +51,9 @@ def contexts(labels: np.ndarray, order: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(padded, order, axis=1).reshape(-1, order)
 
 
-def count(labels: np.ndarray, order: int) -> Counts:
-    """How often each step follows each context of 0 to order - 1 steps."""
-    rows = contexts(labels, order)
+def count(rows: np.ndarray) -> Counts:
+    """How often each step follows each context of 0 to order - 1 steps; rows (N, order) as `contexts` gives them."""
+    order = rows.shape[1]
     return [
         (Counter(row.tobytes() for row in np.ascontiguousarray(rows[:, -length - 1 :])),
          Counter(row.tobytes() for row in np.ascontiguousarray(rows[:, order - length - 1 : -1])))
@@ -61,10 +61,9 @@ def count(labels: np.ndarray, order: int) -> Counts:
     ]  # fmt: skip
 
 
-def frequencies(counts: Counts, labels: np.ndarray, outcomes: int) -> tuple[np.ndarray, np.ndarray]:
-    """(N * T, order + 1): the relative frequency of each step, uniform first, and how many of them there are."""
+def frequencies(counts: Counts, rows: np.ndarray, outcomes: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N, order + 1): the relative frequency of each step, uniform first, and how many of them there are."""
     order = len(counts)
-    rows = contexts(labels, order)
     found = np.zeros((len(rows), order + 1))
     found[:, 0] = 1 / outcomes
     known = np.ones(len(rows), np.int64)
@@ -98,16 +97,16 @@ def measure(modality: Modality, data: Path, highest_order: int) -> None:
     train, valid, test = (windows(modality, data, split) for split in ("train", "valid", "test"))
     print(f"{len(train):,} / {len(valid):,} / {len(test):,} windows of {train.shape[1]} steps", flush=True)
     outcomes = OUTCOMES[modality.name]
-    counts = count(train, highest_order)
+    counts = count(contexts(train, highest_order))
     best = (np.inf, 0, np.zeros(0))
     for order in range(1, highest_order + 1):
-        found, known = frequencies(counts[:order], valid, outcomes)
+        found, known = frequencies(counts[:order], contexts(valid, order), outcomes)
         weights = fitted(found, known)
         on_valid = bits(found, known, weights, len(valid))
         print(f"order {order:2}: {on_valid:.2f} bits a validation window", flush=True)
         best = min(best, (on_valid, order, weights), key=lambda entry: entry[0])
     _, order, weights = best
-    found, known = frequencies(counts[:order], test, outcomes)
+    found, known = frequencies(counts[:order], contexts(test, order), outcomes)
     print(f"order {order}, the best of these: {bits(found, known, weights, len(test)):.2f} bits a test window")
 
 
