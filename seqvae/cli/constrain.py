@@ -19,7 +19,7 @@ from seqvae.config import few
 @seed_option
 @device_option
 def constrain(run: Path, data: tuple[Path, ...], by: tuple[str, ...], seed: int, device: str) -> None:
-    """Make it possible to ask samples for a label, or for what is measured.
+    """Let samples be asked for labels or measures.
 
     Small critics are trained on codes: one tells codes of the data from draws of N(0, I), another one reads the
     attribute of a code. `seqvae sample RUN --where label=3` then moves draws of the prior to the nearest codes that

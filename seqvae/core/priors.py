@@ -150,7 +150,9 @@ class Flow(nn.Module):
             return self.mean + y @ self.factor.T
 
 
-def flow_of_size(latent: int, mean: Tensor | None = None, factor: Tensor | None = None) -> Flow:
+def flow_of_size(
+    latent: int, mean: Float[Tensor, " Z"] | None = None, factor: Float[Tensor, "Z Z"] | None = None
+) -> Flow:
     """A flow for so many units, its weights drawn from torch's global generator.
 
     Without a mean and a factor, which a prior that is learned along with its codes cannot have, they are 0 and I.

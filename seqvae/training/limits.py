@@ -90,7 +90,7 @@ def _check_freeze(config: Config) -> None:
     """Raises ValueError for parts to freeze that do not exist, are to be trained all the same, or are all there are."""
     frozen = config.train.frozen
     check_parts(frozen, "train.freeze to keep as they are")
-    parts = parts_without(frozen)
+    parts = [part for part in parts_without(frozen) if part != "prior" or config.model.prior != "standard"]
     if config.objective.aggressive and not is_of(PARTS["encoder"][0], parts):
         raise ValueError(
             f"train.freeze={config.train.freeze} leaves the encoder as it is, and objective.aggressive=true trains it "

@@ -85,7 +85,7 @@ def test_the_options_of_a_modality_are_its_data_keys(seqvae: Callable[..., Resul
     page = " ".join(seqvae("train", "text", "--help").stdout.split())
     assert "--vocabulary-size INTEGER" in page
     assert "--blank-line-separated / --no-blank-line-separated" in page
-    assert "--tokenizer [unigram|bpe|word|character]" in page
+    assert "--tokenizer [unigram|bpe|word|word-punct|character]" in page
     assert "[data.max_length, default: 256]" in page
     assert "objective.free_nats_per_dimension=0.0 floor on the batch mean" in page
 

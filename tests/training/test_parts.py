@@ -39,8 +39,9 @@ def test_a_run_takes_the_parts_that_are_named_and_says_so(
     own, other, found = weights_of(build_vae(config, modality)), source.weights(source.best_step()), run.weights(0)
     for name, weight in found.items():
         assert torch.equal(weight, (other if is_of(name, take or ALL_PARTS) else own)[name]), name
-    taken = [part for part in ALL_PARTS if part in (take or ALL_PARTS)]
-    drawn = ", ".join(part for part in ALL_PARTS if part not in taken) or "nothing"
+    parts = [part for part in ALL_PARTS if part != "prior"]  # N(0, I) has no weights
+    taken = [part for part in parts if part in (take or parts)]
+    drawn = ", ".join(part for part in parts if part not in taken) or "nothing"
     plan = f"takes {', '.join(taken)}, draws {drawn} anew"
     assert listener.messages[0] == f"from {source.path}, step {source.best_step()}: {plan}"
     assert run.settings.get("take", []) == list(take)
