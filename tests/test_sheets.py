@@ -68,7 +68,7 @@ def test_traversals_of_an_item_are_in_its_metre_and_tempo(drawn: list[tuple[list
     moved[unit] = 2.0 - float(code[unit])
     ((clip,),) = drum_model().in_windows().reconstruct([group.moved(moved)])
     np.testing.assert_array_equal(pieces[5][0].hits, clip.hits)
-    with pytest.raises(ValueError, match=r"^the item has 3 windows, each with a code of its own; give one of them"):
+    with pytest.raises(ValueError, match=r"^a clip of 96 steps at 4 a quarter does not fit; give up to 32"):
         pictures.traversals(drum_model(), groove(6))
 
 
