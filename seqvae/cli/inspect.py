@@ -54,7 +54,7 @@ def _make(kind: type[Modality]) -> click.Command:
             if out is not None:
                 _draw(modality, files, out)
 
-    if kind.picture is not Modality.picture:
+    if kind.picture is not Modality.picture and kind.first_shown:
         about = f"Also draw the first {kind.words.items} on a sheet."
         command.params.append(click.Option(["--out"], type=PATH, metavar="FILE.png", help=about))
     read = tuple(name for name, uses in uses_of(kind.data_config).items() if not OF_RESULTS.issuperset(uses))

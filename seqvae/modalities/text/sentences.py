@@ -76,6 +76,7 @@ class Text(Modality):
         "reverse_perplexity": "per word, of the data under one like it that is trained on samples alone",
         "reverse_samples": "samples that it is trained on",
     }
+    first_shown: ClassVar[int] = 0
     sample_units: ClassVar[Mapping[str, str]] = {
         "self_bleu": "BLEU-4 of each against the others, 0 to 100",
         "sample_words": "words an item",
