@@ -64,7 +64,7 @@ class Recipe:
 MODELS = {
     "digits": Recipe(
         title="digits of MNIST on a latent plane, two units, 28 x 28 pixels",
-        modality="images", recipe="mnist-plane", data=["mnist"],
+        modality="images", recipe="mnist-plane", data=["mnist"], constrain=True,
         held_out=["mnist", "--split", "test"], evaluate=["--importance-samples", "100"],
         figures=["elbo_nats", "kl_nats", "iw_nll_nats"],
         licence="MNIST, of LeCun, Cortes and Burges; Creative Commons Attribution-ShareAlike 3.0, by the documentation "
@@ -84,6 +84,7 @@ MODELS = {
         title="short English of WordNet's examples and definitions, two to fourteen words, pieces of words",
         modality="text", recipe="english", prepare=["wordnet_lines.py", "wordnet", "--out", "wordnet-lines"],
         data=["wordnet-lines/train.txt"], train=["--valid", "wordnet-lines/valid.txt"], prior="mixture",
+        attributes=[["length"]],
         held_out=["wordnet-lines/test.txt"], evaluate=["--importance-samples", "100"],
         figures=["elbo_nats", "kl_nats", "iw_nll_nats", "mutual_information_nats", "bleu"],
         licence="WordNet 3.0, Copyright 2006 by Princeton University, all rights reserved; used, copied, modified and "

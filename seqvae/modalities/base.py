@@ -63,7 +63,7 @@ class Modality(Keeping, Measuring, abc.ABC):
     few_items: ClassVar[int] = 0  # up to so many get `few_defaults` as well
     few_defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit few items better than the defaults
     has_baselines: ClassVar[bool] = False  # whether `baseline_metrics` gives figures, for which training data are kept
-    first_shown: ClassVar[int] = 16  # items of a corpus that `picture` can show at once; 0 of a kind that shows sweeps alone
+    first_shown: ClassVar[int] = 16  # items of a corpus that `picture` shows at once; 0: sweeps alone
     has_pixels: ClassVar[bool] = False  # whether `pixels` draws items, so that there are pictures of all kinds
     end: ClassVar[int | None] = None  # the outcome that ends a sequence; None where the length is known before
 
