@@ -37,7 +37,7 @@ from seqvae.generate import Decoding
 from seqvae.model import Model
 
 CLASSES = ("negative", "positive")
-MULTIPLES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)  # of the suggested strength
+MULTIPLES = (0.0, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # of the suggested strength
 ORDER = 4
 WEIGHED_EVERY = 20  # training sentences one of which the weights of the n-gram are fitted to, and the rest counted
 AT_ONCE = 100  # sentences compared with all training sentences
