@@ -178,7 +178,7 @@ def card(name: str, recipe: Recipe, exact: dict[str, float], rounded: dict[str, 
     trained = "".join(f"    seqvae {shlex.join(command)}\n" for _, command in trainings(recipe, f"runs/{name}"))
     of_units = units(get(recipe.modality)(get(recipe.modality).data_config()))
     rows = "".join(
-        f"| {figure} | {of_units.get(figure, '')} | {value:.4g} | {exact[figure]:.4g} |\n"
+        f"| {figure} | {of_units.get(figure, '').replace('|', ' given ')} | {value:.4g} | {exact[figure]:.4g} |\n"
         for figure, value in rounded.items()
     )
     return (

@@ -107,7 +107,7 @@ def test_validation_files_and_flags_reach_the_run(
         ),
         (
             ["--tokenizer", "wrd"],
-            "Invalid value for '--tokenizer': 'wrd' is not one of 'unigram', 'bpe', 'word', 'character'. "
+            "Invalid value for '--tokenizer': 'wrd' is not one of 'unigram', 'bpe', 'word', 'word-punct', 'character'. "
             "See 'seqvae train text --help'.",
         ),
         (
