@@ -37,7 +37,7 @@ def test_words_that_are_new_are_blue_and_what_stands_above_already_is_grey() -> 
     assert {colour for _, colour in coloured[:5]} == {INK}
     assert [text for text, colour in coloured[5:11] if colour == BLUE] == ["a", "red"]
     assert {colour for _, colour in coloured[11:17]} == {OTHER}
-    assert [colour for _, colour in coloured[17:]] == [INK, BLUE, BLUE]
+    assert [colour for _, colour in coloured[17:]] == [BLUE, INK, INK]
 
 
 def test_no_word_overlaps_another_and_long_sentences_go_on_below() -> None:
