@@ -81,7 +81,7 @@ MODELS = {
         "Commons Attribution 4.0",
     ),
     "sentences": Recipe(
-        title="short English of WordNet's examples and definitions, two to fourteen words, pieces of words",
+        title="short English of WordNet's examples and definitions, two to fourteen words",
         modality="text", recipe="english", prepare=["wordnet_lines.py", "wordnet", "--out", "wordnet-lines"],
         data=["wordnet-lines/train.txt"], train=["--valid", "wordnet-lines/valid.txt"], prior="mixture",
         attributes=[["length"]],
