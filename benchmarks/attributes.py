@@ -112,10 +112,10 @@ def changed(
 def text(options: argparse.Namespace) -> None:
     """A line for each factor, the mean over its pairs of values."""
     model = seqvae.load(options.run)
-    training, held_out = (read(options.data / f"{part}.txt", options.items) for part in ("train", "test"))
+    training, held_out = (read(options.data / f"{part}.txt", options.items) for part in ("train", options.part))
     codes, judged = (model.encode([line for line, _ in part]) for part in (training, held_out))
     back = np.mean([a == b for a, (b, _) in zip(model.decode(judged), held_out, strict=True)])
-    sizes = f"{len(training):,} sentences to fit to, {len(held_out):,} held out"
+    sizes = f"{len(training):,} sentences to fit to, {len(held_out):,} of {options.part}.txt"
     print(f"{options.run.name}: {sizes}, {back:.1%} of them come back")
     print("factor    pairs  accuracy  strength  flipped  kept on average  the least kept")
     for factor in FACTORS:
@@ -221,6 +221,7 @@ def main() -> None:
     parser.add_argument(
         "--items", type=int, default=8000, help="sentences fitted to, or windows that are moved, at most"
     )
+    parser.add_argument("--part", choices=["valid", "test"], default="test", help="text: the sentences that are moved")
     parser.add_argument("--topics", type=int, default=2, help="text: topics whose words are tried")
     parser.add_argument(
         "--names", nargs="+", default=["density", "syncopation", "repetition"], help="drums and images: attributes"
