@@ -82,6 +82,15 @@ def test_a_run_of_the_users_own_goes_before_a_model_of_its_name(here: Path) -> N
     assert settings["sources"] == []
 
 
+def test_the_name_that_is_meant_is_named() -> None:
+    with pytest.raises(
+        ValueError, match=r"groove is not a run folder \(.*\); give .* training\. Did you mean 'grooves'\?$"
+    ):
+        seqvae.load("groove")
+    with pytest.raises(ValueError, match=r"; give the `out` folder of a training$"):
+        seqvae.load("nope")
+
+
 def test_a_path_that_ends_in_the_name_of_a_model_is_a_path(here: Path) -> None:
     with pytest.raises(ValueError, match="is not a run folder"):
         seqvae.load(here / "digits")

@@ -13,7 +13,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from seqvae import __version__
-from seqvae.config import counted, read_json
+from seqvae.config import counted, nearest, read_json
 from seqvae.files import own, write_atomically
 from seqvae.modalities.base import Modality
 from seqvae.models import known_models
@@ -76,8 +76,10 @@ class Run:
         self._checkpoint = checkpoint
         self._home = self.path if to_train else home(self.path)
         if not own(self._home, "config.json").is_file():
+            there = self._what_is_there()
+            meant = "" if self.path.exists() else nearest(str(self.path), known_models())  # a model that comes along
             raise ValueError(
-                f"{path} is not a run folder ({self._what_is_there()}); give the `out` folder of a training"
+                f"{path} is not a run folder ({there}); give the `out` folder of a training{meant and '.'}{meant}"
             )
         if not own(self._home, MANIFEST).is_file():
             raise ValueError(f"{path} is not a whole run folder (it has no {MANIFEST}); restore it from a copy")
