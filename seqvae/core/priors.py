@@ -167,8 +167,8 @@ def _couplings(units: int, transforms: int, hidden: int) -> nn.Module:
 
     flow: nn.Module = MAF(units, transforms=transforms, passes=2, hidden_features=[hidden, hidden])
     for part in flow.modules():
-        for name, _ in part.named_buffers(recurse=False):  # masks and orders, which the sizes say
-            part._non_persistent_buffers_set.add(name)
+        for name, buffer in list(part.named_buffers(recurse=False)):  # masks and orders, which the sizes say
+            part.register_buffer(name, buffer, persistent=False)
     return flow
 
 
