@@ -1,9 +1,10 @@
 """What adding an attribute changes, and what it leaves: sentences of known factors, drums, and digits.
 
 Text: for each factor of the generated grammar (scripts/generate_sentences.py) vectors between two of its values are
-fitted to codes of training sentences, and added at the suggested strength to held-out sentences of either value. A
-sentence flips if the parser finds the other value in what comes out; each other factor is kept if it is as before. What
-is no sentence of the grammar neither flips nor keeps anything.
+fitted to codes of training sentences, and added at the suggested strength to held-out sentences of either value. With
+`--along neighbours` each keeps tense, number, polarity and mood, but its own factor. A sentence flips if the parser
+finds the other value in what comes out; each other factor is kept if it is as before. What is no sentence of the
+grammar neither flips nor keeps anything.
 
 Drums: for each measured attribute, the share of held-out windows that move as asked (up at the suggested strength, down
 at its negative), the share whose order over a sweep of strengths is the asked one, and the means over the sweep.
@@ -91,12 +92,14 @@ def read(path: Path, most: int) -> Read:
 
 
 def changed(
-    model: Model, codes: Codes, before: Sequence[Factors], factor: str, contrast: Contrast, vector: torch.Tensor
+    model: Model, codes: Codes, before: Sequence[Factors], factor: str, contrast: Contrast, found: Attribute
 ) -> tuple[float, dict[str, float]]:
     """The share of sentences that flip, and of those in which each other factor is kept."""
     has = np.array([getattr(one, factor) == contrast[1] for one in before])
     signs = torch.from_numpy(np.where(has, -1.0, 1.0))[:, None]
-    after = [parse(text) for text in model.decode(codes.mean.double() + signs * vector)]
+    z, direction = codes.mean.double(), found.direction
+    way = direction if isinstance(direction, torch.Tensor) else direction(z)
+    after = [parse(text) for text in model.decode(z + found.strength * signs * way)]
     flipped = [
         one is not None and getattr(one, factor) == contrast[not held] for one, held in zip(after, has, strict=True)
     ]
@@ -117,16 +120,21 @@ def text(options: argparse.Namespace) -> None:
     back = np.mean([a == b for a, (b, _) in zip(model.decode(judged), held_out, strict=True)])
     sizes = f"{len(training):,} sentences to fit to, {len(held_out):,} of {options.part}.txt"
     print(f"{options.run.name}: {sizes}, {back:.1%} of them come back")
+    kept_values = {"past": "tense", "future": "tense", "plural": "number", "negated": "polarity", "question": "mood"}
+    for value, factor in kept_values.items() if options.along == "neighbours" else ():
+        labels = [value if getattr(one, factor) == value else "another" for _, one in training]
+        seqvae.fit_attribute(model, value, codes, labels)
     print("factor    pairs  accuracy  strength  flipped  kept on average  the least kept")
     for factor in FACTORS:
         rows: list[tuple[float, float, float, dict[str, float]]] = []
         for contrast in contrasts(factor, options.topics):
             own = [row for row, (_, one) in enumerate(training) if fits(one, factor, contrast)]
             labels = ["b" if getattr(training[row][1], factor) == contrast[1] else "a" for row in own]
-            found = seqvae.fit_attribute(model, "b", codes[own], labels, along=options.along)
+            keep = tuple(name for name, of in kept_values.items() if of != factor)
+            along = seqvae.Neighbours(keep) if options.along == "neighbours" else options.along
+            found = seqvae.fit_attribute(model, "b", codes[own], labels, along=along)
             test = [row for row, (_, one) in enumerate(held_out) if fits(one, factor, contrast)]
-            vector = found.strength * found.vector
-            flipped, kept = changed(model, judged[test], [held_out[row][1] for row in test], factor, contrast, vector)
+            flipped, kept = changed(model, judged[test], [held_out[row][1] for row in test], factor, contrast, found)
             rows.append((found.held_out, found.strength, flipped, kept))
         kept = {name: float(np.mean([row[3][name] for row in rows])) for name in rows[0][3]}
         least = min(kept, key=lambda name: kept[name])
@@ -159,12 +167,16 @@ def images(options: argparse.Namespace) -> None:
     mnist = seqvae.mnist(options.data)
     (known, digits), (test, truth) = mnist["train"], mnist["test"]
     half = len(known) // 2
+    if options.part == "valid":
+        test, truth = known[-len(test) :], digits[-len(test) :]
     judge = MLPClassifier((128,), batch_size=256, learning_rate_init=2e-3, max_iter=8, random_state=0, tol=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # eight epochs are enough
         judge.fit(known[:half].reshape(half, -1) / 255, digits[:half])
     model = seqvae.load(options.run)
-    fitted = [seqvae.fit_attribute(model, name, along=options.along) for name in (*options.names, "label=8/3")]
+    numbers = "means" if options.along == "neighbours" else options.along
+    fitted = [seqvae.fit_attribute(model, name, along=numbers) for name in options.names]
+    fitted.append(seqvae.fit_attribute(model, "label=8/3", along=options.along))
     for one in fitted:
         print(one, flush=True)
     model = model.in_windows()
@@ -181,7 +193,7 @@ def images(options: argparse.Namespace) -> None:
         _line(model, one, windows, False)
         same = (f"{np.mean(judged(windows, one.name, by * one.strength) == truth[rows]):.1%}" for by in (-1, 0, 1))
         print(f"still the digit at -{one.strength}, 0 and {one.strength}: {', '.join(same)}", flush=True)
-    for strength in (0.0, *(by * fitted[-1].strength for by in (0.5, 1.0, 1.5))):
+    for strength in (0.0, *(by * fitted[-1].strength for by in (0.5, 0.75, 1.0, 1.25, 1.5))):
         shares = []
         for digit, other, sign in ((3, 8, 1), (8, 3, -1)):
             windows = all_windows(model.modality, test[truth == digit], model.vae.latent)
@@ -217,11 +229,11 @@ def main() -> None:
     parser.add_argument("kind", choices=["text", "drums", "images"])
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--along", choices=["means", "separator"], default="means")
+    parser.add_argument("--along", choices=["means", "separator", "neighbours"], default="means")
     parser.add_argument(
         "--items", type=int, default=8000, help="sentences fitted to, or windows that are moved, at most"
     )
-    parser.add_argument("--part", choices=["valid", "test"], default="test", help="text: the sentences that are moved")
+    parser.add_argument("--part", choices=["valid", "test"], default="test", help="text and images: what is moved")
     parser.add_argument("--topics", type=int, default=2, help="text: topics whose words are tried")
     parser.add_argument(
         "--names", nargs="+", default=["density", "syncopation", "repetition"], help="drums and images: attributes"

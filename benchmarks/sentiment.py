@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--split", choices=["valid", "test"], default="valid")
-    parser.add_argument("--along", choices=["means", "separator"], default="means")
+    parser.add_argument("--along", choices=["means", "separator", "neighbours"], default="means")
     parser.add_argument("--items", type=int, default=1000, help="sentences of each class that are moved, at most")
     parser.add_argument("--multiples", type=float, nargs="+", default=MULTIPLES, help="of the suggested strength")
     parser.add_argument("--beam", type=int, default=1, help="sentences kept in decoding; 1: greedy")

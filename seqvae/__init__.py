@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from seqvae.finding import Index, index
     from seqvae.fitting import fit_constraints, fit_prior, personalise
     from seqvae.generate import Decoding
+    from seqvae.local_direction import Neighbours
     from seqvae.magenta.runs import import_magenta
     from seqvae.modalities.items import Items
     from seqvae.model import Model, load
@@ -22,6 +23,7 @@ __all__ = [
     "Index",
     "Items",
     "Model",
+    "Neighbours",
     "__version__",
     "add_attributes",
     "fit_attribute",
@@ -43,6 +45,7 @@ _PUBLIC = {
     "Index": "seqvae.finding",
     "Items": "seqvae.modalities.items",
     "Model": "seqvae.model",
+    "Neighbours": "seqvae.local_direction",
     "add_attributes": "seqvae.adding",
     "fit_attribute": "seqvae.attribute_fitting",
     "at_sliders": "seqvae.choosing",

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from torch import Tensor
 
-from seqvae.attributes import Direction, named, shift
+from seqvae.attributes import named, shift
 from seqvae.codes import Windows, all_windows
+from seqvae.core.latent import Shift, times
 from seqvae.generate import GREEDY, Decoding, number
 from seqvae.modalities.items import Item
 from seqvae.modalities.measuring import Measure
@@ -20,6 +22,7 @@ ENOUGH = 0.9  # of the held-out items that flip at the suggested strength, where
 LOST = 0.1  # of the best share of flips, at which stronger ones are no longer tried
 
 Strengths = Mapping[str, float | None] | Iterable[str]
+Reader = Callable[[Float[Tensor, "N Z"]], Float[Tensor, " N"]]  # above 0 a code has an attribute, below it has not
 Judge = Callable[[Sequence[Windows]], np.ndarray]
 
 
@@ -69,11 +72,11 @@ class Flips:
     share: float
 
 
-def flips(judge: Judge, groups: Sequence[Windows], vector: Tensor, watch: Watch = no_watch) -> Flips:
-    """How strong a vector must be for held-out items: those that lack the attribute get it, those that have it lose it.
+def flips(judge: Judge, groups: Sequence[Windows], direction: Shift, watch: Watch = no_watch) -> Flips:
+    """How far held-out items must be moved: those that lack the attribute along a direction, those that have it back.
 
     `judge` says of each item whether what is made of it has the attribute: above 0 it has, below it has not; 0 and NaN
-    leave the item out. Stronger vectors are tried until `ENOUGH` flip, or clearly fewer than before.
+    leave the item out. Larger strengths are tried until `ENOUGH` flip, or clearly fewer than before.
     """
     before = judge(groups)
     sides = [
@@ -83,7 +86,7 @@ def flips(judge: Judge, groups: Sequence[Windows], vector: Tensor, watch: Watch 
     for place, strength in enumerate(STRENGTHS):
         watch(place, len(STRENGTHS), "strengths at most")
         shares = [
-            float((judge([group.moved(sign * strength * vector) for group in side]) * sign > 0).mean())
+            float((judge([group.moved(times(sign * strength, direction)) for group in side]) * sign > 0).mean())
             for sign, side in sides
             if side
         ]
@@ -95,10 +98,10 @@ def flips(judge: Judge, groups: Sequence[Windows], vector: Tensor, watch: Watch 
     return best
 
 
-def judge_of(model: Model, direction: Direction, measure: Measure | None) -> Judge:
-    """What says whether items that are made have an attribute: their measure, or else the score of their codes.
+def judge_of(model: Model, by: Measure | Reader, threshold: float = 0.0) -> Judge:
+    """What says whether items that are made have an attribute: a measure, above the threshold, or a reader of codes.
 
-    The score is that of items that are made and read again, so that the model says what it made.
+    The codes are those of items that are made and read again, so that the model says what it made.
     """
     model = model.in_windows()
 
@@ -106,10 +109,9 @@ def judge_of(model: Model, direction: Direction, measure: Measure | None) -> Jud
         if not groups:
             return np.zeros(0)
         made = model.reconstruct(groups)
-        if measure is None:
-            scores: np.ndarray = np.asarray(model.encode(made), np.float64) @ direction.normal + direction.bias
-            return scores - direction.threshold
-        values = [measure.of(item) for (item,) in made]
-        return np.array([math.nan if value is None else value for value in values]) - direction.threshold
+        if not isinstance(by, Measure):
+            return by(model.encode(made).mean.cpu().double()).numpy()
+        values = [by.of(item) for (item,) in made]
+        return np.array([math.nan if value is None else value for value in values]) - threshold
 
     return judge

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from seqvae import attributes, generate
-from seqvae.adding import flips, judge_of
-from seqvae.attributes import ALONG, Along, Attribute, keep_attributes
+from seqvae.adding import Reader, flips, judge_of
+from seqvae.attributes import Along, Attribute, Direction, keep_attributes
 from seqvae.codes import Codes, Windows, all_windows
 from seqvae.config import counted, few, nearest
 from seqvae.corpus import Corpus
 from seqvae.fitting import corpora_for
+from seqvae.local_direction import LocalDirection, Neighbours
 from seqvae.memory import Data
 from seqvae.modalities.items import Report
 from seqvae.modalities.measuring import Measure
@@ -46,7 +48,7 @@ def fit_attribute(
     of: str | Sequence[Any] | None = None,
     *,
     against: Data = (),
-    along: Along = "means",
+    along: Along | Neighbours = "means",
     seed: int = 0,
     watch: Watch = no_watch,
 ) -> Attribute:
@@ -56,8 +58,9 @@ def fit_attribute(
     alone); without it the name does. `sources` are then the run's training data, or others. With `against` those in
     `sources` have it, and those in `against` have not. Where `of` is a list it has a label or a number for each item
     of `sources`, which are items as `Model.encode` takes them, or codes (N, Z); of labels the one that is the name is
-    set against all others. `along`: see `seqvae.attributes.fit`. `run` may be a model, whose checkpoint and device are
-    used.
+    set against all others. `along`: see `seqvae.attributes.fit`; `neighbours`, or `Neighbours(keep=["past"])`, is of
+    classes and depends on the code: see `seqvae.local_direction`. `run` may be a model, whose checkpoint and device
+    are used.
 
     >>> seqvae.fit_attribute("runs/mine", "density")  # doctest: +SKIP
     >>> model = seqvae.load("runs/mine")  # doctest: +SKIP
@@ -67,8 +70,10 @@ def fit_attribute(
     scikit-learn is not installed, where there are no data, and while another process trains or fits there.
     """
     attributes.check_installed()
-    if along not in ALONG:
-        raise ValueError(f"along={along} is not possible; give {' or '.join(ALONG)}")
+    if not isinstance(along, Neighbours):
+        if along not in get_args(Along):
+            raise ValueError(f"along={along} is not possible; give {', '.join(get_args(Along))}, or Neighbours(...)")
+        along = Neighbours() if along == "neighbours" else along
     if not name.strip():
         raise ValueError("an attribute needs a name; give one, such as density")
     model = run if isinstance(run, Model) else load(run)
@@ -79,9 +84,10 @@ def fit_attribute(
         raise ValueError(
             f"{model.run.path} is a language model (model.latent=0): it has no code to add an attribute to"
         )
+    kept = _kept(model, name, along)
     with held(model.run.path):
         examples = _examples(model, name, sources, of, against)
-        found = _fitted(model, name, examples, along, seed, watch)
+        found = _fitted(model, name, examples, along, kept, seed, watch)
         keep_attributes(model.run, {**_others(model, name), name: found})
     return found
 
@@ -101,25 +107,70 @@ def _others(model: Model, name: str) -> dict[str, Attribute]:
     return {known: one for known, one in model.attributes.items() if known != name}
 
 
-def _fitted(model: Model, name: str, examples: _Examples, along: Along, seed: int, watch: Watch) -> Attribute:
+def _kept(model: Model, name: str, along: Along | Neighbours) -> list[Attribute]:
+    """The attributes of the run that stay as they are. Raises ValueError for one that is not there, and for itself."""
+    names = along.keep if isinstance(along, Neighbours) else ()
+    if name in names:
+        raise ValueError(f"{name} changes, so it cannot be kept; keep others")
+    return [attributes.named(model.attributes, one) for one in dict.fromkeys(names)]
+
+
+def _fitted(
+    model: Model, name: str, examples: _Examples, along: Along | Neighbours, kept: Sequence[Attribute], seed: int,
+    watch: Watch,
+) -> Attribute:  # fmt: skip
     """The direction of the examples that have a value, and the strength that flips it."""
+    if isinstance(along, Neighbours) and examples.is_number:
+        raise ValueError(
+            f"{name} ({examples.source}) is a number, and neighbours are of two classes: what has it, and what has "
+            "not; give another attribute, or along=means"
+        )
+    way: Along = "neighbours" if isinstance(along, Neighbours) else along
     rows = np.flatnonzero(~np.isnan(examples.values))
     groups, values = [examples.groups[row] for row in rows.tolist()], examples.values[rows]
     codes = _codes(model, groups, watch)
     try:
-        found = attributes.fit(codes.mean, values, examples.is_number, along, seed)
+        found = attributes.fit(codes.mean, values, examples.is_number, way, seed)
     except ValueError as error:
         raise ValueError(f"{name} ({examples.source}): {error}") from None
     sides = values > (found.threshold if examples.is_number else 0)
     tried = _some_of_both(found.held_out_rows, sides)
-    judge = judge_of(model, found, examples.measure)
-    best = flips(judge, [groups[row] for row in tried], torch.from_numpy(found.vector), watch)
+    near = along if isinstance(along, Neighbours) else Neighbours()
+    local = _local(codes, sides, found, near.count, kept)
+    judge = judge_of(model, examples.measure or _reader(codes, sides, found, local), found.threshold)
+    vector = torch.from_numpy(found.vector)
+    best = flips(judge, [groups[row] for row in tried], local.at if near is along else vector, watch)
     return Attribute(
         name=name, source=examples.source, measure=examples.source if examples.measure else "",
-        is_number=examples.is_number, along=along, items=len(values), held_out=found.held_out,
+        is_number=examples.is_number, along=way, items=len(values), held_out=found.held_out,
         deviation=found.deviation, bias=found.bias, threshold=found.threshold, strength=best.strength,
-        flipped=best.share, vector=torch.from_numpy(found.vector), normal=torch.from_numpy(found.normal),
+        flipped=best.share, vector=vector, normal=torch.from_numpy(found.normal),
+        kept=tuple(one.name for one in kept), local=local if near is along else None,
     )  # fmt: skip
+
+
+def _local(codes: Codes, has: np.ndarray, found: Direction, count: int, kept: Sequence[Attribute]) -> LocalDirection:
+    """Between the nearest of all examples but those that are held out."""
+    rows = np.setdiff1d(np.arange(len(has)), found.held_out_rows)
+    normals = (
+        torch.stack([one.normal for one in kept]) if kept else codes.mean.new_zeros(0, codes.mean.shape[1]).double()
+    )
+    offsets = torch.tensor([one.bias - one.threshold for one in kept], dtype=torch.float64)
+    return LocalDirection(codes.mean[rows].float(), torch.from_numpy(has[rows]), normals, offsets, count)
+
+
+def _reader(codes: Codes, sides: np.ndarray, found: Direction, local: LocalDirection) -> Reader:
+    """What reads an attribute off codes: its linear score, or a vote of nearest examples that errs half as often."""
+    normal = torch.from_numpy(found.normal)
+
+    def score(z: Tensor) -> Tensor:
+        return z.double() @ normal + found.bias - found.threshold
+
+    held = found.held_out_rows
+    linear, vote = (
+        1 - attributes.balanced(sides[held], (reader(codes.mean[held]) > 0).numpy()) for reader in (score, local.has_at)
+    )
+    return local.has_at if 2 * vote <= linear and linear else score
 
 
 def _some_of_both(rows: np.ndarray, sides: np.ndarray) -> list[int]:

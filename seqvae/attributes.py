@@ -16,11 +16,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqvae.config import counted, few, nearest
+from seqvae.core.latent import Shift, sum_of, times
+from seqvae.local_direction import LocalDirection
 from seqvae.runs.foreign import ATTRIBUTES
 from seqvae.runs.run import Run
 
-Along = Literal["means", "separator"]
-ALONG = ("means", "separator")
+Along = Literal["means", "separator", "neighbours"]
 HELD_OUT_SHARE = 0.2  # of the items, of each class
 LEAST_OF_CLASS = 2  # one to fit to, one held out
 RIDGES = np.logspace(-3, 3, 7)  # times the number of items
@@ -37,7 +38,9 @@ class Attribute:
     the score of a code, log-odds of having it or a prediction of the number, and `threshold` what lies between having
     it and not. `held_out` is how well the score does on held-out codes: the mean share of right ones of both classes,
     or R2. `strength` times the vector is the least that gives the attribute to the share `flipped` of held-out items
-    that lack it and takes it from those that have it.
+    that lack it and takes it from those that have it. A `local` direction takes the place of the vector, if there is
+    one: a strength of 1 is then as far as from the nearest examples without to the nearest with it, and `kept` names
+    what stays as it is.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Attribute:
     flipped: float
     vector: Float[Tensor, " Z"]
     normal: Float[Tensor, " Z"]
+    kept: tuple[str, ...] = ()
+    local: LocalDirection | None = None
 
     def __repr__(self) -> str:
         return f"<Attribute {self.name}: {counted(len(self.vector), 'units')}, {self.in_words}>"
@@ -67,6 +72,11 @@ class Attribute:
     def in_words(self) -> str:
         """How well a code shows it, and the strength that flips it."""
         return f"held-out {self.held_out_words}, strength {self.strength:g} flips {self.flipped:.0%}"
+
+    @property
+    def direction(self) -> Shift:
+        """What is added to codes at a strength of 1: the vector, or how it follows from the codes."""
+        return self.vector if self.local is None else self.local.at
 
     def scores(self, z: Float[Tensor, "N Z"]) -> Float[Tensor, " N"]:
         """The score of each code: the log-odds of the attribute, or the number that is predicted."""
@@ -101,7 +111,8 @@ def fit(
 
     `means`: from the mean code of the items without to that of the items with it; of a number, by how much codes change
     with it (their covariance). What else is equally frequent in both classes stays as it is. `separator`: the normal of
-    the plane that separates both best, or the gradient of the regression; it is the shortest way across.
+    the plane that separates both best, or the gradient of the regression; it is the shortest way across. `neighbours`:
+    as `means`, for what has to be one direction for all codes.
 
     Raises ValueError for values that are all the same, and for a class of fewer than two items.
     """
@@ -117,8 +128,8 @@ def fit(
     weights, offset = _score(z_fit, y_fit, centre, spread, is_number)
     predicted = z[held] @ weights + offset
     threshold = float(np.median(y_fit)) if is_number else 0.0
-    right = _r_squared(values[held], predicted) if is_number else _balanced(values[held], predicted > 0)
-    direction = _between_means(z_fit, y_fit, is_number) if along == "means" else weights
+    right = _r_squared(values[held], predicted) if is_number else balanced(values[held], predicted > 0)
+    direction = weights if along == "separator" else _between_means(z_fit, y_fit, is_number)
     length = float(np.linalg.norm(direction))
     if not length:
         raise ValueError("codes do not change with the attribute at all; give another one, or more data")
@@ -172,7 +183,7 @@ def _between_means(z: np.ndarray, y: np.ndarray, is_number: bool) -> np.ndarray:
     return covariance
 
 
-def _balanced(values: np.ndarray, predicted: np.ndarray) -> float:
+def balanced(values: np.ndarray, predicted: np.ndarray) -> float:
     """The share of right predictions of each class, on average."""
     return float(np.mean([(predicted[values == side] == side).mean() for side in (0, 1)]))
 
@@ -186,45 +197,48 @@ def _r_squared(values: np.ndarray, predicted: np.ndarray) -> float:
 # Several vectors at once ---------------------------------------------------------------------------------------
 
 
-def leaving_alone(attribute: Attribute, others: Sequence[Attribute]) -> Float[Tensor, " Z"]:
-    """The vector of an attribute without what changes the scores of others, as strong on its own score as before.
+def leaving_alone(attribute: Attribute, others: Sequence[Attribute]) -> Shift:
+    """The direction of an attribute without what changes the scores of others, as strong on its own score as before.
 
     It is projected onto the plane in which none of the scores changes.
 
-    Raises ValueError where next to nothing is left of it.
+    Raises ValueError where next to nothing is left of it, and so does what is returned.
     """
     if not others:
-        return attribute.vector
+        return attribute.direction
     _, values, rows = torch.linalg.svd(torch.stack([other.normal for other in others]), full_matrices=False)
     rows = rows[values > 1e-9 * values[0]]
-    left = attribute.vector - (attribute.vector @ rows.T) @ rows
-    before, after = float(attribute.normal @ attribute.vector), float(attribute.normal @ left)
-    if after < LEAST_EFFECT * before:
-        names = few(other.name for other in others)
-        raise ValueError(
-            f"nothing is left of {attribute.name} that leaves {names} alone, since codes hardly tell them apart; "
-            "name fewer of them, or do without orthogonal"
-        )
-    return left * (before / after)
+
+    def projected(direction: Float[Tensor, "*N Z"]) -> Float[Tensor, "*N Z"]:
+        left = direction - (direction @ rows.T) @ rows
+        before, after = (one @ attribute.normal for one in (direction, left))
+        if (after < LEAST_EFFECT * before).any():
+            names = few(other.name for other in others)
+            raise ValueError(
+                f"nothing is left of {attribute.name} that leaves {names} alone, since codes hardly tell them apart; "
+                "name fewer of them, or do without orthogonal"
+            )
+        return left * (before / after)[..., None]
+
+    local = attribute.local
+    return projected(attribute.vector) if local is None else lambda z: projected(local.at(z))
 
 
-def shift(
-    attributes: Mapping[str, Attribute], strengths: Mapping[str, float], orthogonal: bool = False
-) -> Float[Tensor, " Z"]:
-    """What is added to a code: the vectors of the attributes named, times their strengths.
+def shift(attributes: Mapping[str, Attribute], strengths: Mapping[str, float], orthogonal: bool = False) -> Shift:
+    """What is added to a code: the directions of the attributes named, at least one, times their strengths.
 
-    `orthogonal`: each vector leaves all other attributes alone, those that are not added among them.
+    `orthogonal`: each direction leaves all other attributes alone, those that are not added among them.
 
     Raises ValueError for an attribute that is not there, with the nearest, and for a strength that is no number.
     """
-    total = torch.zeros(len(next(iter(attributes.values())).vector) if attributes else 0, dtype=torch.float64)
+    parts: list[Shift] = []
     for name, strength in strengths.items():
         own = named(attributes, name)
         if not math.isfinite(strength):
             raise ValueError(f"a strength of {strength} for {name} is not possible; give a number, such as 1")
         others = [other for known, other in attributes.items() if known != name] if orthogonal else []
-        total = total + strength * leaving_alone(own, others)
-    return total
+        parts.append(times(strength, leaving_alone(own, others)))
+    return sum_of(parts)
 
 
 def named(attributes: Mapping[str, Attribute], name: str) -> Attribute:
@@ -246,7 +260,9 @@ def keep_attributes(run: Run, attributes: Mapping[str, Attribute]) -> None:
         for place, one in enumerate(attributes.values())
         for part in _TENSORS
     }
-    plain = [field.name for field in fields(Attribute) if field.name not in _TENSORS]
+    for place, one in enumerate(attributes.values()):
+        tensors |= one.local.tensors(place) if one.local is not None else {}
+    plain = [field.name for field in fields(Attribute) if field.name not in (*_TENSORS, "local")]
     values = [{name: getattr(one, name) for name in plain} for one in attributes.values()]
     run.save_beside(run.used_step, ATTRIBUTES, {"attributes": values}, tensors)
 
@@ -262,10 +278,18 @@ def kept_attributes(run: Run | None, latent: int) -> dict[str, Attribute]:
     tensors = run.tensors_beside(run.used_step, ATTRIBUTES)
     try:
         found = [
-            Attribute(**{**plain, **{part: tensors[f"{part}.{place}"] for part in _TENSORS}})
+            Attribute(
+                **{
+                    **plain,
+                    **{part: tensors[f"{part}.{place}"] for part in _TENSORS},
+                    "kept": tuple(plain.get("kept", ())),
+                    "local": LocalDirection.of_tensors(tensors, place) if plain["along"] == "neighbours" else None,
+                }
+            )
             for place, plain in enumerate(cast(Sequence[Mapping[str, Any]], values["attributes"]))
         ]
-        if any(one.vector.shape != (latent,) or one.normal.shape != (latent,) for one in found):
+        rows = [row for one in found for row in (one.vector, one.normal, *(one.local.codes[:1] if one.local else ()))]
+        if any(row.shape != (latent,) for row in rows):
             raise TypeError
     except (KeyError, TypeError):
         raise ValueError(

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqvae.config import counted, few
+from seqvae.core.latent import Shift, shift_at, sum_of
 from seqvae.core.posterior import DiagonalGaussian
 from seqvae.modalities.base import Modality
 from seqvae.modalities.items import Item, Named, Report
@@ -26,8 +27,8 @@ class Windows:
     """An item as a model reads it: its windows, their arrays, what of it the model cannot hold, and names of windows.
 
     `Model.windows` makes it; every method that takes an item takes it too, and does not read the item again. Of codes
-    in the place of an item there are neither windows nor arrays: None stands for each window. `shift` (Z,) is added to
-    the code of each window, by `moved`.
+    in the place of an item there are neither windows nor arrays: None stands for each window. `shift` is added to
+    the code of each window, by `moved`: it is the same for all, or follows from their codes.
     """
 
     items: Sequence[Item]
@@ -35,11 +36,11 @@ class Windows:
     report: Report
     names: Sequence[str]
     codes: DiagonalGaussian | None = None
-    shift: Tensor | None = None
+    shift: Shift | None = None
 
-    def moved(self, shift: Tensor) -> "Windows":
+    def moved(self, shift: Shift) -> "Windows":
         """The same item, whose codes are elsewhere by so much: what is made of it is made of these."""
-        return replace(self, shift=shift if self.shift is None else self.shift + shift)
+        return replace(self, shift=shift if self.shift is None else sum_of([self.shift, shift]))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -202,7 +203,7 @@ def beside_codes(encoded: DiagonalGaussian, groups: Sequence[Windows]) -> Diagon
         for group, *own in zip(groups, encoded.mean.split(sizes), encoded.log_scale.split(sizes), strict=True)
     ]
     means = [
-        mean if group.shift is None else mean + group.shift.to(mean)
+        mean if group.shift is None else mean + shift_at(group.shift, mean).to(mean)
         for group, (mean, _) in zip(groups, parts, strict=True)
     ]
     return DiagonalGaussian(torch.cat(means), torch.cat([scale for _, scale in parts]))

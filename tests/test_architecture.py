@@ -37,6 +37,7 @@ LAYERS = (
     "ngram",
     "neighbours",
     "priors",
+    "local_direction",
     "attributes",
     "levels",
     "constraints",

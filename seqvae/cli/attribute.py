@@ -27,7 +27,7 @@ from seqvae.cli.results import Made, show
 from seqvae.cli.run_command import RunCommand
 
 if TYPE_CHECKING:
-    from seqvae.attributes import Attribute
+    from seqvae.attributes import Along, Attribute
     from seqvae.modalities.items import Item
     from seqvae.model import Model
 
@@ -55,15 +55,20 @@ def attribute() -> None:
     help="DATA have the attribute, and this file or folder has not; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--along", type=click.Choice(["means", "separator"]), default="means", show_default=True,
-    help="From the mean code of items without it to that of items with it, or across the plane that separates them.",
+    "--along", type=click.Choice(["means", "separator", "neighbours"]), default="means", show_default=True,
+    help="From the mean code of items without it to that of items with it, across the plane that separates them, or "
+    "from the items nearest to a code without it to the nearest with it.",
+)  # fmt: skip
+@click.option(
+    "--keep", multiple=True, metavar="NAME",
+    help="An attribute of the run that stays as it is, with --along neighbours; may be repeated.",
 )  # fmt: skip
 @split_option
 @seed_option
 @device_option
 def fit(
     run: Path, name: str, data: tuple[Path, ...], of: str | None, against: tuple[Path, ...],
-    along: Literal["means", "separator"], split: "Split | None", seed: int, device: str,
+    along: "Along", keep: tuple[str, ...], split: "Split | None", seed: int, device: str,
 ) -> None:  # fmt: skip
     """Fit an attribute to data and keep it in the run.
 
@@ -74,13 +79,17 @@ def fit(
     """
     from seqvae.attribute_fitting import fit_attribute
     from seqvae.cli.progress import ProgressBar
+    from seqvae.local_direction import Neighbours
 
     if split is not None and not data:
         raise click.UsageError("--split chooses among the files of DATA; give DATA, or leave --split out")
+    if keep and along != "neighbours":
+        raise click.UsageError("--keep goes with --along neighbours; give that too, or leave --keep out")
+    way = Neighbours(keep) if along == "neighbours" else along
     model = open_model(run, device, split)
     model = model if split is None else model.of_split(split, [*data, *against])
     with ProgressBar() as bar:
-        found = fit_attribute(model, name, data, of, against=against, along=along, seed=seed, watch=bar)
+        found = fit_attribute(model, name, data, of, against=against, along=way, seed=seed, watch=bar)
     click.echo(f"{run}: {name}, fitted to {found.items:,} {model.modality.words.items}, {found.in_words}")
     if found.flipped < 0.5:
         click.echo(f"{name}: fewer than half of held-out items flip at any strength", err=True)
@@ -116,7 +125,7 @@ def _table(kept: "Mapping[str, Attribute]") -> str:
     head = ("name", "fitted to", "along", "items", "held out", "flips at", "flipped", "deviation of codes")
     rows = [
         (
-            one.name, one.source, one.along, f"{one.items:,}", one.held_out_words, f"{one.strength:g}",
+            one.name, one.source, _along_words(one), f"{one.items:,}", one.held_out_words, f"{one.strength:g}",
             f"{one.flipped:.0%}", f"{one.deviation:.3g}",
         )
         for one in kept.values()
@@ -124,6 +133,11 @@ def _table(kept: "Mapping[str, Attribute]") -> str:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows))
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _along_words(one: "Attribute") -> str:
+    """How it was fitted, with what it keeps."""
+    return f"{one.along}, keeping {', '.join(one.kept)}" if one.kept else one.along
 
 
 @attribute.command(epilog="Example: seqvae attribute remove runs/demo-drums density")
@@ -171,7 +185,7 @@ def apply_(
 
     There is one result for each INPUT, in order; with --sweep one for each strength of the first INPUT, then of the
     next, and a picture or table with a row for each INPUT. Strengths count standard deviations of the codes of data
-    along the attribute.
+    along the attribute, or, of one that is fitted along neighbours, how often the way to the other class is gone.
     """
     check_folder_place(folder)
     if not asked:

@@ -1,13 +1,17 @@
 """Walks through the latent space and axes of it: z to z."""
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+Shift = Tensor | Callable[[Float[Tensor, "N Z"]], Float[Tensor, "N Z"]]  # what is added to codes, or how it follows
 
 
 def lerp(a: Float[Tensor, " Z"], b: Float[Tensor, " Z"], share: float) -> Float[Tensor, " Z"]:
@@ -282,3 +286,21 @@ def traversal(code: Float[Tensor, " Z"], axis: Float[Tensor, " Z"], values: Sequ
     steps = torch.as_tensor(values, dtype=code.dtype, device=code.device)
     axis = axis.to(code)
     return code + (steps - (code @ axis) / (axis @ axis)).unsqueeze(1) * axis
+
+
+def times(strength: float, shift: Shift) -> Shift:
+    """A multiple of what is added to codes."""
+    return strength * shift if isinstance(shift, Tensor) else lambda z: strength * shift(z)
+
+
+def sum_of(shifts: Sequence[Shift]) -> Shift:
+    """All of them at once, each as it is where the codes are before; at least one."""
+    fixed = [shift for shift in shifts if isinstance(shift, Tensor)]
+    if len(fixed) == len(shifts):
+        return reduce(operator.add, fixed)
+    return lambda z: reduce(operator.add, (shift_at(shift, z) for shift in shifts))
+
+
+def shift_at(shift: Shift, z: Float[Tensor, "N Z"]) -> Float[Tensor, "*N Z"]:
+    """What is added to these codes."""
+    return shift if isinstance(shift, Tensor) else shift(z.cpu().double())

@@ -214,3 +214,15 @@ def test_drums_are_written_as_files_with_what_is_measured(
     assert sorted(path.name for path in (folder / "path").glob("*.mid")) == [
         "001.mid", "002.mid", "003.mid", "sweep.mid"
     ]  # fmt: skip
+
+
+def test_an_attribute_between_neighbours_names_what_it_keeps(seqvae: Call, own: Path, refused: Refused) -> None:
+    result = seqvae("attribute", "fit", own, "word=cook", "--along", "neighbours", "--keep", "word=sees")
+    assert result.exit_code == 0, result.stderr
+    lines = seqvae("attribute", "list", own).stdout.splitlines()
+    assert re.split("  +", lines[-1])[:3] == ["word=cook", "word=cook", "neighbours, keeping word=sees"]
+    assert seqvae("attribute", "apply", own, "the cook sings .", "--add", "word=cook=-1").exit_code == 0
+    refused(
+        seqvae("attribute", "fit", own, "word=the", "--keep", "word=sees"),
+        "--keep goes with --along neighbours; give that too, or leave --keep out. See 'seqvae attribute fit --help'.",
+    )
