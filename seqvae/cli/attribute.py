@@ -108,7 +108,9 @@ def list_(run: Path) -> None:
     names = listed_measures(modality.measures)
     for name, measure in zip(names, modality.measures.values(), strict=True):
         click.echo(f"can be measured: {name}: {measure.about}", err=True)
-    click.echo(f"next: seqvae attribute fit {quote(str(run))} NAME", err=True)
+    copied = f"seqvae models {run} --out FOLDER, seqvae attribute fit FOLDER NAME DATA"
+    following = copied if folder.is_of_package else f"seqvae attribute fit {quote(str(run))} NAME"
+    click.echo(f"next: {following}", err=True)
 
 
 def _table(kept: "Mapping[str, Attribute]") -> str:

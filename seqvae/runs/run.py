@@ -125,8 +125,8 @@ class Run:
         """Raises ValueError where nothing may be written beside the weights."""
         if self.is_of_package:
             raise ValueError(
-                f"{self.path} comes with seqvae, and nothing is kept in it; copy it (seqvae models, "
-                "seqvae.models.copy_model), and name the copy"
+                f"{self.path} comes with seqvae, and nothing is kept in it; copy it (`seqvae.models.copy_model`), and "
+                "name the copy"
             )
 
     def __repr__(self) -> str:
