@@ -56,7 +56,7 @@ class Modality(Keeping, Measuring, abc.ABC):
     data_config: ClassVar[type]  # frozen dataclass behind the `data.*` keys; `config.key` says what each is used for
     model_config: ClassVar[type]  # frozen dataclass behind the `model.*` keys
     defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit it better than the shared defaults
-    sampling_temperature: ClassVar[float] = 1.0  # of samples, where none is asked for
+    sampling_temperature: float = 1.0  # of samples, where none is asked for; a run may have its own
     sample_units: ClassVar[Mapping[str, str]] = {}  # of `sample_metrics`; where there are none, no samples are drawn
     precision: ClassVar[Literal["fp32", "bf16"]] = "fp32"  # that `auto` means where the device computes it natively
     least_steps: ClassVar[int] = 0  # training takes at least so many, unless epochs are asked for

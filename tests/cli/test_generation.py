@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from seqvae.config import MOST_NAMES
 from seqvae.model import load
 
 PAIR = ("the dog sees the pie .", "the girl eats the tree .")
@@ -84,16 +83,6 @@ def test_an_interpolation_has_the_reconstructions_as_its_ends(
     assert len(path) == 5
     assert [path[0], path[-1]] == lines(seqvae("reconstruct", run, *PAIR))
     assert len(lines(seqvae("interpolate", run, *PAIR))) == 8
-
-
-def test_sentences_that_the_model_does_not_know_are_told_one_by_one(seqvae: Callable[..., Result], run: Path) -> None:
-    result = seqvae("reconstruct", run, "the dog sees the zz .", PAIR[1], "")
-    count, one, other = result.stderr.splitlines()
-    assert count == "input: 1 unknown token"
-    assert one == "input: the model does not know zz of 'the dog sees the zz .'; give other words"
-    assert other.startswith("input: the model knows nothing of '', ")
-    flood = seqvae("reconstruct", run, *(f"zz{number}" for number in range(9))).stderr.splitlines()
-    assert len(flood) == 1 + MOST_NAMES
 
 
 def test_variations_of_a_sentence_say_on_stderr_how_far_they_are(seqvae: Callable[..., Result], run: Path) -> None:

@@ -65,6 +65,15 @@ def test_a_copy_says_that_its_training_data_are_not_there(
     assert "train: 60,000 items\n" in seqvae("info", "mine").stdout
 
 
+def test_samples_are_drawn_at_the_temperature_of_the_model_which_is_said(seqvae: Call) -> None:
+    drawn = seqvae("sample", "sentences", "-n", 3)
+    assert drawn.stderr == "drawn at temperature 0.5, which suits this model; --temperature gives another\n"
+    asked = seqvae("sample", "sentences", "-n", 3, "--temperature", 0.5)
+    assert (asked.stdout, asked.stderr) == (drawn.stdout, "")
+    assert "drawn at" not in seqvae("sample", "digits", "-n", 1).stderr
+    assert "\nSamples are drawn at temperature 0.5, where none is asked for.\n" in card_of("sentences")
+
+
 def test_a_label_that_is_not_there_is_answered_with_all_that_are(seqvae: Call, refused: Callable[..., None]) -> None:
     refused(
         seqvae("sample", "digits", "--where", "label=12"),
