@@ -26,7 +26,7 @@ from seqvae.evaluate import units
 from seqvae.modalities import get
 from seqvae.models import CARD
 from seqvae.runs.foreign import KINDS
-from seqvae.runs.run import Checkpoint, Run
+from seqvae.runs.run import TEMPERATURE, Checkpoint, Run
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS, PLACE = ROOT / "runs" / "models", ROOT / "seqvae" / "models"
@@ -41,7 +41,7 @@ class Recipe:
     `data`: what it is trained on, in the folder of data, where a script and its arguments, `prepare`, have made it from
     what is published; `notice`: a file there with the licence, which goes along. `attributes`: what is fitted to its
     codes, each a name and further arguments; `constrain`: whether critics of labels are. `figures`: those of
-    `seqvae evaluate` that the card has.
+    `seqvae evaluate` that the card has. `temperature`: of samples, where none is asked for, in place of the modality's.
     """
 
     title: str
@@ -58,6 +58,7 @@ class Recipe:
     evaluate: Sequence[str] = ()
     figures: Sequence[str]
     licence: str
+    temperature: float | None = None
     notice: str = ""
 
 
@@ -71,7 +72,7 @@ MODELS = {
         "of Keras",
     ),
     "grooves": Recipe(
-        title="two bars of drums of the Groove MIDI Dataset, nine classes on sixteenths, 4/4",
+        title="two bars of drums of the Groove MIDI Dataset, nine classes on sixteenths, 4/4, hits without velocities",
         modality="drums", recipe="gmd-flow", first="gmd", data=["gmd"],
         train=["--split-csv", "gmd/info.csv", "--precision", "bf16"],
         attributes=[["density"], ["syncopation"], ["repetition"], ["share=kick"], ["share=closed hat"]],
@@ -87,6 +88,7 @@ MODELS = {
         attributes=[["length"]],
         held_out=["wordnet-lines/test.txt"], evaluate=["--importance-samples", "100"],
         figures=["elbo_nats", "kl_nats", "iw_nll_nats", "mutual_information_nats", "bleu"],
+        temperature=0.5,
         licence="WordNet 3.0, Copyright 2006 by Princeton University, all rights reserved; used, copied, modified and "
         "distributed by the terms in LICENSE beside this card", notice="wordnet/LICENSE",
     ),
@@ -142,12 +144,13 @@ def fitting(recipe: Recipe, run: str) -> list[list[str]]:
     return [*prior, *attributes, *([["constrain", run]] if recipe.constrain else [])]
 
 
-def ship(run: Path, place: Path) -> None:
+def ship(run: Path, place: Path, temperature: float | None = None) -> None:
     """Write the weights that are used, in 16 bits, and what was fitted, as a run that names no folder."""
     model = seqvae.load(run, "cpu")
     assert model.run is not None
     settings: dict[str, Any] = {name: value for name, value in model.run.settings.items() if name != "format"}
     settings |= {**model.config.to_dict(), "sources": [], "valid": [], "from": None}
+    settings |= {} if temperature is None else {TEMPERATURE: temperature}
     if settings["data"].get("split_csv"):
         settings["data"]["split_csv"] = Path(settings["data"]["split_csv"]).name
     report = {part: {**said, "sources": []} for part, said in model.run.report.items()}
@@ -181,9 +184,12 @@ def card(name: str, recipe: Recipe, exact: dict[str, float], rounded: dict[str, 
         f"| {figure} | {of_units.get(figure, '').replace('|', ' given ')} | {value:.4g} | {exact[figure]:.4g} |\n"
         for figure, value in rounded.items()
     )
+    own = recipe.temperature
+    drawn = "" if own is None else f"Samples are drawn at temperature {own:g}, where none is asked for.\n\n"
     return (
         f"# {name}: {recipe.title}\n\n"
         f"Data: {recipe.licence}. The weights are under the terms of the data.\n\n"
+        f"{drawn}"
         f"Trained from nothing, seed 0:\n\n"
         f"{prepare}{trained}{fitted}"
         f"    seqvae evaluate runs/{name} {shlex.join([*recipe.held_out, *recipe.evaluate])}\n\n"
@@ -201,7 +207,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
     for name in names or MODELS:
         recipe, place = MODELS[name], PLACE / name
         run = trained(name, recipe, folder)
-        ship(run, place)
+        ship(run, place, recipe.temperature)
         exact, rounded = figures(run, recipe, folder), figures(place, recipe, folder)
         (place / CARD).write_text(card(name, recipe, exact, rounded), encoding="utf-8")
         if recipe.notice:

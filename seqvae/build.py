@@ -12,7 +12,7 @@ from seqvae.core.priors import flow_of_size
 from seqvae.core.vae import ALL_PARTS, VAE, is_of
 from seqvae.modalities.base import Modality
 from seqvae.noise import GOLDEN
-from seqvae.runs.run import BEST, Run
+from seqvae.runs.run import BEST, TEMPERATURE, Run
 from seqvae.settings import OF_OLDER_RUNS, Config, build_config, plain_sections
 
 _BETWEEN_STAGES = GOLDEN  # of the seeds of neighbouring stages, so that no other seed of a user meets them
@@ -50,6 +50,7 @@ def open_run(path: Path, to_train: bool = False, checkpoint: int | str = BEST) -
     config = read_config(run)
     modality = modalities.get(config.modality)(config.data)
     run.load_modality(modality)
+    modality.sampling_temperature = run.settings.get(TEMPERATURE, modality.sampling_temperature)
     return run, config, modality
 
 

@@ -90,10 +90,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
-def few(names: Iterable[str]) -> str:
+def few(names: Iterable[str], most: int = MOST_NAMES) -> str:
     """The first names of a list that may be long, for a sentence."""
     names = list(names)
-    return ", ".join(names[:MOST_NAMES] + ["..."] * (len(names) > MOST_NAMES))
+    return ", ".join(names[:most] + ["..."] * (len(names) > most))
 
 
 def listed(names: Sequence[str]) -> str:

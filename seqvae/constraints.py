@@ -25,6 +25,7 @@ LABEL = "label"  # the attribute that data say themselves, where all others are 
 HIDDEN, BATCH, LEARNING_RATE, WEIGHT_DECAY = 128, 256, 2e-3, 1e-2
 STEPS, ROUND = 800, 100  # of training, and between two looks at held-out codes
 CANDIDATES = 16  # draws of the prior, of which one is chosen by what the critics say
+MOST_VALUES = 20  # of an attribute that are named where another one was asked for
 TRIES = 4  # other draws for one from which no accepted code was reached
 
 
@@ -62,12 +63,15 @@ class Constraints:
         for name, value in where.items():
             if name not in self.names:
                 raise ValueError(
-                    f"no critic of '{name}'; there {'is' if len(self.names) == 1 else 'are'} {few(self.names)}."
-                    f"{nearest(str(name), self.names)}"
+                    f"samples cannot be chosen by '{name}' here, but by {few(self.names)}; give a value of that, such "
+                    f"as {'='.join(*self.example.items())}.{nearest(str(name), self.names)}"
                 )
             values = self.names[name]
             if str(value) not in values:
-                raise ValueError(f"no {name} '{value}'; there are {few(values)}.{nearest(str(value), values)}")
+                raise ValueError(
+                    f"{name}={value} cannot be asked for; {name} can be {few(values, MOST_VALUES)}."
+                    f"{nearest(str(value), values)}"
+                )
             places[list(self.names).index(name)] = values.index(str(value))
         return places
 
@@ -273,8 +277,8 @@ def constrained(prior: Prior, run: Run | None, where: Mapping[str, Any]) -> Cons
     found = kept_constraints(run)
     if found is None:
         raise ValueError(
-            f"{'this model' if run is None else run.path} has no critics of its codes; make them (seqvae constrain, "
-            "seqvae.fit_constraints), or ask for nothing"
+            f"{'this model' if run is None else run.path} cannot choose its samples yet, since it has no critics that "
+            "tell codes apart; train some (seqvae constrain, seqvae.fit_constraints), or sample without a choice"
         )
     moved = Constrained(prior, found, where)
     found.wanted(where)

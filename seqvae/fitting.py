@@ -26,7 +26,7 @@ from seqvae.model import Model, load
 from seqvae.priors import Fitted, Watch, keep_prior, no_watch
 from seqvae.runs.place import held
 from seqvae.runs.run import BEST, Run
-from seqvae.training.corpora import corpora_of, parts
+from seqvae.training.corpora import IN_MEMORY, corpora_of, parts
 from seqvae.types import Batch
 
 MOST_CODES, MOST_HELD_OUT = 2**16, 2**14  # items, at equal distances
@@ -254,8 +254,8 @@ def corpora_for(run: Run, modality: Modality, sources: Data) -> Sequence[Corpus]
     with contextlib.suppress(ValueError, KeyError):  # the cache was cleared
         if corpora := [encoded(modality, part["key"]) for part in run.report.values()]:
             return corpora
-    if "train" not in run.report:
-        raise ValueError(f"{run.path} was not trained here; give data to whose codes it is to be fitted")
+    if not run.settings.get("sources") and not run.settings.get(IN_MEMORY):
+        raise ValueError(f"{run.path} came without its training data; give `sources` to whose codes it is to be fitted")
     try:
         return corpora_of(run.path)
     except ValueError as error:

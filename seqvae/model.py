@@ -13,14 +13,7 @@ from torch import Tensor
 from seqvae import generate, walks
 from seqvae.attributes import Attribute, keep_attributes, kept_attributes
 from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
-from seqvae.codes import (
-    Codes,
-    Windows,
-    all_windows,
-    codes_of_items,
-    pieces_of,
-    windows_of,
-)
+from seqvae.codes import Codes, Windows, all_windows, codes_of_items, pieces_of, windows_of
 from seqvae.config import Values, as_table, counted, uses_of
 from seqvae.constraints import keep_constraints, kept_constraints
 from seqvae.core.priors import Prior
@@ -224,7 +217,7 @@ class Model:
         """`n` items from the prior; item i depends on the seed and i alone.
 
         Without a decoding the temperature is `modality.sampling_temperature`: 1 for texts, 0.3 for drums and grooves,
-        0.5 for melodies, and 0 for images, whose pixels then are their means.
+        0.5 for melodies, and 0 for images, whose pixels then are their means; of the model `sentences` it is 0.5.
         """
         decoding = decoding or Decoding(temperature=self.modality.sampling_temperature)
         (length,) = self._way.lengths(self._way.length())

@@ -108,8 +108,12 @@ def test_codes_that_are_moved_have_no_density(found: Constraints) -> None:
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ({"label": "rigt"}, "no label 'rigt'; there are left, right. Did you mean 'right'?"),
-        ({"lable": "left"}, "no critic of 'lable'; there is label. Did you mean 'label'?"),
+        ({"label": "rigt"}, "label=rigt cannot be asked for; label can be left, right. Did you mean 'right'?"),
+        (
+            {"lable": "left"},
+            "samples cannot be chosen by 'lable' here, but by label; give a value of that, such as label=left. Did you "
+            "mean 'label'?",
+        ),
         ({}, "where={} names no attribute; give a value by name, such as {'label': 'left'}"),
         ("left", "where='left' names no attribute; give a value by name, such as {'label': 'left'}"),
     ],
@@ -170,7 +174,7 @@ def test_samples_with_a_label_are_decoded_from_codes_that_are_moved_to_it(run: P
 
 
 def test_a_saved_copy_has_the_critics_and_a_run_without_says_what_to_do(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"run has no critics of its codes; make them \(seqvae constrain, .*ask for"):
+    with pytest.raises(ValueError, match=r"run cannot choose .* yet, since .*; train some \(seqvae constrain, "):
         seqvae.where(seqvae.load(run), {"label": "the"})
     seqvae.fit_constraints(run)
     model = seqvae.load(run)

@@ -100,7 +100,7 @@ def test_a_path_that_ends_in_the_name_of_a_model_is_a_path(here: Path) -> None:
 
 
 def test_nothing_is_kept_beside_the_weights_of_the_package(here: Path) -> None:
-    words = r"^digits comes with seqvae, and nothing is kept in it; copy it \(seqvae models, "
+    words = r"^digits comes with seqvae, and nothing is kept in it; copy it \(`seqvae.models.copy_model`\), "
     for fit in (seqvae.fit_prior, seqvae.fit_constraints, partial(seqvae.fit_attribute, name="slant")):
         with pytest.raises(ValueError, match=words):
             fit("digits")

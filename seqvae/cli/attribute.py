@@ -1,5 +1,6 @@
 """`seqvae attribute`: directions of codes along which something of the items changes, fitted, listed and applied."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     Split = Literal["train", "valid", "test"]
 
 MOST_STEPS = 1000  # of a sweep
+FAR = 6  # standard deviations of codes, beyond which next to none of the data has any
 
 
 @click.group(epilog="Example: seqvae attribute fit runs/demo-drums density")
@@ -117,7 +119,9 @@ def list_(run: Path) -> None:
     names = listed_measures(modality.measures)
     for name, measure in zip(names, modality.measures.values(), strict=True):
         click.echo(f"can be measured: {name}: {measure.about}", err=True)
-    click.echo(f"next: seqvae attribute fit {quote(str(run))} NAME", err=True)
+    copied = f"seqvae models {run} --out FOLDER, seqvae attribute fit FOLDER NAME DATA"
+    following = copied if folder.is_of_package else f"seqvae attribute fit {quote(str(run))} NAME"
+    click.echo(f"next: {following}", err=True)
 
 
 def _table(kept: "Mapping[str, Attribute]") -> str:
@@ -200,6 +204,7 @@ def apply_(
     open_ones = [name for name, strength in strengths.items() if strength is None]
     if steps is not None and not open_ones:
         raise click.UsageError("--sweep gives strengths, and each --add has one; leave one of them out")
+    _show_far(strengths, steps or [], model.attributes)
     named, windows = read_items(model, inputs, file, split)
     if steps is None:
         made = model.reconstruct(moved_windows(model, windows, strengths, orthogonal), decoding, seed)
@@ -212,6 +217,20 @@ def apply_(
         said = [f"{', '.join(open_ones)} {step:.3g}" for step in steps] * len(windows)
         notes = [": ".join(filter(None, pair)) for pair in zip(said, _notes(model, strengths, made), strict=True)]
     show(model, Made(made, table, named, notes=notes), folder)
+
+
+def _show_far(
+    strengths: "Mapping[str, float | None]", steps: Sequence[float], attributes: "Mapping[str, Attribute]"
+) -> None:
+    """Which strengths, or ends of a sweep, lead far away from all codes of data, on stderr."""
+    for name, strength in strengths.items():
+        most = max([*steps, 0.0] if strength is None else [strength], key=abs)
+        if abs(most) > FAR:
+            click.echo(
+                f"{name}={most:g} is more than {FAR} deviations of the codes of the data, where hardly any of them is; "
+                f"give less, such as {name}={math.copysign(attributes[name].strength, most):g}",
+                err=True,
+            )
 
 
 def _notes(model: "Model", names: Mapping[str, object], made: "Sequence[Sequence[Item]]") -> list[str]:

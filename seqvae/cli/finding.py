@@ -1,5 +1,6 @@
 """`seqvae index`, `near`, `outliers` and `clusters`: what lies where among the codes of a corpus."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -125,21 +126,39 @@ def near(
     """Find the nearest neighbours of items in an index.
 
     For each INPUT, or each of its windows, a line a neighbour: its rank, its distance, its label, where there are any,
-    and its name, by which every command takes it. The search is exact.
+    and its name, by which every command takes it. An INPUT that is in the index itself is left out. The search is
+    exact.
     """
     check_folder_place(folder)
     model = open_model(run, device)
     found_in = _opened(model, place)
     named, windows = read_items(model, inputs, file, None)
     codes = model.encode(windows)
-    found = found_in.near(codes, number, metric)
-    for first in range(0, len(found), number):
-        own = found[first : first + number]
+    each = max(number, min(number + 1, len(found_in)))  # one more, in the place of an input that is in the index
+    candidates = found_in.near(codes, each, metric)
+    found: list[Found] = []
+    left_out = False
+    for first in range(0, len(candidates), each):
+        own = candidates[first : first + each]
+        others = _without_itself(found_in, own)
+        left_out |= len(others) < len(own)
         if len(codes) > 1:
             click.echo(f"{'' if first == 0 else chr(10)}{_line(own[0].of)}")
-        _show(own)
+        _show(others[:number])
+        found += others[:number]
+    if left_out:
+        click.echo("the input itself, which is in the index, is left out", err=True)
     read = [item.path for item in named if item.path is not None]
     _write(found_in, found, folder, [*read, *([] if file is None else [file])], "distance {:.3f}")
+
+
+def _without_itself(found_in: "Index", own: "Sequence[Found]") -> "list[Found]":
+    """The neighbours of one item but for the item; another one with the same name, such as a sentence, stays."""
+    folder = found_in.file.facts["folder"]  # names are as they were typed there
+    same = [one.name == one.of or os.path.abspath(os.path.join(folder, one.name)) == os.path.abspath(one.of)
+            for one in own]  # fmt: skip
+    itself = same.index(True) if True in same else len(own)
+    return [one for place, one in enumerate(own) if place != itself]
 
 
 @click.command(cls=RunCommand, uses=("writing",), example="seqvae outliers runs/demo -n 5")
@@ -231,9 +250,15 @@ def _opened(model: "Model", place: Path | None) -> "Index":
 def _show(found: "Sequence[Found]") -> None:
     """A line an item."""
     labels = [_line(one.label or "") for one in found]
-    width = max(map(len, labels))
+    width = max(map(len, labels), default=0)
     for rank, (one, label) in enumerate(zip(found, labels, strict=True), start=1):
-        click.echo(f"{rank:>3}  {one.value:7.3f}  {f'{label:<{width}}  ' if width else ''}{_line(one.name)}")
+        shown = f"{label:<{width}}  " if width else ""
+        click.echo(f"{rank:>3}  {one.value:7.3f}  {shown}{_line(_from_here(one.name))}")
+
+
+def _from_here(name: str) -> str:
+    """The name of an item of a file below the current folder, as seen from there; all others as they are."""
+    return name.removeprefix(os.path.join(os.getcwd(), ""))
 
 
 def _line(text: str) -> str:
@@ -243,7 +268,7 @@ def _line(text: str) -> str:
 
 def _write(found_in: "Index", found: "Sequence[Found]", folder: Path | None, read: Iterable[Path], note: str) -> None:
     """Write items that were found as files, where that is asked for."""
-    if folder is None:
+    if folder is None or not found:
         return
     from seqvae.modalities.items import Named
 
@@ -256,5 +281,5 @@ def _write(found_in: "Index", found: "Sequence[Found]", folder: Path | None, rea
         return
     sources = [Path(one.name.rpartition("#")[0] or one.name) for one in found]
     spared = [Named(str(path), None, path) for path in (*sources, *read)]
-    notes = [f"{note.format(one.value)}, {_line(one.name)}" for one in found]
+    notes = [f"{note.format(one.value)}, {_line(_from_here(one.name))}" for one in found]
     show(model, Made(pieces, inputs=spared, notes=notes), folder)

@@ -78,7 +78,11 @@ def sample(
         model = choosing.at_sliders(model, sliders)
     if where is not None:
         model = choosing.where(model, where)
-    decoding = given_decoding(model.modality.sampling_temperature)
+    own = model.modality.sampling_temperature
+    decoding = given_decoding(own)
+    asked = click.get_current_context().get_parameter_source("temperature") is ParameterSource.COMMANDLINE
+    if own != type(model.modality).sampling_temperature and not asked:
+        click.echo(f"drawn at temperature {own:g}, which suits this model; --temperature gives another", err=True)
     show_assumed(model)
     made = model.sample(number, decoding, seed)
     show(model, Made(made), folder)

@@ -1,5 +1,6 @@
 """The model of a run, and the items that INPUT arguments and --file name."""
 
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 from seqvae.cli.options import given_checkpoint
 from seqvae.cli.run_command import given_uses
 from seqvae.cli.spoken import spoken
-from seqvae.config import counted, uses_of
+from seqvae.config import MOST_NAMES, counted, uses_of
 
 if TYPE_CHECKING:
     from seqvae.codes import Windows
@@ -67,13 +68,18 @@ def one_item(model: "Model", word: str) -> "Named":
 
 
 def windows_of(model: "Model", named: "Sequence[Named]") -> "list[Windows]":
-    """What the model reads of items, each read once; what it cannot hold of them is shown on stderr."""
+    """What the model reads of items, each read once; what it cannot hold of them is shown on stderr.
+
+    Of the first items that hold what it does not know, this is said one by one.
+    """
     from seqvae.modalities.base import Report
 
     losses = Report()
     windows = [model.windows(item) for item in named]
     for each in windows:
         losses.add(each.report)
+    unread = filter(None, (model.modality.unread(item) for each in windows for item in each.items))
+    losses.remarks += itertools.islice(unread, MOST_NAMES)
     show_report("input", losses)
     return windows
 

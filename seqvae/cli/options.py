@@ -29,7 +29,7 @@ class _Path(click.Path):
 PATH = _Path(path_type=Path)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 # temperatures, without importing what declares them
-OF_MODALITIES = "the modality's: drums 0.3, groove 0.3, images 0, melody 0.5, text 1, trio 0.5"
+OF_MODALITIES = "the model's own or the modality's: drums 0.3, groove 0.3, images 0, melody 0.5, text 1, trio 0.5"
 _VALUES = "seqvae.values"  # where the options of configuration keys leave their values
 _CHECKPOINT = "seqvae.checkpoint"  # where --checkpoint leaves its value
 _DECODING = "seqvae.decoding"  # where the options of a Decoding leave theirs

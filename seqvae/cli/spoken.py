@@ -15,6 +15,8 @@ ARGUMENTS = {
     "`start_from`": "--from",
     "`overwrite=True`": "--overwrite",
     "`valid`": "--valid",
+    "`sources`": "DATA",
+    "`seqvae.models.copy_model`": "seqvae models NAME --out FOLDER",
     "`out`": "--out",
 }
 

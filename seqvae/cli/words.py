@@ -18,13 +18,15 @@ def data_lines(report: Values) -> list[str]:
 
     >>> data_lines({"train": {"items": 1, "steps": 9, "sources": ["a.txt"], "counts": {"empty lines dropped": 2}}})
     ['train: 1 item, 9 steps from a.txt', '  2 empty lines dropped']
+    >>> data_lines({"train": {"items": 2, "steps": 2, "sources": [], "counts": {}}})  # a model that comes along
+    ['train: 2 items']
     """
     lines = []
     for part, found in report.items():
         size = counted(found["items"], "items")
         if found["steps"] > found["items"]:  # an image is a single step
             size += f", {counted(found['steps'], 'steps')}"
-        lines.append(f"{part}: {size} from {', '.join(found['sources'])}")
+        lines.append(f"{part}: {size}{' from ' * bool(found['sources'])}{', '.join(found['sources'])}")
         lines += [f"  {line}" for line in Report.from_dict(found).lines()]
         if "splits" in found:
             lines.append(f"  {found['splits']}")

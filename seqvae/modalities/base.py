@@ -56,7 +56,7 @@ class Modality(Keeping, Measuring, abc.ABC):
     data_config: ClassVar[type]  # frozen dataclass behind the `data.*` keys; `config.key` says what each is used for
     model_config: ClassVar[type]  # frozen dataclass behind the `model.*` keys
     defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit it better than the shared defaults
-    sampling_temperature: ClassVar[float] = 1.0  # of samples, where none is asked for
+    sampling_temperature: float = 1.0  # of samples, where none is asked for; a run may have its own
     sample_units: ClassVar[Mapping[str, str]] = {}  # of `sample_metrics`; where there are none, no samples are drawn
     precision: ClassVar[Literal["fp32", "bf16"]] = "fp32"  # that `auto` means where the device computes it natively
     least_steps: ClassVar[int] = 0  # training takes at least so many, unless epochs are asked for
@@ -176,6 +176,10 @@ class Modality(Keeping, Measuring, abc.ABC):
         """How many words and characters an item has, for figures by word and by character; empty where it has none."""
         return {}
 
+    def unread(self, item: Item) -> str:
+        """What of an item the model does not know, as a sentence; empty where it knows all of it."""
+        return ""
+
     def hidden(self, report: Report) -> Hidden | None:
         """What of the items of a corpus no array holds, so that figures can charge for it; None where nobody knows."""
         return Hidden()
@@ -226,12 +230,9 @@ class Modality(Keeping, Measuring, abc.ABC):
 
     @abc.abstractmethod
     def write(
-        self,
-        pieces: Sequence[Sequence[Item]],
-        arrangement: Arrangement = "set",
-        originals: Sequence[Sequence[Item]] = (),
-        names: Sequence[str] = (),
-    ) -> Sequence[Written]:
+        self, pieces: Sequence[Sequence[Item]], arrangement: Arrangement = "set",
+        originals: Sequence[Sequence[Item]] = (), names: Sequence[str] = (),
+    ) -> Sequence[Written]:  # fmt: skip
         """The files of pieces, each made of items that follow one another, and of all of them as a whole.
 
         `originals`: what each piece is a reconstruction of. `names`: of files, in place of their numbers. Nothing is

@@ -49,6 +49,7 @@ FORMAT = 2
 READABLE = (1, 2)
 BEGAN_AS = "began_with_format"  # of a run that an older version began and today's went on with
 _KINDS: dict[str, Any] = {"version": str, "modality": str, "sources": list, "valid": list, "from": (str, type(None))}
+TEMPERATURE = "temperature"  # in the config.json of a run whose samples have one of their own, where none is asked for
 _KINDS_OF_STATE: dict[str, Any] = {"best_step": (int, type(None)), "stage_ends": list}
 _KINDS_OF_PART = {"items": int, "steps": int, "key": str, "sources": list, "counts": dict}
 
@@ -125,8 +126,8 @@ class Run:
         """Raises ValueError where nothing may be written beside the weights."""
         if self.is_of_package:
             raise ValueError(
-                f"{self.path} comes with seqvae, and nothing is kept in it; copy it (seqvae models, "
-                "seqvae.models.copy_model), and name the copy"
+                f"{self.path} comes with seqvae, and nothing is kept in it; copy it (`seqvae.models.copy_model`), and "
+                "name the copy"
             )
 
     def __repr__(self) -> str:

@@ -56,6 +56,19 @@ def test_the_list_is_a_table_and_says_what_can_be_measured(fitted: Path, seqvae:
     ]
 
 
+def test_strengths_far_from_all_data_are_told(fitted: Path, seqvae: Call) -> None:
+    usual = package.load(fitted).attributes["word=sees"].strength
+    far = seqvae("attribute", "apply", fitted, SENTENCE, "--add", "word=sees=-50", "--add", "word=cook=6")
+    assert far.exit_code == 0
+    assert far.stderr == (
+        "word=sees=-50 is more than 6 deviations of the codes of the data, where hardly any of them is; give "
+        f"less, such as word=sees={-usual:g}\n"
+    )
+    sweep = ("attribute", "apply", fitted, SENTENCE, "--add", "word=sees", "--sweep")
+    assert seqvae(*sweep, "-6.5:0:2").stderr.startswith("word=sees=-6.5 is more than 6 deviations ")
+    assert seqvae(*sweep, "-6:6:2").stderr == ""
+
+
 def test_the_run_says_which_it_has(fitted: Path, run: Path, seqvae: Call) -> None:
     assert "  attributes: word=sees, word=cook\n" in seqvae("info", fitted).stdout
     assert "attributes" not in seqvae("info", run).stdout

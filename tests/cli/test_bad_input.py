@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from seqvae.config import MOST_NAMES
+
 LINES = b"the cook sees the pie .\nthe dog eats the seal .\nthe girl sees the tree .\n"
 
 REFUSED_FILES = {
@@ -120,6 +122,16 @@ def test_the_encoding_of_a_file_can_be_given_to_every_command_that_reads(
     result = seqvae(*line, "--encoding", "latin-1")
     assert result.exit_code == 0, result.stderr
     assert ": 1 unknown token\n" in result.stderr  # the coffee house: read whole, though the model never saw it
+
+
+def test_sentences_that_the_model_does_not_know_are_told_one_by_one(seqvae: Callable[..., Result], run: Path) -> None:
+    result = seqvae("reconstruct", run, "the dog sees the zz .", "the girl eats the tree .", "")
+    count, one, other = result.stderr.splitlines()
+    assert count == "input: 1 unknown token"
+    assert one == "input: the model does not know zz of 'the dog sees the zz .'; give other words"
+    assert other.startswith("input: the model knows nothing of '', ")
+    flood = seqvae("reconstruct", run, *(f"zz{number}" for number in range(9))).stderr.splitlines()
+    assert len(flood) == 1 + MOST_NAMES
 
 
 def test_bytes_of_the_standard_input_that_are_no_text_are_named(

@@ -68,7 +68,8 @@ def test_of_what_is_measured_it_is_said_how_many_samples_have_it(own: Path, seqv
 def test_what_is_no_attribute_with_its_value_is_refused(own: Path, seqvae: Call, refused: Refused) -> None:
     refused(
         seqvae("sample", own, "--where", "label=cook"),
-        f"{own} has no critics of its codes; make them (seqvae constrain, seqvae.fit_constraints), or ask for nothing",
+        f"{own} cannot choose its samples yet, since it has no critics that tell codes apart; train some (seqvae "
+        "constrain, seqvae.fit_constraints), or sample without a choice",
     )
     seqvae("constrain", own)
     for word in ("cook", "=cook", "label="):
@@ -79,9 +80,11 @@ def test_what_is_no_attribute_with_its_value_is_refused(own: Path, seqvae: Call,
     assert twice.exit_code == 2
     assert "--where asks for label cook and dog, and an item has one; give one" in twice.stderr
     unknown = seqvae("sample", own, "--where", "label=cok")
-    refused(unknown, "no label 'cok'; there are cook, dog. Did you mean 'cook'?")
+    refused(unknown, "label=cok cannot be asked for; label can be cook, dog. Did you mean 'cook'?")
     refused(
-        seqvae("sample", own, "--where", "lable=cook"), "no critic of 'lable'; there is label. Did you mean 'label'?"
+        seqvae("sample", own, "--where", "lable=cook"),
+        "samples cannot be chosen by 'lable' here, but by label; give a value of that, such as label=cook. Did you "
+        "mean 'label'?",
     )
 
 

@@ -139,19 +139,19 @@ def test_samples_are_the_model_s_and_go_into_the_run_which_holds_the_latest_only
     assert len(made(seqvae("sample", "run", "-n", 5))) == 6
     Path("run/sample/notes.txt").write_text("mine")
     assert made(seqvae("sample", "run", "-n", 2, "--seed", 3)) == [
-        "run/sample/000.png", "run/sample/001.png", "run/sample/images.png: all in one",
+        "run/sample/001.png", "run/sample/002.png", "run/sample/images.png: all in one",
     ]  # fmt: skip
     assert equal(numbered("run/sample"), model.sample(2, seed=3))
     assert Path("run/sample/notes.txt").exists()
     made(seqvae("sample", "run", "-n", 1, "--temperature", 1, "--out", "made/here"))
-    assert [path.name for path in Path("made/here").iterdir()] == ["000.png", "images.png"]
-    assert set(np.unique(pixels("made/here/000.png"))) <= {0, 255}  # black or white is what a Bernoulli draws
+    assert [path.name for path in Path("made/here").iterdir()] == ["001.png", "images.png"]
+    assert set(np.unique(pixels("made/here/001.png"))) <= {0, 255}  # black or white is what a Bernoulli draws
 
 
-@pytest.mark.parametrize("name", ["sample", "sample/001.png", "sample/.latest.json"])
+@pytest.mark.parametrize("name", ["sample", "sample/002.png", "sample/.latest.json"])
 def test_samples_follow_no_link_out_of_the_run(name: str, seqvae: Call, place: Path) -> None:
     Path("mine").mkdir()
-    for file in ("000.png", "001.png", "notes.txt"):
+    for file in ("001.png", "002.png", "notes.txt"):
         Path("mine", file).write_text("mine")
     Path("mine/.latest.json").write_text('["notes.txt"]')
     Path("run/sample").mkdir()
@@ -173,14 +173,14 @@ def test_a_file_an_image_of_a_stack_and_the_whole_stack_are_reconstructed(
     images, _ = strokes(8, 8)
     lines = made(seqvae("reconstruct", "run", "a.png", f"{STACK}#3", "some.npz#7"))
     assert lines == [
-        "run/reconstruct/000.png: from a.png", f"run/reconstruct/001.png: from {STACK}#3",
-        "run/reconstruct/002.png: from some.npz#7",
+        "run/reconstruct/001.png: from a.png", f"run/reconstruct/002.png: from {STACK}#3",
+        "run/reconstruct/003.png: from some.npz#7",
         "run/reconstruct/reconstructions.png: originals above their reconstructions",
     ]  # fmt: skip
     assert equal(numbered("run/reconstruct"), model.reconstruct([images[2], images[3], images[7]]))
     for arguments in (["some.npz"], [STACK], ["--file", "digits", "--split", "test"]):
         lines = made(seqvae("reconstruct", "run", *arguments))
-        assert lines[5].endswith(f"005.png: from {'some.npz' if arguments == ['some.npz'] else STACK}#5")
+        assert lines[5].endswith(f"006.png: from {'some.npz' if arguments == ['some.npz'] else STACK}#5")
         assert equal(numbered("run/reconstruct"), model.reconstruct(list(images)))
 
 
@@ -238,8 +238,8 @@ def test_codes_go_to_a_file_and_come_back_from_it_or_from_the_command_line(
     assert equal(numbered("run/decode"), model.decode(mean))
     assert made(seqvae("decode", "run", "--at", "0,2.5", "--at=-1,0", "--out", "at"))[-1] == "at/images.png: all in one"
     assert equal(numbered("at"), model.decode(np.array([[0, 2.5], [-1, 0]])))
-    assert made(seqvae("decode", "run", "--at", "0,2.5")) == ["run/decode/000.png", "run/decode/images.png: enlarged"]
-    assert [path.name for path in Path("run/decode").glob("[!.]*")] == ["000.png", "images.png"]
+    assert made(seqvae("decode", "run", "--at", "0,2.5")) == ["run/decode/001.png", "run/decode/images.png: enlarged"]
+    assert [path.name for path in Path("run/decode").glob("[!.]*")] == ["001.png", "images.png"]
 
 
 def test_figures_of_grey_levels_say_that_they_are_a_cross_entropy(seqvae: Call, place: Path) -> None:

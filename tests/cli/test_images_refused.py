@@ -215,7 +215,7 @@ def test_unreadable_images_among_good_ones_are_left_out_and_told(seqvae: Call, p
 def test_an_input_is_never_overwritten(seqvae: Call, refused: Callable[[Result, str], None], place: Path) -> None:
     assert seqvae("sample", "run", "-n", 3).exit_code == 0
     before = {path: path.read_bytes() for path in Path("run/sample").iterdir()}
-    for line in (["reconstruct", "run", "run/sample/000.png"], ["interpolate", "run", "run/sample/001.png", "a.png"]):
+    for line in (["reconstruct", "run", "run/sample/001.png"], ["interpolate", "run", "run/sample/002.png", "a.png"]):
         refused(
             seqvae(*line, "--out", "run/sample"),
             f"{line[2]} is an input and would be overwritten; give --out another folder",
@@ -230,10 +230,10 @@ def test_an_input_is_never_overwritten(seqvae: Call, refused: Callable[[Result, 
     ):
         refused(seqvae(*line.split()), f"{path} is an input and would be overwritten; give {remedy}")
     assert seqvae("similar", "run", "a.png", "-n", 3).exit_code == 0
-    kept = Path("run/similar/002.png").read_bytes()
-    assert seqvae("similar", "run", "run/similar/002.png", "-n", 1).exit_code == 0
-    assert sorted(path.name for path in Path("run/similar").glob("[!.]*")) == ["000.png", "002.png", "images.png"]
-    assert Path("run/similar/002.png").read_bytes() == kept
+    kept = Path("run/similar/003.png").read_bytes()
+    assert seqvae("similar", "run", "run/similar/003.png", "-n", 1).exit_code == 0
+    assert sorted(path.name for path in Path("run/similar").glob("[!.]*")) == ["001.png", "003.png", "images.png"]
+    assert Path("run/similar/003.png").read_bytes() == kept
 
 
 def test_published_digits_are_told_from_others_of_the_same_names(seqvae: Call, place: Path) -> None:

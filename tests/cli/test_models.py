@@ -46,7 +46,36 @@ def test_a_name_stands_where_a_run_does_and_results_go_into_a_folder_of_that_nam
 def test_a_model_of_the_package_is_not_changed(here: Path, seqvae: Call, refused: Callable[..., None]) -> None:
     refused(
         seqvae("fit-prior", "digits"),
-        "digits comes with seqvae, and nothing is kept in it; copy it (seqvae models, "
-        "seqvae.models.copy_model), and name the copy",
+        "digits comes with seqvae, and nothing is kept in it; copy it (seqvae models NAME --out FOLDER), and name the "
+        "copy",
     )
+    listed = seqvae("attribute", "list", "digits").stderr.splitlines()[-1]
+    assert listed == "next: seqvae models digits --out FOLDER, seqvae attribute fit FOLDER NAME DATA"
     assert not list(here.iterdir())
+
+
+def test_a_copy_says_that_its_training_data_are_not_there(
+    here: Path, seqvae: Call, refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQVAE_CACHE", str(here / "cache"))
+    seqvae("models", "digits", "--out", "mine")
+    words = "mine came without its training data; give DATA to whose codes it is to be fitted"
+    for command in (["attribute", "fit", "mine", "slant"], ["fit-prior", "mine"], ["constrain", "mine"]):
+        refused(seqvae(*command), words)
+    assert "train: 60,000 items\n" in seqvae("info", "mine").stdout
+
+
+def test_samples_are_drawn_at_the_temperature_of_the_model_which_is_said(seqvae: Call) -> None:
+    drawn = seqvae("sample", "sentences", "-n", 3)
+    assert drawn.stderr == "drawn at temperature 0.5, which suits this model; --temperature gives another\n"
+    asked = seqvae("sample", "sentences", "-n", 3, "--temperature", 0.5)
+    assert (asked.stdout, asked.stderr) == (drawn.stdout, "")
+    assert "drawn at" not in seqvae("sample", "digits", "-n", 1).stderr
+    assert "\nSamples are drawn at temperature 0.5, where none is asked for.\n" in card_of("sentences")
+
+
+def test_a_label_that_is_not_there_is_answered_with_all_that_are(seqvae: Call, refused: Callable[..., None]) -> None:
+    refused(
+        seqvae("sample", "digits", "--where", "label=12"),
+        "label=12 cannot be asked for; label can be 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. Did you mean '2'?",
+    )

@@ -251,6 +251,16 @@ def test_decoding_stops_at_the_end_and_copes_without_one(words: Text) -> None:
     assert words.decode(x[-1:]) == words.decode(x[:0]) == ""
 
 
+def test_what_a_model_does_not_know_of_a_sentence_is_told(words: Text) -> None:
+    known, *_ = words.tokenizer.decode([2, 3]).split()
+    assert words.unread(known) == ""
+    assert (
+        words.unread(f"zz {known} qq zz") == f"the model does not know zz, qq of 'zz {known} qq zz'; give other words"
+    )
+    for nothing in ("", "zz", " "):
+        assert words.unread(nothing).startswith(f"the model knows nothing of '{nothing}', ")
+
+
 def test_the_size_counts_utf_8_bytes_and_the_line_end() -> None:
     assert Text(TextData()).size_bytes("é 😀") == 2 + 1 + 4 + 1
 

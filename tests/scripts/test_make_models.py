@@ -29,14 +29,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_was_fitted_is_shipped_with_weights_of_16_bits(run: Path, tmp_path: Path) -> None:
-    models.ship(run, tmp_path / "shipped")
+    models.ship(run, tmp_path / "shipped", temperature=0.25)
     shipped, exact = seqvae.load(tmp_path / "shipped"), seqvae.load(run)
     (weights,) = (tmp_path / "shipped").rglob("weights.safetensors")
     assert {weight.dtype for weight in load_file(weights).values()} == {torch.float16}
     z = torch.randn(5, 2, dtype=torch.float64)
     assert torch.equal(shipped.prior.log_prob(z), exact.prior.log_prob(z))
     assert torch.equal(shipped.attributes["length"].vector, exact.attributes["length"].vector)
-    assert len(shipped.sample(3)) == 3
+    assert shipped.modality.sampling_temperature == 0.25
+    assert shipped.sample(9) == shipped.sample(9, temperature=0.25) != shipped.sample(9, temperature=1.0)
+    shipped.save(tmp_path / "saved")
+    assert seqvae.load(tmp_path / "saved").modality.sampling_temperature == 0.25
 
 
 def test_what_was_not_fitted_is_not_shipped(run: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class Images(Modality):
         "mean_squared_error": "per pixel and channel of the image as read; 1 is from black to white",
     }
     defaults: ClassVar[Mapping[str, Values]] = DEFAULTS
-    sampling_temperature: ClassVar[float] = 0.0
+    sampling_temperature: float = 0.0
     least_steps: ClassVar[int] = LEAST_STEPS
     few_items: ClassVar[int] = FEW_ITEMS
     few_defaults: ClassVar[Mapping[str, Values]] = SUITED_TO_FEW

@@ -27,8 +27,8 @@ def files_of_images(
     In the sheet each pixel is enlarged to a square of whole dots, and `originals` stand above their reconstructions.
     `names`, of files in place of their numbers, then stand below the images.
     """
-    digits = max(3, len(str(len(images) - 1)))
-    numbers = names or [f"{place:0{digits}}" for place in range(len(images))]
+    digits = max(3, len(str(len(images))))
+    numbers = names or [f"{number:0{digits}}" for number in range(1, len(images) + 1)]
     written = [
         Written([File(f"{name}.png", partial(_png, image))]) for name, image in zip(numbers, images, strict=True)
     ]

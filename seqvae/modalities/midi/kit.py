@@ -40,7 +40,7 @@ class KitModality(MidiModality):
         no_split="split={split} has no file of {files}; leave it out",
     )
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
-    sampling_temperature: ClassVar[float] = settings.SAMPLING_TEMPERATURE
+    sampling_temperature: float = settings.SAMPLING_TEMPERATURE
     data: KitData
 
     def __init__(self, data: KitData) -> None:

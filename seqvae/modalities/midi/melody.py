@@ -73,7 +73,7 @@ class Melody(MidiModality):
     )
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
     defaults: ClassVar[Mapping[str, Values]] = voice_settings.MELODY_DEFAULTS
-    sampling_temperature: ClassVar[float] = voice_settings.SAMPLING_TEMPERATURE
+    sampling_temperature: float = voice_settings.SAMPLING_TEMPERATURE
     measures: ClassVar[Measures] = OF_MELODIES
     data: MelodyData
 

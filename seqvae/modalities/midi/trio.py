@@ -56,7 +56,7 @@ class Trio(MidiModality):
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
     defaults: ClassVar[Mapping[str, Values]] = voice_settings.TRIO_DEFAULTS
     sample_units: ClassVar[Mapping[str, str]] = rhythm.units("notes")
-    sampling_temperature: ClassVar[float] = voice_settings.SAMPLING_TEMPERATURE
+    sampling_temperature: float = voice_settings.SAMPLING_TEMPERATURE
     measures: ClassVar[Measures] = OF_ENSEMBLES
     data: TrioData
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal
 
 import numpy as np
 
-from seqvae.config import Values, counted, kind_of
+from seqvae.config import Values, counted, few, kind_of
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Sweep, Words, Written
 from seqvae.modalities.folders import exists
 from seqvae.modalities.items import Hidden, Items, SeveralItems, single
@@ -365,6 +365,13 @@ class Text(Modality):
     def sizes(self, item: str) -> dict[str, int]:
         """Words between spaces, and characters, each with one for the end of the item."""
         return {"words": len(item.split()) + 1, "characters": len(item) + 1}
+
+    def unread(self, item: str) -> str:
+        """Which words or characters of a sentence the model does not know, or that it knows none."""
+        hidden = self.tokenizer.hidden(item, count := len(self.tokenizer.encode(item)))
+        if len(hidden) == count:
+            return f"the model knows nothing of '{item}', and what comes of it says nothing; give words that it knows"
+        return f"the model does not know {few(dict.fromkeys(hidden))} of '{item}'; give other words" if hidden else ""
 
     def hidden(self, report: Report) -> Hidden | None:
         """What the unknown words or characters of a corpus were; None where its report is older than this count."""

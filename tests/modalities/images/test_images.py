@@ -148,11 +148,11 @@ def test_pictures_are_written_losslessly_and_with_a_sheet_of_all(tmp_path: Path)
 
     images = fitted(RGB)
     paths = write(images, list(RGB), tmp_path / "out")
-    assert [path.name for path in paths] == ["000.png", "001.png", "002.png", "003.png", "004.png", "images.png"]
+    assert [path.name for path in paths] == ["001.png", "002.png", "003.png", "004.png", "005.png", "images.png"]
     for path, pixels in zip(paths[:-1], RGB, strict=True):
         assert np.array_equal(np.asarray(Image.open(path)), pixels)
     single, enlarged = write(fitted(GREY), [GREY[0, :, :, 0]], tmp_path / "one")
-    assert [single.name, enlarged.name] == ["000.png", "images.png"]
+    assert [single.name, enlarged.name] == ["001.png", "images.png"]
     with Image.open(single) as image:
         assert image.mode == "L"
         assert np.array_equal(np.asarray(image), GREY[0, :, :, 0])

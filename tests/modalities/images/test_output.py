@@ -29,16 +29,16 @@ def write_images(images: Sequence[np.ndarray], folder: Path, arrangement: Any, o
 
 def test_there_is_a_file_for_each_image_and_a_sheet_of_all() -> None:
     assert names(0, "set") == []
-    assert names(1, "set") == ["000.png", "images.png"]
-    assert names(2, "set") == ["000.png", "001.png", "images.png"]
+    assert names(1, "set") == ["001.png", "images.png"]
+    assert names(2, "set") == ["001.png", "002.png", "images.png"]
     assert names(2, "path")[-1] == "interpolation.png"
     assert names(4, "grid")[-1] == "palette.png"
     assert names(4, Sweep(["a", "b"], ["0", "1"]))[-1] == "sweep.png"
-    assert names(1, "set", has_originals=True) == ["000.png", "reconstructions.png"]
+    assert names(1, "set", has_originals=True) == ["001.png", "reconstructions.png"]
     assert names(2, "path", has_originals=True)[-1] == "reconstructions.png"
     many = names(1001, "set")
-    assert (many[0], many[-2]) == ("0000.png", "1000.png")
-    assert names(1000, "set")[-2] == "999.png"
+    assert (many[0], many[-2]) == ("0001.png", "1001.png")
+    assert names(1000, "set")[-2] == "1000.png"
     assert sorted(many[:-1]) == many[:-1]
 
 
@@ -114,4 +114,4 @@ def test_a_single_image_is_written_as_it_is_and_enlarged(tmp_path: Path) -> None
 
 def test_images_of_one_pixel_are_written(tmp_path: Path) -> None:
     write_images([np.full((1, 1, 1), 7, np.uint8)] * 2, tmp_path, "path")
-    assert np.asarray(Image.open(tmp_path / "001.png")).tolist() == [[7]]
+    assert np.asarray(Image.open(tmp_path / "002.png")).tolist() == [[7]]
