@@ -226,8 +226,9 @@ def _said_of_steps(model: "Model", changes: "Sequence[float]") -> str:
     apart = deviation(changes)
     text = f"steps change {100 * min(changes):.1f} to {100 * max(changes):.1f} % {_of_all(model)}"
     text += f", at most {100 * apart:.0f} % from their mean"
-    bound = ", which is what the leaps of results and the items on this walk allow; other --steps may fit better"
-    return text + (bound if apart > NEARLY_EVEN else "")
+    if apart > NEARLY_EVEN:
+        text += ", which is about what the leaps of results and the items on it allow; other --steps may fit better"
+    return f"{text} (measured: {model.modality.words.change})"
 
 
 def check_apart(named: "Sequence[Named]", windows: "Sequence[Windows]", closed: bool = False) -> None:

@@ -122,6 +122,7 @@ class Words:
     item: str = "item"
     steps: str = "steps"  # of an item, where these are worth counting
     elements: str = "steps"  # of an item, in which two of them differ
+    change: str = "steps that differ, of those of the longer one"  # what `Modality.changes` counts
     example: tuple[str, str] = ("A", "B")  # two inputs
     data: str = "DATA"  # an example of what is trained on, from the demo
     smaller: str = ""  # the setting that makes items smaller, where memory runs out

@@ -160,6 +160,7 @@ def test_an_even_walk_says_what_changes_from_step_to_step(seqvae: Callable[..., 
     walk = model.interpolate("two.mid", model.modality.find("five.mid#1", Report())[0].item, steps=4, even=True)
     changes = [100 * model.change(a, b) for a, b in itertools.pairwise(walk)]
     assert f"steps change {min(changes):.1f} to {max(changes):.1f} % of the hits, at most " in result.stderr
+    assert result.stderr.endswith(" (measured: hits that only one of two has, of those that either has)\n")
 
 
 def test_codes_have_a_row_for_each_window_and_say_which(seqvae: Callable[..., Result], place: Path) -> None:

@@ -57,6 +57,7 @@ class Images(Modality):
         item="image",
         steps="images",
         elements="brightness",
+        change="mean difference of all pixels, of that from black to white",
         example=("A.png", "B.png"),
         smaller="data.size=32",
         no_split=(

@@ -1,13 +1,14 @@
 """Grooves: bars of MIDI drum tracks to steps of hits with velocity and time, and back."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from seqvae.config import Values
-from seqvae.modalities.base import Figures, Report
+from seqvae.modalities.base import Figures, Report, Words
 from seqvae.modalities.measuring import Measures
 from seqvae.modalities.midi import feel, rhythm, settings
 from seqvae.modalities.midi.kit import KitModality
@@ -36,6 +37,10 @@ class Groove(KitModality):
     """
 
     name: ClassVar[str] = "groove"
+    words: ClassVar[Words] = replace(
+        KitModality.words,
+        change="hits that only one of two has, and how far others differ in velocity or time, of all that either has",
+    )
     data_config: ClassVar[type] = GrooveData
     model_config: ClassVar[type] = GrooveModel
     item_type: ClassVar[type[Performance]] = Performance

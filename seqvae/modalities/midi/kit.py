@@ -34,6 +34,7 @@ class KitModality(MidiModality):
         item="window",
         steps="drum steps",
         elements="hits",
+        change="hits that only one of two has, of those that either has",
         example=("A.mid", "B.mid"),
         smaller="data.bars=1",
         against_overfitting=("data.mix=0.5", "data.rotate=0.25", "model.latent=8"),

@@ -62,6 +62,7 @@ class Text(Modality):
         item="sentence",
         steps="tokens",
         elements="tokens",
+        change="tokens to insert, delete or replace, of those of the longer one",
         smaller="data.max_length=64",
         against_collapse=AGAINST_COLLAPSE,
         against_overfitting=AGAINST_OVERFITTING,
