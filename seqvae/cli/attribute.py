@@ -227,10 +227,15 @@ def _show_far(
         most = max([*steps, 0.0] if strength is None else [strength], key=abs)
         if abs(most) > FAR:
             click.echo(
-                f"{name}={most:g} is more than {FAR} deviations of the codes of the data, where hardly any of them is; "
+                f"{name}={most:g} is more than {FAR} {_unit(attributes[name])}, where hardly any code of data is; "
                 f"give less, such as {name}={math.copysign(attributes[name].strength, most):g}",
                 err=True,
             )
+
+
+def _unit(one: "Attribute") -> str:
+    """What a strength counts, in words."""
+    return "deviations of the codes of the data" if one.local is None else "ways to the other class"
 
 
 def _notes(model: "Model", names: Mapping[str, object], made: "Sequence[Sequence[Item]]") -> list[str]:

@@ -61,7 +61,7 @@ def test_strengths_far_from_all_data_are_told(fitted: Path, seqvae: Call) -> Non
     far = seqvae("attribute", "apply", fitted, SENTENCE, "--add", "word=sees=-50", "--add", "word=cook=6")
     assert far.exit_code == 0
     assert far.stderr == (
-        "word=sees=-50 is more than 6 deviations of the codes of the data, where hardly any of them is; give "
+        "word=sees=-50 is more than 6 deviations of the codes of the data, where hardly any code of data is; give "
         f"less, such as word=sees={-usual:g}\n"
     )
     sweep = ("attribute", "apply", fitted, SENTENCE, "--add", "word=sees", "--sweep")

@@ -1,14 +1,21 @@
 """What is measured of sentences: how long they are, whether they have a word, whether a pattern is in them."""
 
 import re
+from collections.abc import Sequence
 
 from seqvae.modalities.measuring import Family, Measure, Measures
 
+LONGEST_RUN = 4  # words, that BLEU counts
 _EDGES = ".,;:!?\"'()[]"  # around words, which are none of them unless they are asked for
 
 
 def _words(text: str) -> list[str]:
     return text.split()
+
+
+def have_runs(texts: Sequence[str]) -> bool:
+    """Whether there is a run of four words, which BLEU-4 counts; names and single words have none."""
+    return any(len(_words(text)) >= LONGEST_RUN for text in texts)
 
 
 def has_word(word: str) -> Measure:

@@ -15,7 +15,7 @@ from seqvae.modalities.items import Hidden, Items, SeveralItems, single
 from seqvae.modalities.measuring import Measures
 from seqvae.modalities.text import lines
 from seqvae.modalities.text.labels import Labelled, Labels, as_lines
-from seqvae.modalities.text.measures import MEASURES
+from seqvae.modalities.text.measures import MEASURES, have_runs
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
 from seqvae.modalities.text.settings import (
     AGAINST_COLLAPSE,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from seqvae.nets.sequences import SequenceNets
     from seqvae.types import StepType
 
-LONGEST_RUN = 4  # words, that BLEU counts
 HIDDEN = ("hidden symbols", "hidden bytes", "hidden characters")  # of a report: what unknown tokens stand for
 
 
@@ -324,7 +323,7 @@ class Text(Modality):
         guess = [self.tokenizer.canonical(item) for item in guess]
         return {
             "exact_match": exact_match(truth, guess),
-            "bleu": bleu(truth, guess) if _have_runs(truth) else None,
+            "bleu": bleu(truth, guess) if have_runs(truth) else None,
             "word_edit_distance": word_edit_distance(truth, guess),
         }
 
@@ -334,7 +333,7 @@ class Text(Modality):
 
         words = sum(len(text.split()) for text in samples)
         return {
-            "self_bleu": self_bleu(samples) if _have_runs(samples) else None,
+            "self_bleu": self_bleu(samples) if have_runs(samples) else None,
             "sample_words": words / len(samples) if samples else None,
             "sample_distinct_words": distinct_ngrams(samples, 1),
             "sample_distinct_pairs": distinct_ngrams(samples, 2),
@@ -394,8 +393,3 @@ class Text(Modality):
         kind = self.data.tokenizer
         loader = SentencePieceTokenizer if kind in ("unigram", "bpe") else SymbolTokenizer
         self._tokenizer = loader.load(kind, read_description(kind, folder), folder)
-
-
-def _have_runs(texts: Sequence[str]) -> bool:
-    """Whether there is a run of four words, which BLEU-4 counts; names and single words have none."""
-    return any(len(text.split()) >= LONGEST_RUN for text in texts)
