@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.plant_bugs import planted, read_bugs
+
 SCRIPT = Path(__file__).resolve().parent / "plant_bugs.py"
+
+
+def test_every_planted_bug_has_its_place_once() -> None:
+    for bug in read_bugs():
+        planted(bug)
 
 
 @pytest.mark.slow
