@@ -19,6 +19,7 @@ from seqvae.priors import Watch, no_watch
 
 STRENGTHS = tuple(step / 4 for step in range(1, 25))  # that are tried, in standard deviations of codes
 ENOUGH = 0.9  # of the held-out items that flip at the suggested strength, where a strength does so much
+HALF = 0.5  # between what is not, 0, and what is, 1
 LOST = 0.1  # of the best share of flips, at which stronger ones are no longer tried
 
 Strengths = Mapping[str, float | None] | Iterable[str]
@@ -99,9 +100,10 @@ def flips(judge: Judge, groups: Sequence[Windows], direction: Shift, watch: Watc
 
 
 def judge_of(model: Model, by: Measure | Reader, threshold: float = 0.0) -> Judge:
-    """What says whether items that are made have an attribute: a measure, above the threshold, or a reader of codes.
+    """What says whether items that are made have an attribute: a measure, or a reader of codes.
 
-    The codes are those of items that are made and read again, so that the model says what it made.
+    Of a number it is above the threshold. The codes are those of items that are made and read again, so that the model
+    says what it made.
     """
     model = model.in_windows()
 
@@ -112,6 +114,7 @@ def judge_of(model: Model, by: Measure | Reader, threshold: float = 0.0) -> Judg
         if not isinstance(by, Measure):
             return by(model.encode(made).mean.cpu().double()).numpy()
         values = [by.of(item) for (item,) in made]
-        return np.array([math.nan if value is None else value for value in values]) - threshold
+        limit = HALF if by.is_yes_or_no else threshold
+        return np.array([math.nan if value is None else value for value in values]) - limit
 
     return judge

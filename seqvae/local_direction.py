@@ -25,15 +25,15 @@ class Neighbours:
     `keep`: attributes of the run that stay as they are, as long as they can be read off the code: nearest are first
     those items that have, or lack, the same of them. `count` items of each class are taken.
 
-    Raises ValueError for a count below 1, and for one name in the place of a list.
+    Raises ValueError for a count below 1, and for what is no list of names.
     """
 
     keep: Sequence[str] = ()
     count: int = NEAREST
 
     def __post_init__(self) -> None:
-        if isinstance(self.keep, str):
-            raise ValueError(f"keep={self.keep!r} is one name; give a list of names, such as [{self.keep!r}]")
+        if isinstance(self.keep, str) or not isinstance(self.keep, Sequence):
+            raise ValueError(f"keep={self.keep!r} is no list of names; give one, such as ['past']")
         if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 1:
             raise ValueError(f"count={self.count} neighbours are not possible; give a whole number from 1")
 

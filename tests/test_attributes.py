@@ -248,6 +248,18 @@ def test_adding_is_decoding_codes_that_are_moved(run: Path) -> None:
     assert model.interpolate(SENTENCES[0], far, steps=3)[0] == model.reconstruct(SENTENCES[0])[0]
 
 
+def test_what_has_a_word_or_lacks_it_is_on_either_side_and_a_number_on_that_of_its_threshold(run: Path) -> None:
+    model = seqvae.load(run)
+    groups = [model.windows(text) for text in SENTENCES]
+    made = [sentence for (sentence,) in model.in_windows().reconstruct(groups)]
+    for name, threshold in (("word=the", 0.0), ("word=zebra", 0.0), ("length", 4.0)):
+        measure = model.modality.measure(name)
+        expected = [measure.of(one) > (threshold or 0.5) for one in made]
+        found = adding.judge_of(model, measure, threshold)(groups)
+        assert found.all()
+        assert (found > 0).tolist() == expected
+
+
 def test_two_sets_labels_and_codes_are_examples_as_well(run: Path, tmp_path: Path) -> None:
     model = seqvae.load(run)
     texts = [f"the {'cat' if place % 2 else 'dog'} sees {'a' if place % 3 else 'the'} bird" for place in range(30)]

@@ -121,8 +121,9 @@ def test_neighbours_are_of_two_classes_and_what_is_kept_is_another_attribute_of_
             seqvae.fit_attribute(run, name, along=Neighbours(keep))
     with pytest.raises(ValueError, match=r"^count=0 neighbours are not possible; give a whole number from 1$"):
         Neighbours(count=0)
-    with pytest.raises(ValueError, match=r"^keep='past' is one name; give a list of names, such as \['past'\]$"):
-        Neighbours("past")
+    for keep in ("past", 7):
+        with pytest.raises(ValueError, match=rf"^keep={keep!r} is no list of names; give one, such as \['past'\]$"):
+            Neighbours(keep)  # type: ignore[arg-type]
 
 
 def test_damaged_examples_are_refused(run: Path) -> None:
