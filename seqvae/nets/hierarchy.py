@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from seqvae.nets.decoder import State
 from seqvae.nets.lstm import LSTMEncoder, initial_layer, initial_states
+from seqvae.nets.sequence_lstm import run_lstm
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import Position
 from seqvae.noise import Noise
@@ -182,5 +183,5 @@ class Hierarchy(nn.Module, Generic[StateT]):
             places = self.position((done + segments) * self.segment)
             places = places.unflatten(0, (done + segments, self.segment))[done:].mean(1)
             inputs.append(places.to(weight.dtype).expand(h.shape[1], -1, -1))
-        codes, (h, c) = self.conductor(torch.cat(inputs, 2), (h.to(weight.dtype), c.to(weight.dtype)))
+        codes, (h, c) = run_lstm(self.conductor, torch.cat(inputs, 2), (h.to(weight.dtype), c.to(weight.dtype)))
         return codes, h, c

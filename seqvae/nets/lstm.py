@@ -7,11 +7,11 @@ from typing import Literal, NamedTuple, cast
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F
 
 from seqvae.nets.corruption import StepCorruption
 from seqvae.nets.likelihoods import product_dtype
+from seqvae.nets.sequence_lstm import run_lstm
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import OneHot, Position, projected_rows
 from seqvae.noise import Noise, dropout
@@ -74,7 +74,7 @@ class LSTMEncoder(nn.Module):
                 inputs = torch.cat([_reorder(x, backwards) if i else x for i, x in enumerate(outputs)], -1)
             outputs, ends = [], []
             for direction, lstm in enumerate(layer):
-                states, _ = lstm(_reorder(inputs, backwards) if direction else inputs)  # (B, T, H)
+                states, _ = run_lstm(lstm, _reorder(inputs, backwards) if direction else inputs)  # (B, T, H)
                 ends.append(_pooled(states, batch, self.pooling, whole))
                 outputs.append(states)
         return torch.cat(ends, -1)
@@ -354,7 +354,7 @@ def _run(
     first_layer: int = 0,
 ) -> Float[Tensor, "B T H"]:
     """The outputs of an LSTM, with noise without a share of its recurrent weights, which are new for each layer."""
-    weights = {}
+    weights: dict[str, Tensor] = {}
     if noise is not None and weight_dropout:
         shared = noise.shared()
         for layer in range(lstm.num_layers):
@@ -362,5 +362,4 @@ def _run(
             whole = cast(Tensor, getattr(lstm, name))
             left = dropout(whole.unsqueeze(0), weight_dropout, shared, f"recurrent weights {first_layer + layer}")
             weights[name] = left.squeeze(0)
-    outputs, _ = functional_call(lstm, weights, (inputs, start)) if weights else lstm(inputs, start)
-    return cast(Tensor, outputs)
+    return run_lstm(lstm, inputs, start, weights)[0]
