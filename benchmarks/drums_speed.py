@@ -33,7 +33,7 @@ from twins import (
 from seqvae.core.vae import VAE
 from seqvae.modalities.midi.nets import Bars, drum_nets
 from seqvae.modalities.midi.settings import DrumModel
-from seqvae.nets.likelihoods import Choice
+from seqvae.nets.draws import Choice
 from seqvae.nets.sampling import generate
 from seqvae.nets.steps import bits_of_labels
 from seqvae.noise import Noise

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from seqvae.nets.decoder import SequenceDecoder
-from seqvae.nets.likelihoods import Categorical, Choice
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Categorical
 from seqvae.nets.lstm import LSTMRecurrence, LSTMState
 from seqvae.nets.sampling import beam_search, generate
 from seqvae.nets.sizes import SequenceModel

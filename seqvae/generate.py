@@ -21,8 +21,8 @@ from seqvae.core.priors import Prior
 from seqvae.core.vae import VAE
 from seqvae.data import collate
 from seqvae.nets.decoder import State
+from seqvae.nets.draws import Choice
 from seqvae.nets.images import ImageDecoder
-from seqvae.nets.likelihoods import Choice
 from seqvae.nets.sampling import StepDecoder, beam_search, check_length_penalty, generate
 from seqvae.noise import Noise
 from seqvae.types import Batch

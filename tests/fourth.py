@@ -18,7 +18,7 @@ from seqvae.config import key
 from seqvae.evaluation.reconstruction import exact_match
 from seqvae.modalities.base import Arrangement, File, Modality, Report, Words, Written
 from seqvae.modalities.measuring import Measure, Measures
-from seqvae.nets.likelihoods import Choice
+from seqvae.nets.draws import Choice
 from seqvae.nets.sequences import sequence_nets
 from seqvae.nets.sizes import SequenceModel
 from seqvae.noise import Noise

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqvae.core.vae import VAE
 from seqvae.nets.decoder import State
-from seqvae.nets.likelihoods import Choice
+from seqvae.nets.draws import Choice
 from seqvae.nets.sampling import StepDecoder
 from seqvae.noise import Noise
 from seqvae.types import Batch, StepType

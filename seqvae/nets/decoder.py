@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
+from seqvae.nets.draws import Choice
 from seqvae.nets.given import GivenBeside
-from seqvae.nets.likelihoods import Choice, Likelihood
+from seqvae.nets.likelihoods import Likelihood
 from seqvae.noise import Noise, dropout
 from seqvae.types import Batch
 

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqvae.nets.likelihoods import Categorical, Choice
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Categorical
 from seqvae.noise import Noise
 
 

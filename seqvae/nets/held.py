@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float, Int, Integer, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqvae.nets.likelihoods import Choice, Likelihood, refuse_lists
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Likelihood, refuse_lists
 from seqvae.noise import Noise
 
 FREE = -1  # the velocity of a class of which nothing is known

@@ -6,7 +6,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from seqvae.nets.cross_entropy import BRIGHTEST
-from seqvae.nets.likelihoods import Choice
+from seqvae.nets.draws import Choice
 from seqvae.nets.pixels import PixelLikelihood, Shape, levels
 from seqvae.noise import Noise
 from seqvae.types import Batch

@@ -4,7 +4,6 @@ A likelihood owns its output projection, so that projection and cross-entropy ar
 all steps never exist at once.
 """
 
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -13,34 +12,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from seqvae.nets.draws import Choice, drawn
 from seqvae.noise import Noise
 
 CHUNK_ROWS = 1024  # rows of logits that exist at once; around this number the matrix products run fastest on a CPU
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How one outcome is chosen: temperature (0 is the most probable), then the top k, then the nucleus p.
-
-    top_k = 0 and top_p = 1 leave all outcomes in (top-k: Fan et al. 2018; nucleus: Holtzman et al. 2020).
-    """
-
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.temperature < float("inf"):
-            raise ValueError(f"a temperature of {self.temperature} is not possible; give 0 (greedy) or more")
-        if self.top_k < 0:
-            raise ValueError(f"top_k={self.top_k} is not possible; give 1 or more, or 0 for no limit")
-        if not 0.0 < self.top_p <= 1.0:
-            raise ValueError(f"top_p={self.top_p} is not possible; give a share in (0, 1]")
-
-    @property
-    def greedy(self) -> bool:
-        """True when the most probable outcome is taken."""
-        return self.temperature == 0.0 or self.top_k == 1
+SLICE_BYTES = 2**20  # of logits whose exponentials a thread forms at once: they stay in its cache
 
 
 @runtime_checkable
@@ -138,15 +114,10 @@ class Categorical(nn.Module):
         return torch.cat([self._logits(rows).argmax(-1) for rows in h.split(CHUNK_ROWS)])
 
     def draw(self, h: Float[Tensor, "N H"], noise: Noise, choice: Choice) -> Int[Tensor, " N"]:
-        """One outcome of each row by the inverse of its distribution function; one random number a row."""
+        """One outcome of each row, as `seqvae.nets.draws` finds it."""
         if choice.greedy:
             return self.mode(h)
-        scores = at_least_single(self._logits(h))
-        scores = (scores - scores.amax(-1, keepdim=True)) / choice.temperature  # the best is 0 at any temperature
-        share = noise.uniform("draw", 1)  # float64, maybe on the CPU; the sums follow it
-        cumulative = filter_scores(scores, choice).exp().to(share).cumsum(-1)
-        outcomes = torch.searchsorted(cumulative, share * cumulative[:, -1:]).squeeze(1)
-        return outcomes.clamp(max=self.outcomes - 1).to(h.device)
+        return drawn(at_least_single(self._logits(h)), noise, choice)
 
     def _logits(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N V"]:
         logits: Tensor = self.projection(h)
@@ -214,22 +185,6 @@ def refuse_lists(choice: Choice, steps: str) -> None:
         )
 
 
-def filter_scores(scores: Float[Tensor, "N V"], choice: Choice) -> Float[Tensor, "N V"]:
-    """Scores with the outcomes outside the top k, then outside the nucleus of mass p, at minus infinity.
-
-    The nucleus is the smallest set of the most probable outcomes whose mass reaches p; it always holds one.
-    """
-    if 0 < choice.top_k < scores.shape[1]:
-        kept, outcomes = scores.topk(choice.top_k, dim=1)
-        scores = torch.full_like(scores, -torch.inf).scatter(1, outcomes, kept)  # exactly k of each row, ties or not
-    if choice.top_p < 1.0:
-        ordered, outcomes = scores.sort(dim=1, descending=True)
-        mass = ordered.softmax(-1)
-        ordered = ordered.masked_fill(mass.cumsum(-1) - mass >= choice.top_p, -torch.inf)
-        scores = torch.full_like(scores, -torch.inf).scatter(1, outcomes, ordered)
-    return scores
-
-
 # of h, weight and bias
 Gradients = tuple[Float[Tensor, "N H"] | None, Float[Tensor, "V H"] | None, Float[Tensor, " V"] | None]
 
@@ -273,42 +228,47 @@ def cross_entropy_in_chunks(
 ) -> tuple[Float[Tensor, " N"], Gradients]:
     """Log-probabilities in nats, and the gradients of sum(grad * log_prob); grad None stands for ones.
 
-    The chunks share their memory: the system takes as long to hand out and clear so much anew as the exponentials take.
+    On a CPU products are formed for many rows and exponentials for some of them, which stay in the cache. The chunks
+    share their memory: the system takes as long to hand out and clear so much anew as the exponentials take.
     """
     accumulator = torch.float64 if h.dtype == torch.float64 else torch.float32
     log_prob = torch.empty(h.shape[0], dtype=accumulator, device=h.device)
     dh = torch.empty_like(h) if need_gradients else None
     dweight = torch.zeros_like(weight) if need_gradients else None
     dbias = torch.zeros_like(bias) if need_gradients and bias is not None else None
-    low = weight.detach().to(dtype)
+    low, states = weight.detach().to(dtype), h.detach().to(dtype)
     products = torch.empty(min(CHUNK_ROWS, h.shape[0]), weight.shape[0], dtype=dtype, device=h.device)
-    exact = products if dtype == accumulator else torch.empty_like(products, dtype=accumulator)
+    few = max(1, torch.get_num_threads() * SLICE_BYTES // (weight.shape[0] * accumulator.itemsize))
+    few = few if h.device.type == "cpu" else len(products)
+    exact = torch.empty(min(few, len(products)), weight.shape[0], dtype=accumulator, device=h.device)
     with torch.autocast(h.device.type, enabled=False):
         for first in range(0, h.shape[0], CHUNK_ROWS):
             rows = slice(first, first + CHUNK_ROWS)
-            states, targets = h[rows].detach().to(dtype), x[rows].unsqueeze(1)
-            torch.mm(states, low.T, out=products[: len(states)])
-            logits = exact[: len(states)]
-            if logits.dtype != dtype:
-                logits.copy_(products[: len(states)])
-            if bias is not None:
-                logits += bias
-            chosen = logits.gather(1, targets)
-            peak = logits.amax(1, keepdim=True)
-            exponentials = logits.sub_(peak).exp_()
-            total = exponentials.sum(1, keepdim=True)
-            log_prob[rows] = (chosen - peak - total.log()).squeeze(1)
+            logits = torch.mm(states[rows], low.T, out=products[: len(states[rows])])
+            for start in range(0, len(logits), few):
+                own, beside = logits[start : start + few], slice(first + start, min(first + start + few, rows.stop))
+                targets = x[beside].unsqueeze(1)
+                scores = own if dtype == accumulator else exact[: len(own)].copy_(own)
+                if bias is not None:
+                    scores += bias
+                chosen = scores.gather(1, targets)
+                peak = scores.amax(1, keepdim=True)
+                exponentials = scores.sub_(peak).exp_()
+                total = exponentials.sum(1, keepdim=True)
+                log_prob[beside] = (chosen - peak - total.log()).squeeze(1)
+                if not need_gradients:
+                    continue
+                scale = torch.ones_like(total) if grad is None else grad[beside].unsqueeze(1).to(accumulator)
+                dlogits = exponentials.mul_(-scale / total).scatter_add_(1, targets, scale)  # scale (onehot - softmax)
+                if dbias is not None:
+                    dbias += dlogits.sum(0)
+                if dtype != accumulator:
+                    own.copy_(dlogits)
             if dh is None or dweight is None:
                 continue
-            scale = torch.ones_like(total) if grad is None else grad[rows].unsqueeze(1).to(accumulator)
-            dlogits = exponentials.mul_(-scale / total).scatter_add_(1, targets, scale)  # scale * (onehot - softmax)
-            if dbias is not None:
-                dbias += dlogits.sum(0)
-            if dtype != accumulator:
-                dlogits = products[: len(states)].copy_(dlogits)
-            dh[rows] = (dlogits @ low).to(dh.dtype)
+            dh[rows] = (logits @ low).to(dh.dtype)
             if dtype == dweight.dtype:
-                dweight.addmm_(dlogits.T, states)
+                dweight.addmm_(logits.T, states[rows])
             else:
-                dweight += dlogits.T @ states
+                dweight += logits.T @ states[rows]
     return log_prob, (dh, dweight, dbias)

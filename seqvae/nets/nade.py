@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from seqvae.nets.likelihoods import Choice, at_least_single, refuse_lists
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import at_least_single, refuse_lists
 from seqvae.noise import Noise
 
 HELD_UNITS = 1 << 21  # hidden units of all classes that exist at once, 8 MB in single precision

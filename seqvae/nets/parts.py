@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from seqvae.nets.likelihoods import Choice, Likelihood
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Likelihood
 from seqvae.nets.lstm import LSTMRecurrence, LSTMState
 from seqvae.noise import Noise
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqvae.nets.cross_entropy import BRIGHTEST, LinearBernoulli, LogitBernoulli
-from seqvae.nets.likelihoods import Choice, at_least_single, product_dtype, refuse_lists
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import at_least_single, product_dtype, refuse_lists
 from seqvae.nets.logistic import log_mass
 from seqvae.noise import Noise
 

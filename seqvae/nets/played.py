@@ -12,8 +12,9 @@ from jaxtyping import Float, Int, Integer, Real
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqvae.nets.draws import Choice
 from seqvae.nets.held import HeldClasses, HeldHits, beside, check_unlisted, held
-from seqvae.nets.likelihoods import Categorical, Choice, Likelihood, at_least_single
+from seqvae.nets.likelihoods import Categorical, Likelihood, at_least_single
 from seqvae.nets.logistic import log_mass, truncated_quantile
 from seqvae.nets.steps import bits_of_labels
 from seqvae.noise import Noise

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqvae.nets.decoder import StateT
+from seqvae.nets.draws import Choice
 from seqvae.nets.given import beside
-from seqvae.nets.likelihoods import Choice, Holding, Likelihood, Listed
+from seqvae.nets.likelihoods import Holding, Likelihood, Listed
 from seqvae.noise import Noise
 from seqvae.types import Batch
 

@@ -21,7 +21,7 @@ from seqvae.core.vae import VAE, Decoder, Encoder
 from seqvae.generate import Decoding
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.measuring import Family
-from seqvae.nets.likelihoods import Choice
+from seqvae.nets.draws import Choice
 from seqvae.nets.sampling import generate
 from seqvae.noise import Noise
 from seqvae.types import Batch

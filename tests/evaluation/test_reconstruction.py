@@ -21,7 +21,7 @@ from seqvae.evaluation.reconstruction import (
     step_accuracy,
     token_accuracy,
 )
-from seqvae.nets.likelihoods import Choice
+from seqvae.nets.draws import Choice
 from seqvae.nets.sampling import generate
 from seqvae.noise import Noise
 from seqvae.types import Batch

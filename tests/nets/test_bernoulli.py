@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqvae.nets.likelihoods import Bernoulli, Categorical, Choice, Likelihood
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Bernoulli, Categorical, Likelihood
 from seqvae.noise import Noise
 
 ROWS, HIDDEN, CLASSES = 11, 3, 4

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from seqvae.core.vae import VAE, Decoder
 from seqvae.evaluation.reconstruction import free_running_accuracy, token_accuracy
 from seqvae.nets.decoder import CodeAtOutput, Recurrence, SequenceDecoder, State
+from seqvae.nets.draws import Choice
 from seqvae.nets.hierarchy import Hierarchy
-from seqvae.nets.likelihoods import Categorical, Choice, Likelihood
+from seqvae.nets.likelihoods import Categorical, Likelihood
 from seqvae.nets.lstm import LSTMRecurrence
 from seqvae.nets.sampling import StepDecoder, beam_search, generate
 from seqvae.nets.sizes import SequenceModel

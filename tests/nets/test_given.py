@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seqvae.nets.draws import Choice
 from seqvae.nets.given import GivenBeside
-from seqvae.nets.likelihoods import Categorical, Choice
+from seqvae.nets.likelihoods import Categorical
 from seqvae.nets.sampling import beam_search, generate
 from seqvae.nets.sequences import LSTMDecoder, sequence_nets
 from seqvae.nets.sizes import SequenceModel

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from seqvae.nets.decoder import SequenceDecoder
+from seqvae.nets.draws import Choice
 from seqvae.nets.held import FREE, HeldClasses
-from seqvae.nets.likelihoods import Bernoulli, Categorical, Choice
+from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.nade import NADE
 from seqvae.nets.played import PlayedErrors, PlayedLikelihood, PlayedSteps
 from seqvae.nets.sampling import generate

@@ -12,8 +12,9 @@ from seqvae.magenta.bundle import Bundle
 from seqvae.magenta.lstm import Filled, filled, initial_states, torch_layer
 from seqvae.magenta.places import find_checkpoint
 from seqvae.nets.decoder import SequenceDecoder
+from seqvae.nets.draws import Choice
 from seqvae.nets.hierarchy import Core, Hierarchy, HierarchyState, SegmentEncoder
-from seqvae.nets.likelihoods import Categorical, Choice
+from seqvae.nets.likelihoods import Categorical
 from seqvae.nets.lstm import LSTMRecurrence, LSTMState
 from seqvae.nets.sampling import generate
 from seqvae.nets.sequences import SequenceNets, draw_uniform, sequence_nets

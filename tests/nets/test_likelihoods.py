@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from seqvae.nets import likelihoods
-from seqvae.nets.likelihoods import Categorical, Choice, filter_scores
+from seqvae.nets.draws import Choice, drawn
+from seqvae.nets.likelihoods import Categorical
 from seqvae.noise import Noise
 
 ROWS, HIDDEN, OUTCOMES = 11, 3, 7
@@ -220,9 +221,11 @@ def test_an_outcome_of_probability_zero_is_never_drawn(uniform: float, monkeypat
     assert drawn == (3 if uniform > 0.5 else 1)
 
 
-def filtered(probabilities: list[list[float]], choice: Choice) -> list[list[int]]:
-    scores = filter_scores(torch.tensor(probabilities, dtype=torch.float64).log(), choice)
-    return [row.isfinite().nonzero().flatten().tolist() for row in scores]
+def filtered(probabilities: list[list[float]], choice: Choice, draws: int = 300) -> list[list[int]]:
+    """What is drawn of each row, of many random numbers."""
+    logits = torch.tensor(probabilities, dtype=torch.float64).log().repeat_interleave(draws, 0)
+    found = drawn(logits, Noise(0, torch.arange(len(logits))), choice)
+    return [own.unique().tolist() for own in found.split(draws)]
 
 
 def test_top_k_is_chosen_for_each_row_by_itself() -> None:
@@ -245,12 +248,6 @@ def test_the_nucleus_is_the_smallest_set_that_reaches_the_mass() -> None:
 def test_the_nucleus_is_that_of_what_top_k_leaves() -> None:
     # of 0.4 and 0.3 the first holds 57 % of the mass
     assert filtered([[0.1, 0.2, 0.3, 0.4]], Choice(top_k=2, top_p=0.5)) == [[3]]
-
-
-def test_scores_that_stay_are_not_changed() -> None:
-    scores = torch.tensor([[0.1, 0.2, 0.3, 0.4]], dtype=torch.float64).log()
-    kept = filter_scores(scores, Choice(top_k=3, top_p=0.9))
-    assert torch.equal(kept[0, 1:], scores[0, 1:])
 
 
 @pytest.mark.parametrize(

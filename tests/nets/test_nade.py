@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from seqvae.nets import nade
-from seqvae.nets.likelihoods import Choice, Likelihood, Listed
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Likelihood, Listed
 from seqvae.nets.nade import NADE
 from seqvae.noise import Noise
 

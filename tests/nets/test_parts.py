@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from seqvae.nets.decoder import Recurrence, SequenceDecoder
+from seqvae.nets.draws import Choice
 from seqvae.nets.hierarchy import Core
-from seqvae.nets.likelihoods import Categorical, Choice, Likelihood
+from seqvae.nets.likelihoods import Categorical, Likelihood
 from seqvae.nets.lstm import LSTMRecurrence
 from seqvae.nets.parts import PartsInput, PartsLikelihood, PartsRecurrence
 from seqvae.nets.sizes import SequenceModel

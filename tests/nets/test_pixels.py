@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import AffineTransform, Laplace, Normal, SigmoidTransform, TransformedDistribution, Uniform
 
-from seqvae.nets.likelihoods import Choice
+from seqvae.nets.draws import Choice
 from seqvae.nets.pixels import (
     AT_ZERO,
     GAUSSIAN,

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqvae.nets.likelihoods import Bernoulli, Choice
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Bernoulli
 from seqvae.nets.nade import NADE
 from seqvae.nets.played import MIDDLE, SPAN, Combinations, PlayedLikelihood, PlayedSteps
 from seqvae.noise import Noise

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from seqvae.nets.likelihoods import Bernoulli, Choice
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Bernoulli
 from seqvae.nets.played import PlayedErrors
 from seqvae.noise import Noise
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from seqvae.nets.decoder import SequenceDecoder
-from seqvae.nets.likelihoods import Categorical, Choice, filter_scores
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Categorical
 from seqvae.nets.lstm import LSTMState
 from seqvae.nets.sampling import beam_search, generate
 from seqvae.noise import Noise
@@ -264,20 +265,6 @@ def test_top_p_is_chosen_for_each_row_and_not_for_the_batch() -> None:
         expected.append(set(ordered[:size]))
     assert len({len(nucleus) for nucleus in expected}) > 1
     assert first_outcomes(decoder, z, Choice(top_p=0.8)) == expected
-
-
-def test_top_k_keeps_exactly_k_of_equal_scores() -> None:
-    scores = torch.tensor([[0.0] * 5, [1.0, 3.0, 3.0, 3.0, 0.0]])
-    for k in range(1, 6):
-        assert filter_scores(scores, Choice(top_k=k)).isfinite().sum(1).tolist() == [k, k]
-    assert set(filter_scores(scores, Choice(top_k=2))[1].tolist()) == {3.0, -torch.inf}
-
-
-def test_top_p_always_keeps_the_most_probable_outcome() -> None:
-    scores = torch.tensor([[0.0] * 5, [0.0, 9.0, 1.0, 2.0, 3.0]])
-    kept = filter_scores(scores, Choice(top_p=1e-12)).isfinite()
-    assert kept.sum(1).tolist() == [1, 1]
-    assert kept[1].tolist() == [False, True, False, False, False]
 
 
 # Beam search

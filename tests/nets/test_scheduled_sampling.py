@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from seqvae.core.vae import VAE
 from seqvae.nets.decoder import SequenceDecoder
-from seqvae.nets.likelihoods import Bernoulli, Categorical, Choice, Likelihood
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Bernoulli, Categorical, Likelihood
 from seqvae.nets.lstm import LSTMState
 from seqvae.nets.sampling import generate
 from seqvae.nets.steps import Position, step_input

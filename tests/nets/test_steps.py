@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from seqvae.nets.decoder import SequenceDecoder
-from seqvae.nets.likelihoods import Bernoulli, Categorical, Choice
+from seqvae.nets.draws import Choice
+from seqvae.nets.likelihoods import Bernoulli, Categorical
 from seqvae.nets.lstm import LSTMEncoder, LSTMState
 from seqvae.nets.sampling import beam_search, generate
 from seqvae.nets.steps import ClassBits, OneHot, Position, SharedEmbedding, bits_of_labels, projected_rows, step_input

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from seqvae.core.vae import VAE
 from seqvae.modalities.images.nets import image_nets
 from seqvae.modalities.images.settings import ImageModel
+from seqvae.nets.draws import Choice
 from seqvae.nets.images import Flat, ImageDecoder, ImageEncoder, Planes
-from seqvae.nets.likelihoods import Choice
 from seqvae.noise import Noise
 from seqvae.types import Batch
 
