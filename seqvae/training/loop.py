@@ -29,6 +29,7 @@ from seqvae.training.schedules import Schedules
 from seqvae.training.signals import noted_signals
 from seqvae.training.stages import Stages
 from seqvae.training.tally import Tally
+from seqvae.training.threads import threads_for
 from seqvae.training.validator import Validator
 
 STEPS_BETWEEN_AGREEMENTS = 10  # several processes ask each other this often whether one of them saw a signal
@@ -96,6 +97,7 @@ class _Loop:
         found = run.last(reporter.message if engine.is_first else str)
         if found is None:
             self._begin()
+            self._choose_threads()
         else:
             self._restore(*found)
         torch.set_num_threads(self.progress.threads)
@@ -112,6 +114,13 @@ class _Loop:
     def _begin(self) -> None:
         self._enter()
         self.progress.objective = dict(self.objective.start())
+
+    def _choose_threads(self) -> None:
+        """A run keeps the number of its threads, so that it ends in the same bits when it is resumed."""
+        if not self.config.train.threads and self.engine.looks_at_once and self.engine.processes == 1:
+            group = list(islice(self.train.epoch(0), self.config.train.accumulate))
+            made = self.vae, self.gradients, self.tally, self.schedules.at(self.progress), self.progress.objective
+            self.progress.threads = threads_for(*made, group, self.reporter.message)
 
     def _enter(self) -> None:
         """Make what belongs to the stage that the progress stands in."""
