@@ -14,7 +14,7 @@ from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs,
 from torch import Tensor, nn
 
 from seqvae.build import pick_device
-from seqvae.training.optimizer import gradient_norm
+from seqvae.training.optimizer import FUSED, gradient_norm, shrink_of, step_shrunk
 
 PATIENCE = timedelta(hours=12)  # processes wait for the first one to learn and encode the data
 WITHOUT_WAITING = ("cpu",)  # devices whose values can be looked at after each step without a delay
@@ -70,6 +70,7 @@ class Engine:
         self.is_first: bool = self._accelerator.is_main_process
         self.process: int = self._accelerator.process_index
         self.processes: int = self._accelerator.num_processes
+        self._shrink: Tensor | None = None  # what the next step divides gradients by
         self.looks_at_once = self.device.type in WITHOUT_WAITING
 
     def in_first_process(self, action: Callable[[], None]) -> None:
@@ -124,11 +125,17 @@ class Engine:
         self._accelerator.backward(loss * self.processes)
 
     def clip(self, parameters: Iterable[Tensor], limit: float) -> Tensor:
-        """Limit the norm of the gradient (0: no limit); the norm before that, the same in all processes."""
+        """Limit the norm of the gradient (0: no limit); the norm before that, the same in all processes.
+
+        Gradients that a fused optimizer is to take are left as they are: it divides them in its own pass.
+        """
         parameters = list(parameters)
-        if not limit and self._accelerator.scaler is None:
-            return gradient_norm(parameters)
-        norm: Tensor = self._accelerator.clip_grad_norm_(parameters, limit or math.inf)
+        self._shrink = None
+        if self._accelerator.scaler is None and (not limit or self.device.type in FUSED):
+            norm = gradient_norm(parameters)
+            self._shrink = shrink_of(norm, limit) if limit else None
+            return norm
+        norm = self._accelerator.clip_grad_norm_(parameters, limit or math.inf)
         if self._accelerator.scaler is not None:  # fp16: the scaler skips steps whose scaled gradient overflows
             norm = norm.nan_to_num(0.0, 0.0, 0.0)
         return norm
@@ -136,7 +143,10 @@ class Engine:
     def step(self, optimizer: AcceleratedOptimizer) -> None:
         """One step of a prepared optimizer; the gradients are gone afterwards."""
         # accelerate's own looks for a package on the disk at each step; it is needed for the scaler of fp16 alone
-        (optimizer.optimizer if self._accelerator.scaler is None else optimizer).step()
+        if self._accelerator.scaler is None:
+            step_shrunk(optimizer.optimizer, self._shrink)
+        else:
+            optimizer.step()
         optimizer.zero_grad()
 
     def state(self) -> dict[str, Any]:

@@ -4,16 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from seqvae.core.vae import VAE
 from seqvae.runs.format_1 import optimizer_by_name
 from seqvae.settings import Train
 
+SMALL = 1e-6  # added to the norm of gradients, as torch does
+FUSED = ("cpu", "cuda")  # devices that optimizers have a single pass for
+
 
 def make_optimizer(vae: VAE, train: Train) -> torch.optim.Optimizer:
     """The optimizer of a configuration; its learning rate is set before each step."""
-    fused = vae.device.type in ("cpu", "cuda")
+    fused = vae.device.type in FUSED
     parameters = list(vae.parameters())
     if train.optimizer == "sgd":
         return torch.optim.SGD(
@@ -68,3 +72,19 @@ def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
     norms = [torch.linalg.vector_norm(each.grad) for each in parameters if each.grad is not None]
     norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
     return norm
+
+
+def shrink_of(norm: Float[Tensor, ""], limit: float) -> Float[Tensor, ""]:
+    """What gradients of this norm are divided by, so that it is at most the limit."""
+    return ((norm + SMALL) / limit).clamp(min=1.0)
+
+
+def step_shrunk(optimizer: torch.optim.Optimizer, shrink: Float[Tensor, ""] | None) -> None:
+    """A step of a fused optimizer by its gradients divided by `shrink`, without a pass of its own over them.
+
+    Fused optimizers read what a gradient scaler sets. It is a step as after `torch.nn.utils.clip_grad_norm_`.
+    """
+    scaled: Any = optimizer
+    single = None if shrink is None else shrink.float()
+    scaled.grad_scale, scaled.found_inf = single, None if single is None else torch.zeros_like(single)
+    optimizer.step()
