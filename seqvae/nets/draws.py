@@ -51,7 +51,7 @@ def drawn(logits: Float[Tensor, "N V"], noise: Noise, choice: Choice) -> Int[Ten
     probable outcomes the first ones count as more probable.
     """
     shares = noise.uniform("draw", 1 if choice.top_p == 1.0 or choice.top_k else TRIES + 1)  # maybe on the CPU
-    rows = max(1, SLICE_BYTES // (logits.shape[1] * logits.element_size())) if logits.device.type == "cpu" else None
+    rows = _rows_of_slice(logits)
     if rows is None:
         return _drawn(logits, shares.to(logits.device), choice)
     parts = zip(logits.split(rows), shares.split(rows), strict=True)
@@ -134,3 +134,34 @@ def inverse(weights: Float[Tensor, "N V"], share: Float[Tensor, "N 1"]) -> Int[T
     own = own.masked_fill(places >= weights.shape[1], 0.0).cumsum(1)
     inside = torch.searchsorted(own, torch.minimum(rest, own[:, -1:]))
     return (block * BLOCK + inside).squeeze(1)
+
+
+def most_probable(
+    logits: Float[Tensor, "N V"], count: int
+) -> tuple[Float[Tensor, "N {count}"], Int[Tensor, "N {count}"]]:
+    """The `count` most probable outcomes of each row with their log p in nats, the best first."""
+    rows = _rows_of_slice(logits)
+    parts = [_most_probable(some.log_softmax(1), count) for some in logits.split(rows or len(logits) or 1)]
+    scores, outcomes = zip(*parts, strict=True)
+    return torch.cat(scores), torch.cat(outcomes)
+
+
+def _most_probable(scores: Float[Tensor, "N V"], count: int) -> tuple[Float[Tensor, "N K"], Int[Tensor, "N K"]]:
+    """The largest of each row: they are in the blocks whose own largest are, or behind the last whole block."""
+    whole = scores.shape[1] // BLOCK * BLOCK
+    if scores.shape[1] <= FEW or count * BLOCK >= whole:
+        return scores.topk(count, dim=1)
+    blocks = scores[:, :whole].unflatten(1, (-1, BLOCK))
+    chosen = blocks.amax(2).topk(count, dim=1).indices
+    places = (chosen.unsqueeze(2) * BLOCK + torch.arange(BLOCK, device=scores.device)).flatten(1)
+    behind = torch.arange(whole, scores.shape[1], device=scores.device).expand(len(scores), -1)
+    places = torch.cat([places, behind], 1)
+    found, at = scores.gather(1, places).topk(count, dim=1)
+    return found, places.gather(1, at)
+
+
+def _rows_of_slice(logits: Float[Tensor, "N V"]) -> int | None:
+    """How many rows stay in the cache of a CPU; None where there is no cache to stay in, and every call costs."""
+    if logits.device.type != "cpu":
+        return None
+    return max(1, SLICE_BYTES // (logits.shape[1] * logits.element_size()))

@@ -39,9 +39,9 @@ class GivenBeside(nn.Module):
         """log p(said|h) in nats of each row."""
         return self.of.log_prob(h, x[:, 0])
 
-    def scores(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N V"]:
-        """log p of everything that may be said, in nats."""
-        return self.of.scores(h)
+    def best(self, h: Float[Tensor, "N H"], count: int) -> tuple[Float[Tensor, "N K"], Int[Tensor, "N K"]]:
+        """log p in nats of what may most probably be said, and what it is, the best first; K = count, or all."""
+        return self.of.best(h, count)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, "N 2"]:
         """The most probable outcome of each row."""

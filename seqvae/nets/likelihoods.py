@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from seqvae.nets.draws import Choice, drawn
+from seqvae.nets.draws import Choice, drawn, most_probable
 from seqvae.noise import Noise
 
 CHUNK_ROWS = 1024  # rows of logits that exist at once; around this number the matrix products run fastest on a CPU
@@ -50,8 +50,8 @@ def has_perplexity(decoder: object) -> bool:
 class Listed(Protocol):
     """A likelihood whose outcomes can be listed: steps are integers below V."""
 
-    def scores(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N V"]:
-        """log p of every outcome, in nats."""
+    def best(self, h: Float[Tensor, "N H"], count: int) -> tuple[Float[Tensor, "N K"], Int[Tensor, "N K"]]:
+        """log p in nats of the most probable outcomes of each row, the best first, and these; K = count, or V."""
         ...
 
 
@@ -108,6 +108,13 @@ class Categorical(nn.Module):
     def scores(self, h: Float[Tensor, "N H"]) -> Float[Tensor, "N V"]:
         """log p of every outcome, in nats."""
         return at_least_single(self._logits(h)).log_softmax(-1)
+
+    def best(self, h: Float[Tensor, "N H"], count: int) -> tuple[Float[Tensor, "N K"], Int[Tensor, "N K"]]:
+        """log p in nats of the most probable outcomes of each row, the best first, and these; K = count, or V."""
+        count = min(count, self.outcomes)
+        parts = [most_probable(at_least_single(self._logits(rows)), count) for rows in h.split(CHUNK_ROWS)]
+        scores, outcomes = zip(*parts, strict=True)
+        return torch.cat(scores), torch.cat(outcomes)
 
     def mode(self, h: Float[Tensor, "N H"]) -> Int[Tensor, " N"]:
         """The most probable outcome of each row, in chunks of rows."""

@@ -108,7 +108,7 @@ def beam_search(
     for length in range(1, max_steps + 1):
         h, state = decoder.step(state, x_prev)
         state_row = live.flatten().cumsum(0).unflatten(0, live.shape) - 1
-        total, origin, x = _extend(likelihood.scores(h), total, live, beam)
+        total, origin, x = _extend(*likelihood.best(h, beam), total, live, beam)
         history = history.gather(1, origin.unsqueeze(2).expand(-1, -1, length - 1))
         history = torch.cat([history, x.unsqueeze(2)], 2)
         possible = total > -torch.inf
@@ -129,13 +129,17 @@ def beam_search(
 
 
 def _extend(
-    scores: Float[Tensor, "M V"], total: Float[Tensor, "B N"], live: Bool[Tensor, "B N"], beam: int
+    top: Float[Tensor, "M K"],
+    outcomes: Int[Tensor, "M K"],
+    total: Float[Tensor, "B N"],
+    live: Bool[Tensor, "B N"],
+    beam: int,
 ) -> tuple[Float[Tensor, "B N2"], Int[Tensor, "B N2"], Int[Tensor, "B N2"]]:
     """The most probable extensions of each row: their log p, the hypotheses that they extend, their last outcomes.
 
-    `scores` are those of the M live hypotheses in row-major order. What fills up a row stands at minus infinity.
+    `top` are the scores of the best outcomes of the M live hypotheses in row-major order; no row needs more of one
+    hypothesis than the beam. What fills up a row stands at minus infinity.
     """
-    top, outcomes = scores.topk(min(beam, scores.shape[1]), dim=1)  # no row needs more of one hypothesis
     choices = top.shape[1]
     totals = total.new_full((*live.shape, choices), -torch.inf)
     totals[live] = total[live].unsqueeze(1) + top

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from seqvae.nets import draws
-from seqvae.nets.draws import Choice, drawn, inverse
+from seqvae.nets.draws import Choice, drawn, inverse, most_probable
 from seqvae.noise import Noise
 
 MANY = 10 * draws.FEW + 7  # outcomes, with a block at the end that is not full
@@ -79,3 +79,20 @@ def test_a_row_draws_the_same_alone_and_in_any_slice(choice: Choice, monkeypatch
     monkeypatch.setattr(draws, "SLICE_BYTES", 1)
     assert torch.equal(drawn(logits, noise, choice), found)
     assert drawn(logits[:0], noise.select(torch.arange(0)), choice).shape == (0,)
+
+
+@pytest.mark.parametrize("count", [1, 5, 200])
+@pytest.mark.parametrize("outcomes", [40, draws.FEW, MANY, MANY + 57])
+def test_the_most_probable_outcomes_are_those_of_a_sort(
+    count: int, outcomes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    logits, count = torch.randn(9, outcomes), min(count, outcomes)
+    logits[0, -3:], logits[1, :3] = 9.0 + torch.arange(3), 9.0 + torch.arange(3)  # neighbours, behind the last block
+    scores, found = most_probable(logits, count)
+    ordered, expected = logits.log_softmax(1).sort(dim=1, descending=True)
+    assert torch.equal(found, expected[:, :count])
+    torch.testing.assert_close(scores, ordered[:, :count])
+    monkeypatch.setattr(draws, "SLICE_BYTES", 1)
+    assert torch.equal(most_probable(logits, count)[1], found)
+    assert most_probable(logits[:0], count)[1].shape == (0, count)
