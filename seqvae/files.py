@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -23,18 +23,21 @@ def own(folder: Path, name: str) -> Path:
     return path
 
 
-def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> Path:
+def write_atomically(path: Path, content: bytes | Iterable[bytes] | Callable[[Path], object]) -> Path:
     """Write a file so that it holds either its old content or the new, whatever happens; its path.
 
-    The content may come in pieces, of which one at a time is in memory. Where `path` is a symbolic link, the file that
+    The content may come in pieces, of which one at a time is in memory, or be written by a function to the path that it
+    is handed. Where `path` is a symbolic link, the file that
     it names is written. Raises ValueError as `check_regular` does, and OSError with `path` as its file.
     """
     check_regular(path)
     target = path.resolve()
     writing = target.with_name(f".writing-{target.name}")
     try:
-        with open(writing, "wb") as file:
-            for piece in [content] if isinstance(content, bytes) else content:
+        if callable(content):
+            content(writing)
+        with open(writing, "ab" if callable(content) else "wb") as file:
+            for piece in () if callable(content) else [content] if isinstance(content, bytes) else content:
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())

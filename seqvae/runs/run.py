@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from seqvae import __version__
@@ -32,6 +31,7 @@ from seqvae.runs.format_1 import grouped, weights_by_name
 from seqvae.runs.place import LOCK, OF_CREATION, OF_TRAINING, REPLACED, WRITING_RUN, drop_replaced, home
 from seqvae.runs.verified import (
     MANIFEST,
+    Tensors,
     demand,
     json_bytes,
     read_json_verified,
@@ -40,6 +40,7 @@ from seqvae.runs.verified import (
     read_verified,
     sha256,
     sync_folder,
+    write_hashed,
     write_with_manifest,
 )
 from seqvae.settings import SECTIONS
@@ -223,9 +224,9 @@ class Run:
         writing = own(target.parent, f".writing-{target.name}")
         try:
             writing.mkdir(parents=True)
-            files = {WEIGHTS: tensors_to_bytes(checkpoint.weights), STATE: json_bytes(checkpoint.state)}
+            files: dict[str, bytes | Tensors] = {WEIGHTS: checkpoint.weights, STATE: json_bytes(checkpoint.state)}
             if checkpoint.optimizer:
-                files[OPTIMIZER] = tensors_to_bytes(checkpoint.optimizer)
+                files[OPTIMIZER] = checkpoint.optimizer
             write_with_manifest(writing, files)
             if target.exists():  # the same step again, now with a validation's results
                 target.rename(target.with_name(f".replaced-{target.name}"))
@@ -295,12 +296,10 @@ class Run:
         folder, names = self._folder(step), (f"{kind}.json", f"{kind}.safetensors")
         others = {name: digest for name, digest in read_manifest(folder).items() if name not in names}
         write_atomically(own(folder, MANIFEST), json_bytes(others))
-        files = dict(zip(names, (json_bytes(values), tensors_to_bytes(tensors)), strict=True)) if tensors else {}
         for name in names:
             own(folder, name).unlink(missing_ok=True)
-        for name, content in files.items():
-            write_atomically(own(folder, name), content)
-        manifest = others | {name: sha256(content) for name, content in files.items()}
+        files: dict[str, bytes | Tensors] = {names[0]: json_bytes(values), names[1]: tensors} if tensors else {}
+        manifest = others | {name: write_hashed(folder, name, content) for name, content in files.items()}
         write_atomically(own(folder, MANIFEST), json_bytes(manifest))
 
     def last(self, report: Callable[[str], object] = str) -> tuple[int, Checkpoint] | None:

@@ -4,17 +4,20 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save_file
 from torch import Tensor
 
 from seqvae.config import read_json
-from seqvae.files import own, write_atomically
+from seqvae.files import file_hash, own, write_atomically
 
+Tensors = Mapping[str, Tensor]
 MANIFEST = "manifest.json"
 
 
@@ -28,11 +31,30 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def write_with_manifest(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a folder, and last its manifest."""
-    manifest = {name: sha256(content) for name, content in files.items()}
-    for name, content in [*files.items(), (MANIFEST, json_bytes(manifest))]:
-        write_atomically(own(folder, name), content)
+def write_with_manifest(folder: Path, files: Mapping[str, bytes | Tensors]) -> None:
+    """Write files into a folder, tensors as safetensors, and last its manifest."""
+    manifest = {name: write_hashed(folder, name, content) for name, content in files.items()}
+    write_atomically(own(folder, MANIFEST), json_bytes(manifest))
+
+
+def write_hashed(folder: Path, name: str, content: bytes | Tensors) -> str:
+    """Write a file into a folder; its sha256. Tensors go to the disk as they are, without a copy in memory."""
+    path = own(folder, name)
+    if isinstance(content, bytes):
+        write_atomically(path, content)
+        return sha256(content)
+    return file_hash(write_atomically(path, lambda writing: _write_tensors(content, writing)))
+
+
+def _write_tensors(tensors: Tensors, path: Path) -> None:
+    """Raises OSError where the system cannot write, as for other files."""
+    try:
+        save_file(dict(tensors), path)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def read_manifest(folder: Path) -> dict[str, str]:

@@ -87,7 +87,7 @@ def test_a_run_that_comes_back_has_the_files_with_it_and_those_that_came_meanwhi
             (run / name).write_text(f"late: {name}")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("seqvae.runs.run.tensors_to_bytes", full)
+    monkeypatch.setattr("seqvae.runs.verified.save_file", full)
     with pytest.raises(OSError, match="No space left"):
         overwrite(corpus, run)
     assert foreign(run) == mine

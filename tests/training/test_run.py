@@ -123,7 +123,7 @@ def test_the_old_run_comes_back_when_the_first_checkpoint_of_the_new_one_fails(
 
     shutil.copytree(source.path, tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr("seqvae.runs.run.tensors_to_bytes", full)
+        patch.setattr("seqvae.runs.verified.save_file", full)
         with pytest.raises(OSError, match="No space left"):
             overwrite(corpus, tmp_path / "run")
     assert contents(tmp_path / "run") == contents(source.path)
