@@ -269,15 +269,19 @@ def clock_of(device: torch.device, processor_time: bool) -> Clock:
     return time.process_time if processor_time else time.perf_counter
 
 
-def compare(ours: Run, twins: Run, rows: int, seconds: float, clock: Clock) -> str:
-    """Sequences a second of both, turn by turn for some time, and the median of the ratios of neighbours."""
+def compare(ours: Run, twins: Run, rows: int, seconds: float, clock: Clock, twin_rows: int = 0) -> str:
+    """Sequences a second of both, turn by turn for some time, and the median of the ratios of neighbours.
+
+    A call of the twin makes `twin_rows` of them, 0 for as many as a call of ours.
+    """
     for run in (ours, twins):
         run()
     pairs: list[tuple[float, float]] = []
     while sum(map(sum, pairs)) < seconds or len(pairs) < 3:
         pairs.append((seconds_of(ours, clock), seconds_of(twins, clock)))
-    own_speed, twin_speed = (rows / statistics.median(times) for times in zip(*pairs, strict=True))
-    ratio = statistics.median(theirs / mine for mine, theirs in pairs)
+    speeds = [(rows / mine, (twin_rows or rows) / theirs) for mine, theirs in pairs]
+    own_speed, twin_speed = (statistics.median(each) for each in zip(*speeds, strict=True))
+    ratio = statistics.median(mine / theirs for mine, theirs in speeds)
     return f"{own_speed:>10,.1f}{twin_speed:>10,.1f}{ratio:>8.2f}"
 
 

@@ -1,4 +1,4 @@
-"""Plant one bug at a time in a copy of the package and see whether the tests catch it.
+"""Plant one bug at a time in a copy of the package and its benchmarks and see whether the tests catch it.
 
     python tests/plant_bugs.py            all bugs; a line for each, exit code 1 when one escapes
     python tests/plant_bugs.py padding    those whose name holds a word
@@ -63,7 +63,7 @@ def run_tests(bug: Bug | None, tests: Sequence[str]) -> tuple[int, str, float]:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="planted-bug-") as name:
         folder = Path(name)
-        for part in ("seqvae", "tests"):
+        for part in ("seqvae", "tests", "benchmarks"):
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("setup.cfg", "BENCHMARKS.md"):  # the latter is read by a test
             shutil.copy(ROOT / name, folder)
