@@ -16,7 +16,7 @@ help:
 	@echo "make test      all tests, the slow ones and the doctests included"
 	@echo "make check     lint, format, types, fast tests"
 	@echo "make docs      run the tutorials in docs/ and put in place what they print and draw"
-	@echo "make bench     every script in benchmarks/; those that need files say which"
+	@echo "make bench     every script in benchmarks/, some minutes; FULL=1: steadier figures; those that need files say which"
 	@echo "make models    train the models that come along, from the published data in the folder DATA"
 	@echo "make clean     remove caches and build output; runs/ and $(VENV) stay"
 
@@ -46,7 +46,7 @@ docs: install
 	$(BIN)/python scripts/tutorials.py
 
 bench: install
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || test $$? -eq 2; done
+	$(BIN)/python scripts/benchmarks.py --size $(if $(FULL),full,short)
 
 models: install
 	$(BIN)/python scripts/make_models.py $(or $(DATA),data)

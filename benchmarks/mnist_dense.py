@@ -6,7 +6,7 @@ one process on one thread; an epoch of this toolkit includes its validation, its
 
     python benchmarks/mnist_dense.py mnist                      ten epochs of three seeds each, about five minutes
     python benchmarks/mnist_dense.py mnist --seeds 1 --epochs 2
-    python benchmarks/mnist_dense.py                            two epochs on digits of its own, for the speed alone
+    python benchmarks/mnist_dense.py --seeds 1 --epochs 2       on digits of its own, for the speed alone
 """
 
 import argparse
@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, help="a folder with MNIST's four files")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--digits", type=int, default=10_000, help="of its own, to train on")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     ways: dict[str, Callable[[Path, int, int, Path], tuple[float, float]]] = {
@@ -138,9 +139,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder, seeds, epochs = arguments.data, arguments.seeds, arguments.epochs
         if folder is None:
-            folder, seeds, epochs = Path(scratch) / "digits", 1, 2
+            folder = Path(scratch) / "digits"
             script = Path(__file__).resolve().parent.parent / "scripts" / "generate_digits.py"
-            subprocess.run([sys.executable, str(script), "generate", "--out", str(folder)], check=True)
+            count = ["--train", str(arguments.digits), "--test", str(max(10, arguments.digits // 5))]
+            subprocess.run([sys.executable, str(script), "generate", "--out", str(folder), *count], check=True)
         figures: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for seed in range(seeds):
             for name, way in ways.items():

@@ -118,14 +118,16 @@ def main() -> None:
     parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=list(CORPORA))
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--steps", type=int, help="steps of each run, to try the script out; by default all")
     arguments = parser.parse_args()
+    short = [f"train.steps={arguments.steps}"] if arguments.steps else []
     print(f"| corpus | settings | {' | '.join(FIGURES)} |\n{'| --- ' * (len(FIGURES) + 2)}|", flush=True)
     for name in arguments.corpora:
         corpus = cut(arguments.data, arguments.work, name)
         for settings in arguments.settings:
             where = arguments.work / f"{name}.{settings.replace(' ', '-').replace(',', '')}"
             runs = [
-                figures_of(corpus, Path(f"{where}.{seed}"), (*SETTINGS[settings], f"train.seed={seed}"))
+                figures_of(corpus, Path(f"{where}.{seed}"), (*SETTINGS[settings], f"train.seed={seed}", *short))
                 for seed in arguments.seeds
             ]
             print(row(name, settings, runs), flush=True)
