@@ -28,6 +28,7 @@ ARGUMENTS: Mapping[str, tuple[str, str, str]] = {
     "groove_speed": (TINY, f"{BRIEF} 64", ""),
     "hierarchy_speed": (TINY, f"{BRIEF} 16", ""),
     "large_corpus": ("--bytes 200KB --steps 1", "--bytes 10MB", ""),
+    "lstm_gradients": ("--hidden 8 --rows 2 --steps 2 --seconds 0", "--seconds 1", ""),
     "midi_reading": ("--copies 1 --repeats 1", "--copies 2", ""),
     "mnist_dense": ("--seeds 1 --epochs 1 --digits 200", "--seeds 1 --epochs 2", ""),
     "ngram": ("--highest-order 1", "", ""),
