@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seqvae.magenta.runs import import_magenta
     from seqvae.modalities.items import Items
     from seqvae.model import Model, load
+    from seqvae.models import copy_model
 
 __version__ = "0.1.0"
 __all__ = [
@@ -26,8 +27,9 @@ __all__ = [
     "Neighbours",
     "__version__",
     "add_attributes",
-    "fit_attribute",
     "at_sliders",
+    "copy_model",
+    "fit_attribute",
     "fit_constraints",
     "fit_prior",
     "import_magenta",
@@ -47,8 +49,9 @@ _PUBLIC = {
     "Model": "seqvae.model",
     "Neighbours": "seqvae.local_direction",
     "add_attributes": "seqvae.adding",
-    "fit_attribute": "seqvae.attribute_fitting",
     "at_sliders": "seqvae.choosing",
+    "copy_model": "seqvae.models",
+    "fit_attribute": "seqvae.attribute_fitting",
     "fit_constraints": "seqvae.fitting",
     "fit_prior": "seqvae.fitting",
     "import_magenta": "seqvae.magenta.runs",

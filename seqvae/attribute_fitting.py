@@ -146,6 +146,7 @@ def _fitted(
         deviation=found.deviation, bias=found.bias, threshold=found.threshold, strength=best.strength,
         flipped=best.share, vector=vector, normal=torch.from_numpy(found.normal),
         kept=tuple(one.name for one in kept), local=local if near is along else None,
+        having=None if examples.is_number else int(sides.sum()),
     )  # fmt: skip
 
 

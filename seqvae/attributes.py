@@ -59,14 +59,20 @@ class Attribute:
     normal: Float[Tensor, " Z"]
     kept: tuple[str, ...] = ()
     local: LocalDirection | None = None
+    having: int | None = None  # of the items; None: of a number, or not noted
 
     def __repr__(self) -> str:
         return f"<Attribute {self.name}: {counted(len(self.vector), 'units')}, {self.in_words}>"
 
     @property
     def held_out_words(self) -> str:
-        """How well a code shows it: R2, or the accuracy."""
-        return f"R2 {self.held_out:.2f}" if self.is_number else f"accuracy {self.held_out:.1%}"
+        """How well a code shows it: R2, or the accuracy, the mean of those of both classes."""
+        return f"R2 {self.held_out:.2f}" if self.is_number else f"balanced accuracy {self.held_out:.1%}"
+
+    @property
+    def having_words(self) -> str:
+        """How many of the items have it, where that is known."""
+        return "" if self.having is None else f" ({self.having:,} {'has' if self.having == 1 else 'have'} it)"
 
     @property
     def in_words(self) -> str:
@@ -77,6 +83,11 @@ class Attribute:
     def direction(self) -> Shift:
         """What is added to codes at a strength of 1: the vector, or how it follows from the codes."""
         return self.vector if self.local is None else self.local.at
+
+    @property
+    def unit(self) -> str:
+        """What a strength counts, in words."""
+        return "deviations of the codes of the data" if self.local is None else "ways to the other class"
 
     def scores(self, z: Float[Tensor, "N Z"]) -> Float[Tensor, " N"]:
         """The score of each code: the log-odds of the attribute, or the number that is predicted."""

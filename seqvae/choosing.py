@@ -49,6 +49,14 @@ def shares_met(model: Model, windows: Sequence[Item]) -> dict[str, float]:
     return shares
 
 
+def shares_told(model: Model) -> dict[str, float]:
+    """Of attributes that are asked for and not measured, such as labels: the share of held-out codes told right."""
+    if not isinstance(model.prior, Constrained):
+        return {}
+    known = model.prior.constraints
+    return {name: known.right[name] for name in model.prior.where if name in known.right.keys() - known.limits.keys()}
+
+
 def at_sliders(model: Model, places: Sequence[float]) -> Model:
     """The same model, whose samples stand at these places of its sliders, in standard deviations; 0 is the middle.
 

@@ -276,9 +276,10 @@ def constrained(prior: Prior, run: Run | None, where: Mapping[str, Any]) -> Cons
     """
     found = kept_constraints(run)
     if found is None:
+        name, first = ("this model", "") if run is None else (run.path, run.copy_first)
         raise ValueError(
-            f"{'this model' if run is None else run.path} cannot choose its samples yet, since it has no critics that "
-            "tell codes apart; train some (seqvae constrain, seqvae.fit_constraints), or sample without a choice"
+            f"{name} cannot choose its samples yet, since it has no critics that tell codes apart; {first}train some "
+            "(seqvae constrain, seqvae.fit_constraints), or sample without a choice"
         )
     moved = Constrained(prior, found, where)
     found.wanted(where)

@@ -171,7 +171,8 @@ class Index:
         Raises ValueError for a colour that all would share, for items that are gone, and as `clusters` and
         `pictures.plane`.
         """
-        from seqvae.pictures import plane
+        from seqvae.pictures import plane_of
+        from seqvae.sheets import counted_codes
 
         drawn = np.sort(np.random.default_rng(seed).permutation(len(self))[:MOST_SHOWN])
         known, steps = self.file.facts["label_names"], self.model.modality.words.steps
@@ -198,15 +199,10 @@ class Index:
                 labels, names = np.where(np.isnan(values), -1, values).astype(np.int64), [f"not {colour}", colour]
             else:
                 shade = (values, f"{colour}: {measure.about}")
-        return plane(
-            self.model,
-            torch.from_numpy(self.codes[drawn]),
-            labels,
-            names,
-            projection=projection,
-            shade=shade,
-            seed=seed,
-        )
+        codes = torch.from_numpy(self.codes[drawn]).double()
+        count = counted_codes(self.model, codes, 0)
+        count += f", drawn from {len(self):,}" if len(drawn) < len(self) else ""
+        return plane_of(self.model, codes, count, labels, names, projection=projection, shade=shade, seed=seed)
 
     def _check_colour(self, colour: str) -> None:
         """Raises ValueError for a colour that is not known, or that all items would share."""

@@ -34,7 +34,7 @@ TOKENS_PER_BATCH = 8192
 
 
 def fit_prior(
-    run: Path | str,
+    run: Path | str | Model,
     sources: Data = (),
     kind: str = "auto",
     seed: int = 0,
@@ -51,6 +51,7 @@ def fit_prior(
     unless it is kept `on_request`; `Model.with_prior` chooses. `sources`: other data, or the same, where neither the
     files nor the cache hold them any longer; 5 % of these items are held out. A plain autoencoder, which has no prior
     of its own, can be sampled from with one that is fitted (Ghosh et al. 2020, section 4). `watch` sees how far it is.
+    `run` may be a model, whose checkpoint and device are used.
 
     >>> fitted = seqvae.fit_prior("runs/mine")  # doctest: +SKIP
     >>> fitted.name, fitted.nats  # doctest: +SKIP
@@ -60,30 +61,27 @@ def fit_prior(
     Raises ValueError for a model without a code, an unknown kind, where a package is not installed, where there are no
     data, while another process trains or fits there, and for a model that comes with the package.
     """
-    path = Path(run)
     priors.check_kind(kind)  # before what takes long
-    Run(path).check_own()  # before its folder is held
-    with held(path):
-        model = load(path, device, checkpoint)
-        assert model.run is not None
+    with _held(run, device, checkpoint) as (model, own_run):
         if not model.vae.latent:
-            raise ValueError(f"{path} is a language model (model.latent=0): it has no code whose prior could be fitted")
+            name = _name_of(model)
+            raise ValueError(f"{name} is a language model (model.latent=0): it has no code whose prior could be fitted")
         if kind == "standard":
             fitted = Fitted(model.vae.own_prior, {}, kind)
         else:
-            corpora = corpora_for(model.run, model.modality, sources)
+            corpora = corpora_for(own_run, model.modality, sources)
             training, held_out = parts(corpora, model.config.train.seed)
             codes, _ = _codes(model.vae, training, MOST_CODES, watch)
             judged, _ = _codes(model.vae, held_out, MOST_HELD_OUT, watch)
             own = model.vae.own_prior
             fitted = priors.fit(codes, judged, kind, seed, watch, not model.vae.has_points, own)
         kept = StandardNormal(model.vae.latent) if fitted.name == "standard" else fitted.prior  # nothing, or it
-        keep_prior(model.run, kept, not on_request, fitted.nats)
+        keep_prior(own_run, kept, not on_request, fitted.nats)
     return fitted
 
 
 def fit_constraints(
-    run: Path | str,
+    run: Path | str | Model,
     sources: Data = (),
     by: Sequence[str] = (LABEL,),
     seed: int = 0,
@@ -99,7 +97,8 @@ def fit_constraints(
     high, by thirds of the training data, or where it is yes or no, such as `word=not`, these. Encoder and decoder stay
     as they are (Engel, Hoffman and Roberts 2018); critics that were made before are replaced. Draws of a prior that was
     fitted (`fit_prior`) begin nearer to the data, and end there. `sources`: other data, or the same, where neither the
-    files nor the cache hold them any longer. `watch` sees how far it is.
+    files nor the cache hold them any longer. `watch` sees how far it is. `run` may be a model, whose checkpoint and
+    device are used.
 
     >>> seqvae.fit_constraints("runs/digits").right  # doctest: +SKIP
     {'label': 0.97}
@@ -111,17 +110,15 @@ def fit_constraints(
     Raises ValueError for a model without a code, an unknown attribute, for data without labels or of which all have the
     same value, where there are no data, and while another process trains or fits there.
     """
-    path, names = Path(run), [by] if isinstance(by, str) else list(dict.fromkeys(by))
+    names = [by] if isinstance(by, str) else list(dict.fromkeys(by))
     if not names:
         raise ValueError(f"by=[] names no attribute; give {LABEL}, or what is measured of items")
-    Run(path).check_own()  # before its folder is held
-    with held(path):
-        model = load(path, device, checkpoint)
-        assert model.run is not None
+    with _held(run, device, checkpoint) as (model, own_run):
         if not model.vae.latent:
-            raise ValueError(f"{path} is a language model (model.latent=0): it has no code for critics to judge")
+            name = _name_of(model)
+            raise ValueError(f"{name} is a language model (model.latent=0): it has no code for critics to judge")
         measures = _measures(names, model.modality)
-        corpora = corpora_for(model.run, model.modality, sources)
+        corpora = corpora_for(own_run, model.modality, sources)
         labels = _labels(corpora, model.modality) if LABEL in names else []
         split = zip(parts(corpora, model.config.train.seed), (MOST_CODES, MOST_HELD_OUT), strict=True)
         coded = [(part.corpus, *_codes(model.vae, part, most, watch)) for part, most in split]
@@ -137,8 +134,21 @@ def fit_constraints(
         values = {name: column.values for name, column in zip(names, columns, strict=True)}
         limits = {name: column.limits for name, column in zip(names, columns, strict=True) if column.limits}
         found = replace(train_critics(training, held_out, values, seed, watch), limits=limits)
-        keep_constraints(model.run, found)
+        keep_constraints(own_run, found)
     return found
+
+
+@contextlib.contextmanager
+def _held(run: Path | str | Model, device: str, checkpoint: int | str) -> Iterator[tuple[Model, Run]]:
+    """A model, and its run, which no other process trains or fits as long. Raises ValueError where nothing is kept."""
+    own = run.run if isinstance(run, Model) else Run(Path(run))
+    if own is None:
+        raise ValueError("this model has no run folder to keep anything in; save it, then load it")
+    own.check_own()  # before its folder is held
+    with held(own.path):
+        model = run if isinstance(run, Model) else load(run, device, checkpoint)
+        assert model.run is not None
+        yield model, model.run
 
 
 @dataclass(frozen=True)
@@ -224,7 +234,7 @@ def personalise(
     >>> mine = seqvae.personalise("runs/drums", ["a.mid", "b.mid"], "runs/mine")  # doctest: +SKIP
     >>> mine.sample(4), seqvae.at_sliders(mine, [2]).sample(4)  # doctest: +SKIP
 
-    Raises ValueError for a model without a code, for fewer than two windows, for a folder that is in use, and where
+    Raises ValueError for a model without a code, for fewer than two windows, for a folder that is not empty, and where
     scikit-learn is not installed.
     """
     priors.check_kind("gaussian")

@@ -151,10 +151,10 @@ class Model:
         return self._on(presents=False)
 
     def save(self, folder: Path | str) -> None:
-        """Write the model into a new folder that `load` reads. Raises ValueError when the folder is in use."""
+        """Write the model into a new folder that `load` reads. Raises ValueError when the folder is not empty."""
         folder = Path(folder)
         if folder.exists() and (folder.is_file() or any(folder.iterdir())):
-            raise ValueError(f"{folder} is in use; give a new or empty folder")
+            raise ValueError(f"{folder} is {'a file' if folder.is_file() else 'not empty'}; give a new or empty folder")
         settings = {name: value for name, value in (self.run.settings if self.run else {}).items() if name != "format"}
         report = self.run.report if self.run else {}
         run = Run.create(folder, {**settings, **self.config.to_dict()}, self.modality, report)

@@ -125,18 +125,27 @@ def plane(
 
     Raises ValueError for a model of fewer than two units, and as `projections.by_neighbours`.
     """
-    from seqvae.view import charts
-
     if labels is not None and not len(label_names):
         found, labels = np.unique(np.asarray(labels), return_inverse=True)
         label_names = [str(name) for name in found]
     places = None if labels is None else np.asarray(labels)
     codes = codes_of(model, items)
+    count = counted_codes(model, codes, trained_on)
+    return plane_of(model, codes, count, places, label_names, projection, shade, seed)
+
+
+def plane_of(
+    model: Model, codes: Tensor, count: str, places: np.ndarray | None, label_names: Sequence[str],
+    projection: Projection, shade: tuple[np.ndarray, str] | None, seed: int,
+) -> "Figure":  # fmt: skip
+    """The plane of codes (N, Z), whose note begins with `count`, which says how many these are; see `plane`."""
+    from seqvae.view import charts
+
     if codes.shape[1] < 2:
         raise ValueError(
             f"a model of {codes.shape[1]} latent units has no plane; train one with model.latent=2 or more"
         )
-    count, points = counted_codes(model, codes, trained_on), model.vae.has_points
+    points = model.vae.has_points
     names, prior = ("z1", "z2"), False
     if projection != "pca":
         along, way = by_neighbours(codes.numpy(), projection, seed), NAMES[projection]

@@ -266,9 +266,10 @@ def prior_called(prior: Prior | str, own: Prior, run: Run | None) -> Prior:
     if prior == "fitted":
         kept = None if run is None else kept_prior(run, own.latent)
         if kept is None:
+            name, first = ("this model", "") if run is None else (run.path, run.copy_first)
             raise ValueError(
-                f"no prior was fitted to {'this model' if run is None else run.path}; fit one (seqvae fit-prior, "
-                "seqvae.fit_prior), or take prior=standard"
+                f"no prior was fitted to {name}; {first}fit one (seqvae fit-prior, seqvae.fit_prior), or take "
+                "prior=standard"
             )
         return kept
     if isinstance(prior, str) or not isinstance(prior, Prior):

@@ -99,7 +99,7 @@ def sweep(
 
     >>> pictures.sweep(model, ["rock.mid", "samba.mid"], "density").savefig("density.png")  # doctest: +SKIP
 
-    Raises ValueError for an attribute that was not fitted, and where all have a strength of their own.
+    Raises ValueError for an attribute that was not fitted, without an item, and where all have a strength of their own.
     """
     groups = all_windows(model.modality, items, model.vae.latent)
     moved, table = swept(model, groups, attributes, strengths, orthogonal)
@@ -111,6 +111,8 @@ def swept(
     model: Model, groups: Sequence[Windows], attributes: Strengths, strengths: Sequence[float], orthogonal: bool = False
 ) -> tuple[list[Windows], Sweep]:
     """The items of a sweep as a model reads them, row by row, and how they stand; see `sweep`."""
+    if not groups:
+        raise ValueError("a sweep needs an item to start from, and there is none; give at least one")
     names = [attributes] if isinstance(attributes, str) else attributes
     asked = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names)
     swept_ones = [name for name, strength in asked.items() if strength is None]
@@ -124,7 +126,8 @@ def swept(
     title = f"{' and '.join(swept_ones)}, from {_number(strengths[0])} to {_number(strengths[-1])}"
     title += f", with {', '.join(fixed)}" if fixed else ""
     rows = [_named(model, group) for group in groups] if len(groups) > 1 else [""]
-    note = f"added to codes of {name_of(model)}, in standard deviations of those of data along it"
+    units = dict.fromkeys(model.attributes[name].unit for name in swept_ones)
+    note = f"added to codes of {name_of(model)}, in {' or '.join(units)}"
     return [one for row in zip(*columns, strict=True) for one in row], Sweep(
         rows, [_number(strength) for strength in strengths], title, note
     )

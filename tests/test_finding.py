@@ -193,29 +193,36 @@ def test_a_language_model_has_nothing_to_index(tmp_path: Path) -> None:
 def test_the_map_has_the_colour_that_is_asked_for(index: Index, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("sklearn")
     drawn: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("seqvae.pictures.plane", lambda *values, **named: drawn.append((*values, named)))
+    monkeypatch.setattr("seqvae.pictures.plane_of", lambda *values, **named: drawn.append((*values, named)))
     index.picture()
     index.picture("length", "tsne", seed=2)
     index.picture("cluster", clusters=3)
     np.testing.assert_array_equal(drawn[0][1], index.codes)
-    np.testing.assert_array_equal(drawn[0][4]["shade"][0], index.nats_per_step)
-    np.testing.assert_array_equal(drawn[1][4]["shade"][0], index.file.steps)
-    assert (drawn[1][4]["projection"], drawn[1][4]["seed"]) == ("tsne", 2)
+    np.testing.assert_array_equal(drawn[0][5]["shade"][0], index.nats_per_step)
+    np.testing.assert_array_equal(drawn[1][5]["shade"][0], index.file.steps)
+    assert (drawn[1][5]["projection"], drawn[1][5]["seed"]) == ("tsne", 2)
+    assert {one[2] for one in drawn} == {f"{len(index)} codes of run"}
     for number, one in enumerate(index.clusters(3)):
-        assert (drawn[2][2][one.places] == number).all()
+        assert (drawn[2][3][one.places] == number).all()
     with pytest.raises(ValueError, match="has no labels"):
         index.picture("label")
     with pytest.raises(ValueError, match="no colour 'blue'; there are label, cluster, elbo, length, word=WORD"):
         index.picture("blue")
 
 
+def test_a_map_of_some_codes_says_of_how_many_they_are_drawn(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqvae.finding.MOST_SHOWN", 5)
+    texts = [text.get_text() for text in index.picture().texts]
+    assert any(f"5 codes of run, drawn from {len(index)}" in text for text in texts)
+
+
 def test_the_map_has_the_colour_of_what_is_measured(
     index: Index, trained: Path, monkeypatch: pytest.MonkeyPatch, sentences: list[str]
 ) -> None:
     drawn: list[dict[str, Any]] = []
-    monkeypatch.setattr("seqvae.pictures.plane", lambda *values, **named: drawn.append({**named, "given": values}))
+    monkeypatch.setattr("seqvae.pictures.plane_of", lambda *values, **named: drawn.append({**named, "given": values}))
     index.picture("word=cat")
-    _, _, labels, names = drawn[0]["given"]
+    *_, labels, names = drawn[0]["given"]
     assert names == ["not word=cat", "word=cat"]
     assert labels.tolist() == [int("cat" in sentence.split()) for sentence in sentences]
     monkeypatch.setitem(index.model.modality.measures, "as", Measure("letters", lambda text: len(text) or None))
@@ -241,7 +248,7 @@ def test_files_are_measured_where_they_were_and_what_is_gone_is_named(
     index = seqvae.index("run", "data/images.npy")
     drawn: list[list[float]] = []
     monkeypatch.setattr(
-        "seqvae.pictures.plane", lambda *values, shade, **named: drawn.append(np.round(shade[0], 6).tolist())
+        "seqvae.pictures.plane_of", lambda *values, shade, **named: drawn.append(np.round(shade[0], 6).tolist())
     )
     index.picture("brightness")
     (tmp_path / "elsewhere").mkdir()
@@ -258,7 +265,7 @@ def test_the_labels_of_a_map_are_sorted_as_in_the_plane(trained: Path, monkeypat
     path = trained / "few.safetensors"
     index = seqvae.index(trained / "run", seqvae.Items(sentences), path, label_by="^(the|a) ")
     drawn: list[Any] = []
-    monkeypatch.setattr("seqvae.pictures.plane", lambda *values, **named: drawn.append(values[2:]))
+    monkeypatch.setattr("seqvae.pictures.plane_of", lambda *values, **named: drawn.append(values[3:]))
     index.picture("label")
     assert index.file.facts["label_names"] == ["the", "a"]
     assert (drawn[0][0].tolist(), drawn[0][1]) == ([1, 0, -1, 1, 0], ["a", "the"])

@@ -100,7 +100,7 @@ def test_a_path_that_ends_in_the_name_of_a_model_is_a_path(here: Path) -> None:
 
 
 def test_nothing_is_kept_beside_the_weights_of_the_package(here: Path) -> None:
-    words = r"^digits comes with seqvae, and nothing is kept in it; copy it \(`seqvae.models.copy_model`\), "
+    words = r"^digits comes with seqvae, and nothing is kept in it; copy it \(`seqvae.copy_model`\), "
     for fit in (seqvae.fit_prior, seqvae.fit_constraints, partial(seqvae.fit_attribute, name="slant")):
         with pytest.raises(ValueError, match=words):
             fit("digits")
@@ -108,11 +108,13 @@ def test_nothing_is_kept_beside_the_weights_of_the_package(here: Path) -> None:
 
 
 def test_a_copy_is_a_run_of_ones_own(here: Path) -> None:
-    copy_model("digits", here / "mine")
+    seqvae.copy_model("digits", here / "mine")
     mine, digits = (np.asarray(seqvae.load(name).sample(1)[0]) for name in ("mine", "digits"))
     assert (mine == digits).all()
-    with pytest.raises(ValueError, match="mine is in use; give `out` a new or empty folder"):
-        copy_model("digits", here / "mine")
+    (here / "file").touch()
+    for name, what in (("mine", "not empty"), ("file", "a file")):
+        with pytest.raises(ValueError, match=f"{name} is {what}; give `out` a new or empty folder"):
+            copy_model("digits", here / name)
     with pytest.raises(
         ValueError, match=r"^no model 'digit' comes with seqvae; there are .*\. Did you mean 'digits'\?"
     ):

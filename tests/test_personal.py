@@ -57,7 +57,7 @@ def test_what_cannot_be_made_personal_is_refused(run: Path, own: Path, tmp_path:
     assert not (tmp_path / "mine").exists()
     with pytest.raises(ValueError, match="cannot be made personal without data; give some of your own"):
         seqvae.personalise(run, [], tmp_path / "mine")
-    with pytest.raises(ValueError, match=r"run is in use; give a new or empty folder"):
+    with pytest.raises(ValueError, match=r"run is not empty; give a new or empty folder"):
         seqvae.personalise(run, own, run)
     with pytest.raises(ValueError, match="prior of this model is standard, which has no sliders; make a model of your"):
         seqvae.at_sliders(seqvae.load(run), [1.0])

@@ -110,6 +110,7 @@ def test_a_sweep_has_a_row_for_each_item_and_a_column_for_each_strength(sentence
     ]  # fmt: skip
     assert (sweep.names, sweep.heads) == (items, ["\N{MINUS SIGN}2", "0", "3"])
     assert sweep.title == "old, from \N{MINUS SIGN}2 to 3, with sees \N{MINUS SIGN}0.5"
+    assert sweep.note.endswith(", in deviations of the codes of the data")
     figure = pictures.sweep(sentences, items, "old", [-2, 0, 3])
     written = [text.get_text() for text in figure.texts]
     assert written[0] == "old, from \N{MINUS SIGN}2 to 3"
@@ -119,6 +120,8 @@ def test_a_sweep_has_a_row_for_each_item_and_a_column_for_each_strength(sentence
         ValueError, match=r"^a sweep gives strengths, and each attribute has one; leave one of them out"
     ):
         pictures.sweep(sentences, items, {"old": 1.0})
+    with pytest.raises(ValueError, match="a sweep needs an item to start from, and there is none; give at least one"):
+        pictures.sweep(sentences, [], "old")
     with pytest.raises(ValueError, match="no attribute 'young'"):
         pictures.sweep(sentences, items, "young")
     assert [path.name for path in sentences.write(["a", "b"], tmp_path, Sweep(["x"], ["0", "1"]))] == [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from seqvae.cli.items import open_model, read_items
+from seqvae.cli.items import model_for_data, open_model, read_items
 from seqvae.cli.options import (
     PATH,
     decoding_options,
@@ -83,16 +83,17 @@ def fit(
     from seqvae.cli.progress import ProgressBar
     from seqvae.local_direction import Neighbours
 
-    if split is not None and not data:
-        raise click.UsageError("--split chooses among the files of DATA; give DATA, or leave --split out")
     if keep and along != "neighbours":
         raise click.UsageError("--keep goes with --along neighbours; give that too, or leave --keep out")
     way = Neighbours(keep) if along == "neighbours" else along
-    model = open_model(run, device, split)
-    model = model if split is None else model.of_split(split, [*data, *against])
+    model = model_for_data(run, device, split, [*data, *against])
+    before = model.attributes.get(name)
     with ProgressBar() as bar:
         found = fit_attribute(model, name, data, of, against=against, along=way, seed=seed, watch=bar)
-    click.echo(f"{run}: {name}, fitted to {found.items:,} {model.modality.words.items}, {found.in_words}")
+    fitted_to = f"{found.items:,} {model.modality.words.items}{found.having_words}"
+    click.echo(f"{run}: {name}, fitted to {fitted_to}, {found.in_words}")
+    if before is not None:
+        click.echo(f"{name}: in the place of that which was fitted to {before.source}, {before.in_words}", err=True)
     if found.flipped < 0.5:
         click.echo(f"{name}: fewer than half of held-out items flip at any strength", err=True)
     example = quote(model.modality.words.example[0] if model.modality.printed([]) is None else "a sentence")
@@ -129,8 +130,8 @@ def _table(kept: "Mapping[str, Attribute]") -> str:
     head = ("name", "fitted to", "along", "items", "held out", "flips at", "flipped", "deviation of codes")
     rows = [
         (
-            one.name, one.source, _along_words(one), f"{one.items:,}", one.held_out_words, f"{one.strength:g}",
-            f"{one.flipped:.0%}", f"{one.deviation:.3g}",
+            one.name, one.source, _along_words(one), f"{one.items:,}{one.having_words}", one.held_out_words,
+            f"{one.strength:g}", f"{one.flipped:.0%}", f"{one.deviation:.3g}",
         )
         for one in kept.values()
     ]  # fmt: skip
@@ -227,15 +228,10 @@ def _show_far(
         most = max([*steps, 0.0] if strength is None else [strength], key=abs)
         if abs(most) > FAR:
             click.echo(
-                f"{name}={most:g} is more than {FAR} {_unit(attributes[name])}, where hardly any code of data is; "
+                f"{name}={most:g} is more than {FAR} {attributes[name].unit}, where hardly any code of data is; "
                 f"give less, such as {name}={math.copysign(attributes[name].strength, most):g}",
                 err=True,
             )
-
-
-def _unit(one: "Attribute") -> str:
-    """What a strength counts, in words."""
-    return "deviations of the codes of the data" if one.local is None else "ways to the other class"
 
 
 def _notes(model: "Model", names: Mapping[str, object], made: "Sequence[Sequence[Item]]") -> list[str]:

@@ -88,6 +88,9 @@ def sample(
     show(model, Made(made), folder)
     for name, share in choosing.shares_met(model, [window for (window,) in made]).items():
         click.echo(f"{name}={(where or {})[name]}: {share * number:.0f} of {number} measure so", err=True)
+    for name, share in choosing.shares_told(model).items():
+        told = f"nobody measures it of samples; its critic is right of {share:.1%} of held-out codes"
+        click.echo(f"{name}={(where or {})[name]}: {told}", err=True)
 
 
 def _check_prior(model: "Model", run: Path) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Split = Literal["train", "valid", "test"]
 
+MOST_OF_INPUT = 100  # items of a file that is no --file: more of them are hardly meant
+
 
 def open_model(
     run: Path, device: str, split: "Split | None" = None, prior: 'Literal["standard", "fitted"] | None' = None
@@ -36,6 +38,15 @@ def open_model(
             flag = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"{flag} says which file is of which split; choose one with --split")
     return (model if prior is None else model.with_prior(prior)).using(given_uses())
+
+
+def model_for_data(run: Path, device: str, split: "Split | None", data: Sequence[Path]) -> "Model":
+    """The model of a run, which reads DATA as the options say. Raises UsageError for these where there are no DATA."""
+    flags = ["--split"] * (split is not None) + [f"--{name.replace('_', '-')}" for name in given_uses()]
+    if flags and not data:
+        raise click.UsageError(f"{', '.join(flags)} says how DATA are read; give DATA, or leave it out")
+    model = open_model(run, device, split)
+    return model if split is None else model.of_split(split, data)
 
 
 def read_items(
@@ -88,11 +99,15 @@ def _some(model: "Model", word: str) -> "list[Named]":
     """The items of an INPUT argument, beside which there is --file."""
     from seqvae.modalities.items import SeveralItems
 
+    words = model.modality.words
     try:
-        return _find(model, word)
+        found = _find(model, word)
+        if len(found) > MOST_OF_INPUT and word != "-":
+            several_items = f"{word} has {len(found):,} {words.items}; give one of them, such as {word}#0"
+            raise SeveralItems(several_items, Path(word))
     except SeveralItems as several:
-        whole = f"or --file {several.path} for all of its {model.modality.words.items}"
-        raise ValueError(f"{several}, {whole}") from None
+        raise ValueError(f"{several}, or --file {several.path} for all of its {words.items}") from None
+    return found
 
 
 def _find(model: "Model", word: str) -> "list[Named]":

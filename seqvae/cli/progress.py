@@ -272,6 +272,10 @@ class ProgressBar:
         """Leave the terminal as it was."""
         self._bar.stop()
 
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self._console.print(text)
+
     def __call__(self, done: int, total: int, what: str) -> None:
         """`done` of `total` items of the piece of work called `what`; a total of 0 is not known yet."""
         if what not in self._tasks:

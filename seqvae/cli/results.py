@@ -80,7 +80,7 @@ def _store(written: "Sequence[Written]", folder: Path, made: Made, to_stderr: bo
         about = [result.note] if result.note else []
         if made.originals and place < len(made.inputs) and (len(made.inputs) > 1 or not about):
             about.append(f"from {made.inputs[place].name}")
-        about += made.notes[place : place + 1]
+        about += filter(None, made.notes[place : place + 1])
         where = [f"{paths[0]}{f' ({others})' if others else ''}"] if paths else []
         line = ": ".join([*where, *([", ".join(about)] if about else [])])
         click.echo(f"written to {line}" if to_stderr else line, err=to_stderr)

@@ -16,7 +16,7 @@ ARGUMENTS = {
     "`overwrite=True`": "--overwrite",
     "`valid`": "--valid",
     "`sources`": "DATA",
-    "`seqvae.models.copy_model`": "seqvae models NAME --out FOLDER",
+    "`seqvae.copy_model`": "seqvae models NAME --out FOLDER",
     "`out`": "--out",
 }
 

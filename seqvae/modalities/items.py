@@ -280,9 +280,11 @@ def names_of(name: str, count: int) -> list[str]:
 def file_and_index(word: str, kind: str) -> tuple[Path, int | None]:
     """The file and the number of FILE#INDEX; no number for what has no # or is a file itself. `kind` is for errors.
 
-    Raises ValueError when the index is no number.
+    Raises ValueError when the index is no number, and without a file.
     """
     name, mark, number = word.rpartition("#")
+    if not (name if mark else word) and not (mark and Path(word).exists()):
+        raise ValueError(f"'{word}' names no file; give the path of a file, or FILE#INDEX for a single {kind}")
     if not mark or Path(word).exists():
         return Path(word), None
     if not (number.isascii() and number.isdigit()):

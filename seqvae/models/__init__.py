@@ -43,11 +43,11 @@ def title_of(name: str) -> str:
 def copy_model(name: str, out: Path | str) -> None:
     """Put a copy of a model of the package into a folder, as a run of one's own, to which priors can be fitted.
 
-    Raises ValueError for an unknown name, and for a folder that is in use.
+    Raises ValueError for an unknown name, and for a folder that is not empty.
     """
     source, out = folder_of(name), Path(out)
     if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise ValueError(f"{out} is in use; give `out` a new or empty folder")
+        raise ValueError(f"{out} is {'a file' if out.is_file() else 'not empty'}; give `out` a new or empty folder")
     shutil.copytree(source, out, dirs_exist_ok=True)
 
 

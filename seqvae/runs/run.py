@@ -123,12 +123,16 @@ class Run:
         """Whether it is one of the models that come with the package, which its name stands for."""
         return self._home == known_models().get(str(self.path))
 
+    @property
+    def copy_first(self) -> str:
+        """What comes before anything is kept beside the weights, in words; empty of a run of one's own."""
+        return "copy it (`seqvae.copy_model`), " if self.is_of_package else ""
+
     def check_own(self) -> None:
         """Raises ValueError where nothing may be written beside the weights."""
         if self.is_of_package:
             raise ValueError(
-                f"{self.path} comes with seqvae, and nothing is kept in it; copy it (`seqvae.models.copy_model`), and "
-                "name the copy"
+                f"{self.path} comes with seqvae, and nothing is kept in it; {self.copy_first}and name the copy"
             )
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ LINE, APART = 0.22, 0.16  # inches, between lines, and more between rows
 WIDEST = 8.0  # of sentences; longer ones go on in the next line
 LONGEST_HEAD = 24  # letters
 BETWEEN = 0.16  # a head and its sentence
+COLOURS = "blue: words that the line above has not; grey: the line above once more"
 
 
 def sweep(
@@ -47,7 +48,7 @@ def sweep(
             above = words
         top += APART
     across = max(x + _width(text) for x, _, text, _ in placed)
-    sheet = Sheet(across, top - APART, title, note)
+    sheet = Sheet(across, top - APART, title, "; ".join(filter(None, (note, COLOURS))))
     for x, down, text, colour in placed:
         sheet.text(x, down + LINE / 2, text, SIZE, colour)
     return sheet.figure

@@ -3,17 +3,21 @@
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
 import seqvae as package
+from seqvae.attributes import keep_attributes
+from seqvae.sheets import swept
 from tests.cli.midi_runs import made, options, trained, workplace
 from tests.cli.test_drums import bars, save
 
 Call = Callable[..., Result]
 Refused = Callable[[Result, str], None]
+HAVING = {"word=sees": 12, "word=cook": 8}  # of the 24 sentences
 pytest.importorskip("sklearn")
 
 
@@ -21,12 +25,14 @@ pytest.importorskip("sklearn")
 def fitted(run: Path, seqvae: Call, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the run with two attributes."""
     folder = Path(shutil.copytree(run, tmp_path_factory.mktemp("fitted") / "run"))
-    for name in ("word=sees", "word=cook"):
+    for name, having in HAVING.items():
         result = seqvae("attribute", "fit", folder, name)
         assert result.exit_code == 0, result.stderr
         first, following = result.stdout.splitlines()
         assert re.fullmatch(
-            rf"{folder}: {name}, fitted to 24 sentences, held-out accuracy [\d.]+%, strength [\d.]+ flips \d+%", first
+            rf"{folder}: {name}, fitted to 24 sentences \({having} have it\), "
+            r"held-out balanced accuracy [\d.]+%, strength [\d.]+ flips \d+%",
+            first,
         )
         assert following == f"next: seqvae attribute apply {folder} 'a sentence' --add {name}"
     return folder
@@ -46,7 +52,7 @@ def test_the_list_is_a_table_and_says_what_can_be_measured(fitted: Path, seqvae:
     head, *rows = result.stdout.splitlines()
     assert re.split("  +", head)[:4] == ["name", "fitted to", "along", "items"]
     assert [re.split("  +", row)[:4] for row in rows] == [
-        [name, name, "means", "24"] for name in ("word=sees", "word=cook")
+        [name, name, "means", f"24 ({having} have it)"] for name, having in HAVING.items()
     ]
     assert result.stderr.splitlines() == [
         "can be measured: length: words",
@@ -137,8 +143,8 @@ def test_two_sets_are_files(own: Path, seqvae: Call) -> None:
         lines = [f"the {who} {does} the {what} ." for who in ("cook", "dog") for what in ("pie", "seal", "song")]
         (own.parent / name).write_text("".join(f"{line}\n" for line in lines))
     result = seqvae("attribute", "fit", own, "seeing", own.parent / "with.txt", "--against", own.parent / "without.txt")
-    assert result.stdout.startswith(f"{own}: seeing, fitted to 12 sentences, held-out accuracy ")
-    assert "seeing     two sets   means  12" in seqvae("attribute", "list", own).stdout
+    assert result.stdout.startswith(f"{own}: seeing, fitted to 12 sentences (6 have it), held-out balanced accuracy ")
+    assert "seeing     two sets   means  12 (6 have it)" in seqvae("attribute", "list", own).stdout
 
 
 def test_one_is_removed(own: Path, seqvae: Call, refused: Refused) -> None:
@@ -194,7 +200,7 @@ def test_what_cannot_be_fitted_is_refused(own: Path, seqvae: Call, refused: Refu
     )
     refused(
         seqvae("attribute", "fit", own, "word=sees", "--split", "test"),
-        "--split chooses among the files of DATA; give DATA, or leave --split out. See 'seqvae attribute fit --help'.",
+        "--split says how DATA are read; give DATA, or leave it out. See 'seqvae attribute fit --help'.",
     )
     (own.parent / "one.txt").write_text("the cook sees the pie .\n")
     assert (
@@ -227,11 +233,23 @@ def test_drums_are_written_as_files_with_what_is_measured(
     assert sorted(path.name for path in (folder / "path").glob("*.mid")) == [
         "001.mid", "002.mid", "003.mid", "sweep.mid"
     ]  # fmt: skip
+    run = package.load("run")
+    density = run.attributes["density"]
+    assert run.run is not None
+    assert density.having is None
+    keep_attributes(run.run, {"density": replace(density, measure="")})  # of labels or two sets nothing is measured
+    lines = made(seqvae("attribute", "apply", "run", clip, "--add", "density", "--out", "two"))
+    assert re.search(r"\d hits?$", lines[0])
 
 
 def test_an_attribute_between_neighbours_names_what_it_keeps(seqvae: Call, own: Path, refused: Refused) -> None:
+    before = package.load(own).attributes["word=cook"]
     result = seqvae("attribute", "fit", own, "word=cook", "--along", "neighbours", "--keep", "word=sees")
     assert result.exit_code == 0, result.stderr
+    assert f"word=cook: in the place of that which was fitted to word=cook, {before.in_words}\n" in result.stderr
+    model = package.load(own)
+    _, sweep = swept(model, [model.windows(SENTENCE)], "word=cook", [0, 1])
+    assert sweep.note == "added to codes of own, in ways to the other class"
     lines = seqvae("attribute", "list", own).stdout.splitlines()
     assert re.split("  +", lines[-1])[:3] == ["word=cook", "word=cook", "neighbours, keeping word=sees"]
     assert seqvae("attribute", "apply", own, "the cook sings .", "--add", "word=cook=-1").exit_code == 0

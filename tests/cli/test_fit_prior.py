@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+import seqvae as package
+from seqvae.cli.fit_prior import ahead
+
 Call = Callable[..., Result]
 pytest.importorskip("sklearn")
 
@@ -69,6 +72,18 @@ def test_the_run_says_which_prior_it_has(own: Path, seqvae: Call) -> None:
     assert "  prior: gaussian, which samples come from\n" in seqvae("info", own).stdout
     seqvae("fit-prior", own, "--kind", "gaussian", "--on-request")
     assert "  prior: gaussian, for --prior fitted\n" in seqvae("info", own).stdout
+
+
+def test_before_a_flow_is_fitted_it_is_said_what_that_takes(
+    own: Path, seqvae: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("zuko")
+    monkeypatch.setattr("seqvae.priors.MOST_ROUNDS", 2)
+    words = "a flow is fitted in at most 2 rounds, which takes minutes; --kind mixture is faster"
+    assert seqvae("fit-prior", own, "--kind", "flow").stderr.splitlines()[0] == words
+    assert "a flow is fitted" not in seqvae("fit-prior", own, "--kind", "gaussian").stderr
+    learned = "samples come from a prior that was learned already; "
+    assert ahead(package.load("grooves", "cpu")) == f"{learned}{words}"
 
 
 def test_what_is_no_run_or_no_data_is_refused(own: Path, seqvae: Call, refused: Callable[..., None]) -> None:

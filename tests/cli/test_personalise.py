@@ -39,7 +39,7 @@ def test_what_cannot_be_is_refused(run: Path, own: Path, tmp_path: Path, seqvae:
     mine = tmp_path / "mine"
     assert seqvae("personalise", run, own).exit_code == 2  # without --out
     assert seqvae("personalise", run, "--out", mine).exit_code == 2  # without data
-    refused(seqvae("personalise", run, own, "--out", own), f"{own} is in use; give a new or empty folder")
+    refused(seqvae("personalise", run, own, "--out", own), f"{own} is a file; give a new or empty folder")
     seqvae("personalise", run, own, "--out", mine)
     for places, sentence in {
         "1,,2": "--sliders 1,,2 are no numbers; give some with commas, such as 1.5,-1",

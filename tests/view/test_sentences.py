@@ -25,7 +25,8 @@ def test_sentences_stand_behind_their_heads_below_the_names_of_their_rows() -> N
     rows = [["the cat sees", "the dog sees"], ["a bird", ""]]
     figure = sentences.sweep(rows, ["unit 3", "unit 1"], ["-1", "1"], "Units", "a note")
     assert lines(figure) == [
-        "Units", "a note", "unit 3", "-1 the cat sees", "1 the dog sees", "unit 1", "-1 a bird", "1"
+        "Units", f"a note; {sentences.COLOURS}",
+        "unit 3", "-1 the cat sees", "1 the dog sees", "unit 1", "-1 a bird", "1"
     ]  # fmt: skip
     assert "unit 3" not in lines(sentences.sweep(rows[:1], [""], ["-1", "1"]))
 
@@ -33,7 +34,8 @@ def test_sentences_stand_behind_their_heads_below_the_names_of_their_rows() -> N
 def test_words_that_are_new_are_blue_and_what_stands_above_already_is_grey() -> None:
     row = ["the cat sees the dog", "the cat sees a red dog", "the cat sees a red dog", "sees the cat"]
     found = words(sentences.sweep([row], [""], list("0123")))
-    coloured = [(text, colour) for text, colour in found if not text.isdigit()]
+    assert found[0][0] == "blue: words that the line above has not; grey: the line above once more"
+    coloured = [(text, colour) for text, colour in found[1:] if not text.isdigit()]
     assert {colour for _, colour in coloured[:5]} == {INK}
     assert [text for text, colour in coloured[5:11] if colour == BLUE] == ["a", "red"]
     assert {colour for _, colour in coloured[11:17]} == {OTHER}
