@@ -21,15 +21,14 @@ import numpy as np
 from seqvae.cache import META, claim, corpora_folder, strangers_in
 from seqvae.config import read_json
 from seqvae.files import file_hash, own
+from seqvae.modalities import encoding
 from seqvae.modalities.base import Modality, Report
+from seqvae.modalities.encoding import Encoded
 from seqvae.noise import MULTIPLIERS
 from seqvae.runs.run import Run
-from seqvae.types import StepType
 
 FORMAT = 3  # of the folder of a corpus
 KEY_FORMAT = 1  # of its name, which runs remember
-BUFFER_VALUES = 2**20  # encoded values held before they go to the file,
-BUFFER_ITEMS = 2**15  # or items, since a short array takes more memory than its steps
 _FILES = ("steps.bin", "offsets.bin")
 _LABELS = "labels.bin"  # where items have labels
 
@@ -57,6 +56,7 @@ class Corpus:
         self._steps = _map(folder / "steps.bin", np.dtype(meta["dtype"]), (self.steps, *meta["step_shape"]))
         self._offsets = _map(folder / "offsets.bin", np.dtype(np.int64), (self.items + 1,))
         self._met_labels: list[str] = meta["labels"]
+        self._counted: int | None = meta.get("bytes")  # where encoding counted them
 
     def __len__(self) -> int:
         return self.items
@@ -99,8 +99,10 @@ class Corpus:
     def bytes(self) -> int | None:
         """The size in bytes of what the steps stand for, as decoded; None where that means nothing.
 
-        Counted when it is first asked for, since training does not need it and decoding takes as long as encoding.
+        Where encoding did not count it, that is done when it is first asked for.
         """
+        if self._counted is not None:
+            return self._counted
         total = 0
         for index in range(len(self)):
             size = self.modality.size_bytes(self.modality.decode(self[index]))
@@ -119,7 +121,8 @@ class Corpus:
 
 
 def _map(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    return np.memmap(path, dtype, "r", shape=shape) if math.prod(shape) else np.zeros(shape, dtype)
+    # as a plain array, since a slice of a memmap takes five times as long
+    return np.asarray(np.memmap(path, dtype, "r", shape=shape)) if math.prod(shape) else np.zeros(shape, dtype)
 
 
 def write_corpus(modality: Modality, sources: Sequence[Path], folder: Path) -> None:
@@ -144,68 +147,50 @@ def write_corpus(modality: Modality, sources: Sequence[Path], folder: Path) -> N
 def _encode_all(modality: Modality, sources: Sequence[Path], folder: Path, report: Report) -> dict[str, Any]:
     with contextlib.ExitStack() as files:
         opened = (files.enter_context(open(folder / name, "wb")) for name in (*_FILES, _LABELS))
-        writer = _Writer(modality.step_type, *opened)
-        for item in modality.read(sources, report):
-            x = modality.encode(item, report)
-            if x is not None:
-                writer.add(x, modality.label_of(item))
-        writer.flush()
+        writer, step = _Writer(*opened), modality.step_type
+        for some in modality.arrays_of(modality.read(sources, report), report):
+            writer.add(some)
     if not writer.labels:
         (folder / _LABELS).unlink()
     report.items = writer.items
     return {
-        "format": FORMAT, "items": writer.items, "steps": writer.steps, "dtype": writer.dtype.str,
-        "step_shape": list(writer.step_shape), "equal_steps": writer.equal_steps, "labels": list(writer.labels),
-        "report": report.to_dict(),
+        "format": FORMAT, "items": writer.items, "steps": writer.steps, "dtype": np.dtype(step.dtype).str,
+        "step_shape": list(step.shape), "equal_steps": writer.equal_steps, "labels": list(writer.labels),
+        "bytes": writer.size, "report": report.to_dict(),
     }  # fmt: skip
 
 
 class _Writer:
     """Arrays to a flat file of steps, one of offsets and one of labels; memory does not grow with their number."""
 
-    def __init__(self, step: StepType, step_file: BinaryIO, offset_file: BinaryIO, label_file: BinaryIO) -> None:
+    def __init__(self, step_file: BinaryIO, offset_file: BinaryIO, label_file: BinaryIO) -> None:
         self._files = (step_file, offset_file, label_file)
-        self._pending: list[np.ndarray] = []
-        self._pending_labels: list[int] = []
-        self._pending_steps = self._written_steps = 0
         self._least = self._most = 0  # steps of an item
-        self.items = 0
+        self.items = self.steps = 0
+        self.size: int | None = 0  # bytes of all items as decoded, None where they were not counted
         self.labels: dict[str, int] = {}  # in the order in which they were met
-        self.dtype = np.dtype(step.dtype)
-        self.step_shape = step.shape
         offset_file.write(np.int64(0).tobytes())
-
-    @property
-    def steps(self) -> int:
-        return self._written_steps + self._pending_steps
 
     @property
     def equal_steps(self) -> int | None:
         return self._most if self.items and self._least == self._most else None
 
-    def add(self, x: np.ndarray, label: str | None) -> None:
-        if x.dtype != self.dtype or x.shape[1:] != self.step_shape:
-            raise TypeError(f"a step of {x.dtype} {x.shape[1:]} is not one of {self.dtype} {self.step_shape}")
-        self._least = min(self._least, len(x)) if self.items else len(x)
-        self._most = max(self._most, len(x))
-        self._pending.append(x)
-        self._pending_labels.append(-1 if label is None else self.labels.setdefault(label, len(self.labels)))
-        self._pending_steps += len(x)
-        self.items += 1
-        if self._pending_steps * math.prod(self.step_shape) >= BUFFER_VALUES or len(self._pending) >= BUFFER_ITEMS:
-            self.flush()
-
-    def flush(self) -> None:
-        if not self._pending:
+    def add(self, some: Encoded) -> None:
+        if not len(some.lengths):
             return
         step_file, offset_file, label_file = self._files
         # not ndarray.tofile, whose error for a full disk has no errno
-        step_file.write(np.concatenate(self._pending).data)
-        ends = self._written_steps + np.cumsum([len(x) for x in self._pending], dtype=np.int64)
-        offset_file.write(ends.data)
-        label_file.write(np.array(self._pending_labels, dtype=np.int32).data)
-        self._written_steps += self._pending_steps
-        self._pending, self._pending_labels, self._pending_steps = [], [], 0
+        step_file.write(some.steps.data)
+        offset_file.write((self.steps + np.cumsum(some.lengths, dtype=np.int64)).data)
+        label_file.write(np.array([self._place(label) for label in some.labels], dtype=np.int32).data)
+        least, most = int(some.lengths.min()), int(some.lengths.max())
+        self._least, self._most = min(self._least, least) if self.items else least, max(self._most, most)
+        self.items += len(some.lengths)
+        self.steps += len(some.steps)
+        self.size = None if self.size is None or some.size is None else self.size + some.size
+
+    def _place(self, label: str | None) -> int:
+        return -1 if label is None else self.labels.setdefault(label, len(self.labels))
 
 
 def check_readable_again(source: Path) -> None:
@@ -297,7 +282,7 @@ def repeated(corpus: Corpus, among: Corpus) -> int:
 
 def _digests(corpus: Corpus) -> Iterator[np.ndarray]:
     """A number for each item that depends on all of its steps and their order, some thousand items at a time."""
-    some = max(1, min(BUFFER_ITEMS, BUFFER_VALUES * len(corpus) // max(1, corpus.values)))
+    some = max(1, min(encoding.BUFFER_ITEMS, encoding.BUFFER_VALUES * len(corpus) // max(1, corpus.values)))
     with np.errstate(over="ignore"):
         for first in range(0, len(corpus), some):
             ends = corpus.ends(first, min(first + some, len(corpus)))

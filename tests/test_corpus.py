@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqvae import corpus as corpus_module
 from seqvae.cache import MARK, claim, corpora_folder
 from seqvae.corpus import Corpus, content_hash, prepare, repeated
+from seqvae.modalities import encoding
 from seqvae.modalities.base import Modality, Report
 from tests.digits import Digits
 
@@ -48,7 +48,7 @@ def test_items_come_back_in_order_with_what_was_dropped(source: Path) -> None:
 def test_items_that_stand_in_another_corpus_are_counted_step_for_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus_module, "BUFFER_ITEMS", 3)  # so that several pieces are looked through
+    monkeypatch.setattr(encoding, "BUFFER_ITEMS", 3)  # so that several pieces are looked through
     contents = {"train": "12\n21\n\n123\n312\n999\n", "valid": "12\n12\n213\n\n31\n99\n123\n"}
     for name, lines in contents.items():
         (tmp_path / name).write_text(lines)
@@ -150,7 +150,7 @@ def test_a_corpus_of_which_nothing_is_left_says_why(source: Path) -> None:
 
 @pytest.mark.parametrize("buffer", [1, 7, 2**20])
 def test_buffering_changes_nothing(buffer: int, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "BUFFER_VALUES", buffer)
+    monkeypatch.setattr(encoding, "BUFFER_VALUES", buffer)
     corpus = prepare(Digits(), [source])
     assert [corpus[i].tolist() for i in range(5)] == [[3, 1, 2, 0], [4, 0], [0], [5, 5, 5, 5, 5, 0], [1, 2, 0]]
 
@@ -172,7 +172,7 @@ def labels_of(corpus: Corpus) -> list[str | None]:
 def test_labels_are_kept_by_their_sorted_names_whatever_is_buffered(
     items_held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus_module, "BUFFER_ITEMS", items_held)
+    monkeypatch.setattr(encoding, "BUFFER_ITEMS", items_held)
     path = tmp_path / "digits.txt"
     path.write_text("71\n2\n01\n79999\n10\n25\n0\n")  # in the order in which they are met the names are not sorted
     corpus = prepare(Digits(labelled=True, longest=4), [path])
@@ -228,7 +228,7 @@ def test_an_entry_that_an_older_version_wrote_is_encoded_anew(source: Path) -> N
 def test_a_corpus_tells_how_many_steps_all_of_its_items_have(
     items_held: int, lines: str, longest: int, expected: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus_module, "BUFFER_ITEMS", items_held)
+    monkeypatch.setattr(encoding, "BUFFER_ITEMS", items_held)
     path = tmp_path / "digits.txt"
     path.write_text(lines)
     corpus = prepare(Digits(longest=longest), [path])

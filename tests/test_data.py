@@ -13,10 +13,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqvae import corpus as corpus_module
 from seqvae import data as data_module
 from seqvae.corpus import prepare
 from seqvae.data import Batches, Part, collate
+from seqvae.modalities import encoding
 from seqvae.noise import Noise
 from seqvae.types import Batch
 from tests.digits import Digits
@@ -47,7 +47,7 @@ class Lengths:
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "BUFFER_VALUES", 2**12)
+    monkeypatch.setattr(encoding, "BUFFER_VALUES", 2**12)
     monkeypatch.setattr(data_module, "WINDOW_ITEMS", 2**10)
     peaks = []
     for lines in (5_000, 40_000):

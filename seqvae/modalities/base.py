@@ -13,6 +13,7 @@ import numpy as np
 
 from seqvae.config import Keys, Values, changed, counted, read_json, uses_of
 from seqvae.files import write_atomically
+from seqvae.modalities.encoding import Encoding
 from seqvae.modalities.folders import files_below, near_name
 from seqvae.modalities.items import (
     Arrangement,
@@ -39,12 +40,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from seqvae.noise import Noise
-    from seqvae.types import Batch, StepType
+    from seqvae.types import Batch
 
 OF_RESULTS = {"making", "writing"}  # uses of keys that neither items nor their arrays depend on
 
 
-class Modality(Keeping, Measuring, abc.ABC):
+class Modality(Encoding, Keeping, Measuring, abc.ABC):
     """Files to items (`read`), items to arrays (`encode`), and back (`decode`, `write`).
 
     What is abstract must be said; all else has a body that fits most. A modality is a value: its data configuration
@@ -164,10 +165,6 @@ class Modality(Keeping, Measuring, abc.ABC):
         other.data = changed(self.data, values, "data")
         return other
 
-    def label_of(self, item: Item) -> str | None:
-        """The class of an item, for pictures and figures; None where there is none. Training never sees it."""
-        return None
-
     def size_bytes(self, item: Item) -> int | None:
         """Bytes of an item for bits per byte; None where that means nothing."""
         return None
@@ -265,11 +262,6 @@ class Modality(Keeping, Measuring, abc.ABC):
 
     @property
     @abc.abstractmethod
-    def step_type(self) -> "StepType":
-        """Type and shape of one step of an array, and when two steps agree."""
-
-    @property
-    @abc.abstractmethod
     def max_steps(self) -> int:
         """The longest sequence that generation may make, end included."""
 
@@ -279,10 +271,6 @@ class Modality(Keeping, Measuring, abc.ABC):
 
     def check_trained_on(self, report: Report) -> None:
         """Raises ValueError where training data have nothing of what a model is for; `report` is of encoding them."""
-
-    @abc.abstractmethod
-    def encode(self, item: Item, report: Report) -> np.ndarray | None:
-        """(T, ...) of `step_type`, with the end of sequence; None when the item is dropped, which the report counts."""
 
     @abc.abstractmethod
     def decode(self, x: np.ndarray, like: Item = None) -> Item:

@@ -5,8 +5,11 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seqvae.modalities.text.tokenizer import DESCRIPTION_FILE, END, damaged, description, read_file
 
@@ -16,7 +19,8 @@ LINE_CHARACTERS = 4096  # sentencepiece drops longer training lines without a wo
 LONGEST_PIECE = 16  # characters, sentencepiece's own limit
 BYTES_AND_END = 257  # ids that every model has
 FREQUENT = 5  # times; rarer words are not worth a piece of their own
-_RESERVED = re.compile("([\u2581\u2585\n\0]+)")
+RESERVED = "\u2581\u2585\n\0"  # characters that never reach sentencepiece
+_RESERVED = re.compile(f"([{RESERVED}]+)")
 
 
 class SentencePieceTokenizer:
@@ -70,6 +74,19 @@ class SentencePieceTokenizer:
             raise ValueError(f"{text!a} holds half of a surrogate pair, which is no character; remove it") from None
         return ids
 
+    def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of many texts, one after another, and (N,) how many each has. Raises ValueError as `encode`."""
+        whole = "".join(texts)
+        if any(mark in whole for mark in RESERVED) or not all(texts):
+            found = list(map(self.encode, texts))
+        else:
+            try:
+                found = self._pieces.EncodeAsIds([" " + text for text in texts])
+            except (RuntimeError, TypeError):
+                found = list(map(self.encode, texts))  # which says what is wrong
+        counts = np.fromiter(map(len, found), np.int64, len(found))
+        return np.fromiter(chain.from_iterable(found), np.int32, counts.sum()), counts
+
     def hidden(self, text: str, most: int) -> list[str]:
         """Nothing: every text round trips."""
         return []
@@ -78,6 +95,12 @@ class SentencePieceTokenizer:
         """The text of ids; bytes that are no UTF-8 become U+FFFD."""
         text: str = self._pieces.DecodeIds(list(ids)) if ids else ""
         return _unmark_lines(text)
+
+    def decode_lines(self, steps: Sequence[int]) -> str:
+        """What `decode` gives of many texts, of which each closes with END, and a line end after each."""
+        ends = [place for place, step in enumerate(steps) if step == END]
+        firsts = [0, *(end + 1 for end in ends)]
+        return "".join(f"{self.decode(steps[first:end])}\n" for first, end in zip(firsts, ends, strict=False))
 
     def canonical(self, text: str) -> str:
         """The text itself."""

@@ -10,10 +10,12 @@ import numpy as np
 
 from seqvae.config import Values, counted, few, kind_of
 from seqvae.modalities.base import Arrangement, Figures, File, Modality, Named, Report, Sweep, Words, Written
+from seqvae.modalities.encoding import Encoded
 from seqvae.modalities.folders import exists
 from seqvae.modalities.items import Hidden, Items, SeveralItems, single
 from seqvae.modalities.measuring import Measures
 from seqvae.modalities.text import lines
+from seqvae.modalities.text.encoding import HIDDEN, encode_all, in_batches
 from seqvae.modalities.text.labels import Labelled, Labels, as_lines
 from seqvae.modalities.text.measures import MEASURES, have_runs
 from seqvae.modalities.text.pieces import BYTES_AND_END, SentencePieceTokenizer
@@ -32,19 +34,13 @@ from seqvae.modalities.text.settings import (
     TextModel,
 )
 from seqvae.modalities.text.symbols import REPLACEMENT, SymbolTokenizer
-from seqvae.modalities.text.tokenizer import END, Tokenizer, fingerprint, read_description, save
+from seqvae.modalities.text.tokenizer import END, Tokenizer, bytes_of, fingerprint, read_description, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from seqvae.nets.sequences import SequenceNets
     from seqvae.types import StepType
-
-HIDDEN = ("hidden symbols", "hidden bytes", "hidden characters")  # of a report: what unknown tokens stand for
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", errors="replace"))
 
 
 class Text(Modality):
@@ -240,21 +236,14 @@ class Text(Modality):
 
     def encode(self, item: str, report: Report) -> np.ndarray | None:
         """(T,) token ids that close with the end of sequence; None when the item is too long and is skipped."""
-        ids = self.tokenizer.encode(item)
-        longest = self.data.max_length
-        if len(ids) > longest:
-            done = "cut" if self.data.long == "cut" else "skipped"
-            report.count(f"items longer than {longest} tokens, {done}")
-            if self.data.long == "skip":
-                return None
-            del ids[longest:]
-        if self.tokenizer.unknown is not None:
-            report.count("unknown tokens", ids.count(self.tokenizer.unknown))
-            hidden = self.tokenizer.hidden(item, len(ids))
-            sizes = len(hidden), sum(map(_bytes, hidden)), sum(map(len, hidden))
-            report.unshown.update(dict(zip(HIDDEN, sizes, strict=True)))
-        ids.append(END)
-        return np.array(ids, dtype=np.int32)
+        steps, _, sentences, _ = encode_all(self.tokenizer, self.data, [item], report)
+        return steps if sentences else None
+
+    def arrays_of(self, items: Iterable[str], report: Report) -> Iterator[Encoded]:
+        """What `encode` gives of each, some thousand at a time."""
+        for batch in in_batches(items):
+            steps, lengths, sentences, size = encode_all(self.tokenizer, self.data, batch, report)
+            yield Encoded(steps, lengths, list(map(self.label_of, sentences)), size)
 
     def decode(self, x: np.ndarray, like: str | None = None) -> str:
         """The text of token ids up to the end of sequence; there is nothing that it takes from another."""
@@ -360,7 +349,7 @@ class Text(Modality):
 
     def size_bytes(self, item: str) -> int:
         """Bytes of an item in UTF-8, and one for its line end."""
-        return _bytes(item) + 1
+        return bytes_of(item) + 1
 
     def sizes(self, item: str) -> dict[str, int]:
         """Words between spaces, and characters, each with one for the end of the item."""
@@ -382,7 +371,7 @@ class Text(Modality):
             return None
         symbols, size, characters = (report.unshown[name] for name in HIDDEN)
         shown = self.tokenizer.decode([unknown])
-        return Hidden(symbols, size, size - symbols * _bytes(shown), characters - symbols * len(shown))
+        return Hidden(symbols, size, size - symbols * bytes_of(shown), characters - symbols * len(shown))
 
     def save(self, folder: Path) -> list[Path]:
         """Write the tokenizer into a folder; the paths written."""

@@ -2,10 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from seqvae.modalities.text.encoding import in_batches
 from seqvae.modalities.text.tokenizer import DESCRIPTION_FILE, END, damaged, description
 
 REPLACEMENT = "\ufffd"  # the unknown character
@@ -14,7 +18,7 @@ MOST_TYPES = 1_000_000  # different words that are counted at once
 
 _MARKS = r"!-/:-@\[-^`{-~\u00a1-\u00bf\u2010-\u205e\u3001-\u303f\uff01-\uff0f"  # punctuation, as ranges of characters
 _APART = rf"[^\s{_MARKS}]+(?:['\u2019-][^\s{_MARKS}]+)*|[{_MARKS}]"  # words with what joins their parts, single marks
-_NO_SPACE_BEFORE, _NO_SPACE_AFTER = re.compile(r" (?=[,.;:!?)\]}%])"), re.compile(r"(?<=[(\[{]) ")
+_NO_SPACE_BEFORE, _NO_SPACE_AFTER = ",.;:!?)]}%", "([{"
 
 
 def splitter(kind: str, unknown: str = REPLACEMENT) -> Callable[[str], list[str]]:
@@ -36,7 +40,12 @@ def join_marks(symbols: Iterable[str]) -> str:
     >>> join_marks(["Well", ",", "don't", "(", "ever", ")", "re-read", "it", "!"])
     "Well, don't (ever) re-read it!"
     """
-    return _NO_SPACE_AFTER.sub("", _NO_SPACE_BEFORE.sub("", " ".join(symbols)))
+    text = " ".join(symbols)
+    for mark in _NO_SPACE_BEFORE:
+        text = text.replace(f" {mark}", mark)
+    for mark in _NO_SPACE_AFTER:
+        text = text.replace(f"{mark} ", mark)
+    return text
 
 
 _JOIN: dict[str, Callable[[Iterable[str]], str]] = {"word": " ".join, "word-punct": join_marks, "character": "".join}
@@ -72,13 +81,25 @@ class SymbolTokenizer:
         ids, unknown = self._ids, self.unknown
         return [ids.get(symbol, unknown) for symbol in self._split(text)]
 
+    def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of many texts, one after another, and (N,) how many each has."""
+        split = list(map(self._split, texts))
+        counts = np.fromiter(map(len, split), np.int64, len(split))
+        ids = map(self._ids.get, chain.from_iterable(split), repeat(self.unknown))
+        return np.fromiter(ids, np.int32, counts.sum()), counts
+
     def hidden(self, text: str, most: int) -> list[str]:
         """Those of the first `most` words or characters that the unknown symbol stands for, and is not itself."""
         return [symbol for symbol in self._split(text)[:most] if symbol not in self._ids]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The symbols of ids, words with single spaces between them."""
-        return self._join([self._symbols[i] for i in ids])
+        return self._join(map(self._symbols.__getitem__, ids))
+
+    def decode_lines(self, steps: Sequence[int]) -> str:
+        """What `decode` gives of many texts, of which each closes with END, and a line end after each."""
+        text = self._join(map(["\n", *self._symbols[1:]].__getitem__, steps))
+        return text if self.kind == "character" else text.replace(" \n", "\n").replace("\n ", "\n")
 
     def canonical(self, text: str) -> str:
         """The text itself; for words with single spaces between them and none at the ends."""
@@ -128,8 +149,8 @@ def _count(items: Iterable[str], split: Callable[[str], list[str]], may_forget: 
     """How often each symbol occurs; past a million different ones the rarest are forgotten, to bound the memory."""
     counts: Counter[str] = Counter()
     floor = 0
-    for item in items:
-        counts.update(split(item))
+    for symbols in _symbols_of(items, split, counts):
+        counts.update(symbols)
         while len(counts) > MOST_TYPES:
             if not may_forget:
                 raise ValueError(
@@ -139,3 +160,10 @@ def _count(items: Iterable[str], split: Callable[[str], list[str]], may_forget: 
             floor += 1
             counts = Counter({symbol: count for symbol, count in counts.items() if count > floor})
     return counts
+
+
+def _symbols_of(items: Iterable[str], split: Callable[[str], list[str]], counts: Counter[str]) -> Iterator[list[str]]:
+    """The symbols of items: of many at once while `counts` has room for all of them, else of one after another."""
+    for batch in in_batches(items):
+        symbols = [symbol for item in batch for symbol in split(item)]
+        yield from [symbols] if len(counts) + len(symbols) <= MOST_TYPES else map(split, batch)

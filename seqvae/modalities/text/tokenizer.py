@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from seqvae.files import write_atomically
 
 END = 0
@@ -36,12 +38,20 @@ class Tokenizer(Protocol):
         """The ids of a text."""
         ...
 
+    def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of many texts, one after another, and (N,) how many each has."""
+        ...
+
     def hidden(self, text: str, most: int) -> list[str]:
         """What the unknown id stands for among the first `most` tokens of a text; not the corpus's own word for it."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids."""
+        ...
+
+    def decode_lines(self, steps: Sequence[int]) -> str:
+        """What `decode` gives of many texts, of which each closes with END, and a line end after each."""
         ...
 
     def canonical(self, text: str) -> str:
@@ -51,6 +61,11 @@ class Tokenizer(Protocol):
     def files(self) -> dict[str, bytes]:
         """Name and content of the files that hold the tokenizer."""
         ...
+
+
+def bytes_of(text: str) -> int:
+    """Its size in UTF-8; half of a surrogate pair is one byte."""
+    return len(text.encode("utf-8", errors="replace"))
 
 
 def description(kind: str, content: dict[str, Any]) -> bytes:
