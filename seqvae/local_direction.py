@@ -6,6 +6,7 @@ examples is that of codes which are alike otherwise (deep feature interpolation,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -54,8 +55,8 @@ class LocalDirection:
 
     def at(self, z: Float[Tensor, "M Z"]) -> Float[Tensor, "M Z"]:
         """From the mean of the nearest examples without the attribute to that of the nearest with it."""
-        table, queries = self._with_kept(self.codes), self._with_kept(z.double())
-        with_it, without = (self._mean_of_nearest(table, queries, side) for side in (True, False))
+        queries = self._with_kept(z)
+        with_it, without = (self._mean_of_nearest(queries, side) for side in (True, False))
         return with_it - without
 
     def has_at(self, z: Float[Tensor, "M Z"]) -> Float[Tensor, " M"]:
@@ -63,18 +64,28 @@ class LocalDirection:
         places, _ = nearest(self.codes.numpy(), z.double().numpy(), min(self.count, len(self.codes)))
         return 2.0 * self.has[torch.from_numpy(places)].double().mean(1) - 1.0
 
-    def _mean_of_nearest(self, table: np.ndarray, queries: np.ndarray, side: bool) -> Float[Tensor, "M Z"]:
-        rows = np.flatnonzero(self.has.numpy() == side)
-        places, _ = nearest(table[rows], queries, min(self.count, len(rows)))
+    @cached_property
+    def _sides(self) -> dict[bool, tuple[np.ndarray, np.ndarray]]:
+        """Of the examples with it and of those without: their rows, and what queries are compared with."""
+        table = self._with_kept(self.codes)
+        found = {side: np.flatnonzero(self.has.numpy() == side) for side in (True, False)}
+        return {side: (rows, table[rows]) for side, rows in found.items()}
+
+    @cached_property
+    def _apart(self) -> float:
+        exact = self.codes.double()
+        return APART * float((exact - exact.mean(0)).norm(dim=1).max())
+
+    def _mean_of_nearest(self, queries: np.ndarray, side: bool) -> Float[Tensor, "M Z"]:
+        rows, table = self._sides[side]
+        places, _ = nearest(table, queries, min(self.count, len(rows)))
         return self.codes[torch.from_numpy(rows[places])].double().mean(1)
 
     def _with_kept(self, z: Float[Tensor, "N Z"]) -> np.ndarray:
         """(N, Z + K): codes, and a coordinate for each kept attribute that tells apart what has it and what has not."""
         exact = z.double()
         sides = (exact @ self.normals.T + self.offsets > 0).double()
-        centred = self.codes.double() - self.codes.double().mean(0)
-        far = APART * float(centred.norm(dim=1).max())
-        return torch.cat([exact, far * sides], 1).numpy()
+        return torch.cat([exact, self._apart * sides], 1).numpy()
 
     def tensors(self, place: int) -> dict[str, Tensor]:
         """What is written beside the weights, by names that bear a place; `of_tensors` reads it."""
