@@ -2,6 +2,7 @@
 
     python tests/plant_bugs.py            all bugs; a line for each, exit code 1 when one escapes
     python tests/plant_bugs.py padding    those whose name holds a word
+    python tests/plant_bugs.py --part 2/8 the second of eight parts, each of about as many, in one process
     python tests/plant_bugs.py --list
 
 The bugs stand in planted_bugs.toml. A bug counts as caught when a test fails; tests that cannot be collected or do not
@@ -62,7 +63,7 @@ def run_tests(bug: Bug | None, tests: Sequence[str]) -> tuple[int, str, float]:
     """Exit code, output and seconds of pytest on a copy with the bug or an unchanged one. For a process of its own."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="planted-bug-") as name:
-        folder = Path(name)
+        folder = Path(name) / "tree"
         for part in ("seqvae", "tests", "benchmarks"):
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("setup.cfg", "BENCHMARKS.md"):  # the latter is read by a test
@@ -72,7 +73,9 @@ def run_tests(bug: Bug | None, tests: Sequence[str]) -> tuple[int, str, float]:
         os.chdir(folder)
         output = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-            code = pytest.main(["-x", "-q", "--tb=line", "--assert=plain", "-p", "no:cacheprovider", *tests])
+            # a folder of its own for what tests write: pytest empties the one that all share while others use it
+            own = ["--basetemp", str(folder.parent / "written"), "-p", "no:cacheprovider"]
+            code = pytest.main(["-x", "-q", "--tb=line", "--assert=plain", *own, *tests])
         os.chdir(ROOT)
         return int(code), output.getvalue(), time.monotonic() - started
 
@@ -84,9 +87,23 @@ def verdict(code: int, output: str) -> str:
     return f"BROKEN, pytest exits {code}: {output[-500:]}"
 
 
+def part_of(bugs: Sequence[Bug], part: int, parts: int) -> list[Bug]:
+    """One of so many parts, from 1 on, of about the same size; bugs of the same tests stand side by side."""
+    ordered = sorted(bugs, key=lambda bug: bug.tests)
+    return ordered[len(bugs) * (part - 1) // parts : len(bugs) * part // parts]
+
+
+def chosen(words: Sequence[str]) -> list[Bug]:
+    """The bugs of a part, or those whose names hold one of the words, or all."""
+    if words and words[0] == "--part":
+        part, parts = map(int, words[1].split("/"))
+        return part_of(read_bugs(), part, parts)
+    return [bug for bug in read_bugs() if not words or any(word in bug.name for word in words)]
+
+
 def main(words: Sequence[str]) -> int:
-    """Plant the bugs whose names hold one of the words (all without words); 1 when one escapes, else 0."""
-    bugs = [bug for bug in read_bugs() if not words or any(word in bug.name for word in words)]
+    """Plant the bugs that are `chosen`; 1 when one escapes, else 0."""
+    bugs = chosen(words)
     if not bugs:
         print(f"no bug's name holds {' or '.join(words)}; --list shows the names")
         return 2
@@ -99,7 +116,8 @@ def main(words: Sequence[str]) -> int:
     gc.freeze()  # else each fork looks through, and so copies, all objects of the large packages
     started = time.monotonic()
     paths = sorted({bug.tests[0] for bug in bugs})
-    with multiprocessing.get_context("fork").Pool(PROCESSES, maxtasksperchild=1) as pool:
+    processes = 1 if "--part" in words else PROCESSES  # parts are run side by side
+    with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=1) as pool:
         unchanged = pool.apply_async(run_tests, (None, paths))
         runs = [pool.apply_async(run_tests, (bug, bug.tests)) for bug in bugs]
         verdicts = []
