@@ -86,14 +86,3 @@ def load_weights(vae: VAE, weights: Mapping[str, Tensor], source: Path, only: Se
             if not weights[name].isfinite().all():
                 raise ValueError(f"the weights {name} in {source} are not finite; restore the folder from a copy")
             parameter.copy_(weights[name])
-
-
-def pick_device(device: str) -> torch.device:
-    """`auto` is the GPU where there is one. Raises ValueError when this machine lacks the device."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    there = [name for name, is_there in available.items() if is_there]
-    if device == "auto":
-        return torch.device(there[0])
-    if device not in there:
-        raise ValueError(f"device '{device}' is not available here; there are {', '.join(there)}, or give auto")
-    return torch.device(device)

@@ -17,6 +17,7 @@ from seqvae.core.priors import Prior
 from seqvae.core.vae import VAE
 from seqvae.corpus import Corpus
 from seqvae.data import Batches, Part
+from seqvae.devices import computes_bf16
 from seqvae.evaluation.latent import (
     NEIGHBOURS,
     active_units,
@@ -116,7 +117,9 @@ class Settings:
 
     A temperature of None is the modality's own for samples.
     `codes`: reconstructions are made from the posterior mean, or from one code drawn from the posterior.
-    `precision`: of matrix products; with bf16 many samples take half of the time on hardware that has it.
+    `precision`: of matrix products. auto: bf16 for the likelihoods of what `Modality.precision` says it is as good for,
+    where the device computes it natively, since importance sampling takes the time there; the codes, reconstructions
+    and samples in fp32.
     """
 
     importance_samples: int = 100
@@ -124,7 +127,7 @@ class Settings:
     temperature: float | None = None
     codes: Literal["mean", "drawn"] = "mean"
     seed: int = 0
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     def __post_init__(self) -> None:
         """Raises ValueError for a number of importance samples, a temperature or a precision that is not possible."""
@@ -132,14 +135,21 @@ class Settings:
             raise ValueError(
                 f"importance_samples={self.importance_samples} is not possible; give 1 to {MOST_IMPORTANCE_SAMPLES}"
             )
-        if self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"precision={self.precision!r} is not possible; give fp32 or bf16")
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise ValueError(f"precision={self.precision!r} is not possible; give auto, fp32 or bf16")
         at(self.temperature, GREEDY)
 
     @property
     def code_seed(self) -> int | None:
         """The seed that draws the codes of reconstructions; None for the mean."""
         return None if self.codes == "mean" else self.seed
+
+    def precision_of(self, vae: VAE, modality: Modality) -> Literal["fp32", "bf16", "bf16 likelihoods"]:
+        """What the precision means for a model where it is; one in double precision is not rounded unasked."""
+        if self.precision != "auto":
+            return self.precision
+        suited = modality.precision == "bf16" and next(vae.parameters()).dtype == torch.float32
+        return "bf16 likelihoods" if suited and computes_bf16(vae.device) else "fp32"
 
 
 def evaluate(
@@ -158,7 +168,7 @@ def evaluate(
     is what the model was trained on, for `Modality.baseline_metrics`. With a `prior` other than N(0, I) samples are
     drawn from it, and the bound is there with it, too.
     """
-    with torch.autocast(vae.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+    with _products(vae, modality, settings, ("bf16",)):
         return _figures(vae, modality, corpus, settings, watch or _ignored, keep or _ignored, training, prior)
 
 
@@ -180,6 +190,12 @@ def _ignored(*values: object) -> None:
     """Does nothing: nobody wants to see this."""
 
 
+def _products(vae: VAE, modality: Modality, settings: Settings, low: Sequence[str]) -> torch.autocast:
+    """Matrix products are in bf16 at these precisions of an evaluation."""
+    enabled = settings.precision_of(vae, modality) in low
+    return torch.autocast(vae.device.type, torch.bfloat16, enabled=enabled)
+
+
 def _figures(
     vae: VAE, modality: Modality, corpus: Corpus, settings: Settings, watch: Watch, keep: Keep,
     training: Corpus | None, prior: Prior | None,
@@ -199,7 +215,8 @@ def _figures(
     if vae.has_points:
         figures["reconstruction_nats"] = elbo(vae, read("reconstruction"), settings.seed).mean_reconstruction_nats
     else:
-        figures |= _likelihood_figures(vae, corpus, settings, read, keep)
+        with _products(vae, modality, settings, ("bf16", "bf16 likelihoods")):
+            figures |= _likelihood_figures(vae, corpus, settings, read, keep)
     likelihood = None if vae.decoder.has_steps else cast(ImageDecoder, vae.decoder).likelihood
     if isinstance(likelihood, DensityPixels):
         figures["summed_error"] = likelihood.summed_error(cast(float, figures["reconstruction_nats"]))

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from seqvae import generate, walks
 from seqvae.attributes import Attribute, keep_attributes, kept_attributes
-from seqvae.build import build_vae, load_weights, open_run, pick_device, weights_of
+from seqvae.build import build_vae, load_weights, open_run, weights_of
 from seqvae.codes import Codes, Windows, all_windows, codes_of_items, pieces_of, windows_of
 from seqvae.config import Values, as_table, counted, uses_of
 from seqvae.constraints import keep_constraints, kept_constraints
 from seqvae.core.priors import Prior
 from seqvae.core.vae import VAE
 from seqvae.corpus import prepare, training_data
+from seqvae.devices import pick_device
 from seqvae.evaluate import Settings, evaluate, score_items
 from seqvae.evaluation.scores import Scores
 from seqvae.family import Relative, family, given_back, variations
@@ -357,20 +358,23 @@ class Model:
         return [store(Path(folder), file.name, file.content()) for result in written for file in result.files]
 
     def score(self, items: Sequence[Item], importance_samples: int = 100, seed: int = 0) -> Scores:
-        """What each item costs in nats: reconstruction, KL, and -log p by importance sampling; windows are added up."""
+        """What each item costs in nats: reconstruction, KL, and -log p by importance sampling; windows are added up.
+
+        All products are in fp32, whatever `evaluate` does.
+        """
         groups = [group.of_item.arrays for group in all_windows(self.modality, items, self.vae.latent)]
         return score_items(self.vae, self.modality, groups, whole("importance_samples", importance_samples), seed)
 
     def evaluate(
         self, sources: Data, importance_samples: int = 100, prior_samples: int = 200, temperature: float | None = None,
-        codes: Literal["mean", "drawn"] = "mean", seed: int = 0, precision: Literal["fp32", "bf16"] = "fp32",
+        codes: Literal["mean", "drawn"] = "mean", seed: int = 0, precision: Literal["auto", "fp32", "bf16"] = "auto",
     ) -> Figures:  # fmt: skip
         """The figures of `seqvae evaluate` by name, with None where one does not apply.
 
         `sources` are names of files, or data in memory, as `seqvae.train` takes them. `importance_samples`: draws of z
         for each item. `prior_samples`: items drawn from the prior for the figures of samples, at the `temperature`, or
         the modality's own. `codes`: reconstructions are made from the posterior's mean, or drawn from it. `precision`:
-        of matrix products; bf16 takes less time where hardware has it.
+        of matrix products; by default the likelihoods of text are in bf16 where the device computes it natively.
 
         >>> model.evaluate("test.txt", importance_samples=10)["perplexity_per_word"]  # doctest: +SKIP
 

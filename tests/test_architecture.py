@@ -16,6 +16,7 @@ PACKAGE = ROOT / "seqvae"
 LAYERS = (
     "types",
     "noise",
+    "devices",
     "meanings",
     "files",
     "pipes",

@@ -313,16 +313,42 @@ def test_samples_stand_beside_as_many_items_of_the_data(tmp_path: Path, monkeypa
     assert sorted(seen[-1]) == sorted(lines), "all, where there are fewer"
 
 
-def test_products_in_sixteen_bits_give_the_same_figures_up_to_rounding(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has", [True, False])
+def test_products_in_sixteen_bits_give_the_same_figures_up_to_rounding(
+    has: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = write_corpus(tmp_path / "corpus.txt", 20)
     modality = Text(Text.data_config(tokenizer="word", vocabulary_size=0))
     modality.fit(lambda: iter(source.read_text().splitlines()))
     vae = VAE(*modality.nets(from_dict(Text.model_config, {**MODEL, "latent": 3}, "model")))
     corpus = prepare(modality, [source])
-    whole, low = (
+    monkeypatch.setattr(evaluation, "computes_bf16", lambda device: has)
+    whole, low, auto = (
         evaluate(vae, modality, corpus, Settings(importance_samples=5, prior_samples=2, precision=name), quiet)  # type: ignore[arg-type]
-        for name in ("fp32", "bf16")
+        for name in ("fp32", "bf16", "auto")
     )
     for name in ("elbo_nats", "iw_nll_nats", "kl_nats"):
         assert low[name] == pytest.approx(whole[name], rel=2e-2), name
+        assert auto[name] == (low if has else whole)[name], name
     assert low["iw_nll_nats"] != whole["iw_nll_nats"]
+    assert low["code_gain_nats"] != whole["code_gain_nats"]
+    for name in ("code_gain_nats", "mutual_information_nats", "word_edit_distance"):  # what is no likelihood
+        assert auto[name] == whole[name], name
+
+
+@pytest.mark.parametrize(("name", "means"), [("auto", "bf16 likelihoods"), ("fp32", "fp32"), ("bf16", "bf16")])
+def test_precision_is_automatic_for_what_it_is_as_good_for(
+    name: str, means: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(precision=name)  # type: ignore[arg-type]
+    text = Text(Text.data_config(tokenizer="word", vocabulary_size=0))
+    text.fit(lambda: iter(["a b"]))
+    vae = VAE(*text.nets(from_dict(Text.model_config, MODEL, "model")))
+    pixels, images, _ = image_model(tmp_path, GREY)
+    monkeypatch.setattr(evaluation, "computes_bf16", lambda device: True)
+    assert settings.precision_of(vae, text) == means
+    exact = "fp32" if name == "auto" else means
+    assert settings.precision_of(pixels.float(), images) == exact
+    assert settings.precision_of(vae.double(), text) == exact
+    monkeypatch.setattr(evaluation, "computes_bf16", lambda device: False)
+    assert settings.precision_of(vae.float(), text) == exact

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     help="Of the samples that are compared with DATA.",
 )  # fmt: skip
 @click.option(
-    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True,
-    help="Of matrix products; bf16 takes less time with many importance samples.",
+    "--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True,
+    help="Of matrix products; auto: likelihoods of text in bf16 where the device computes it natively.",
 )  # fmt: skip
 @prior_option
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write the figures to this file.")
@@ -68,7 +68,7 @@ def evaluate(
     importance_samples: int,
     codes: Literal["mean", "drawn"],
     temperature: float | None,
-    precision: Literal["fp32", "bf16"],
+    precision: Literal["auto", "fp32", "bf16"],
     prior: Literal["standard", "fitted"] | None,
     json_file: Path | None,
     per_item: Path | None,
@@ -184,7 +184,7 @@ def _origin(model: "Model", data: Sequence[Path], split: str | None, settings: "
         "train_seed": model.config.train.seed,
         "seed": settings.seed,
         "codes": settings.codes,
-        "precision": settings.precision,
+        "precision": settings.precision_of(model.vae, model.modality),
         "prior": model.prior.kind,
         "version": __version__,
     }

@@ -1,7 +1,7 @@
 """Devices, processes and precision: the only file that knows Accelerate."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
@@ -13,23 +13,11 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs, broadcast_object_list, gather_object
 from torch import Tensor, nn
 
-from seqvae.build import pick_device
+from seqvae.devices import computes_bf16, pick_device
 from seqvae.training.optimizer import FUSED, gradient_norm, shrink_of, step_shrunk
 
 PATIENCE = timedelta(hours=12)  # processes wait for the first one to learn and encode the data
 WITHOUT_WAITING = ("cpu",)  # devices whose values can be looked at after each step without a delay
-BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")  # of x86; whether bf16 is faster on ARM was not measured
-
-
-def computes_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bf16 natively, so that bf16 takes less time than fp32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # without it bf16 is slow on any CPU
-        return False
-    # versions of torch that cannot say it count as without
-    found: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(found.get(name, False) for name in BF16_INSTRUCTIONS)
 
 
 class Engine:

@@ -112,7 +112,7 @@ def test_evaluate_writes_the_scores_of_items_that_the_model_gives_too(
     seqvae: Callable[..., Result], run: Path, here: Path
 ) -> None:
     sentences = (here / "sentences.txt").read_text().splitlines()
-    options = ("--importance-samples", 2, "--json", "figures.json")
+    options = ("--importance-samples", 2, "--precision", "fp32", "--json", "figures.json")
     for name in ("items.csv", "items.jsonl"):
         result = seqvae("evaluate", run, "sentences.txt", *options, "--per-item", name)
         assert result.stderr == f"written to figures.json\nwritten to {name}\n"

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from seqvae.devices import computes_bf16
 from seqvae.recipes import read_recipe
 from seqvae.runs.run import Run
 from seqvae.training import engine
-from seqvae.training.engine import Engine, computes_bf16
+from seqvae.training.engine import Engine
 from seqvae.training.run import resume, train
 from tests.modalities.images.made import stack
 from tests.training.small import Listener, records, values, write_corpus
