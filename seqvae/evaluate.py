@@ -117,9 +117,8 @@ class Settings:
 
     A temperature of None is the modality's own for samples.
     `codes`: reconstructions are made from the posterior mean, or from one code drawn from the posterior.
-    `precision`: of matrix products. auto: bf16 for the likelihoods of what `Modality.precision` says it is as good for,
-    where the device computes it natively, since importance sampling takes the time there; the codes, reconstructions
-    and samples in fp32.
+    `precision`: of matrix products. auto: bf16 for likelihoods, where importance sampling takes the time, of a modality
+    whose `score_precision` it is and where the device computes it natively; codes, reconstructions and samples in fp32.
     """
 
     importance_samples: int = 100
@@ -148,7 +147,7 @@ class Settings:
         """What the precision means for a model where it is; one in double precision is not rounded unasked."""
         if self.precision != "auto":
             return self.precision
-        suited = modality.precision == "bf16" and next(vae.parameters()).dtype == torch.float32
+        suited = modality.score_precision == "bf16" and next(vae.parameters()).dtype == torch.float32
         return "bf16 likelihoods" if suited and computes_bf16(vae.device) else "fp32"
 
 

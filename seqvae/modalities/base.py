@@ -60,6 +60,7 @@ class Modality(Encoding, Keeping, Measuring, abc.ABC):
     sampling_temperature: float = 1.0  # of samples, where none is asked for; a run may have its own
     sample_units: ClassVar[Mapping[str, str]] = {}  # of `sample_metrics`; where there are none, no samples are drawn
     precision: ClassVar[Literal["fp32", "bf16"]] = "fp32"  # that `auto` means where the device computes it natively
+    score_precision: ClassVar[Literal["fp32", "bf16"]] = "fp32"  # likewise, of the likelihoods of an evaluation
     least_steps: ClassVar[int] = 0  # training takes at least so many, unless epochs are asked for
     few_items: ClassVar[int] = 0  # up to so many get `few_defaults` as well
     few_defaults: ClassVar[Mapping[str, Values]] = {}  # values that suit few items better than the defaults

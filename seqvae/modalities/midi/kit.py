@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class KitModality(MidiModality):
         against_overfitting=("data.mix=0.5", "data.rotate=0.25", "model.latent=8"),
         no_split="split={split} has no file of {files}; leave it out",
     )
+    precision: ClassVar[Literal["fp32", "bf16"]] = "bf16"  # as good, in half of the time
     few_defaults: ClassVar[Mapping[str, Values]] = settings.SUITED_TO_FEW
     sampling_temperature: float = settings.SAMPLING_TEMPERATURE
     data: KitData

@@ -80,6 +80,7 @@ class Text(Modality):
         "sample_distinct_pairs": "different pairs of neighbouring words, as a share of all pairs",
     }
     precision: ClassVar[Literal["fp32", "bf16"]] = "bf16"  # as good, in less time
+    score_precision: ClassVar[Literal["fp32", "bf16"]] = "bf16"  # within .005 nats of a sentence
     least_steps: ClassVar[int] = LEAST_STEPS
     few_items: ClassVar[int] = FEW_ITEMS
     few_defaults: ClassVar[Mapping[str, Values]] = SUITED_TO_FEW
