@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from twins import compare
 
-from seqvae.nets.sequence_lstm import NAMES, SequenceLSTM
+from seqvae.nets.sequence_lstm import NAMES, run_layer
 
 HIDDEN = (256, 512, 960, 1023, 1024, 1040, 1056, 1500, 2048)
 Pass = Callable[[], tuple[Tensor, Tensor]]
@@ -40,8 +40,8 @@ def passes(options: argparse.Namespace, hidden: int) -> dict[str, Pass]:
         return gradients(found)
 
     def by_toolkit() -> tuple[Tensor, Tensor]:
-        w_ih, w_hh, b_ih, b_hh = (getattr(lstm, f"{name}0") for name in NAMES)
-        return gradients(SequenceLSTM.apply(x, zeros, zeros, w_ih, w_hh, b_ih + b_hh, torch.bfloat16)[0])
+        layer = [getattr(lstm, f"{name}0") for name in NAMES]
+        return gradients(run_layer(layer, x, zeros, zeros, torch.bfloat16)[0])
 
     return {"fp32": lambda: by_torch(False), "torch": lambda: by_torch(True), "toolkit": by_toolkit}
 

@@ -142,7 +142,7 @@ class Train:
     seed: int = key(0, "seed of weights, order and noise", least=0, below=2**63)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = key(
         "auto",
-        "arithmetic of the network; auto: bf16 for text and drums where the device computes it natively, else fp32",
+        "arithmetic of the network; auto: bf16 of text and drums where the device has it natively, else fp32",
     )
     threads: int = key(0, "CPU threads; 0: as many of torch's as a timed step is fastest with", least=0)
     tensorboard: bool = key(False, "also write TensorBoard event files")

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from seqvae.nets.corruption import StepCorruption
 from seqvae.nets.likelihoods import product_dtype
-from seqvae.nets.sequence_lstm import run_lstm
+from seqvae.nets.sequence_lstm import Rows, left_weights, run_layer_of_rows, run_lstm, widest_multiplied
 from seqvae.nets.sizes import SequenceModel
 from seqvae.nets.steps import OneHot, Position, projected_rows
 from seqvae.noise import Noise, dropout
@@ -289,7 +289,42 @@ class LSTMRecurrence(nn.Module):
         given: Int[Tensor, "B R+1"] | None = None,
     ) -> Float[Tensor, "B R+1 H"]:  # fmt: skip
         """The outputs of R + 1 steps; noise switches the dropout of inputs on."""
+        if self._reads_rows(z, noise):
+            return self._of_rows(z, read, noise, given)
         return self.outputs(z, self.inputs(read, noise, given), noise)
+
+    def _reads_rows(self, z: Float[Tensor, "B Z"], noise: Noise | None) -> bool:
+        """Whether steps are read as rows of tables, and so wide that not multiplying them pays."""
+        by_rows = isinstance(self.embed, OneHot) and (noise is None or not self.input_dropout)
+        return by_rows and z.device.type == "cpu" and self.lstm.input_size >= widest_multiplied(product_dtype(z))
+
+    def _of_rows(
+        self, z: Float[Tensor, "B Z"], read: Int[Tensor, "B R"], noise: Noise | None, given: Int[Tensor, "B R+1"] | None
+    ) -> Float[Tensor, "B R+1 H"]:
+        """The outputs of R + 1 steps; what the code and each outcome add to the gates is computed once for all."""
+        state = self.start(z)
+        steps, rows = state.steps, cast(Tensor, state.steps.rows)
+        first, blank = len(rows), len(rows) + 1
+        tables = [rows, steps.first.unsqueeze(0), torch.zeros_like(steps.first).unsqueeze(0)]
+        said = F.pad(read.T.long(), (0, 0, 1, 0), value=first)  # step t sees x_{t-1}
+        if noise is not None and self.word_dropout:
+            said = said.masked_fill(~noise.keep("word", self.word_dropout, len(said)).squeeze(2).T, blank)
+        which, ends = [said], blank + 1
+        if steps.places is not None:
+            tables.append(steps.places)
+            which.append((torch.arange(len(said)) % len(steps.places) + ends).unsqueeze(1).expand_as(said))
+            ends += len(steps.places)
+        if steps.given is not None and given is not None:
+            tables.append(steps.given)
+            which.append(given.T.long() + ends)
+        weights = left_weights(self.lstm, self.weight_dropout, noise)
+        whole = self.lstm.num_layers
+        inputs = Rows(torch.cat(tables), torch.stack(which), state.gates)
+        outputs = run_layer_of_rows(self.lstm, inputs, state.h[0], state.c[0], weights)
+        if whole > 1:
+            start = state.h[1:whole].to(outputs.dtype), state.c[1:whole].to(outputs.dtype)
+            outputs, _ = run_lstm(self.lstm, outputs, start, weights, first_layer=1)
+        return self._above(outputs, z, state.h, state.c, noise)
 
     def inputs(
         self, read: Shaped[Tensor, "B R ..."], noise: Noise | None = None, given: Int[Tensor, "B R+1"] | None = None
@@ -309,18 +344,27 @@ class LSTMRecurrence(nn.Module):
         self, z: Float[Tensor, "B Z"], inputs: Float[Tensor, "B T F"], noise: Noise | None = None
     ) -> Float[Tensor, "B T H"]:
         """The outputs of steps that read these inputs, from the initial state of the code on."""
-        steps = inputs.shape[1]
-        code = z.unsqueeze(1).expand(-1, steps, -1)
+        code = z.unsqueeze(1).expand(-1, inputs.shape[1], -1)
         step, place = inputs.tensor_split([len(self.first)], -1)
         inputs = torch.cat([step, code.to(inputs.dtype), place], -1)
         h, c = self._initial(z)
         h, c = h.to(inputs.dtype), c.to(inputs.dtype)
         whole = self.lstm.num_layers
-        outputs = _run(self.lstm, inputs, (h[:whole], c[:whole]), self.weight_dropout, noise)
-        for layer, lstm in enumerate(cast(Iterable[nn.LSTM], self.above), whole):
-            inputs = torch.cat([outputs, code.to(outputs.dtype)], -1)
+        weights = left_weights(self.lstm, self.weight_dropout, noise)
+        outputs, _ = run_lstm(self.lstm, inputs, (h[:whole], c[:whole]), weights)
+        return self._above(outputs, z, h, c, noise)
+
+    def _above(
+        self, outputs: Float[Tensor, "B T H"], z: Float[Tensor, "B Z"], h: Float[Tensor, "L B H"],
+        c: Float[Tensor, "L B H"], noise: Noise | None,
+    ) -> Float[Tensor, "B T P"]:  # fmt: skip
+        """What leaves the recurrence: the layers that read the code beside the layer below, and the projection."""
+        h, c = h.to(outputs.dtype), c.to(outputs.dtype)
+        code = z.unsqueeze(1).expand(-1, outputs.shape[1], -1).to(outputs.dtype)
+        for layer, lstm in enumerate(cast(Iterable[nn.LSTM], self.above), self.lstm.num_layers):
+            weights = left_weights(lstm, self.weight_dropout, noise, layer)
             start = h[layer : layer + 1], c[layer : layer + 1]
-            outputs = _run(lstm, inputs, start, self.weight_dropout, noise, first_layer=layer)
+            outputs, _ = run_lstm(lstm, torch.cat([outputs, code], -1), start, weights)
         return cast(Tensor, self.projection(outputs))
 
 
@@ -343,23 +387,3 @@ def initial_states(
         return states.tanh().contiguous(), states.contiguous()
     c, h = states.tanh().chunk(2)
     return h.contiguous(), c.contiguous()
-
-
-def _run(
-    lstm: nn.LSTM,
-    inputs: Float[Tensor, "B T F"],
-    start: tuple[Float[Tensor, "L B H"], Float[Tensor, "L B H"]],
-    weight_dropout: float,
-    noise: Noise | None,
-    first_layer: int = 0,
-) -> Float[Tensor, "B T H"]:
-    """The outputs of an LSTM, with noise without a share of its recurrent weights, which are new for each layer."""
-    weights: dict[str, Tensor] = {}
-    if noise is not None and weight_dropout:
-        shared = noise.shared()
-        for layer in range(lstm.num_layers):
-            name = f"weight_hh_l{layer}"
-            whole = cast(Tensor, getattr(lstm, name))
-            left = dropout(whole.unsqueeze(0), weight_dropout, shared, f"recurrent weights {first_layer + layer}")
-            weights[name] = left.squeeze(0)
-    return run_lstm(lstm, inputs, start, weights)[0]

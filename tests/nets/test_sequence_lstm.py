@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from seqvae.nets import sequence_lstm
-from seqvae.nets.sequence_lstm import SequenceLSTM, run_lstm
+from seqvae.nets.sequence_lstm import run_layer, run_lstm
 
 ROWS, STEPS, WIDTH = 3, 5, 4
 
@@ -20,8 +20,7 @@ def layer(hidden: int, dtype: torch.dtype = torch.float64, layers: int = 1) -> t
 
 def of_layer(lstm: nn.LSTM, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     """The outputs of the first layer and its last cells, computed here."""
-    weights = [getattr(lstm, f"{name}0") for name in sequence_lstm.NAMES]
-    return SequenceLSTM.apply(x, h[0], c[0], *weights[:2], weights[2] + weights[3], x.dtype)
+    return run_layer([getattr(lstm, f"{name}0") for name in sequence_lstm.NAMES], x, h[0], c[0], x.dtype)
 
 
 def test_outputs_and_gradients_are_those_of_torch() -> None:
@@ -45,8 +44,8 @@ def test_gradients_are_those_of_finite_differences() -> None:
     lstm, (x, h, c) = layer(3)
     weights = [weight.detach().clone().requires_grad_() for weight in lstm.parameters()]
 
-    def outputs(x: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> object:
-        return SequenceLSTM.apply(x, h, c, w_ih, w_hh, b_ih + b_hh, torch.float64)
+    def outputs(x: Tensor, h: Tensor, c: Tensor, *weights: Tensor) -> object:
+        return run_layer(weights, x, h, c, torch.float64)
 
     assert torch.autograd.gradcheck(outputs, (x, h[0].detach().requires_grad_(), c[0].detach(), *weights))
 
@@ -86,3 +85,25 @@ def test_large_layers_of_16_bits_are_computed_here_where_they_learn(monkeypatch:
     assert own.dtype == plain.dtype == torch.bfloat16
     assert (own.float() - plain.float()).abs().max() < 0.02
     assert "SequenceLSTM" not in type(run_lstm(lstm, x, (h, c))[0].grad_fn).__name__  # 32 bits
+
+
+@pytest.mark.parametrize(("units", "rows", "own"), [(6, 3, True), (5, 3, False), (6, 4, False), (8, 4, True)])
+def test_layers_of_16_bits_are_computed_here_in_small_batches_too(
+    units: int, rows: int, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("SUITED", 6), ("FEW_ROWS", 3), ("LARGE", 8)):
+        monkeypatch.setattr(sequence_lstm, name, value)
+    lstm = nn.LSTM(WIDTH, units, batch_first=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        found, _ = run_lstm(lstm, torch.randn(rows, STEPS, WIDTH))
+    assert ("SequenceLSTM" in str(type(found.grad_fn))) is own
+
+
+def test_the_layers_above_the_first_go_on_alone() -> None:
+    lstm, (x, h, c) = layer(6, layers=2)
+    whole, (h_end, c_end) = lstm(x, (h, c))
+    below = nn.LSTM(WIDTH, 6, batch_first=True, dtype=torch.float64)
+    below.load_state_dict({name: value for name, value in lstm.state_dict().items() if name.endswith("l0")})
+    first, _ = below(x, (h[:1], c[:1]))
+    found, (h_found, c_found) = run_lstm(lstm, first, (h[1:], c[1:]), first_layer=1)
+    torch.testing.assert_close((found, h_found, c_found), (whole, h_end[1:], c_end[1:]), atol=1e-12, rtol=0)
