@@ -170,7 +170,7 @@ def training_figures(name: str, source: Path, items: list[Any], folder: Path) ->
         "scales": q.scale.tolist(),
         "reconstructions": [plain(item) for item in model.reconstruct(items)],
         "samples": [plain(item) for item in model.sample(2, seed=1)],
-        "evaluation": applicable(model.evaluate(source, importance_samples=5, prior_samples=20)),
+        "evaluation": applicable(model.evaluate(source, importance_samples=5, prior_samples=20, precision="fp32")),
     }
 
 
