@@ -209,19 +209,20 @@ class _LinearCrossEntropy(torch.autograd.Function):
         need = learning and any(ctx.needs_input_grad[:3])  # needs_input_grad alone does not know about no_grad
         log_prob, gradients = cross_entropy_in_chunks(h.detach(), weight, bias, x, dtype, None, need)
         ctx.dtype = dtype
-        ctx.save_for_backward(h, weight, bias, x, *gradients)
+        ctx.gradients = gradients  # for the first pass back alone, which scales them where they are
+        ctx.save_for_backward(h, weight, bias, x)
         return log_prob
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        h, weight, bias, x, dh, dweight, dbias = ctx.saved_tensors
-        if grad.numel() and bool((grad == grad[0]).all()):
-            dh, dweight = dh * grad[0], dweight * grad[0]
-            dbias = None if dbias is None else dbias * grad[0]
+        h, weight, bias, x = ctx.saved_tensors
+        gradients, ctx.gradients = ctx.gradients, None
+        if gradients is not None and grad.numel() and bool((grad == grad[0]).all()):
+            found = tuple(None if one is None else one.mul_(grad[0]) for one in gradients)
         else:
-            _, (dh, dweight, dbias) = cross_entropy_in_chunks(h, weight, bias, x, ctx.dtype, grad, True)
-        return dh, dweight, dbias, None, None, None
+            found = cross_entropy_in_chunks(h, weight, bias, x, ctx.dtype, grad, True)[1]
+        return *found, None, None, None
 
 
 def cross_entropy_in_chunks(
@@ -241,7 +242,7 @@ def cross_entropy_in_chunks(
     accumulator = torch.float64 if h.dtype == torch.float64 else torch.float32
     log_prob = torch.empty(h.shape[0], dtype=accumulator, device=h.device)
     dh = torch.empty_like(h) if need_gradients else None
-    dweight = torch.zeros_like(weight) if need_gradients else None
+    dweight: Tensor | None = None
     dbias = torch.zeros_like(bias) if need_gradients and bias is not None else None
     low, states = weight.detach().to(dtype), h.detach().to(dtype)
     products = torch.empty(min(CHUNK_ROWS, h.shape[0]), weight.shape[0], dtype=dtype, device=h.device)
@@ -271,11 +272,15 @@ def cross_entropy_in_chunks(
                     dbias += dlogits.sum(0)
                 if dtype != accumulator:
                     own.copy_(dlogits)
-            if dh is None or dweight is None:
+            if dh is None:
                 continue
             dh[rows] = (logits @ low).to(dh.dtype)
-            if dtype == dweight.dtype:
+            if dweight is None:  # the first one is not added to zeros, which would be a pass more over so many
+                dweight = (logits.T @ states[rows]).to(weight.dtype)
+            elif dtype == dweight.dtype:
                 dweight.addmm_(logits.T, states[rows])
             else:
                 dweight += logits.T @ states[rows]
+    if need_gradients and dweight is None:
+        dweight = torch.zeros_like(weight)
     return log_prob, (dh, dweight, dbias)
