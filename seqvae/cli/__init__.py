@@ -29,6 +29,7 @@ COMMANDS = {
     "attribute": "seqvae.cli.attribute:attribute",
     "constrain": "seqvae.cli.constrain:constrain",
     "personalise": "seqvae.cli.personalise:personalise",
+    "app": "seqvae.cli.app:app",
     "info": "seqvae.cli.info:info",
     "recipes": "seqvae.cli.recipes:recipes",
     "models": "seqvae.cli.models:models",
