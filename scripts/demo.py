@@ -208,6 +208,7 @@ def images(epochs: int | None) -> None:
 
 
 PARTS = {"text": sentences, "drums": drums, "groove": grooves, "melody": melodies, "images": images}
+RUNS = {"text": RUN, "drums": DRUM_RUN, "groove": GROOVE_RUN, "melody": MELODY_RUN, "images": DIGIT_RUN}
 
 
 @click.command()
@@ -218,6 +219,9 @@ def main(only: str | None, epochs: int | None) -> None:
     for name, part in PARTS.items():
         if only in (None, name):
             part(epochs)
+    click.echo(
+        f"\nPlay on a page of this computer: seqvae app {' '.join(RUNS.values()) if only is None else RUNS[only]}"
+    )
 
 
 if __name__ == "__main__":

@@ -64,7 +64,11 @@ def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
 
 def test_every_command_of_the_demo_is_one_of_this_version(demo: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = recorded(demo, monkeypatch, GOOD)
-    assert outcome(demo).exit_code == 0
+    done = outcome(demo)
+    assert done.exit_code == 0
+    assert set(demo.RUNS) == set(demo.PARTS)
+    last = done.output.splitlines()[-1].partition(": seqvae ")[2].split()
+    assert last == ["app", *demo.RUNS.values()]
     ours = [command_of(words) for program, *words in commands if program == "seqvae"]
     assert {command.name for command, _ in ours} >= {*demo.PARTS, "plot", "decode", "evaluate", "reconstruct"}
     assert set(demo.PARTS) == {"text", "drums", "groove", "melody", "images"}
