@@ -47,8 +47,9 @@ def _make(kind: type[Modality]) -> click.Command:
         if out is not None:
             spare_files((file for source in data for file in modality.files_of(source)), [out], "--out another file")
         from seqvae.memory import readable
+        from seqvae.modalities.processes import shared_processes
 
-        with readable(modality, data) as files:
+        with readable(modality, data) as files, shared_processes():
             modality, said = _as_training(config, values, modality, files, recipe is not None)
             _show(modality, files, config.train.seed, said)
             if out is not None:
@@ -68,8 +69,8 @@ def _as_training(
     """The modality as training would have it, and the sentence that says which defaults it has for few items."""
     from seqvae.training.corpora import fit_modality, read_suited
 
-    held_out = any(modality.of_split(split, sources) is not None for split in ("valid", "test"))
-    if held_out and modality.of_split("train", sources) is None:  # of these nothing would be trained on
+    splits = modality.of_splits(sources)
+    if splits and "train" not in splits:  # of these nothing would be trained on
         fit_modality(modality, sources)
         return modality, None
     _, modality, _, said = read_suited(config, values, modality, sources, is_recipe=is_recipe)
@@ -130,8 +131,7 @@ def _show_splits(modality: Modality, sources: Sequence[Path], corpus: "Corpus", 
     words = modality.split_words(sources)
     if words:
         click.echo(f"splits: {words}")
-    parts = {split: modality.of_split(split, sources) for split in ("train", "valid", "test")}
-    corpora = {split: prepare(part, sources) for split, part in parts.items() if part is not None}
+    corpora = {split: prepare(part, sources) for split, part in modality.of_splits(sources).items()}
     learn_from = corpora.get("train", corpus)
     held_out = held_out_line(len(training_and_validation([learn_from], seed)[1]), len(learn_from))
     for split, found in corpora.items():

@@ -16,6 +16,7 @@ from seqvae.files import write_atomically
 from seqvae.modalities.encoding import Encoding
 from seqvae.modalities.folders import files_below, near_name
 from seqvae.modalities.items import (
+    PARTS,
     Arrangement,
     Figures,
     File,
@@ -149,10 +150,16 @@ class Modality(Encoding, Keeping, Measuring, abc.ABC):
         """How the sources are split, for reports; empty where they are not, so that items are held out one by one."""
         return "files are split as their names and folders say" if any(self.splits(sources)) else ""
 
+    def of_splits(self, sources: Sequence[Path]) -> Mapping[Split, Self]:
+        """The same modality, reading one split of the sources' files only, for each split that has a file."""
+        found = self.splits(sources)
+        return {split: self._reading(split) for split in PARTS if split in found}
+
     def of_split(self, split: Split, sources: Sequence[Path]) -> "Self | None":
-        """The same modality, reading one split of the sources' files only; None where that split has no file."""
-        if split != "all" and split not in self.splits(sources):
-            return None
+        """One of these; None where that split has no file."""
+        return self._reading(split) if split == "all" else self.of_splits(sources).get(split)
+
+    def _reading(self, split: Split) -> Self:
         part = copy.copy(self)
         part.split = split
         return part

@@ -30,8 +30,9 @@ def names_below(folder: Path) -> Iterator[str]:
             continue
         seen.add((identity.st_dev, identity.st_ino))
         folders[:] = sorted(name for name in folders if not is_hidden(name))
-        above = Path(where).relative_to(folder)
-        yield from ((above / name).as_posix() for name in names if not is_hidden(name))
+        above = Path(where).relative_to(folder).as_posix()
+        before = "" if above == "." else f"{above}/"
+        yield from (f"{before}{name}" for name in names if not is_hidden(name))
 
 
 def files_below(folder: Path) -> list[Path]:

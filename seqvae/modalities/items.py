@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from seqvae.config import Values, counted, listed
 
 Split = Literal["all", "train", "valid", "test"]
+PARTS: tuple[Split, ...] = ("train", "valid", "test")  # that files are divided into
 Item: TypeAlias = Any  # what one code stands for, or what a user hands in or gets back: each modality has its own
 Figures: TypeAlias = dict[str, "float | int | None"]  # of an evaluation by name; None where one does not apply
 _Plain = Literal["set", "path", "grid"]  # items side by side, an interpolation, a square palette row by row

@@ -12,6 +12,7 @@ from seqvae.data import Part
 from seqvae.memory import PIPE, files_of, names_of
 from seqvae.modalities.base import Modality, Report
 from seqvae.modalities.items import Items
+from seqvae.modalities.processes import shared_processes
 from seqvae.runs.run import Run
 from seqvae.settings import Config
 from seqvae.training.one_batch import first_batch, suited_to_one_batch
@@ -107,7 +108,7 @@ def _read(
 
     Where it `fits`, the modality learns from the training data before.
     """
-    with files_of(modality, data) as paths, files_of(modality, valid) as valid_paths:
+    with files_of(modality, data) as paths, files_of(modality, valid) as valid_paths, shared_processes():
         if fits:
             fit_modality(modality, paths, valid_paths)
         corpora = _corpora(modality, paths, valid_paths)
@@ -137,18 +138,20 @@ def _corpora(modality: Modality, sources: Sequence[Path], valid: Sequence[Path])
 
     Raises ValueError when no file is for training.
     """
-    learn_from = _for_training(modality, sources, valid)
     if valid:
-        return [prepare(learn_from or modality, sources), _validation_data(modality, valid)]
-    validate_on, test_on = modality.of_split("valid", sources), modality.of_split("test", sources)
-    if learn_from is None:
-        if validate_on is not None or test_on is not None:  # none of what is held out may be trained on
+        return [
+            prepare(_for_training(modality, sources, valid) or modality, sources),
+            _validation_data(modality, valid),
+        ]
+    splits = modality.of_splits(sources)
+    if "train" not in splits:
+        if splits:  # none of what is held out may be trained on
             raise ValueError(
                 f"the split 'train' has none of the files of {few(map(str, sources))}; give files to "
                 "train on, or another table of splits"
             )
         return [prepare(modality, sources)]
-    return [prepare(split, sources) for split in (learn_from, validate_on) if split is not None]
+    return [prepare(splits[split], sources) for split in ("train", "valid") if split in splits]
 
 
 def _validation_data(modality: Modality, valid: Sequence[Path]) -> Corpus:

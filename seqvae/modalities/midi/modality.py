@@ -1,7 +1,6 @@
 """What every modality of MIDI pieces is: it holds a source, and cuts, names, puts together and writes as all do."""
 
 import abc
-import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 
 from seqvae.config import Values, counted
 from seqvae.modalities.base import Arrangement, File, Modality, Named, Report, Split, Written
-from seqvae.modalities.items import Item, Items, single
+from seqvae.modalities.items import PARTS, Item, Items, single
 from seqvae.modalities.midi import midi_objects, settings
 from seqvae.modalities.midi.excerpt import Excerpt, replace_tempos
 from seqvae.modalities.midi.meters import Meter, meter_name, steps_per_bar
@@ -137,14 +136,13 @@ class MidiModality(Modality):
         """Whether a table says the splits."""
         return bool(self.data.split_csv)
 
-    def of_split(self, split: Split, sources: Sequence[Path]) -> "Self | None":
+    def of_splits(self, sources: Sequence[Path]) -> Mapping[Split, Self]:
         """The same modality, reading one split of the sources: of their files or, of too few, of their windows."""
         division = self.source.division(find(sources))
-        if split != "all" and split not in division.splits:
-            return None
-        part = copy.copy(self)
-        part.split, part._division = split, "" if split == "all" else division.identity
-        return part
+        parts = {split: self._reading(split) for split in PARTS if split in division.splits}
+        for part in parts.values():
+            part._division = division.identity
+        return parts
 
     def split_words(self, sources: Sequence[Path]) -> str:
         """How the files are split."""
@@ -311,7 +309,8 @@ class MidiModality(Modality):
     def fingerprint(self) -> str:
         """sha256 in hex of everything that reading and encoding depend on."""
         reading, table = self.source.identity()
-        content = [reading, self.coding, sorted(self._known), table, *filter(None, [self._division])]
+        division = "" if self.split == "all" else self._division
+        content = [reading, self.coding, sorted(self._known), table, *filter(None, [division])]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def load(self, folder: Path) -> None:

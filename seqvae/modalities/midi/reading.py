@@ -16,11 +16,11 @@ from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.notes import Notes
 from seqvae.modalities.midi.parser import MidiError, parse
 from seqvae.modalities.midi.part import Part
-from seqvae.modalities.midi.processes import in_processes
 from seqvae.modalities.midi.settings import MidiData
 from seqvae.modalities.midi.sources import MidiFile, contents, find
 from seqvae.modalities.midi.survey import BATCH_FILES, FILES_FOR_PROCESSES, Survey
 from seqvae.modalities.midi.windows import Bars, Ways, in_any, numbered, starts
+from seqvae.modalities.processes import in_processes
 
 Item = TypeVar("Item")
 Chosen = tuple[MidiFile, Span | None]  # a file that is read, and which of its windows are held out

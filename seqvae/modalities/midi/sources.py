@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from seqvae.files import PIECE
 from seqvae.modalities.folders import is_hidden, names_below, near_name
 from seqvae.modalities.midi.parser import MOST_BYTES, MidiError
 
@@ -100,7 +101,8 @@ def _content(file: MidiFile) -> bytes | MidiError:
         if not file.path.is_file():  # a device or a pipe may go on for ever
             return MidiError(file.path, "it is no regular file" if file.path.exists() else "it is gone")
         with open(file.path, "rb") as stream:
-            return stream.read(MOST_BYTES + 1)
+            start = stream.read(PIECE)
+            return start if len(start) < PIECE else start + stream.read(MOST_BYTES + 1 - PIECE)
     except OSError as error:
         return MidiError(file.path, f"it cannot be opened ({error.strerror})")
 

@@ -9,10 +9,10 @@ from seqvae.modalities.midi.grid import in_meter, layout
 from seqvae.modalities.midi.meters import Meter
 from seqvae.modalities.midi.parser import MidiError, parse
 from seqvae.modalities.midi.part import Part
-from seqvae.modalities.midi.processes import in_processes
 from seqvae.modalities.midi.settings import MidiData
 from seqvae.modalities.midi.sources import MidiFile, contents
 from seqvae.modalities.midi.windows import in_any, starts
+from seqvae.modalities.processes import in_processes
 
 Item = TypeVar("Item")
 

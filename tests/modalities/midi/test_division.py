@@ -212,6 +212,21 @@ def test_each_content_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert part.of_split("train", [tmp_path]) is not None
 
 
+def test_the_splits_of_one_look_are_those_of_a_look_each(tmp_path: Path) -> None:
+    folders = [write(tmp_path / "many", SONGS), write(tmp_path / "one", {"0.mid": song(40)})]
+    for folder, names in zip(folders, (["train", "valid", "test"], ["train", "valid"]), strict=True):
+        modality = Drums(DrumData())
+        parts = modality.of_splits([folder])
+        assert list(parts) == names
+        for name, part in parts.items():
+            alone = modality.of_split(name, [folder])
+            assert alone is not None
+            assert (part.split, part.fingerprint()) == (name, alone.fingerprint())
+        whole = parts["train"].of_split("all", [folder])
+        assert whole is not None
+        assert whole.fingerprint() == modality.fingerprint()
+
+
 def test_many_files_are_looked_at_by_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if multiprocessing.parent_process() is not None:
         pytest.skip("a process that another one started cannot start processes of its own")
