@@ -25,11 +25,23 @@ from tests.training.small import values, write_corpus
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def _heeds_ctrl_c() -> None:
+    """Tests that run in the background ignore it, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(*arguments: str) -> tuple[subprocess.Popen[str], list[str]]:
     """The running command, and what it said up to its address."""
     words = [sys.executable, "-m", "seqvae", "app", "--no-browser", *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    running = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=_heeds_ctrl_c,  # noqa: PLW1509  no other thread runs here
+    )
     said: list[str] = []
     assert running.stdout is not None
     while not said or "http://" not in said[-1]:
